@@ -1,0 +1,124 @@
+"""The ledger: how far each group has come in each partition, and what became of each record."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+
+from db.pool import Connection, Row
+
+_LOCK = """
+select partition, next_offset, anchor_offset, anchor_id, cluster_id, first_offset, era
+from wootstream.ledger
+where consumer_group = $1 and topic = $2 and partition = any ($3::int[])
+order by partition for update
+"""
+_LOOK = _LOCK.replace("for update", "")
+_BEGIN = """
+insert into wootstream.ledger (consumer_group, topic, partition, cluster_id, first_offset, next_offset)
+values ($1, $2, $3, $4, $5, $5) on conflict do nothing
+"""
+_MOVE = """
+update wootstream.ledger l set
+  next_offset = m.next_offset, anchor_offset = coalesce(m.anchor_offset, l.anchor_offset), anchor_id = coalesce(m.anchor_id, l.anchor_id),
+  consumed = l.consumed + m.applied + m.duplicate + m.ignored + m.dead,
+  applied = l.applied + m.applied, duplicate = l.duplicate + m.duplicate, ignored = l.ignored + m.ignored, dead = l.dead + m.dead,
+  redelivered = l.redelivered + m.redelivered, updated_at = clock_timestamp()
+from unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+  as m (partition, next_offset, anchor_offset, anchor_id, applied, duplicate, ignored, dead, redelivered)
+where l.consumer_group = $1 and l.topic = $2 and l.partition = m.partition
+"""
+_SKIP = """
+update wootstream.ledger
+set next_offset = next_offset + $5 + $6, lost = lost + $5, hollow = hollow + $6, updated_at = clock_timestamp()
+where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4
+returning partition
+"""
+_LOSS = """
+insert into wootstream.losses (consumer_group, topic, partition, first_offset, next_offset) values ($1, $2, $3, $4, $5)
+"""
+_CLOSE = """
+insert into wootstream.ledger_history
+select l.*, clock_timestamp(), $4 from wootstream.ledger l where consumer_group = $1 and topic = $2 and partition = $3
+"""
+_ADOPT = """
+update wootstream.ledger set
+  era = era + 1, cluster_id = $4, first_offset = $5, next_offset = $5, anchor_offset = null, anchor_id = null,
+  consumed = 0, applied = 0, duplicate = 0, ignored = 0, dead = 0, lost = 0, hollow = 0, redelivered = 0, updated_at = clock_timestamp()
+where consumer_group = $1 and topic = $2 and partition = $3
+"""
+_ALL = "select * from wootstream.ledger order by consumer_group, topic, partition"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a group stands in one partition."""
+
+    partition: int
+    next_offset: int
+    anchor_offset: int | None
+    anchor_id: str | None
+    cluster_id: str
+    first_offset: int
+    era: int
+
+
+@dataclass(slots=True)
+class Move:
+    """What one transaction did in one partition. The new position and what became of each record up to it."""
+
+    partition: int
+    next_offset: int
+    anchor_offset: int | None = None
+    anchor_id: str | None = None
+    applied: int = 0
+    duplicate: int = 0
+    ignored: int = 0
+    dead: int = 0
+    redelivered: int = 0
+
+
+_COLUMNS = tuple(field.name for field in fields(Move))
+
+
+async def lock(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
+    """Lock these partitions' rows in sorted order until the transaction ends; absent ones are left out."""
+    return _places(await conn.fetch(_LOCK, group, topic, list(partitions)))
+
+
+async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
+    """The same without a lock."""
+    return _places(await conn.fetch(_LOOK, group, topic, list(partitions)))
+
+
+def _places(rows: Iterable[Row]) -> dict[int, Place]:
+    return {row["partition"]: Place(**row) for row in rows}
+
+
+async def begin(conn: Connection, group: str, topic: str, partition: int, *, cluster_id: str, offset: int) -> None:
+    """First sight of a partition: count from where its log begins. Whoever comes second changes nothing."""
+    await conn.execute(_BEGIN, group, topic, partition, cluster_id, offset)
+
+
+async def move(conn: Connection, group: str, topic: str, moves: Sequence[Move]) -> None:
+    """Advance the locked rows; the table's checks refuse counts that do not add up to the position."""
+    await conn.execute(_MOVE, group, topic, *([getattr(one, name) for one in moves] for name in _COLUMNS))
+
+
+async def skip(conn: Connection, group: str, topic: str, place: Place, *, lost: int, hollow: int) -> bool:
+    """Account for offsets that hold no record for us: lost to retention, or hollow. False if the row has moved meanwhile."""
+    moved = await conn.fetchval(_SKIP, group, topic, place.partition, place.next_offset, lost, hollow)
+    if moved is not None and lost:
+        await conn.execute(_LOSS, group, topic, place.partition, place.next_offset, place.next_offset + lost)
+    return moved is not None
+
+
+async def adopt(
+    conn: Connection, group: str, topic: str, partition: int, *, cluster_id: str, offset: int, reason: str
+) -> None:
+    """Close the row into the history and begin a new one at `offset`: the topic's log is another one now."""
+    await conn.execute(_CLOSE, group, topic, partition, reason)
+    await conn.execute(_ADOPT, group, topic, partition, cluster_id, offset)
+
+
+async def everything(conn: Connection) -> Sequence[Row]:
+    """All rows, for the audit and for `offsets show`."""
+    return await conn.fetch(_ALL)

@@ -1,0 +1,86 @@
+"""Migrations: numbered plain SQL, forward only, each in a transaction of its own, one migrator at a time."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK_KEY = 0x574F4F54  # "WOOT"
+_LOCK_WAIT_SECONDS = 60.0
+_LOCK_POLL_SECONDS = 0.2
+_DONE = "select name, sha256 from wootstream.migrations"
+_REMEMBER = "insert into wootstream.migrations (name, sha256) values ($1, $2)"
+# On Supabase auth.users belongs to the platform, and only the connecting role may refer to it; it owns our tables there.
+_OWNER = """
+select case when pg_get_userbyid(c.relowner) = 'wootstream_owner' then 'wootstream_owner' else current_user::text end
+from pg_class c where c.oid = to_regclass('auth.users')
+"""
+
+
+class MigrationChanged(RuntimeError):
+    """A migration that ran before has other text now: write a new one instead."""
+
+
+class MigrationLocked(RuntimeError):
+    """Another migrator held the lock for a minute."""
+
+
+def files() -> list[Path]:
+    """All migrations in order; 0000 is the bootstrap that runs each time."""
+    return sorted(_FOLDER.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+
+
+async def migrate(database_url: str) -> list[str]:
+    """Apply what is missing; return the names applied. Needs an administrator's direct connection, not a pooler."""
+    conn = await asyncpg.connect(database_url, timeout=10, server_settings={"lock_timeout": "4s"})
+    try:
+        await _take_lock(conn)
+        return await _apply_missing(conn)
+    finally:
+        await conn.close()
+
+
+async def missing(conn: Any) -> list[str]:
+    """Names of migrations that the database has not seen; every one when it was never migrated."""
+    names = [path.name for path in files()[1:]]
+    if await conn.fetchval("select to_regclass('wootstream.migrations')") is None:
+        return names
+    done = {row["name"] for row in await conn.fetch("select name from wootstream.migrations")}
+    return [name for name in names if name not in done]
+
+
+async def _take_lock(conn: Any) -> None:
+    # Waiting inside the lock call deadlocks with CREATE INDEX CONCURRENTLY, so this polls.
+    try:
+        async with asyncio.timeout(_LOCK_WAIT_SECONDS):
+            while not await conn.fetchval("select pg_try_advisory_lock($1)", _LOCK_KEY):
+                await asyncio.sleep(_LOCK_POLL_SECONDS)
+    except TimeoutError as timeout:
+        raise MigrationLocked("another migration has been running for a minute; look for it and try again") from timeout
+
+
+async def _apply_missing(conn: Any) -> list[str]:
+    bootstrap, *numbered = files()
+    async with conn.transaction():
+        await conn.execute(bootstrap.read_text())
+    owner = await conn.fetchval(_OWNER)
+    done = {row["name"]: row["sha256"] for row in await conn.fetch(_DONE)}
+    return [path.name for path in numbered if await _apply(conn, path, owner, done)]
+
+
+async def _apply(conn: Any, path: Path, owner: str, done: dict[str, str]) -> bool:
+    text = path.read_text()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if path.name in done:
+        if done[path.name] != digest:
+            raise MigrationChanged(f"{path.name} was applied with other text; put it back and write a new migration")
+        return False
+    async with conn.transaction():
+        await conn.execute(f'set local role "{owner}"')
+        await conn.execute(text)
+        await conn.execute("reset role")
+        await conn.execute(_REMEMBER, path.name, digest)
+    return True

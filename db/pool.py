@@ -1,0 +1,106 @@
+"""Connections: one pool per role, lazily connected, with JSON as Python objects and row security in mind."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+Row = Mapping[str, Any]
+
+INGRESS = "wootstream_ingress"
+SERVICE = "wootstream_service"
+PRIVACY = "wootstream_privacy"
+
+# database.md §3: a service that hangs must not hold locks, and a dead peer must be noticed.
+_SERVER_SETTINGS = {
+    "application_name": "wootstream",
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "5s",
+    "statement_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "jit": "off",
+}
+_SCOPE = "select set_config('wootstream.organizations', $1, true)"
+_IS_PRIVILEGED = (
+    "select rolsuper or rolbypassrls or rolname = 'wootstream_owner' from pg_roles where rolname = current_user"
+)
+
+
+class Connection(Protocol):
+    """What the SQL modules use of asyncpg's connection (asyncpg ships no types)."""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str: ...
+    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]: ...
+    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Row | None: ...
+    async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any: ...
+    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+
+
+class Pool(Protocol):
+    """What the services use of asyncpg's pool."""
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]: ...
+    async def close(self) -> None: ...
+    def terminate(self) -> None: ...
+
+
+class TooMuchPower(RuntimeError):
+    """The role in effect bypasses row security: a service refuses to run as such."""
+
+
+def open_pool(database_url: str, role: str, *, size: int = 4) -> Pool:
+    """Make a pool that connects on first use, so that a process also starts while PostgreSQL is away.
+
+    The administrator's login takes `role` at connect; row security then applies to it.
+    """
+    pool: Pool = asyncpg.create_pool(
+        database_url,
+        min_size=0,
+        max_size=size,
+        timeout=5,
+        command_timeout=60,
+        max_inactive_connection_lifetime=300,
+        server_settings={**_SERVER_SETTINGS, "role": role},
+        init=_prepare,
+    )
+    return pool
+
+
+async def _prepare(connection: Any) -> None:
+    if await connection.fetchval(_IS_PRIVILEGED):
+        raise TooMuchPower("the database role in effect bypasses row security; use wootstream_service or one like it")
+    await use_json(connection)
+
+
+async def use_json(connection: Any) -> None:
+    """Pass json and jsonb parameters and columns as Python objects."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, encoder=_encode, decoder=orjson.loads, schema="pg_catalog")
+
+
+def _encode(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+async def connect(database_url: str, *, role: str | None = None) -> Any:
+    """Open one connection, for the command line; close it yourself."""
+    settings = {"application_name": "wootstream-cli"} | ({"role": role} if role else {})
+    connection = await asyncpg.connect(database_url, timeout=5, server_settings=settings)
+    await use_json(connection)
+    return connection
+
+
+async def set_scope(conn: Connection, organizations: Collection[UUID]) -> None:
+    """Let row security show exactly these stores until the transaction ends."""
+    await conn.execute(_SCOPE, "{" + ",".join(str(one) for one in sorted(organizations)) + "}")
+
+
+@asynccontextmanager
+async def scoped(pool: Pool, organizations: Collection[UUID]) -> AsyncIterator[Connection]:
+    """One transaction with these stores in scope."""
+    async with pool.acquire(timeout=10) as conn, conn.transaction():
+        await set_scope(conn, organizations)
+        yield conn

@@ -1,0 +1,1 @@
+"""Independent services over one kernel; `services.cli` is the only module that imports them all."""

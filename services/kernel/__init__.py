@@ -1,0 +1,27 @@
+"""The kernel: ten names that every service is written in."""
+
+from services.kernel.chatwoot import Chatwoot
+from services.kernel.clock import Clock
+from services.kernel.consume import consume
+from services.kernel.errors import Invalid, Retryable, Stop
+from services.kernel.every import every
+from services.kernel.process import Process, run
+from services.kernel.publish import Publisher, publish
+from services.kernel.record import Record
+from services.kernel.settings import Settings
+
+__all__ = [
+    "Chatwoot",
+    "Clock",
+    "Invalid",
+    "Process",
+    "Publisher",
+    "Record",
+    "Retryable",
+    "Settings",
+    "Stop",
+    "consume",
+    "every",
+    "publish",
+    "run",
+]

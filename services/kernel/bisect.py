@@ -1,0 +1,84 @@
+"""Finding the guilty: halves of a refused batch, each in a savepoint, down to single events."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import asyncpg
+
+from db.pool import Connection
+from services.kernel.errors import Stop, Verdict, describe, verdict
+from services.kernel.record import Record
+
+# One guilty event of 500 costs 18 tries, 50 cost about 430; what is left over is the next transaction's.
+TRIES = 300
+_A_PATTERN = 10  # so many bugs and not one success is no poison, it is a broken release
+
+
+class Carries(Protocol):
+    """An event of a service: whatever it is, it carries the record it came from."""
+
+    @property
+    def record(self) -> Record: ...
+
+
+E = TypeVar("E", bound=Carries)
+Apply = Callable[[Connection, Sequence[E]], Awaitable[Collection[Record]]]
+
+
+@dataclass(slots=True)
+class Applied:
+    """What applying a batch came to: records that were news, events refused and why, events not tried."""
+
+    news: set[Record] = field(default_factory=set)
+    guilty: list[tuple[Record, Exception]] = field(default_factory=list)
+    untried: list[Record] = field(default_factory=list)
+
+
+async def apply_whole(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
+    """The usual case: one call, no savepoint."""
+    return Applied(set(await apply(conn, events)) if events else set())
+
+
+async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
+    """The careful case, after the whole was refused. Events are tried in order, so what is untried is a tail."""
+    # Deferred constraints must show at the event, not at COMMIT.
+    await conn.execute("set constraints all immediate")
+    result = Applied()
+    waiting = _halves(events)
+    for _ in range(TRIES):
+        if not waiting:
+            break
+        part = waiting.pop()
+        try:
+            async with conn.transaction():
+                result.news |= set(await apply(conn, part))
+        except Exception as error:
+            if verdict(error) is not Verdict.GUILTY:
+                raise
+            if len(part) == 1:
+                result.guilty.append((part[0].record, error))
+            else:
+                waiting += _halves(part)
+    result.untried = [event.record for part in reversed(waiting) for event in part]
+    _refuse_a_broken_release(result)
+    return result
+
+
+def _halves(events: Sequence[E]) -> list[Sequence[E]]:
+    """The later half first: the earlier one is popped first."""
+    middle = len(events) // 2
+    return [part for part in (events[middle:], events[:middle]) if part]
+
+
+def is_bug(error: Exception) -> bool:
+    """Neither the database nor a value refused: our own code failed."""
+    return not isinstance(error, asyncpg.PostgresError | asyncpg.DataError | ValueError)
+
+
+def _refuse_a_broken_release(result: Applied) -> None:
+    bugs = [error for _, error in result.guilty if is_bug(error)]
+    if len(bugs) >= _A_PATTERN and not result.news:
+        raise Stop(
+            f"every record fails in our own code ({describe(bugs[0])}): a broken release, nothing was set aside"
+        ) from bugs[0]

@@ -1,0 +1,56 @@
+"""Repeated work: at once while there is some, else after a pause; optionally in one process of all."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from services.kernel.errors import Verdict, describe, verdict
+from services.kernel.process import Process
+
+_AFTER_FAULT_SECONDS = 2.0
+log = structlog.get_logger()
+
+
+def every(
+    process: Process, work: Callable[[], Awaitable[bool]], *, name: str, seconds: float, alone: bool = False
+) -> None:
+    """Call `work` again at once while it answers True, else wait. With `alone`, one process at a time does it.
+
+    What is Retryable is logged and tried again; anything else ends the process.
+    """
+
+    async def turn() -> None:
+        while True:
+            try:
+                async with _turn_of(process, name, alone=alone) as ours:
+                    while await ours() and await work():
+                        pass
+            except Exception as error:
+                if verdict(error) is not Verdict.AGAIN:
+                    raise
+                log.warning("work_waits", work=name, error=describe(error))
+                await process.clock.sleep(_AFTER_FAULT_SECONDS)
+            await process.clock.sleep(seconds)
+
+    process.background(name, turn)
+
+
+@asynccontextmanager
+async def _turn_of(process: Process, name: str, *, alone: bool) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    if not alone:
+        yield _always
+        return
+    # The lock lives in a transaction, so it also works behind a transaction pooler. Asking again costs nothing while we
+    # hold it, and fails when the connection, and with it the lock, is gone.
+    async with process.pool().acquire(timeout=10) as conn, conn.transaction():
+        await conn.execute("set local idle_in_transaction_session_timeout = '10min'")
+
+        async def ours() -> bool:
+            return bool(await conn.fetchval("select pg_try_advisory_xact_lock(hashtext($1))", f"wootstream/{name}"))
+
+        yield ours
+
+
+async def _always() -> bool:
+    return True

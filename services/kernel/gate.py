@@ -1,0 +1,47 @@
+"""The gate before the consumers: both servers answer, the schema is there, and every topic exists."""
+
+from collections.abc import Sequence
+
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaError
+
+from db.migrate import missing
+from db.pool import Pool
+from schemas.topics import Topic
+from services.kernel import topics
+from services.kernel.clock import Clock
+from services.kernel.errors import Stop, Verdict, verdict
+from services.kernel.settings import Settings
+
+_AGAIN_SECONDS = 1.0
+log = structlog.get_logger()
+
+
+async def wait_for_installation(settings: Settings, clock: Clock, pool: Pool, wanted: Sequence[Topic]) -> str:
+    """Wait until Kafka and PostgreSQL answer; return the cluster's id. Raises Stop with the cure."""
+    while True:
+        try:
+            await _check_schema(pool)
+            return await _check_topics(settings, wanted)
+        except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            if isinstance(error, asyncpg.PostgresError) and verdict(error) is Verdict.STOP:
+                raise Stop(
+                    f"the database refuses us ({error.sqlstate}): run `wootstream migrate` and check the login"
+                ) from error
+            log.warning("installation_is_away", error=type(error).__name__)
+            await clock.sleep(_AGAIN_SECONDS)
+
+
+async def _check_schema(pool: Pool) -> None:
+    async with pool.acquire(timeout=10) as conn:
+        if names := await missing(conn):
+            raise Stop(
+                f"the database lacks {len(names)} migrations ({names[0]} is the first): run `wootstream migrate`"
+            )
+
+
+async def _check_topics(settings: Settings, wanted: Sequence[Topic]) -> str:
+    if names := await topics.absent(settings, wanted):
+        raise Stop(f"Kafka has no topic {', '.join(names)}: run `wootstream topics`")
+    return await topics.cluster_id(settings)

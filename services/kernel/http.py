@@ -1,0 +1,109 @@
+"""HTTP of a process: bare doors first, then a Starlette application with /live, /ready and /metrics."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from services.kernel.errors import Stop
+from services.kernel.settings import Settings
+
+_GRACEFUL_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 75
+
+
+class Site:
+    """The ASGI application of a process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.doors: list[tuple[str, Any]] = []
+        self.ready = asyncio.Event()
+        self.faults: list[Callable[[], str | None]] = []  # each answers what is wrong with liveness, or None
+        self.unready: list[Callable[[], str | None]] = []  # the same for readiness
+        self._registry = registry
+        self._starlette = Starlette()
+        self.route("/live", self._live)
+        self.route("/ready", self._ready)
+        self.route("/metrics", self._metrics)
+
+    def route(
+        self, path: str, endpoint: Callable[[Request], Awaitable[Response]], methods: Sequence[str] = ("GET",)
+    ) -> None:
+        self._starlette.add_route(path, endpoint, methods=list(methods))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            for prefix, door in self.doors:
+                if path.startswith(prefix):
+                    await door(scope, receive, send)
+                    return
+        await self._starlette(scope, receive, send)
+
+    async def _live(self, _request: Request) -> Response:
+        return _verdict([fault for check in self.faults if (fault := check())])
+
+    async def _ready(self, _request: Request) -> Response:
+        starting = [] if self.ready.is_set() else ["starting or stopping"]
+        return _verdict(starting + [fault for check in self.unready if (fault := check())])
+
+    async def _metrics(self, _request: Request) -> Response:
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _verdict(faults: list[str]) -> Response:
+    return PlainTextResponse("\n".join(faults) or "ok", status_code=503 if faults else 200)
+
+
+class Server:
+    """uvicorn inside our own loop: signals and life cycle are the process's."""
+
+    def __init__(self, site: Site, settings: Settings) -> None:
+        config = uvicorn.Config(
+            site,
+            host=settings.http_host,
+            port=settings.http_port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+            ws="none",
+        )
+        self._server = _Quiet(config)
+        self._where = f"{settings.http_host}:{settings.http_port}"
+        self._task: asyncio.Task[None] | None = None
+        self.address = ""
+
+    async def start(self) -> None:
+        """Listen. Raises Stop when the port is taken."""
+        self._task = asyncio.create_task(self._server.serve(), name="http")
+        while not self._server.started:
+            if self._task.done():
+                raise Stop(
+                    f"cannot listen on {self._where}: free the port, or choose another with WOOTSTREAM_HTTP_PORT"
+                )
+            await asyncio.sleep(0.01)
+        host, port = self._server.servers[0].sockets[0].getsockname()[:2]
+        self.address = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Accept nobody new, let open requests finish."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+
+
+class _Quiet(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

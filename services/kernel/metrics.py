@@ -1,0 +1,60 @@
+"""Every metric of the kernel by name, with its meaning and what to do when it moves."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class Metrics:
+    """One set per process, on the process's own registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # What became of each record: applied, duplicate, ignored, dead. `dead` growing: read `dead-letters list`.
+        self.records = Counter(
+            "wootstream_records",
+            "Records by what became of them",
+            ("group", "store", "outcome"),
+            registry=registry,
+        )
+        # Records per transaction. Small under load: the consumer waits for PostgreSQL, look at batch seconds.
+        self.batch_records = Histogram(
+            "wootstream_batch_records",
+            "Records in one transaction",
+            ("group",),
+            buckets=_RECORDS,
+            registry=registry,
+        )
+        # Seconds per transaction, retries apart. Growing: PostgreSQL is slow, look at locks and disk.
+        self.batch_seconds = Histogram(
+            "wootstream_batch_seconds",
+            "Seconds of one transaction",
+            ("group",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        # Records between the ledger and the log's end. Growing for minutes: too few consumers, or one stands still.
+        self.lag_records = Gauge(
+            "wootstream_lag_records",
+            "Records not yet consumed",
+            ("group", "topic", "partition"),
+            registry=registry,
+        )
+        # Age of the last record applied when records are waiting, else 0. Above a minute: figures are late.
+        self.lag_seconds = Gauge(
+            "wootstream_lag_seconds", "Age of what is being applied", ("group",), registry=registry
+        )
+        # Batches offered again, by SQLSTATE class or exception. Steady: the database is unwell; bursts: a failover.
+        self.retries = Counter("wootstream_retries", "Batches offered again", ("group", "reason"), registry=registry)
+        # Records set aside by kind: unreadable, refused, bug. Any growth: `dead-letters list`, mend, redrive.
+        self.dead = Counter("wootstream_dead_letters", "Records set aside", ("group", "kind"), registry=registry)
+        # Offsets that the log lost before we read them. Above 0: data is gone; `audit` names the range.
+        self.lost = Counter(
+            "wootstream_lost_records", "Records lost by retention", ("group", "topic"), registry=registry
+        )
+        # Partitions that stand still because their log is another one. Above 0: `offsets show`, then `offsets adopt`.
+        self.halted = Gauge("wootstream_halted_partitions", "Partitions halted", ("group", "topic"), registry=registry)
+        # Positions mended: seek-back, seek-forward, hollow. Now and then after a rebalance is normal.
+        self.mended = Counter(
+            "wootstream_positions_mended", "Odd positions settled", ("group", "how"), registry=registry
+        )

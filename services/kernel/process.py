@@ -1,0 +1,164 @@
+"""One process: opens what services need, lets each add itself, serves until SIGTERM, closes in reverse."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from faststream.kafka import KafkaBroker
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import Response
+
+from db.pool import SERVICE, Pool, open_pool
+from schemas.topics import Topic
+from services.kernel.chatwoot import Chatwoot
+from services.kernel.clock import Clock
+from services.kernel.errors import Stop, describe
+from services.kernel.gate import wait_for_installation
+from services.kernel.http import Server, Site
+from services.kernel.metrics import Metrics
+from services.kernel.publish import Publisher
+from services.kernel.secrets import load_secrets
+from services.kernel.settings import Settings
+
+GRACEFUL_SECONDS = 15.0
+log = structlog.get_logger()
+
+
+class Process:
+    """What one process has: settings, clock, metrics, pools, Kafka, Chatwoot's client, HTTP, background work."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or Clock()
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.secrets = load_secrets(settings)
+        self.publisher = Publisher(settings, self.clock)
+        self.chatwoot = Chatwoot(settings, self.clock, self.registry)
+        self.site = Site(self.registry)
+        self.cluster_id = ""
+        self.failure: BaseException | None = None
+        self.stopping = asyncio.Event()
+        self.topics: list[Topic] = []
+        self._broker: KafkaBroker | None = None
+        self._pools: dict[str, Pool] = {}
+        self._work: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+
+    def pool(self, role: str = SERVICE) -> Pool:
+        """The pool of this role; it connects on first use."""
+        if role not in self._pools:
+            if self.settings.database_url is None:
+                raise Stop("no database: set DATABASE_URL, or start the local stack with: wootstream local start")
+            self._pools[role] = open_pool(self.settings.database_url.get_secret_value(), role, size=8)
+        return self._pools[role]
+
+    @property
+    def broker(self) -> KafkaBroker:
+        """The consumers' broker; made when the first of them asks."""
+        if self._broker is None:
+            self._broker = make_broker(self.settings)
+        return self._broker
+
+    def route(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: Sequence[str] = ("GET",),
+    ) -> None:
+        """Answer `path` by a Starlette endpoint."""
+        self.site.route(path, endpoint, methods)
+
+    def door(self, prefix: str, app: Any) -> None:
+        """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
+        self.site.doors.append((prefix, app))
+
+    def background(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` for the life of the process; an exception that escapes it ends the process."""
+        self._work.append((name, work))
+
+    def fail(self, error: BaseException) -> None:
+        """End the process with this error: a deploy fault or a bug."""
+        if self.failure is None:
+            self.failure = error
+            log.error("process_fails", error=describe(error), exc_info=None if isinstance(error, Stop) else error)
+        self.stopping.set()
+
+    async def serve(self) -> int:
+        """Serve until SIGTERM, SIGINT or a failure; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self.stopping.set)
+        server = Server(self.site, self.settings)
+        await server.start()
+        tasks = [asyncio.create_task(self._guard(work), name=name) for name, work in self._all_work()]
+        log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
+        await self.stopping.wait()
+        self.site.ready.clear()
+        await server.stop()
+        await self._close(tasks)
+        return 1 if self.failure else 0
+
+    def _all_work(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        return [("publisher", self.publisher.connect), ("consumers", self._start_consumers), *self._work]
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            self.fail(error)
+
+    async def _start_consumers(self) -> None:
+        if self._broker is not None:
+            self.cluster_id = await wait_for_installation(self.settings, self.clock, self.pool(), self.topics)
+            await self._broker.start()
+            log.info("consumers_started", topics=sorted({topic.name for topic in self.topics}))
+        self.site.ready.set()
+
+    async def _close(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        # The broker's own stop can take as long as its request time-out (40 s) when Kafka is dead.
+        if self._broker is not None:
+            await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS + 2)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await _bounded("publisher", self.publisher.stop(), 6)
+        await self.chatwoot.close()
+        for role, pool in self._pools.items():
+            if not await _bounded(f"pool {role}", pool.close(), 5):
+                pool.terminate()
+
+
+async def _bounded(what: str, closing: Awaitable[Any], seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(closing, seconds)
+    except Exception as error:
+        log.warning("closing_was_cut_short", what=what, error=type(error).__name__)
+        return False
+    return True
+
+
+def make_broker(settings: Settings) -> KafkaBroker:
+    """FastStream's broker for consumers only: what is published goes through the process's own producer."""
+    return KafkaBroker(
+        (settings.kafka_bootstrap_servers or "").split(","),
+        client_id="wootstream",
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        metadata_max_age_ms=30_000,
+        graceful_timeout=GRACEFUL_SECONDS,
+        log_level=logging.DEBUG,
+        apply_types=False,
+    )
+
+
+async def run(settings: Settings, services: Sequence[Callable[[Process], None]]) -> int:
+    """Run these services in one process until SIGTERM; return its exit code."""
+    process = Process(settings)
+    for add_to in services:
+        add_to(process)
+    return await process.serve()

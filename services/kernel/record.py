@@ -1,0 +1,107 @@
+"""Record: what was accepted at a door; one type at the door, in the spool, topic, handler, dead letter and redrive."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+import uuid_utils
+
+from services.kernel.errors import Invalid
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record:
+    """A key, a value and ASCII headers. Compared by identity: two deliveries are two records."""
+
+    __slots__ = ("headers", "key", "offset", "partition", "topic", "value")
+
+    def __init__(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        *,
+        partition: int = -1,
+        offset: int = -1,
+    ) -> None:
+        self.topic = topic
+        self.key = key
+        self.value = value
+        self.headers = headers
+        self.partition = partition
+        self.offset = offset
+
+    @classmethod
+    def accepted(
+        cls,
+        topic: str,
+        *,
+        key: bytes,
+        value: bytes,
+        store: UUID,
+        event: str,
+        origin: str,
+        received_at: datetime,
+        extra: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Make the record of something accepted now; its id is a UUIDv7."""
+        named = {
+            "event": event,  # first: consumers filter on it before they look at anything else
+            "store": str(store),
+            "id": str(uuid_utils.uuid7()),
+            "received-at": received_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "origin": origin,
+            **(extra or {}),
+        }
+        return cls(topic, key, value, tuple((name, text.encode("ascii", "replace")) for name, text in named.items()))
+
+    @classmethod
+    def consumed(cls, raw: Any) -> Self:
+        """Wrap aiokafka's ConsumerRecord; nothing is decoded until somebody asks."""
+        return cls(raw.topic, raw.key, raw.value or b"", raw.headers, partition=raw.partition, offset=raw.offset)
+
+    def header(self, name: str) -> str | None:
+        """A header's text, or None. Bytes that are no text are shown escaped, never raised."""
+        for key, value in self.headers:
+            if key == name:
+                return (value or b"").decode("utf-8", "backslashreplace")
+        return None
+
+    @property
+    def event(self) -> str | None:
+        return self.header("event")
+
+    @property
+    def id(self) -> str | None:
+        return self.header("id")
+
+    @property
+    def origin(self) -> str | None:
+        return self.header("origin")
+
+    @property
+    def store(self) -> UUID:
+        """The tenant, from the URL and the secret that verified, never from a body. Raises Invalid."""
+        text = self.header("store")
+        try:
+            return UUID(text or "")
+        except ValueError as cause:
+            raise Invalid("the `store` header is missing or is no UUID") from cause
+
+    @property
+    def received_at(self) -> datetime:
+        """When the door accepted it. Raises Invalid."""
+        try:
+            moment = datetime.fromisoformat(self.header("received-at") or "")
+        except ValueError as cause:
+            raise Invalid("the `received-at` header is missing or is no RFC 3339 time") from cause
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    @property
+    def identity(self) -> str:
+        """What tells this record from another at the same offset of a topic that was made again."""
+        return self.id or hashlib.sha256(self.value).hexdigest()

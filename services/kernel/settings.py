@@ -1,0 +1,57 @@
+"""All that the environment may say, read once into a frozen value; nothing else reads the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`wootstream settings` prints each with its meaning, default and where the value came from."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WOOTSTREAM_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        description="PostgreSQL; absent: the local stack's",
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        None,
+        validation_alias=AliasChoices("kafka_bootstrap_servers", "KAFKA_BOOTSTRAP_SERVERS"),
+        description="Kafka, host:port separated by commas; absent: the local stack's",
+    )
+    kafka_security: Literal["plaintext", "tls", "sasl_tls"] = Field("plaintext", description="how to talk to Kafka")
+    kafka_username: str | None = Field(None, description="SASL SCRAM-SHA-512 user name, for sasl_tls")
+    kafka_password: SecretStr | None = Field(None, description="SASL SCRAM-SHA-512 password, for sasl_tls")
+    kafka_replication: int = Field(
+        1, ge=1, description="replicas of each topic; 3 in production, min.insync is one less"
+    )
+    group_instance: str | None = Field(None, description="static membership: unique and stable, the pod's name")
+    session_timeout_seconds: float = Field(10.0, gt=1, description="a consumer silent for so long loses its partitions")
+    sentry_dsn: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("sentry_dsn", "SENTRY_DSN"),
+        description="where errors are reported",
+    )
+    http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
+    http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
+    public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
+    installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
+    installation_key_file: Path | None = Field(None, description="file that holds the installation key")
+    data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log that is written"
+    )
+    log_format: Literal["json", "console"] = Field("json", description="console is for people at a terminal")
+    webhook_skew_seconds: int = Field(300, gt=0, description="how far a webhook's timestamp may be from our clock")
+    chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
+    batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
+    batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")

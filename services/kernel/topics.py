@@ -1,0 +1,88 @@
+"""The topics on the cluster: made, checked, and a gate, for an absent topic makes start and publish hang."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from schemas import topics
+from schemas.topics import Topic
+from services.kernel.errors import Stop
+from services.kernel.settings import Settings
+
+_ALREADY_EXISTS = 36
+_DEADLINE_SECONDS = 30
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """How any client of ours reaches Kafka."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "client_id": "wootstream",
+    }
+    if settings.kafka_security != "plaintext":
+        options |= {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
+    if settings.kafka_security == "sasl_tls":
+        password = settings.kafka_password.get_secret_value() if settings.kafka_password else None
+        options |= {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512",
+                    "sasl_plain_username": settings.kafka_username, "sasl_plain_password": password}  # fmt: skip
+    return options
+
+
+class Admin:
+    """Kafka's admin client for the length of a `with`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client: Any = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=10_000)
+
+    async def __aenter__(self) -> Any:
+        await self._client.start()
+        return self._client
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._client.close()
+
+
+async def ensure_topics(settings: Settings, wanted: Sequence[Topic] = topics.ALL) -> list[str]:
+    """Make the topics that are absent and set every override of the others; return the names of the new ones."""
+    replication = settings.kafka_replication
+    overrides = {topic.name: topic.overrides(min_insync_replicas=max(1, replication - 1)) for topic in wanted}
+    async with asyncio.timeout(_DEADLINE_SECONDS), Admin(settings) as admin:
+        made = await admin.create_topics(
+            [NewTopic(one.name, one.partitions, replication, topic_configs=overrides[one.name]) for one in wanted]
+        )
+        new = [answer[0] for answer in made.topic_errors if not _refused(answer, allowed=_ALREADY_EXISTS)]
+        # alter_configs replaces every override of a topic, so the full set is sent.
+        changes = [
+            ConfigResource(ConfigResourceType.TOPIC, name, values)
+            for name, values in overrides.items()
+            if name not in new
+        ]
+        for response in await admin.alter_configs(changes) if changes else []:
+            for code, text, _kind, name in response.resources:
+                _refused((name, code, text))
+    return new
+
+
+def _refused(answer: Sequence[Any], *, allowed: int = 0) -> bool:
+    """The admin client never raises for a topic's error: the code is in the response."""
+    name, code, *text = answer
+    if code not in (0, allowed):
+        raise Stop(f"Kafka refuses topic {name}: {text[0] if text else ''} (error code {code})")
+    return bool(code)
+
+
+async def absent(settings: Settings, wanted: Sequence[Topic]) -> list[str]:
+    """Names of the topics that Kafka does not have."""
+    names = sorted({topic.name for topic in wanted})
+    async with asyncio.timeout(_DEADLINE_SECONDS), Admin(settings) as admin:
+        return [one["topic"] for one in await admin.describe_topics(names) if one["error_code"]]
+
+
+async def cluster_id(settings: Settings) -> str:
+    """Which cluster this is; another one's offsets mean nothing to the ledger."""
+    async with asyncio.timeout(_DEADLINE_SECONDS), Admin(settings) as admin:
+        return str((await admin.describe_cluster())["cluster_id"])
