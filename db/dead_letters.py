@@ -14,8 +14,8 @@ insert into wootstream.dead_letters
   (consumer_group, topic, era, partition, record_offset, organization_id, kind, reason, record_key, record_value, record_headers, value_bytes)
 select $1, $2, e.era, e.partition, e.record_offset, e.organization_id, e.kind, e.reason, e.record_key,
   case when kept.bytes + sum(length(e.record_value)) over (partition by e.organization_id order by e.position) <= $12 then e.record_value end,
-  e.record_headers, length(e.record_value)
-from unnest($3::int[], $4::int[], $5::bigint[], $6::uuid[], $7::text[], $8::text[], $9::bytea[], $10::bytea[], $11::jsonb[])
+  e.record_headers::jsonb, length(e.record_value)
+from unnest($3::int[], $4::int[], $5::bigint[], $6::uuid[], $7::text[], $8::text[], $9::bytea[], $10::bytea[], $11::text[])
   with ordinality as e (era, partition, record_offset, organization_id, kind, reason, record_key, record_value, record_headers, position),
   lateral (
     select coalesce(sum(d.value_bytes), 0) as bytes from wootstream.dead_letters d
@@ -37,7 +37,7 @@ class Letter:
     reason: str
     key: bytes | None
     value: bytes
-    headers: list[list[str]]
+    headers: str  # JSON: pairs of name and text, in order
 
 
 async def set_aside(conn: Connection, group: str, topic: str, letters: Sequence[Letter]) -> None:

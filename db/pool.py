@@ -1,5 +1,6 @@
 """Connections: one pool per role, lazily connected, with JSON as Python objects and row security in mind."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
@@ -39,12 +40,40 @@ class Connection(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[object]: ...
 
 
-class Pool(Protocol):
-    """What the services use of asyncpg's pool."""
+class Pool:
+    """Connections of one role, opened on first use, so that a process also starts while PostgreSQL is away."""
 
-    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]: ...
-    async def close(self) -> None: ...
-    def terminate(self) -> None: ...
+    def __init__(self, database_url: str, role: str, size: int) -> None:
+        self._pool: Any = asyncpg.create_pool(
+            database_url,
+            min_size=0,
+            max_size=size,
+            timeout=5,
+            command_timeout=60,
+            max_inactive_connection_lifetime=300,
+            server_settings={**_SERVER_SETTINGS, "role": role},
+            init=_prepare,
+        )
+        self._opening = asyncio.Lock()
+        self._open = False
+
+    @asynccontextmanager
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
+        """A connection; raises TimeoutError when none is to be had for `timeout` seconds."""
+        async with self._opening:
+            if not self._open:
+                await self._pool
+                self._open = True
+        async with self._pool.acquire(timeout=timeout) as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Wait for what is in use, then close."""
+        if self._open:
+            await self._pool.close()
+
+    def terminate(self) -> None:
+        self._pool.terminate()
 
 
 class TooMuchPower(RuntimeError):
@@ -52,21 +81,8 @@ class TooMuchPower(RuntimeError):
 
 
 def open_pool(database_url: str, role: str, *, size: int = 4) -> Pool:
-    """Make a pool that connects on first use, so that a process also starts while PostgreSQL is away.
-
-    The administrator's login takes `role` at connect; row security then applies to it.
-    """
-    pool: Pool = asyncpg.create_pool(
-        database_url,
-        min_size=0,
-        max_size=size,
-        timeout=5,
-        command_timeout=60,
-        max_inactive_connection_lifetime=300,
-        server_settings={**_SERVER_SETTINGS, "role": role},
-        init=_prepare,
-    )
-    return pool
+    """A pool whose connections act as `role`: the administrator's login takes it at connect, and row security applies."""
+    return Pool(database_url, role, size)
 
 
 async def _prepare(connection: Any) -> None:

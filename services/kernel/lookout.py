@@ -41,6 +41,7 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         """Look around for the life of the process."""
         self._subscriber = subscriber
         self._process.site.faults.append(self._stuck)
+        self._process.at_close(self._probe.stop)
         every(
             self._process,
             self._look_around,

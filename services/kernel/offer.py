@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import Generic
 from uuid import UUID
 
+import orjson
+
 from db import dead_letters, ledger, stores
 from db.dead_letters import Letter
 from db.ledger import Move, Place
@@ -153,18 +155,15 @@ def _account(
 
 
 def _letter(one: Record, place: Place, kind: str, reason: str) -> Letter:
-    headers = [
-        [name, (value or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")]
-        for name, value in one.headers
-    ]
+    headers = [[name, one.header(name) or ""] for name, _ in one.headers]
     return Letter(
-        place.era,
-        one.partition,
-        one.offset,
-        _store(one.header("store")),
-        kind,
-        reason,
-        one.key,
-        one.value,
-        headers,
+        era=place.era,
+        partition=one.partition,
+        offset=one.offset,
+        organization_id=_store(one.header("store")),
+        kind=kind,
+        reason=reason,
+        key=one.key,
+        value=one.value,
+        headers=orjson.dumps(headers).decode().replace("\\u0000", "\\\\u0000"),
     )

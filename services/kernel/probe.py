@@ -50,7 +50,8 @@ class Probe:
                 kept_from = begin if in_hand is None else min(begin, max(in_hand, place.next_offset))
                 if kept_from > place.next_offset:
                     return await self._skip(place, lost=kept_from - place.next_offset, go_on=kept_from == in_hand)
-                return await self._compare(place, await consumer.position(tp), end)
+                at = await consumer.position(tp) if in_hand is None else in_hand
+                return await self._compare(place, at, end)
         except TimeoutError as late:
             raise Retryable("Kafka does not tell where the log begins and ends") from late
 
@@ -89,7 +90,7 @@ class Probe:
         there = await self._first(place.partition, place.next_offset, end)
         if there is not None and there.offset == place.next_offset:
             return Settled(seek=place.next_offset, how="seek-back")
-        return await self._skip(place, hollow=(there.offset if there else end) - place.next_offset)
+        return await self._skip(place, hollow=min(position, there.offset if there else end) - place.next_offset)
 
     async def _skip(self, place: Place, *, lost: int = 0, hollow: int = 0, go_on: bool = False) -> Settled:
         async with self._process.pool().acquire(timeout=10) as conn, conn.transaction():

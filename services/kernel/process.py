@@ -46,6 +46,7 @@ class Process:
         self.topics: list[Topic] = []
         self._broker: KafkaBroker | None = None
         self._pools: dict[str, Pool] = {}
+        self._closing: list[Callable[[], Awaitable[None]]] = []
         self._work: list[tuple[str, Callable[[], Awaitable[None]]]] = []
 
     def pool(self, role: str = SERVICE) -> Pool:
@@ -80,6 +81,10 @@ class Process:
     def background(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` for the life of the process; an exception that escapes it ends the process."""
         self._work.append((name, work))
+
+    def at_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Call `close` once the background work has ended."""
+        self._closing.append(close)
 
     def fail(self, error: BaseException) -> None:
         """End the process with this error: a deploy fault or a bug."""
@@ -126,6 +131,8 @@ class Process:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for close in self._closing:
+            await _bounded(getattr(close, "__qualname__", "resource"), close(), 5)
         await _bounded("publisher", self.publisher.stop(), 6)
         await self.chatwoot.close()
         for role, pool in self._pools.items():
@@ -151,9 +158,17 @@ def make_broker(settings: Settings) -> KafkaBroker:
         allow_auto_create_topics=False,
         metadata_max_age_ms=30_000,
         graceful_timeout=GRACEFUL_SECONDS,
+        logger=_quiet_logger(),
         log_level=logging.DEBUG,
         apply_types=False,
     )
+
+
+def _quiet_logger() -> logging.Logger:
+    """FastStream tells every batch and every rebalance; errors are what a person wants of it."""
+    logger = logging.getLogger("faststream")
+    logger.setLevel(logging.ERROR)
+    return logger
 
 
 async def run(settings: Settings, services: Sequence[Callable[[Process], None]]) -> int:

@@ -72,7 +72,7 @@ class Publisher:
                     value=record.value,
                     key=record.key,
                     partition=self._partition(record),
-                    headers=record.headers,
+                    headers=list(record.headers),
                 )
                 kept = await sent
         except (KafkaError, TimeoutError) as error:
