@@ -1,0 +1,1 @@
+"""chatwoot.webhooks → facts → figures: conversation rows and reports that equal Chatwoot's own."""

@@ -1,0 +1,103 @@
+"""facts → figures, purely: the same set of facts gives the same figures, whatever order they arrived in."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.conversations.facts import Change, Facts, Message, Rating, State
+from services.conversations.life import Event, Life, Rules
+
+
+class Figures(NamedTuple):
+    """What the reports and the row of a conversation need."""
+
+    state: State
+    events: tuple[Event, ...]
+    counts: dict[str, int]
+    first_response: Event | None
+    last_resolution: Event | None
+    resolutions: int
+    reopenings: int
+    unanswered_since: datetime | None
+    rating: Rating | None
+    lost_changes: int
+
+
+def figures(facts: Facts, rules: Rules) -> Figures:
+    """Reckon one conversation from all that is known of it."""
+    life = live(facts, rules)
+    state = stand(facts)
+    return Figures(
+        state=state,
+        events=tuple(life.events),
+        counts=life.counts,
+        first_response=_last(life, "first_response"),
+        last_resolution=_last(life, "conversation_resolved"),
+        resolutions=life.resolutions,
+        reopenings=life.reopenings,
+        unanswered_since=life.unanswered_since,
+        rating=max(facts.ratings, key=lambda rating: rating[1:], default=None),
+        # the last change we know of does not lead to how things stand: one got lost on its way
+        lost_changes=life.lost_changes + (life.status not in (None, state.status)),
+    )
+
+
+def live(facts: Facts, rules: Rules) -> Life:
+    """Walk through all facts in the order of time."""
+    created = facts.snapshot.state.created_at
+    life = Life(created, rules, assignee=_first_assignee(facts), waiting=created)
+    timeline: list[Message | Change] = [*facts.messages, *facts.changes]
+    for fact in sorted(timeline, key=_when):
+        if isinstance(fact, Message):
+            life.hear(fact)
+        else:
+            life.turn(fact)
+    return life
+
+
+def stand(facts: Facts) -> State:
+    """How the conversation stands: the freshest snapshot, and what is known to have changed after it."""
+    state = facts.snapshot.state
+    later = [change for change in facts.changes if change.at > facts.snapshot.at]
+    for change in sorted(later, key=_when):
+        state = _changed(state, change)
+    return state
+
+
+def _changed(state: State, change: Change) -> State:
+    value: Any = orjson.loads(change.current)
+    if change.attribute == "label_list":
+        return state._replace(labels=tuple(sorted(value or ())))
+    if change.attribute == "assignee_id":
+        same = value == state.assignee_id
+        kind = "User" if value is not None else None
+        return state if same else state._replace(assignee_id=value, assignee_type=kind, assignee_name=None)
+    if change.attribute in _MOMENTS and value is not None:
+        value = datetime.fromisoformat(value)
+    return state._replace(**{change.attribute: value})
+
+
+_MOMENTS = frozenset({"first_reply_created_at", "waiting_since", "snoozed_until"})
+
+
+def _first_assignee(facts: Facts) -> int | None:
+    changes = [change for change in facts.changes if change.attribute == "assignee_id"]
+    if changes:
+        first: Any = orjson.loads(min(changes, key=_when).previous)
+        return int(first) if first is not None else None
+    return facts.snapshot.state.assignee_id if facts.snapshot.state.assignee_type == "User" else None
+
+
+def _last(life: Life, name: str) -> Event | None:
+    return next((event for event in reversed(life.events) if event.name == name), None)
+
+
+def _when(fact: Message | Change) -> tuple[datetime, int, str]:
+    # what was written opens and closes conversations, so within one millisecond messages come first
+    if isinstance(fact, Message):
+        return fact.created_at, fact.id, ""
+    return fact.at, _AFTER_MESSAGES, "\0".join((fact.attribute, fact.previous, fact.current))
+
+
+_AFTER_MESSAGES = 2**63

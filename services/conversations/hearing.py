@@ -1,0 +1,112 @@
+"""One webhook → its facts."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from schemas.conversations import Conversation, ConversationEvent, MessageEvent
+from services.conversations.facts import TRACKED, Change, Facts, Kind, Message, Rating, Snapshot, State
+
+_BOTS = frozenset({"agent_bot", "captain_assistant"})
+
+
+def facts_of(event: ConversationEvent | MessageEvent, *, sent_at: datetime) -> Facts:
+    """The facts of one webhook; `sent_at` is Chatwoot's send time, or the arrival where the release names none."""
+    if isinstance(event, MessageEvent):
+        snapshot = _snapshot(event.conversation, event.created_at, sent_at=sent_at)
+        return Facts(snapshot, messages=_messages(event), ratings=_ratings(event, snapshot))
+    at = _changed_at(event)
+    snapshot = _snapshot(event, at or datetime.fromtimestamp(event.created_at, UTC), sent_at=sent_at)
+    return Facts(snapshot, changes=_changes(event, at) if at else ())
+
+
+def kind_of(event: MessageEvent) -> Kind:
+    """Who speaks, as Chatwoot's reports see it: only `human` ever answers a customer."""
+    if event.message_type == "incoming":
+        return "incoming"
+    if event.message_type == "template":
+        return "survey" if event.content_type == "input_csat" else "template"
+    marks = event.content_attributes
+    if marks and marks.automation_rule_id:
+        return "automation"
+    if event.additional_attributes and event.additional_attributes.campaign_id:
+        return "campaign"
+    if event.sender and event.sender.type in _BOTS:
+        return "bot"
+    # a reply written in the channel's own app comes back as an echo without a sender
+    return "human" if event.sender or (marks and marks.external_echo) else "unknown"
+
+
+def _messages(event: MessageEvent) -> tuple[Message, ...]:
+    if event.message_type == "activity":
+        return ()
+    deleted = bool(event.content_attributes and event.content_attributes.deleted)
+    sender_id = event.sender.id if event.sender else None
+    kind = kind_of(event)
+    return (Message(event.id, kind, event.message_type, event.private, sender_id, event.created_at, deleted),)
+
+
+def _ratings(event: MessageEvent, snapshot: Snapshot) -> tuple[Rating, ...]:
+    marks = event.content_attributes
+    answer = marks.submitted_values.csat_survey_response if marks and marks.submitted_values else None
+    if answer is None or answer.rating is None:
+        return ()
+    return (Rating(event.id, snapshot.at, snapshot.sent_at, answer.rating),)
+
+
+def _changed_at(event: ConversationEvent) -> datetime | None:
+    moved = event.changed("updated_at")
+    return datetime.fromisoformat(moved.current_value) if moved and isinstance(moved.current_value, str) else None
+
+
+def _changes(event: ConversationEvent, at: datetime) -> tuple[Change, ...]:
+    steps = ((name, event.changed(name)) for name in TRACKED)
+    return tuple(
+        Change(name, at, _text(step.previous_value), _text(step.current_value)) for name, step in steps if step
+    )
+
+
+def _snapshot(seen: Conversation, at_least: datetime, *, sent_at: datetime) -> Snapshot:
+    assignee, team, sender = seen.meta.assignee, seen.meta.team, seen.meta.sender
+    session = seen.contact_inbox
+    state = State(
+        contact_id=sender.id if sender else session.contact_id if session else None,
+        inbox_id=seen.inbox_id,
+        status=seen.status,
+        assignee_id=assignee.id if assignee else None,
+        assignee_type=_assignee_type(seen),
+        assignee_name=assignee.name if assignee else None,
+        team_id=team.id if team else None,
+        priority=seen.priority,
+        labels=tuple(sorted(seen.labels)),
+        first_reply_created_at=seen.first_reply_created_at,
+        waiting_since=_moment(seen.waiting_since),
+        snoozed_until=seen.snoozed_until,
+        last_activity_at=_moment(seen.last_activity_at or seen.timestamp),
+        created_at=datetime.fromtimestamp(seen.created_at, UTC),
+    )
+    digest = hashlib.blake2b(orjson.dumps(tuple(state)), digest_size=8).digest()
+    return Snapshot(_version(seen, at_least), sent_at, digest, state)
+
+
+def _assignee_type(seen: Conversation) -> str | None:
+    if seen.meta.assignee is None:
+        return None
+    return seen.meta.assignee_type or ("AgentBot" if seen.meta.assignee.type in _BOTS else "User")
+
+
+def _version(seen: Conversation, at_least: datetime) -> datetime:
+    # Since 4.0.2 a body says when the row was last written; earlier we know only what it cannot be older than.
+    if seen.updated_at is not None:
+        return datetime.fromtimestamp(seen.updated_at, UTC)
+    return max([at_least, *(message.updated_at for message in seen.messages if message.updated_at)])
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
