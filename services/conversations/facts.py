@@ -79,6 +79,11 @@ class Snapshot(NamedTuple):
     digest: bytes
     state: State
 
+    @property
+    def content(self) -> tuple[datetime, bytes]:
+        """What makes it another snapshot: not when it was sent."""
+        return self.at, self.digest
+
 
 class Facts(NamedTuple):
     """All that is known of one conversation."""
@@ -92,31 +97,29 @@ class Facts(NamedTuple):
 def union(parts: Iterable[Facts]) -> Facts:
     """The facts of several webhooks of one conversation as one set."""
     parts = list(parts)
-    return Facts(
-        max((part.snapshot for part in parts), key=_freshness),
-        merged(message for part in parts for message in part.messages),
-        tuple(sorted({change for part in parts for change in part.changes})),
-        latest(rating for part in parts for rating in part.ratings),
-    )
+    snapshot = parts[0].snapshot
+    messages: dict[int, Message] = {}
+    ratings: dict[int, Rating] = {}
+    for part in parts:
+        snapshot = fresher(snapshot, part.snapshot)
+        for message in part.messages:
+            messages[message.id] = better_message(messages.get(message.id), message)
+        for rating in part.ratings:
+            ratings[rating.message_id] = max(rating, ratings.get(rating.message_id, rating))
+    changes = {change for part in parts for change in part.changes}
+    return Facts(snapshot, tuple(messages.values()), tuple(changes), tuple(ratings.values()))
 
 
-def merged(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """One fact a message: once deleted always deleted, and a known sender wins over one who has left."""
-    known: dict[int, Message] = {}
-    for message in messages:
-        other = known.setdefault(message.id, message)
-        better = message if other.sender_id is None else other
-        known[message.id] = better._replace(deleted=message.deleted or other.deleted)
-    return tuple(known[key] for key in sorted(known))
+def better_message(known: Message | None, told: Message) -> Message:
+    """Once deleted always deleted, and a known sender wins over one who has left since."""
+    if known is None:
+        return told
+    better = told if known.sender_id is None else known
+    return better._replace(deleted=told.deleted or known.deleted)
 
 
-def latest(ratings: Iterable[Rating]) -> tuple[Rating, ...]:
-    """One rating a survey: the latest."""
-    best: dict[int, Rating] = {}
-    for rating in ratings:
-        best[rating.message_id] = max(rating, best.get(rating.message_id, rating))
-    return tuple(best[key] for key in sorted(best))
-
-
-def _freshness(snapshot: Snapshot) -> tuple[datetime, datetime, bytes]:
-    return snapshot[:3]
+def fresher(known: Snapshot | None, seen: Snapshot) -> Snapshot:
+    """The later written; of equals the later sent; the digest only decides what nothing else can."""
+    if known is None or (seen.at, seen.sent_at, seen.digest) > (known.at, known.sent_at, known.digest):
+        return seen
+    return known

@@ -22,6 +22,7 @@ class Figures(NamedTuple):
     unanswered_since: datetime | None
     rating: Rating | None
     lost_changes: int
+    last_activity_at: datetime
 
 
 def figures(facts: Facts, rules: Rules) -> Figures:
@@ -40,6 +41,7 @@ def figures(facts: Facts, rules: Rules) -> Figures:
         rating=max(facts.ratings, key=lambda rating: rating[1:], default=None),
         # the last change we know of does not lead to how things stand: one got lost on its way
         lost_changes=life.lost_changes + (life.status not in (None, state.status)),
+        last_activity_at=max([state.last_activity_at or state.created_at, *(m.created_at for m in facts.messages)]),
     )
 
 

@@ -1,0 +1,128 @@
+"""Rows of conversations: the head that facts hang on, the specification's table, Chatwoot's reporting events.
+
+Rows are tuples in the order of the statement's columns; the multi-row statements want them sorted by their key.
+"""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from db.facts import Key
+from db.pool import Connection, Row
+
+_LOCK = """
+select c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked,
+  c.status, c.rating
+from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id)
+join wootstream.conversations c on c.organization_id = k.organization_id and c.conversation_id = k.conversation_id
+order by 1, 2 for update of c
+"""
+_BEGIN = """
+insert into wootstream.conversations (organization_id, conversation_id)
+select * from unnest($1::uuid[], $2::int[]) order by 1, 2 on conflict do nothing
+"""
+_PUT_HEADS = """
+update wootstream.conversations c set
+  seen_at = n.seen_at, seen_sent_at = n.seen_sent_at, seen_digest = n.seen_digest, seen = n.seen::jsonb,
+  status = n.status, inbox_id = n.inbox_id, contact_id = n.contact_id, assignee_id = n.assignee_id,
+  assignee_type = n.assignee_type, team_id = n.team_id, priority = n.priority,
+  labels = array(select jsonb_array_elements_text(n.labels::jsonb)), started_at = n.started_at,
+  first_reply_at = n.first_reply_at, waiting_since = n.waiting_since, snoozed_until = n.snoozed_until,
+  unanswered_since = n.unanswered_since, counts = n.counts::jsonb, resolutions = n.resolutions, reopenings = n.reopenings,
+  lost_changes = n.lost_changes, rating = n.rating, event_count = n.event_count, events_digest = n.events_digest,
+  walked = n.walked::jsonb, updated_at = now()
+from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::bytea[], $6::text[], $7::text[], $8::int[],
+  $9::int[], $10::int[], $11::text[], $12::int[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
+  $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int[], $22::int[], $23::int[], $24::int2[],
+  $25::int[], $26::bytea[], $27::text[])
+  as n (organization_id, conversation_id, seen_at, seen_sent_at, seen_digest, seen, status, inbox_id, contact_id,
+    assignee_id, assignee_type, team_id, priority, labels, started_at, first_reply_at, waiting_since, snoozed_until,
+    unanswered_since, counts, resolutions, reopenings, lost_changes, rating, event_count, events_digest, walked)
+where c.organization_id = n.organization_id and c.conversation_id = n.conversation_id
+"""
+_PUT_ROWS = """
+insert into public.chatwoot_conversations as c (organization_id, chatwoot_account_id, chatwoot_conversation_id,
+  chatwoot_contact_id, status, assignee_id, assignee_type, assignee_name, inbox_id, inbox_name, first_response_time,
+  resolution_time, message_count, satisfaction_rating, conversation_started_at, conversation_resolved_at, last_activity_at)
+select * from unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::text[], $6::int[], $7::text[], $8::text[], $9::int[],
+  $10::text[], $11::interval[], $12::interval[], $13::int[], $14::int[], $15::timestamptz[], $16::timestamptz[],
+  $17::timestamptz[]) order by 1, 2, 3
+on conflict (organization_id, chatwoot_account_id, chatwoot_conversation_id) do update set
+  chatwoot_contact_id = excluded.chatwoot_contact_id, status = excluded.status, assignee_id = excluded.assignee_id,
+  assignee_type = excluded.assignee_type, assignee_name = excluded.assignee_name, inbox_id = excluded.inbox_id,
+  inbox_name = excluded.inbox_name, first_response_time = excluded.first_response_time,
+  resolution_time = excluded.resolution_time, message_count = excluded.message_count,
+  satisfaction_rating = excluded.satisfaction_rating, conversation_started_at = excluded.conversation_started_at,
+  conversation_resolved_at = excluded.conversation_resolved_at, last_activity_at = excluded.last_activity_at,
+  updated_at = now()
+"""
+_PUT_EVENTS = """
+insert into wootstream.chatwoot_reporting_events as e
+  (organization_id, chatwoot_conversation_id, ordinal, name, value, user_id, inbox_id, event_start, event_end)
+select * from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::int[], $6::int[], $7::int[], $8::timestamptz[],
+  $9::timestamptz[]) order by 1, 2, 3
+on conflict (organization_id, chatwoot_conversation_id, ordinal) do update set
+  name = excluded.name, value = excluded.value, user_id = excluded.user_id, inbox_id = excluded.inbox_id,
+  event_start = excluded.event_start, event_end = excluded.event_end
+where (e.name, e.value, e.user_id, e.inbox_id, e.event_start, e.event_end)
+  is distinct from (excluded.name, excluded.value, excluded.user_id, excluded.inbox_id, excluded.event_start, excluded.event_end)
+"""
+_TRIM_EVENTS = """
+delete from wootstream.chatwoot_reporting_events e
+using unnest($1::uuid[], $2::int[], $3::int[]) as k (organization_id, conversation_id, event_count)
+where e.organization_id = k.organization_id and e.chatwoot_conversation_id = k.conversation_id
+  and e.ordinal >= k.event_count
+"""
+_STORES = """
+select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, i.has_bot
+from public.chatwoot_accounts a left join wootstream.inboxes i on i.organization_id = a.organization_id
+order by a.account_status = 'deleted', a.created_at desc
+"""
+_NAME_INBOXES = """
+insert into wootstream.inboxes (organization_id, inbox_id, name)
+select * from unnest($1::uuid[], $2::int[], $3::text[]) order by 1, 2
+on conflict (organization_id, inbox_id) do update set name = excluded.name, updated_at = now()
+"""
+
+
+async def lock(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
+    """The heads of these conversations, locked in order; those never heard of before are begun."""
+    columns = list(zip(*sorted(keys), strict=True))
+    heads = await conn.fetch(_LOCK, *columns)
+    if len(heads) == len(keys):
+        return heads
+    await conn.execute(_BEGIN, *columns)
+    return await conn.fetch(_LOCK, *columns)
+
+
+async def put_heads(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+    """What is known and reckoned of each; the heads must be locked."""
+    await conn.execute(_PUT_HEADS, *zip(*rows, strict=True))
+
+
+async def put_rows(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+    """The specification's rows."""
+    if rows:
+        await conn.execute(_PUT_ROWS, *zip(*rows, strict=True))
+
+
+async def put_events(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+    """Reporting events by their place in the conversation's life."""
+    if rows:
+        await conn.execute(_PUT_EVENTS, *zip(*rows, strict=True))
+
+
+async def trim_events(conn: Connection, counts: Collection[tuple[UUID, int, int]]) -> None:
+    """Remove what a late fact made too many."""
+    if counts:
+        await conn.execute(_TRIM_EVENTS, *zip(*sorted(counts), strict=True))
+
+
+async def stores(conn: Connection) -> Sequence[Row]:
+    """Account, release and inboxes of the stores in scope: one row an inbox, or one with none."""
+    return await conn.fetch(_STORES)
+
+
+async def name_inboxes(conn: Connection, rows: Collection[tuple[UUID, int, str]]) -> None:
+    """Remember what inboxes are called."""
+    if rows:
+        await conn.execute(_NAME_INBOXES, *zip(*sorted(rows), strict=True))

@@ -1,0 +1,92 @@
+"""Facts of conversations: kept once by their own keys, read back for reckoning. Rows are in the order of the columns.
+
+Every keeping statement is one for the batch, sorted by its key, and returns the (store, conversation) and key of what
+was news.
+"""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+Key = tuple[UUID, int]
+
+_KEEP_MESSAGES = """
+insert into wootstream.messages as m
+  (organization_id, conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted)
+select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bool[], $7::int[],
+  $8::timestamptz[], $9::bool[]) order by 1, 2, 3
+on conflict (organization_id, conversation_id, message_id) do update set
+  deleted = m.deleted or excluded.deleted,
+  kind = case when m.sender_id is null then excluded.kind else m.kind end,
+  sender_id = coalesce(m.sender_id, excluded.sender_id)
+where excluded.deleted > m.deleted or (m.sender_id is null and excluded.sender_id is not null)
+returning organization_id, conversation_id, message_id
+"""
+_KEEP_CHANGES = """
+insert into wootstream.changes (organization_id, conversation_id, attribute, changed_at, previous, current)
+select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+order by 1, 2, 4, 3, 5, 6
+on conflict do nothing
+returning organization_id, conversation_id, attribute, changed_at, previous, current
+"""
+_KEEP_RATINGS = """
+insert into wootstream.ratings as r (organization_id, conversation_id, message_id, answered_at, sent_at, rating)
+select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::int2[]) order by 1, 2, 3
+on conflict (organization_id, conversation_id, message_id) do update set
+  answered_at = excluded.answered_at, sent_at = excluded.sent_at, rating = excluded.rating
+where (excluded.answered_at, excluded.sent_at, excluded.rating) > (r.answered_at, r.sent_at, r.rating)
+returning organization_id, conversation_id, message_id, answered_at, sent_at, rating
+"""
+# The last parameters are how far each conversation was walked already: nothing before that is needed.
+_MESSAGES = """
+select m.organization_id, m.conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted
+from unnest($1::uuid[], $2::int[], $3::bigint[]) as k (organization_id, conversation_id, walked)
+join wootstream.messages m on m.organization_id = k.organization_id and m.conversation_id = k.conversation_id
+  and m.message_id > k.walked
+"""
+_CHANGES = """
+select c.organization_id, c.conversation_id, attribute, changed_at, previous, current
+from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as k (organization_id, conversation_id, walked)
+join wootstream.changes c on c.organization_id = k.organization_id and c.conversation_id = k.conversation_id
+  and c.changed_at > k.walked
+"""
+_RATINGS = """
+select r.organization_id, r.conversation_id, message_id, answered_at, sent_at, rating
+from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id)
+join wootstream.ratings r on r.organization_id = k.organization_id and r.conversation_id = k.conversation_id
+"""
+
+
+async def keep_messages(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+    """A deleted message stays, marked; a sender once known stays known."""
+    return await _keep(conn, _KEEP_MESSAGES, rows)
+
+
+async def keep_changes(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+    """A change is kept once, however often it is told (label changes always come twice)."""
+    return await _keep(conn, _KEEP_CHANGES, rows)
+
+
+async def keep_ratings(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+    """Of several answers to one survey the latest stays."""
+    return await _keep(conn, _KEEP_RATINGS, rows)
+
+
+async def _keep(conn: Connection, statement: str, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+    return await conn.fetch(statement, *zip(*rows, strict=True)) if rows else ()
+
+
+async def messages(conn: Connection, walked: Sequence[tuple[UUID, int, int]]) -> Sequence[Row]:
+    """Messages of these conversations with a greater id than the one given for each."""
+    return await conn.fetch(_MESSAGES, *zip(*walked, strict=True))
+
+
+async def changes(conn: Connection, walked: Sequence[tuple[UUID, int, object]]) -> Sequence[Row]:
+    """Changes of these conversations after the moment given for each."""
+    return await conn.fetch(_CHANGES, *zip(*walked, strict=True))
+
+
+async def ratings(conn: Connection, keys: Sequence[Key]) -> Sequence[Row]:
+    """Ratings of these conversations."""
+    return await conn.fetch(_RATINGS, *zip(*keys, strict=True))

@@ -1,0 +1,73 @@
+"""A batch of webhooks as facts, each once, with the records that told it: so that we can say which were news."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, better_message, fresher
+from services.kernel import Record
+
+Key = tuple[UUID, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """One webhook about a conversation."""
+
+    record: Record
+    key: Key
+    facts: Facts
+    inbox_name: str | None = None
+
+
+class Batch:
+    """The facts of a batch by their keys; several records may tell the same fact."""
+
+    def __init__(self, events: Sequence[Heard]) -> None:
+        self.keys = {event.key for event in events}
+        self.messages: dict[tuple[Key, int], Message] = {}
+        self.changes: dict[tuple[Key, Change], Change] = {}
+        self.ratings: dict[tuple[Key, str], Rating] = {}
+        self._snapshots: list[tuple[Key, Snapshot, Record]] = []
+        self._tellers: dict[Any, list[Record]] = defaultdict(list)
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Heard) -> None:
+        key, facts = event.key, event.facts
+        self._snapshots.append((key, facts.snapshot, event.record))
+        for message in facts.messages:
+            known = self.messages.get((key, message.id))
+            self._put(self.messages, (key, message.id), better_message(known, message), event.record)
+        for change in facts.changes:
+            self._put(self.changes, (key, change), change, event.record)
+        for rating in facts.ratings:
+            name = rating_key(rating.message_id)
+            self._put(self.ratings, (key, name), max(rating, self.ratings.get((key, name), rating)), event.record)
+
+    def _put(self, facts: dict[Any, Any], key: Any, fact: Any, record: Record) -> None:
+        if facts.get(key) != fact:
+            facts[key] = fact
+            self._tellers[key].append(record)
+
+    def tellers(self, keys: Iterable[tuple[Key, object]]) -> set[Record]:
+        """The records that told these facts."""
+        return {record for key in keys for record in self._tellers[key]}
+
+    def refresh(self, known: Mapping[Key, Snapshot | None]) -> tuple[dict[Key, Snapshot], dict[Record, Key]]:
+        """The freshest snapshot of each conversation, and the records whose snapshot was news."""
+        freshest = dict(known)
+        news: dict[Record, Key] = {}
+        for key, snapshot, record in self._snapshots:
+            before = freshest[key]
+            freshest[key] = fresher(before, snapshot)
+            if freshest[key] is snapshot and (before is None or before.content != snapshot.content):
+                news[record] = key
+        return {key: snapshot for key, snapshot in freshest.items() if snapshot is not None}, news
+
+
+def rating_key(message_id: int) -> str:
+    """A survey's answer is another fact than the survey's message."""
+    return f"answer to {message_id}"

@@ -1,0 +1,90 @@
+"""Keep what is news, reckon the touched conversations again, say whose contact attributes may have moved."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from db import conversations, due
+from db.pool import Connection
+from schemas import webhooks
+from schemas.conversations import ConversationEvent, MessageEvent
+from services.conversations import histories, rows
+from services.conversations.batch import Batch, Heard, Key
+from services.conversations.facts import Facts
+from services.conversations.figures import figures
+from services.conversations.hearing import facts_of
+from services.conversations.histories import Head
+from services.conversations.life import Rules
+from services.conversations.rows import Reckoned
+from services.conversations.stores import Store, known_stores
+from services.kernel import Invalid, Record
+
+
+def read(record: Record) -> Heard | None:
+    """The facts of a webhook about a conversation or a message; None for all others."""
+    if record.event not in webhooks.CONVERSATION_EVENTS:
+        return None
+    event, sent_at = _parse(record), _sent_at(record)
+    if isinstance(event, MessageEvent):
+        key, inbox_name = (record.store, event.conversation.id), event.inbox.name if event.inbox else None
+        return Heard(record, key, facts_of(event, sent_at=sent_at), inbox_name)
+    if isinstance(event, ConversationEvent):
+        return Heard(record, (record.store, event.id), facts_of(event, sent_at=sent_at))
+    return None
+
+
+def _parse(record: Record) -> webhooks.Webhook | None:
+    try:
+        return webhooks.parse(record.event, record.value)
+    except ValidationError as error:
+        # where and what kind of fault; the values are personal data
+        faults = sorted({f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()})
+        raise Invalid(f"not a {record.event} as Chatwoot sends it: {'; '.join(faults[:3])}") from error
+
+
+async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
+    """Apply a batch; answers the records that told something new."""
+    batch = Batch(events)
+    heads = await histories.lock(conn, batch.keys)
+    snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
+    new_facts = await histories.keep(conn, batch)
+    touched = {key for key, _ in new_facts} | set(refreshed.values())
+    if touched:
+        stores = await known_stores(conn, events)
+        known = await histories.load(conn, {key: snapshots[key] for key in touched})
+        await _put(conn, [_reckon(key, facts, stores[key[0]]) for key, facts in sorted(known.items())], heads)
+    return batch.tellers(new_facts) | set(refreshed)
+
+
+def _reckon(key: Key, facts: Facts, store: Store) -> Reckoned:
+    inbox = store.inboxes.get(facts.snapshot.state.inbox_id)
+    rules = Rules.of(store.release, has_bot=inbox is not None and inbox.has_bot)
+    return Reckoned(key, facts.snapshot, figures(facts, rules), store.account_id, inbox.name if inbox else None)
+
+
+async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
+    await conversations.put_heads(conn, [rows.head(one) for one in reckoned])
+    await conversations.put_rows(conn, [rows.row(one) for one in reckoned])
+    moved = [one for one in reckoned if rows.events_digest(one.figures) != heads[one.key].events_digest]
+    await conversations.put_events(conn, [event for one in moved for event in rows.events(one)])
+    fewer = [one for one in moved if len(one.figures.events) < heads[one.key].event_count]
+    await conversations.trim_events(conn, [(*one.key, len(one.figures.events)) for one in fewer])
+    await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
+
+
+def _due(one: Reckoned, before: Head) -> Iterator[tuple[UUID, str]]:
+    """Whose attributes depend on it: a conversation begun, turned or rated."""
+    rating = one.figures.rating.rating if one.figures.rating else None
+    if one.figures.state.contact_id is not None and (before.status, before.rating) != (
+        one.figures.state.status,
+        rating,
+    ):
+        yield one.key[0], f"contact:{one.figures.state.contact_id}"
+
+
+def _sent_at(record: Record) -> datetime:
+    """When Chatwoot sent it; releases before 4.11.2 do not say, then when it was accepted."""
+    seconds = record.header("chatwoot-timestamp")
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds and seconds.isdigit() else record.received_at

@@ -1,0 +1,66 @@
+"""Figures as the rows that db.conversations puts, in the order of its columns."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.conversations.batch import Key
+from services.conversations.facts import Snapshot
+from services.conversations.figures import Figures
+
+
+class Reckoned(NamedTuple):
+    """A conversation with its figures, and what its row needs from elsewhere."""
+
+    key: Key
+    snapshot: Snapshot
+    figures: Figures
+    account_id: int
+    inbox_name: str | None
+
+
+def head(one: Reckoned) -> tuple[object, ...]:
+    """wootstream.conversations."""
+    figures, state, seen = one.figures, one.figures.state, one.snapshot
+    return (
+        *(*one.key, seen.at, seen.sent_at, seen.digest, _json(seen.state._asdict())),
+        *(state.status, state.inbox_id, state.contact_id, state.assignee_id, state.assignee_type, state.team_id),
+        *(state.priority, _json(state.labels), state.created_at, state.first_reply_created_at),
+        *(state.waiting_since, state.snoozed_until, figures.unanswered_since, _json(figures.counts)),
+        *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.rating and figures.rating.rating),
+        *(len(figures.events), events_digest(figures), None),
+    )
+
+
+def row(one: Reckoned) -> tuple[object, ...]:
+    """public.chatwoot_conversations: the latest resolution, or none while it is open again."""
+    figures, state = one.figures, one.figures.state
+    organization, conversation = one.key
+    first, last = figures.first_response, figures.last_resolution if state.status == "resolved" else None
+    return (
+        *(organization, one.account_id, conversation, state.contact_id),
+        *(state.status, state.assignee_id, state.assignee_type, state.assignee_name, state.inbox_id, one.inbox_name),
+        *(first and timedelta(seconds=first.seconds), last and timedelta(seconds=last.seconds)),
+        *(figures.counts.get("messages", 0), figures.rating and figures.rating.rating),
+        *(state.created_at, last and last.end, figures.last_activity_at),
+    )
+
+
+def events(one: Reckoned) -> list[tuple[object, ...]]:
+    """wootstream.chatwoot_reporting_events."""
+    inbox = one.figures.state.inbox_id
+    return [
+        (*one.key, ordinal, event.name, event.seconds, event.user_id, inbox, event.start, event.end)
+        for ordinal, event in enumerate(one.figures.events)
+    ]
+
+
+def events_digest(figures: Figures) -> bytes:
+    """Equal events need not be written again."""
+    return hashlib.blake2b(_json([tuple(event) for event in figures.events]).encode(), digest_size=8).digest()
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

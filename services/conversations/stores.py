@@ -1,0 +1,44 @@
+"""What figures need to know of a store: its account, its release, and which inboxes have a bot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from db import conversations
+from db.pool import Connection
+from services.conversations.batch import Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What an inbox is called, and whether a bot answers first there."""
+
+    name: str | None
+    has_bot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store's account, as far as figures depend on it."""
+
+    account_id: int
+    release: str
+    inboxes: dict[int, Inbox] = field(default_factory=dict)
+
+
+async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, Store]:
+    """The stores in scope. What these webhooks call their inboxes is remembered: conversations do not say it."""
+    stores: dict[UUID, Store] = {}
+    for row in await conversations.stores(conn):
+        store = stores.setdefault(row["organization_id"], Store(row["chatwoot_account_id"], row["release"]))
+        if row["inbox_id"] is not None:
+            store.inboxes[row["inbox_id"]] = Inbox(row["name"], row["has_bot"])
+    renamed: dict[tuple[UUID, int], str] = {}
+    for event in events:
+        organization, inbox_id = event.key[0], event.facts.snapshot.state.inbox_id
+        known = stores[organization].inboxes.get(inbox_id)
+        if event.inbox_name and (known is None or known.name != event.inbox_name):
+            renamed[organization, inbox_id] = event.inbox_name
+            stores[organization].inboxes[inbox_id] = Inbox(event.inbox_name, known is not None and known.has_bot)
+    await conversations.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
+    return stores
