@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
     installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
     installation_key_file: Path | None = Field(None, description="file that holds the installation key")
+    stack: Literal["embedded", "docker"] = Field(
+        "embedded",
+        validation_alias=AliasChoices("stack", "STACK"),
+        description="the local Kafka and PostgreSQL: from packages, or in Docker",
+    )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log that is written"

@@ -1,0 +1,62 @@
+# Everything a newcomer needs: `make` lists it. Python 3.11 or later and make are enough; nothing is installed outside.
+PYTHON ?= python3
+FOR    ?= 60
+KILLS  ?= 200
+N      ?= 1000
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install check fix test demo bench chaos fuzz lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
+
+install: $(READY)  ## make .venv from the lock file
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or later is needed: make PYTHON=python3.12' >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'Python came without venv: install it (Debian: python3-venv)' >&2; exit 2; }
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@# uv installs in a tenth of pip's time; pip knows indexes and certificates that only pip was told of.
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $(READY)
+
+check: install  ## look, change nothing: format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: install  ## format, and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: install  ## all tests, on a real Kafka and a real PostgreSQL
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+demo: install  ## recorded traffic through everything for FOR=60 seconds, then the audit (FOR=0: until Ctrl-C)
+	@$(BIN)/wootstream demo --for $(FOR)
+
+bench: install  ## every benchmark
+	@set -e; for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done
+
+chaos: install  ## KILLS=200 sudden deaths in the middle of the work, nothing lost
+	$(BIN)/pytest tests/chaos --kills $(KILLS)
+
+fuzz: install  ## N=1000 examples for every property
+	$(BIN)/pytest -m hypothesis --examples $(N)
+
+lock: install  ## resolve the dependencies anew into requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --upgrade \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock
+
+clean:  ## stop the local stack, forget its data, .venv and caches
+	@if [ -x $(BIN)/wootstream ]; then $(BIN)/wootstream local stop; fi
+	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

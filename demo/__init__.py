@@ -1,0 +1,1 @@
+"""What a newcomer runs: the local stack, a simulated shop and its visitors, and recorded Chatwoot traffic."""

@@ -1,0 +1,116 @@
+"""The stack of the whole test session: a real Kafka and a real PostgreSQL, found or started by the demo's resolver.
+
+Tests share it. Each makes stores of its own (`tests.factories.make_store`), consumer groups of its own and, where
+records of others would disturb, topics of its own. A test that asks for none of these fixtures starts nothing.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import hypothesis
+import pytest
+import pytest_asyncio
+
+from db.migrate import migrate
+from db.pool import SERVICE, Pool, open_pool, use_json
+from demo.stack import Stack, Unavailable, resolve
+from services.kernel.settings import Settings
+from services.kernel.topics import ensure_topics
+
+_DIRECTORY = Path(__file__).parent.parent / ".local" / "test"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=5, help="sudden deaths in a chaos test")
+    parser.addoption("--examples", type=int, default=None, help="examples for each property")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Two cores are shared with Kafka and PostgreSQL: an example's duration says nothing here.
+    hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
+    hypothesis.settings.load_profile("tests")
+    if examples := config.getoption("--examples"):
+        hypothesis.settings.register_profile(
+            "fuzz", parent=hypothesis.settings.get_profile("tests"), max_examples=examples
+        )
+        hypothesis.settings.load_profile("fuzz")
+
+
+@pytest.fixture(scope="session")
+def kills(request: pytest.FixtureRequest) -> int:
+    """How many sudden deaths a chaos test makes: `make chaos KILLS=200`."""
+    return int(request.config.getoption("--kills"))
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack() -> AsyncIterator[Stack]:
+    """Both servers, empty unless the environment named them; stopped with the session."""
+    given = Settings()
+    url = given.database_url.get_secret_value() if given.database_url else None
+    kafka = given.kafka_bootstrap_servers
+    try:
+        async with resolve(
+            _DIRECTORY, kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
+        ) as found:
+            yield found
+    except Unavailable as reason:
+        pytest.exit(str(reason), returncode=2)
+
+
+@pytest.fixture(scope="session")
+def kafka(stack: Stack) -> str:
+    """Kafka's host:port."""
+    return stack.kafka
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database_url(stack: Stack) -> AsyncIterator[str]:
+    """The administrator's URL of a migrated database of this session alone."""
+    name = f"test_{secrets.token_hex(6)}"
+    system = await asyncpg.connect(stack.database_url, timeout=10)
+    try:
+        await system.execute(f"create database {name}")
+        url = urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
+        await migrate(url)
+        yield url
+    finally:
+        await system.execute(f"drop database if exists {name} with (force)")
+        await system.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """Connections as the services have them: role wootstream_service, under row security."""
+    pool = open_pool(database_url, SERVICE)
+    yield pool
+    await pool.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def admin_pool(database_url: str) -> AsyncIterator[Pool]:
+    """Connections of the administrator, past row security: to seed and to look."""
+    pool: Pool = await asyncpg.create_pool(database_url, min_size=0, max_size=4, timeout=5, init=use_json)
+    yield pool
+    await pool.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def topics(settings: Settings) -> list[str]:
+    """The installation's topics exist; their names that were new."""
+    return await ensure_topics(settings)
+
+
+@pytest.fixture(scope="session")
+def settings(kafka: str, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """What a process of this session's installation is told."""
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": kafka,
+            "database_url": database_url,
+            "data_directory": tmp_path_factory.mktemp("data"),
+            "http_port": 0,
+        }
+    )

@@ -1,0 +1,30 @@
+"""Waiting in tests: for a claim to become true, with a deadline, never for a time to pass."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+_POLL_SECONDS = 0.02
+
+
+async def eventually(check: Callable[[], Awaitable[Result] | Result], seconds: float = 10) -> Result:
+    """Call `check` until it neither raises AssertionError nor answers False or None; return its answer.
+
+    After `seconds` its last AssertionError is raised, so that the test says what was still missing.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        missing: AssertionError | None = None
+        try:
+            answer = check()
+            result = await answer if isinstance(answer, Awaitable) else answer
+            if result is not False and result is not None:
+                return result
+        except AssertionError as error:
+            missing = error
+        if time.monotonic() > deadline:
+            raise missing or AssertionError(f"not within {seconds} s: {check}")
+        await asyncio.sleep(_POLL_SECONDS)
