@@ -20,7 +20,7 @@ from demo.stack import Stack, Unavailable, resolve
 from services.kernel.settings import Settings
 from services.kernel.topics import ensure_topics
 
-_DIRECTORY = Path(__file__).parent.parent / ".local" / "test"
+_DIRECTORY = Path(__file__).parent.parent / ".local" / "test" / "stack"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
