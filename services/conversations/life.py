@@ -30,8 +30,13 @@ class Rules(NamedTuple):
     @classmethod
     def of(cls, release: str, *, has_bot: bool) -> "Rules":
         """The rules of a release such as "4.13.0"."""
-        version = tuple(int(part) for part in release.split(".")[:2])
+        version = release_of(release)
         return cls(version >= (4, 4), version >= (4, 10), version >= (4, 10), has_bot)
+
+
+def release_of(text: str) -> tuple[int, ...]:
+    """Major and minor number: "4.13.0" is (4, 13)."""
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 class Event(NamedTuple):

@@ -1,0 +1,137 @@
+"""Reports, read from facts and reporting events. A span begins at `since` and ends before `until`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+# The same span told by agent, inbox, team, day or for the whole account. An agent has the conversations that are
+# assigned to him now, the events that Chatwoot books to him, and the messages he wrote.
+_GROUPS = """
+with span as (select $1::uuid as organization_id, $2::timestamptz as since, $3::timestamptz as until, $4::text as by,
+  $5::text as zone),
+conversations as (
+  select case span.by when 'agents' then c.assignee_id::text when 'inboxes' then c.inbox_id::text
+    when 'teams' then c.team_id::text when 'days' then (c.started_at at time zone zone)::date::text end as id, c.*
+  from span join wootstream.conversations c on c.organization_id = span.organization_id
+    and c.started_at >= since and c.started_at < until
+), events as (
+  select case span.by when 'agents' then e.user_id::text when 'inboxes' then e.inbox_id::text
+    when 'teams' then c.team_id::text when 'days' then (e.event_end at time zone zone)::date::text end as id,
+    e.name, e.value, e.chatwoot_conversation_id, c.status, c.reopenings
+  from span join wootstream.chatwoot_reporting_events e on e.organization_id = span.organization_id
+    and e.event_end >= since and e.event_end < until
+  join wootstream.conversations c on c.organization_id = e.organization_id
+    and c.conversation_id = e.chatwoot_conversation_id
+), messages as (
+  select case span.by when 'agents' then m.sender_id::text when 'inboxes' then c.inbox_id::text
+    when 'teams' then c.team_id::text when 'days' then (m.created_at at time zone zone)::date::text end as id,
+    m.kind, m.message_type
+  from span join wootstream.messages m on m.organization_id = span.organization_id
+    and m.created_at >= since and m.created_at < until
+  join wootstream.conversations c on c.organization_id = m.organization_id and c.conversation_id = m.conversation_id
+  where span.by <> 'agents' or m.kind = 'human'
+), answers as (
+  select case span.by when 'agents' then c.assignee_id::text when 'inboxes' then c.inbox_id::text
+    when 'teams' then c.team_id::text when 'days' then (r.answered_at at time zone zone)::date::text end as id, r.rating
+  from span join wootstream.ratings r on r.organization_id = span.organization_id
+    and r.answered_at >= since and r.answered_at < until
+  join wootstream.conversations c on c.organization_id = r.organization_id and c.conversation_id = r.conversation_id
+), begun as (
+  select id, count(*) as conversations_count from conversations group by id
+), timed as (
+  select id,
+    avg(value) filter (where name = 'first_response')::float8 as avg_first_response_time,
+    avg(value) filter (where name = 'conversation_resolved')::float8 as avg_resolution_time,
+    avg(value) filter (where name = 'reply_time')::float8 as reply_time,
+    count(*) filter (where name = 'conversation_resolved') as resolution_events,
+    count(distinct chatwoot_conversation_id) filter (where name = 'conversation_resolved' and status = 'resolved')
+      as still_resolved,
+    count(distinct chatwoot_conversation_id) filter (where name = 'conversation_resolved') as resolved_conversations,
+    count(distinct chatwoot_conversation_id) filter (where name = 'conversation_resolved' and reopenings > 0)
+      as reopened_conversations,
+    percentile_cont(array[0.5, 0.9, 0.99]) within group (order by value)
+      filter (where name = 'first_response') as first_response_percentiles,
+    percentile_cont(array[0.5, 0.9, 0.99]) within group (order by value)
+      filter (where name = 'conversation_resolved') as resolution_percentiles,
+    percentile_cont(array[0.5, 0.9, 0.99]) within group (order by value)
+      filter (where name = 'reply_time') as reply_percentiles
+  from events group by id
+), written as (
+  select id, count(*) filter (where message_type = 'incoming') as incoming_messages_count,
+    count(*) filter (where message_type = 'outgoing') as outgoing_messages_count,
+    count(*) filter (where kind = 'survey') as surveys_sent
+  from messages group by id
+), rated as (
+  select id, count(*) as answers, array[count(*) filter (where rating = 1), count(*) filter (where rating = 2),
+    count(*) filter (where rating = 3), count(*) filter (where rating = 4), count(*) filter (where rating = 5)] as ratings
+  from answers group by id
+)
+select ids.id as group_id, begun.conversations_count, timed.*, written.*, rated.answers, rated.ratings
+from (select id from begun union select id from timed union select id from written union select id from rated) ids
+left join begun on begun.id is not distinct from ids.id
+left join timed on timed.id is not distinct from ids.id
+left join written on written.id is not distinct from ids.id
+left join rated on rated.id is not distinct from ids.id
+order by ids.id
+"""
+_STORE = """
+select slug, release, timezone, chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
+where organization_id = $1 order by account_status = 'deleted', created_at desc limit 1
+"""
+_WAITING = """
+select h.conversation_id, h.waiting_since, h.status, c.assignee_name, c.inbox_name
+from wootstream.conversations h join public.chatwoot_conversations c on c.organization_id = h.organization_id
+  and c.chatwoot_conversation_id = h.conversation_id
+where h.organization_id = $1 and h.waiting_since is not null and h.status in ('open', 'pending')
+order by h.waiting_since, h.conversation_id limit $2
+"""
+_AGENTS = """
+select assignee_id::text as id, max(assignee_name) as name from public.chatwoot_conversations
+where organization_id = $1 and assignee_id is not null group by 1
+"""
+_INBOXES = "select inbox_id::text as id, name from wootstream.inboxes where organization_id = $1"
+_LOST = "select coalesce(sum(lost_changes), 0)::int from wootstream.conversations where organization_id = $1"
+_PROGRESS = """
+select l.partition, l.next_offset, l.anchor_id, a.highest_offset, a.updated_at
+from wootstream.ledger l left join (
+  select partition, max(highest_offset) as highest_offset, max(updated_at) as updated_at
+  from wootstream.acknowledged where topic = $2 group by partition
+) a on a.partition = l.partition
+where l.consumer_group = $1 and l.topic = $2
+"""
+
+
+async def groups(
+    conn: Connection, organization: UUID, *, since: datetime, until: datetime, by: str, zone: str
+) -> Sequence[Row]:
+    """Figures of a span by `by`: account, agents, inboxes, teams or days (of an IANA zone)."""
+    return await conn.fetch(_GROUPS, organization, since, until, by, zone)
+
+
+async def store(conn: Connection, organization: UUID) -> Row | None:
+    """The store's name, release, zone, and where its Chatwoot is."""
+    return await conn.fetchrow(_STORE, organization)
+
+
+async def waiting(conn: Connection, organization: UUID, *, limit: int) -> Sequence[Row]:
+    """Who waits now, longest first."""
+    return await conn.fetch(_WAITING, organization, limit)
+
+
+async def names(conn: Connection, organization: UUID, *, by: str) -> dict[str, str | None]:
+    """What agents or inboxes are called, as far as webhooks told."""
+    statement = {"agents": _AGENTS, "inboxes": _INBOXES}.get(by)
+    return {row["id"]: row["name"] for row in await conn.fetch(statement, organization)} if statement else {}
+
+
+async def lost_changes(conn: Connection, organization: UUID) -> int:
+    """Status changes that are known to have been lost on their way."""
+    count: int = await conn.fetchval(_LOST, organization)
+    return count
+
+
+async def progress(conn: Connection, *, group: str, topic: str) -> Sequence[Row]:
+    """Per partition: how far the group is, and how far ingress saw records acknowledged."""
+    return await conn.fetch(_PROGRESS, group, topic)

@@ -1,0 +1,42 @@
+"""Until when the figures are complete, said with every answer: what is not known is said, not guessed."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from db import reports as table
+from db.pool import Connection, Row
+from schemas import topics
+from schemas.reports import Completeness
+
+_ROUND = timedelta(seconds=10)  # so often ingress writes what it saw acknowledged
+
+
+async def completeness(conn: Connection, organization: UUID) -> Completeness:
+    """By the ledger's place in the topic and by what ingress saw acknowledged there."""
+    progress = await table.progress(conn, group="conversations", topic=topics.WEBHOOKS.name)
+    late = [row for row in progress if _behind(row) > 0]
+    return Completeness(
+        complete_to=min(map(_accepted_at, late)) if late else _last_round(progress),
+        records_behind=sum(map(_behind, late)),
+        lost_changes=await table.lost_changes(conn, organization),
+    )
+
+
+def _behind(row: Row) -> int:
+    highest = row["highest_offset"]
+    return 0 if highest is None else max(0, int(highest) + 1 - int(row["next_offset"]))
+
+
+def _accepted_at(row: Row) -> datetime:
+    """When the last applied record was accepted: its id is a UUIDv7, which begins with the millisecond."""
+    try:
+        milliseconds = UUID(row["anchor_id"] or "").int >> 80
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _last_round(progress: Sequence[Row]) -> datetime | None:
+    seen: list[datetime] = [row["updated_at"] for row in progress if row["updated_at"] is not None]
+    return max(seen) - _ROUND if seen else None

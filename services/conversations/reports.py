@@ -1,0 +1,105 @@
+"""Reports over reporting events and facts, in the words of Chatwoot's v2 reports."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from db import reports as table
+from db.pool import Connection, Row
+from schemas.reports import Group, Percentiles, Report, ReportSummary, Satisfaction, Totals, Waiting
+from services.conversations.completeness import completeness
+from services.conversations.life import release_of
+
+By = Literal["account", "agents", "inboxes", "teams", "days"]
+
+
+async def summary(conn: Connection, organization: UUID, *, since: datetime, until: datetime) -> ReportSummary:
+    """Chatwoot's account summary of a span, and of the span of the same length before it."""
+    now = await _account(conn, organization, since, until)
+    before = await _account(conn, organization, since - (until - since), since)
+    return ReportSummary(
+        **_totals(now), previous=Totals(**_totals(before)), completeness=await completeness(conn, organization)
+    )
+
+
+async def by_group(conn: Connection, organization: UUID, by: By, *, since: datetime, until: datetime) -> Report:
+    """The same by agent, inbox, team or day of the store's own calendar."""
+    store = await _store(conn, organization)
+    names = await table.names(conn, organization, by=by)
+    rows = await table.groups(conn, organization, since=since, until=until, by=by, zone=store["timezone"])
+    return Report(
+        store=store["slug"],
+        by=by,
+        since=since,
+        until=until,
+        timezone=store["timezone"],
+        groups=tuple(_group(row, release=store["release"], names=names) for row in rows),
+        completeness=await completeness(conn, organization),
+    )
+
+
+async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit: int = 100) -> list[Waiting]:
+    """Customers who wait for an answer now, longest first, each with a link into Chatwoot."""
+    store = await _store(conn, organization)
+    place = f"{store['chatwoot_base_url']}/app/accounts/{store['chatwoot_account_id']}/conversations"
+    return [
+        Waiting(
+            conversation_id=row["conversation_id"],
+            waiting_since=row["waiting_since"],
+            waiting_seconds=int((now - row["waiting_since"]).total_seconds()),
+            status=row["status"],
+            assignee=row["assignee_name"],
+            inbox=row["inbox_name"],
+            url=f"{place}/{row['conversation_id']}",
+        )
+        for row in await table.waiting(conn, organization, limit=limit)
+    ]
+
+
+async def _account(conn: Connection, organization: UUID, since: datetime, until: datetime) -> Group:
+    groups = (await by_group(conn, organization, "account", since=since, until=until)).groups
+    return groups[0] if groups else Group()
+
+
+async def _store(conn: Connection, organization: UUID) -> Row:
+    store = await table.store(conn, organization)
+    if store is None:
+        raise LookupError("this store has no Chatwoot account")
+    return store
+
+
+def _totals(group: Group) -> dict[str, Any]:
+    return {name: getattr(group, name) for name in Totals.model_fields}
+
+
+def _group(row: Row, *, release: str, names: Mapping[str, str | None]) -> Group:
+    # 3.x counts conversations that are resolved now, 4.x every resolution
+    resolutions = row["resolution_events"] if release_of(release) >= (4, 0) else row["still_resolved"]
+    return Group(
+        id=row["group_id"],
+        name=names.get(row["group_id"]),
+        conversations_count=row["conversations_count"] or 0,
+        incoming_messages_count=row["incoming_messages_count"] or 0,
+        outgoing_messages_count=row["outgoing_messages_count"] or 0,
+        avg_first_response_time=row["avg_first_response_time"],
+        avg_resolution_time=row["avg_resolution_time"],
+        resolutions_count=resolutions or 0,
+        reply_time=row["reply_time"],
+        first_response_percentiles=_percentiles(row["first_response_percentiles"]),
+        resolution_percentiles=_percentiles(row["resolution_percentiles"]),
+        reply_percentiles=_percentiles(row["reply_percentiles"]),
+        reopened_conversations=row["reopened_conversations"] or 0,
+        resolved_conversations=row["resolved_conversations"] or 0,
+        satisfaction=_satisfaction(row),
+    )
+
+
+def _percentiles(values: Sequence[float] | None) -> Percentiles | None:
+    return Percentiles(p50=values[0], p90=values[1], p99=values[2]) if values else None
+
+
+def _satisfaction(row: Row) -> Satisfaction:
+    counts = enumerate(row["ratings"] or (), start=1)
+    ratings = {rating: count for rating, count in counts if count}
+    return Satisfaction(answers=row["answers"] or 0, surveys_sent=row["surveys_sent"] or 0, ratings=ratings)

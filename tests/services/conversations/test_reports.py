@@ -1,0 +1,73 @@
+"""Reports on real PostgreSQL, against the answers of Chatwoot's own reports for the same span."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from db.pool import Pool, scoped
+from schemas.reports import Group, Totals
+from services.conversations.reports import By, by_group, summary
+from tests.recordings.parity import DELETED, TOLERANCE_SECONDS
+from tests.recordings.recorded import RUNS, account_webhooks, reports
+from tests.services.conversations import bench
+
+COUNTS = ("conversations_count", "incoming_messages_count", "outgoing_messages_count", "resolutions_count")
+AVERAGES = ("avg_first_response_time", "avg_resolution_time", "reply_time")
+
+
+@pytest.mark.parametrize("run", RUNS)
+async def test_summary_equals_chatwoots_own_report(run: str, pool: Pool, admin_pool: Pool) -> None:
+    """Counts exactly, averages within a second; a conversation deleted since is one that no webhook took back."""
+    shops = await bench.install(admin_pool, run)
+    await bench.apply(pool, bench.records(account_webhooks(run), shops))
+    answers = reports(run)
+    since, until = (datetime.fromtimestamp(answers[name], UTC) for name in ("since", "until"))
+
+    for name, shop in shops.items():
+        wanted = dict(answers["stores"][name]["reports.summary?type=account"])
+        async with scoped(pool, {shop.id}) as conn:
+            ours = await summary(conn, shop.id, since=since, until=until)
+        wanted["conversations_count"] += len(DELETED.get((run, shop.account), ()))
+        assert counts(ours) == {key: wanted[key] for key in COUNTS}
+        for key in AVERAGES:
+            assert getattr(ours, key) == pytest.approx(wanted[key], abs=TOLERANCE_SECONDS), key
+        assert ours.previous == Totals(**wanted["previous"])
+
+
+GROUPS = {"agents": "summary_reports.agent", "inboxes": "summary_reports.inbox", "teams": "summary_reports.team"}
+GROUP_AVERAGES = {
+    "avg_first_response_time": "avg_first_response_time",
+    "avg_resolution_time": "avg_resolution_time",
+    "reply_time": "avg_reply_time",
+}
+
+
+ANSWERED = [(run, by) for run in RUNS for by in GROUPS if (run, by) != ("chatwoot-3.16.0", "inboxes")]
+
+
+@pytest.mark.parametrize(("run", "by"), ANSWERED)
+async def test_groups_equal_chatwoots_summary_reports(run: str, by: By, pool: Pool, admin_pool: Pool) -> None:
+    """The averages of each agent, inbox and team, and the conversations and resolutions where the release says them."""
+    shops = await bench.install(admin_pool, run)
+    await bench.apply(pool, bench.records(account_webhooks(run), shops))
+    answers = reports(run)
+    since, until = (datetime.fromtimestamp(answers[name], UTC) for name in ("since", "until"))
+
+    compared = 0
+    for name, shop in shops.items():
+        async with scoped(pool, {shop.id}) as conn:
+            ours = {group.id: group for group in (await by_group(conn, shop.id, by, since=since, until=until)).groups}
+        for wanted in answers["stores"][name][GROUPS[by]] or ():
+            group = ours.get(str(wanted["id"]), Group())
+            compared += 1
+            for mine, theirs in GROUP_AVERAGES.items():
+                assert getattr(group, mine) == pytest.approx(wanted[theirs], abs=TOLERANCE_SECONDS), (wanted, mine)
+            if "resolved_conversations_count" in wanted:
+                assert group.resolutions_count == wanted["resolved_conversations_count"]
+    print(f"{run} by {by}: compared {compared} groups")
+    assert compared > 0
+
+
+def counts(totals: Totals) -> dict[str, int]:
+    """The counts of a summary."""
+    return {key: getattr(totals, key) for key in COUNTS}
