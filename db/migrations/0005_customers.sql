@@ -56,6 +56,7 @@ create table wootstream.customers (
   order_count integer not null default 0,
   spent jsonb not null default '{}',
   paid_orders jsonb not null default '{}',
+  first_order_at timestamptz,
   last_order_at timestamptz,
   customer_tier text,
   updated_at timestamptz not null default now(),
@@ -67,7 +68,7 @@ call wootstream.protect('wootstream.customers', array['owner', 'admin', 'manager
 grant select, insert, update on wootstream.customers to wootstream_service;
 grant select, update, delete on wootstream.customers to wootstream_privacy;
 grant select (organization_id, customer_id, email, phone, name, preferred_language, marketing_consent, registered_at, order_count, spent,
-  paid_orders, last_order_at, customer_tier, updated_at) on wootstream.customers to authenticated;
+  paid_orders, first_order_at, last_order_at, customer_tier, updated_at) on wootstream.customers to authenticated;
 
 create table wootstream.visits (
   organization_id uuid not null,

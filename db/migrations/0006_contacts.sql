@@ -10,7 +10,7 @@ create table public.chatwoot_contacts (
   chatwoot_contact_id integer not null,
   chatwoot_account_id integer not null,
   -- the moment, by Chatwoot's clock, as of which this row holds; what is older changes nothing
-  seen_at timestamptz not null default '-infinity',
+  seen_at timestamptz not null default 'epoch',
   last_synced_at timestamptz,
   sync_status text not null default 'pending' check (sync_status in ('synced', 'pending', 'error')),
   sync_error text,
