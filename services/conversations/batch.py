@@ -27,9 +27,9 @@ class Batch:
 
     def __init__(self, events: Sequence[Heard]) -> None:
         self.keys = {event.key for event in events}
-        self.messages: dict[tuple[Key, int], Message] = {}
-        self.changes: dict[tuple[Key, Change], Change] = {}
-        self.ratings: dict[tuple[Key, str], Rating] = {}
+        self.messages: dict[tuple[Key, object], Message] = {}
+        self.changes: dict[tuple[Key, object], Change] = {}
+        self.ratings: dict[tuple[Key, object], Rating] = {}
         self._snapshots: list[tuple[Key, Snapshot, Record]] = []
         self._tellers: dict[Any, list[Record]] = defaultdict(list)
         for event in events:
@@ -55,6 +55,14 @@ class Batch:
     def tellers(self, keys: Iterable[tuple[Key, object]]) -> set[Record]:
         """The records that told these facts."""
         return {record for key in keys for record in self._tellers[key]}
+
+    def told(self, keys: Iterable[tuple[Key, object]]) -> dict[Key, list[Message | Change]]:
+        """The messages and changes of these, by conversation."""
+        facts: dict[Key, list[Message | Change]] = defaultdict(list)
+        for name in keys:
+            if fact := self.messages.get(name) or self.changes.get(name):
+                facts[name[0]].append(fact)
+        return facts
 
     def refresh(self, known: Mapping[Key, Snapshot | None]) -> tuple[dict[Key, Snapshot], dict[Record, Key]]:
         """The freshest snapshot of each conversation, and the records whose snapshot was news."""

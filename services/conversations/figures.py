@@ -1,12 +1,14 @@
 """facts → figures, purely: the same set of facts gives the same figures, whatever order they arrived in."""
 
+from copy import deepcopy
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from services.conversations.facts import Change, Facts, Message, Rating, State
-from services.conversations.life import Event, Life, Rules
+from services.conversations.life import Event, Life
+from services.conversations.rules import Rules
 
 
 class Figures(NamedTuple):
@@ -14,6 +16,7 @@ class Figures(NamedTuple):
 
     state: State
     events: tuple[Event, ...]
+    events_before: int
     counts: dict[str, int]
     first_response: Event | None
     last_resolution: Event | None
@@ -25,37 +28,42 @@ class Figures(NamedTuple):
     last_activity_at: datetime
 
 
-def figures(facts: Facts, rules: Rules) -> Figures:
-    """Reckon one conversation from all that is known of it."""
-    life = live(facts, rules)
+def figures(facts: Facts, rules: Rules, walked: Life | None = None) -> Figures:
+    """Reckon one conversation from all that is known of it; of what is `walked` already, facts need not hold it."""
+    life = live(facts, rules, walked)
     state = stand(facts)
     return Figures(
         state=state,
         events=tuple(life.events),
+        events_before=life.events_before,
         counts=life.counts,
-        first_response=_last(life, "first_response"),
-        last_resolution=_last(life, "conversation_resolved"),
+        first_response=life.first_response,
+        last_resolution=life.last_resolution,
         resolutions=life.resolutions,
         reopenings=life.reopenings,
         unanswered_since=life.unanswered_since,
         rating=max(facts.ratings, key=lambda rating: rating[1:], default=None),
         # the last change we know of does not lead to how things stand: one got lost on its way
         lost_changes=life.lost_changes + (life.status not in (None, state.status)),
-        last_activity_at=max([state.last_activity_at or state.created_at, *(m.created_at for m in facts.messages)]),
+        last_activity_at=max(filter(None, (state.created_at, state.last_activity_at, life.last_message_at))),
     )
 
 
-def live(facts: Facts, rules: Rules) -> Life:
-    """Walk through all facts in the order of time."""
-    created = facts.snapshot.state.created_at
-    life = Life(created, rules, assignee=_first_assignee(facts), waiting=created)
-    timeline: list[Message | Change] = [*facts.messages, *facts.changes]
-    for fact in sorted(timeline, key=_when):
+def live(facts: Facts, rules: Rules, walked: Life | None = None) -> Life:
+    """Walk through all facts in the order of time, or go on from where the walk has come."""
+    life = deepcopy(walked) or Life.begun(facts.snapshot.state.created_at, rules, first_assignee(facts))
+    for fact in timeline(facts):
         if isinstance(fact, Message):
             life.hear(fact)
         else:
             life.turn(fact)
     return life
+
+
+def timeline(facts: Facts) -> list[Message | Change]:
+    """Messages and changes in the order of time."""
+    told: list[Message | Change] = [*facts.messages, *facts.changes]
+    return sorted(told, key=_when)
 
 
 def stand(facts: Facts) -> State:
@@ -83,16 +91,13 @@ def _changed(state: State, change: Change) -> State:
 _MOMENTS = frozenset({"first_reply_created_at", "waiting_since", "snoozed_until"})
 
 
-def _first_assignee(facts: Facts) -> int | None:
+def first_assignee(facts: Facts) -> int | None:
+    """Whose the conversation was before anybody was assigned."""
     changes = [change for change in facts.changes if change.attribute == "assignee_id"]
     if changes:
         first: Any = orjson.loads(min(changes, key=_when).previous)
         return int(first) if first is not None else None
     return facts.snapshot.state.assignee_id if facts.snapshot.state.assignee_type == "User" else None
-
-
-def _last(life: Life, name: str) -> Event | None:
-    return next((event for event in reversed(life.events) if event.name == name), None)
 
 
 def _when(fact: Message | Change) -> tuple[datetime, int, str]:

@@ -16,9 +16,9 @@ from services.conversations.facts import Facts
 from services.conversations.figures import figures
 from services.conversations.hearing import facts_of
 from services.conversations.histories import Head
-from services.conversations.life import Rules
 from services.conversations.rows import Reckoned
 from services.conversations.stores import Store, known_stores
+from services.conversations.walked import Walked, continued, settle
 from services.kernel import Invalid, Record
 
 
@@ -49,19 +49,26 @@ async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
     batch = Batch(events)
     heads = await histories.lock(conn, batch.keys)
     snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
-    new_facts = await histories.keep(conn, batch)
-    touched = {key for key, _ in new_facts} | set(refreshed.values())
+    new = await histories.keep(conn, batch)
+    touched = {key: snapshots[key] for key in {key for key, _ in new} | set(refreshed.values())}
     if touched:
         stores = await known_stores(conn, events)
-        known = await histories.load(conn, {key: snapshots[key] for key in touched})
-        await _put(conn, [_reckon(key, facts, stores[key[0]]) for key, facts in sorted(known.items())], heads)
-    return batch.tellers(new_facts) | set(refreshed)
+        told = batch.told(new)
+        walked = {
+            key: continued(heads[key].walked, stores[key[0]].rules(seen.state.inbox_id), told[key])
+            for key, seen in touched.items()
+        }
+        known = await histories.load(conn, touched, walked)
+        await _put(conn, [_reckon(key, known[key], stores[key[0]], walked[key]) for key in sorted(known)], heads)
+    return batch.tellers(new) | set(refreshed)
 
 
-def _reckon(key: Key, facts: Facts, store: Store) -> Reckoned:
-    inbox = store.inboxes.get(facts.snapshot.state.inbox_id)
-    rules = Rules.of(store.release, has_bot=inbox is not None and inbox.has_bot)
-    return Reckoned(key, facts.snapshot, figures(facts, rules), store.account_id, inbox.name if inbox else None)
+def _reckon(key: Key, facts: Facts, store: Store, walked: Walked | None) -> Reckoned:
+    inbox = facts.snapshot.state.inbox_id
+    rules = store.rules(inbox)
+    ours = figures(facts, rules, walked.life if walked else None)
+    name = store.inboxes[inbox].name if inbox in store.inboxes else None
+    return Reckoned(key, facts.snapshot, ours, store.account_id, name, settle(facts, rules, walked))
 
 
 async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
@@ -69,8 +76,8 @@ async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Ke
     await conversations.put_rows(conn, [rows.row(one) for one in reckoned])
     moved = [one for one in reckoned if rows.events_digest(one.figures) != heads[one.key].events_digest]
     await conversations.put_events(conn, [event for one in moved for event in rows.events(one)])
-    fewer = [one for one in moved if len(one.figures.events) < heads[one.key].event_count]
-    await conversations.trim_events(conn, [(*one.key, len(one.figures.events)) for one in fewer])
+    fewer = [one for one in moved if rows.event_count(one.figures) < heads[one.key].event_count]
+    await conversations.trim_events(conn, [(*one.key, rows.event_count(one.figures)) for one in fewer])
     await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
 
 

@@ -12,8 +12,10 @@ from db import conversations, facts
 from db.pool import Connection, Row
 from services.conversations.batch import Batch, Key, rating_key
 from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, State
+from services.conversations.walked import Walked
 
 _STATE = TypeAdapter(State)
+_WALKED = TypeAdapter(Walked)
 _FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -26,6 +28,7 @@ class Head:
     events_digest: bytes | None
     status: str | None
     rating: int | None
+    walked: Walked | None = None
 
 
 async def lock(conn: Connection, keys: Collection[Key]) -> dict[Key, Head]:
@@ -45,14 +48,16 @@ async def keep(conn: Connection, batch: Batch) -> set[tuple[Key, Any]]:
     }
 
 
-async def load(conn: Connection, snapshots: Mapping[Key, Snapshot]) -> dict[Key, Facts]:
-    """All facts of these conversations, each with the snapshot given."""
-    message_id, moment = _FROM_THE_START
+async def load(
+    conn: Connection, snapshots: Mapping[Key, Snapshot], walked: Mapping[Key, Walked | None]
+) -> dict[Key, Facts]:
+    """The facts of these conversations that are not walked yet, each with the snapshot given."""
     keys = sorted(snapshots)
+    begin = {key: (one.message_id, one.to) if one else _FROM_THE_START for key, one in walked.items()}
     messages, changes, ratings = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in await facts.messages(conn, [(*key, message_id) for key in keys]):
+    for row in await facts.messages(conn, [(*key, begin[key][0]) for key in keys]):
         messages[_key(row)].append(Message(*_fact(row)))
-    for row in await facts.changes(conn, [(*key, moment) for key in keys]):
+    for row in await facts.changes(conn, [(*key, begin[key][1]) for key in keys]):
         changes[_key(row)].append(Change(*_fact(row)))
     for row in await facts.ratings(conn, keys):
         ratings[_key(row)].append(Rating(*_fact(row)))
@@ -75,4 +80,5 @@ def _head(row: Row) -> Head:
     snapshot = seen and Snapshot(
         row["seen_at"], row["seen_sent_at"], row["seen_digest"], _STATE.validate_python(seen, strict=False)
     )
-    return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"])
+    walked = _WALKED.validate_python(row["walked"], strict=False) if row["walked"] else None
+    return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"], walked)

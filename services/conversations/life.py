@@ -1,11 +1,4 @@
-"""A conversation's life, told as one walk through its facts in the order of time, by Chatwoot's reporting rules.
-
-| rule | 3.x to 4.3 | 4.4 and later | late 4.x (4.13 for certain) |
-|---|---|---|---|
-| resolving ends the wait | no | yes | yes |
-| a bot's reply ends the wait | no | no | yes |
-| the first response counts from | the bot's handover, else creation | same | the latest handover or opening, else \
-the bot's own resolution, else creation |
+"""A conversation's life, told as one walk through its facts in the order of time, by the rules of its release.
 
 Seconds are differences of whole seconds, as Chatwoot reckons them.
 """
@@ -17,26 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from services.conversations.facts import Change, Message
-
-
-class Rules(NamedTuple):
-    """What depends on the release, and on whether the inbox has a bot."""
-
-    resolving_ends_wait: bool
-    bot_ends_wait: bool
-    openings_count: bool
-    has_bot: bool
-
-    @classmethod
-    def of(cls, release: str, *, has_bot: bool) -> "Rules":
-        """The rules of a release such as "4.13.0"."""
-        version = release_of(release)
-        return cls(version >= (4, 4), version >= (4, 10), version >= (4, 10), has_bot)
-
-
-def release_of(text: str) -> tuple[int, ...]:
-    """Major and minor number: "4.13.0" is (4, 13)."""
-    return tuple(int(part) for part in text.split(".")[:2])
+from services.conversations.rules import Rules
 
 
 class Event(NamedTuple):
@@ -55,8 +29,10 @@ class Life:
 
     created: datetime
     rules: Rules
+    first_assignee: int | None
     assignee: int | None
     waiting: datetime | None
+    assigned: bool = False
     answered: bool = False
     opened: datetime | None = None
     bot_resolved: datetime | None = None
@@ -64,17 +40,26 @@ class Life:
     person_wrote: bool = False
     status: str | None = None
     born_pending: bool = False
-    resolved_at: datetime | None = None
-    resolutions: int = 0
     reopenings: int = 0
+    resolutions: int = 0
     lost_changes: int = 0
     unanswered_since: datetime | None = None
+    last_message_at: datetime | None = None
+    first_response: Event | None = None
+    last_resolution: Event | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    events_before: int = 0
     events: list[Event] = field(default_factory=list)
+
+    @classmethod
+    def begun(cls, created: datetime, rules: Rules, assignee: int | None) -> "Life":
+        """A conversation begins, and with it the wait."""
+        return cls(created, rules, assignee, assignee, created)
 
     def hear(self, message: Message) -> None:
         """A message was written."""
         self._count(message)
+        self.last_message_at = message.created_at
         if message.kind == "incoming":
             self.waiting = self.waiting or message.created_at
             self.unanswered_since = self.unanswered_since or message.created_at
@@ -89,7 +74,7 @@ class Life:
         """An attribute changed."""
         value = orjson.loads(change.current)
         if change.attribute == "assignee_id":
-            self.assignee = value
+            self.assignee, self.assigned = value, True
         elif change.attribute == "waiting_since" and value:
             # a handover starts the wait without any message
             self.waiting = self.waiting or datetime.fromisoformat(value)
@@ -100,14 +85,14 @@ class Life:
             self._turn_status(orjson.loads(change.previous), value, change.at)
 
     def _count(self, message: Message) -> None:
-        keys = ["messages", message.kind, message.message_type] + ["private"] * message.private
-        for key in dict.fromkeys(keys):
+        marks = ["outgoing"] * (message.message_type == "outgoing") + ["private"] * message.private
+        for key in ("messages", message.kind, *marks):
             self.counts[key] = self.counts.get(key, 0) + 1
 
     def _answer(self, at: datetime, sender_id: int | None) -> None:
         if not self.answered:
             self.answered = True
-            self._note("first_response", self._clock_start(), at, sender_id)
+            self.first_response = self._note("first_response", self._clock_start(), at, sender_id)
         elif self.waiting:
             self._note("reply_time", self.waiting, at, self.assignee)
         self.waiting = self.unanswered_since = None
@@ -129,8 +114,7 @@ class Life:
 
     def _resolve(self, at: datetime) -> None:
         self.resolutions += 1
-        self.resolved_at = at
-        self._note("conversation_resolved", self.created, at, self.assignee)
+        self.last_resolution = self._note("conversation_resolved", self.created, at, self.assignee)
         if self._has_bot() and not self.person_wrote:
             self._note("conversation_bot_resolved", self.created, at, self.assignee)
             self.bot_resolved = at if self.rules.openings_count else None
@@ -139,7 +123,8 @@ class Life:
 
     def _open(self, previous: str, at: datetime) -> None:
         if self.rules.openings_count:
-            self._note("conversation_opened", self.resolved_at or at, at, self.assignee)
+            before = self.last_resolution.end if self.last_resolution else at
+            self._note("conversation_opened", before, at, self.assignee)
             self.opened = at
         if previous == "pending" and self._has_bot() and not self.handed_over:
             self.handed_over, self.opened = True, at
@@ -148,5 +133,7 @@ class Life:
     def _has_bot(self) -> bool:
         return self.rules.has_bot or self.born_pending
 
-    def _note(self, name: str, start: datetime, end: datetime, user_id: int | None) -> None:
-        self.events.append(Event(name, int(end.timestamp()) - int(start.timestamp()), user_id, start, end))
+    def _note(self, name: str, start: datetime, end: datetime, user_id: int | None) -> Event:
+        event = Event(name, int(end.timestamp()) - int(start.timestamp()), user_id, start, end)
+        self.events.append(event)
+        return event

@@ -9,7 +9,7 @@ from db import reports as table
 from db.pool import Connection, Row
 from schemas.reports import Group, Percentiles, Report, ReportSummary, Satisfaction, Totals, Waiting
 from services.conversations.completeness import completeness
-from services.conversations.life import release_of
+from services.conversations.rules import release_of
 
 By = Literal["account", "agents", "inboxes", "teams", "days"]
 

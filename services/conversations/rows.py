@@ -5,10 +5,14 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
+from pydantic import TypeAdapter
 
 from services.conversations.batch import Key
 from services.conversations.facts import Snapshot
 from services.conversations.figures import Figures
+from services.conversations.walked import Walked
+
+_WALKED: TypeAdapter[Walked | None] = TypeAdapter(Walked | None)
 
 
 class Reckoned(NamedTuple):
@@ -19,6 +23,7 @@ class Reckoned(NamedTuple):
     figures: Figures
     account_id: int
     inbox_name: str | None
+    walked: Walked | None = None
 
 
 def head(one: Reckoned) -> tuple[object, ...]:
@@ -30,7 +35,7 @@ def head(one: Reckoned) -> tuple[object, ...]:
         *(state.priority, _json(state.labels), state.created_at, state.first_reply_created_at),
         *(state.waiting_since, state.snoozed_until, figures.unanswered_since, _json(figures.counts)),
         *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.rating and figures.rating.rating),
-        *(len(figures.events), events_digest(figures), None),
+        *(event_count(figures), events_digest(figures), _WALKED.dump_json(one.walked).decode()),
     )
 
 
@@ -53,13 +58,18 @@ def events(one: Reckoned) -> list[tuple[object, ...]]:
     inbox = one.figures.state.inbox_id
     return [
         (*one.key, ordinal, event.name, event.seconds, event.user_id, inbox, event.start, event.end)
-        for ordinal, event in enumerate(one.figures.events)
+        for ordinal, event in enumerate(one.figures.events, start=one.figures.events_before)
     ]
+
+
+def event_count(figures: Figures) -> int:
+    """All events of the conversation's life."""
+    return figures.events_before + len(figures.events)
 
 
 def events_digest(figures: Figures) -> bytes:
     """Equal events need not be written again."""
-    return hashlib.blake2b(_json([tuple(event) for event in figures.events]).encode(), digest_size=8).digest()
+    return hashlib.blake2b(_json([figures.events_before, *map(tuple, figures.events)]).encode(), digest_size=8).digest()
 
 
 def _json(value: Any) -> str:

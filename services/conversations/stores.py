@@ -7,6 +7,7 @@ from uuid import UUID
 from db import conversations
 from db.pool import Connection
 from services.conversations.batch import Heard
+from services.conversations.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Store:
     account_id: int
     release: str
     inboxes: dict[int, Inbox] = field(default_factory=dict)
+
+    def rules(self, inbox_id: int) -> Rules:
+        """The reporting rules for conversations of an inbox; of an unknown one no bot is known."""
+        inbox = self.inboxes.get(inbox_id)
+        return Rules.of(self.release, has_bot=inbox is not None and inbox.has_bot)
 
 
 async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, Store]:

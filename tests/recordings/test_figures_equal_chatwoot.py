@@ -11,7 +11,7 @@ from schemas.webhooks import parse
 from services.conversations.facts import Facts, union
 from services.conversations.figures import Figures, figures
 from services.conversations.hearing import facts_of
-from services.conversations.life import Rules
+from services.conversations.rules import Rules
 from tests.recordings.parity import NAMES, compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, Delivery, account_webhooks, disordered, stores
 

@@ -1,10 +1,18 @@
 """The handler on real PostgreSQL: Chatwoot's rows from any order of webhooks, each fact once."""
 
+import random
+import uuid
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
 from db.pool import Pool, scoped
+from services.conversations import handlers
+from services.conversations.facts import union
+from services.conversations.figures import figures
+from services.conversations.rules import Rules
+from services.kernel import Invalid
 from tests.recordings.parity import compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, account_webhooks, disordered
 from tests.recordings.test_figures_equal_chatwoot import HELD
@@ -55,3 +63,70 @@ async def everything(admin: Pool, shops: dict[str, bench.Shop]) -> list[object]:
             )
             for table in tables
         ]
+
+
+async def test_stores_with_the_same_numbers_never_meet(pool: Pool, admin_pool: Pool) -> None:
+    """Two stores hear the same bodies, so every account, conversation, message and inbox number is the same."""
+    both = [await bench.install(admin_pool, "chatwoot-3.16.0") for _ in range(2)]
+    alone = await bench.install(admin_pool, "chatwoot-3.16.0")
+    given = account_webhooks("chatwoot-3.16.0")
+    mixed = [record for pair in zip(*(bench.records(given, shops) for shops in both), strict=True) for record in pair]
+
+    await bench.apply(pool, mixed)
+    await bench.apply(pool, bench.records(given, alone))
+
+    wanted = await figures_of(admin_pool, alone)
+    assert wanted
+    for shops in both:
+        assert await figures_of(admin_pool, shops) == wanted
+
+
+async def figures_of(admin: Pool, shops: dict[str, bench.Shop]) -> list[object]:
+    """Events and heads by store name: what must not depend on who else is there."""
+    answer: list[object] = []
+    async with admin.acquire() as conn:
+        for shop in shops.values():
+            heads = await conn.fetch(
+                "select conversation_id, status, assignee_id, counts, event_count, rating, waiting_since"
+                " from wootstream.conversations where organization_id = $1 order by 1",
+                shop.id,
+            )
+            answer += [*(tuple(row.values()) for row in heads), await bench.events_of(conn, shop.id)]
+    return answer
+
+
+@pytest.mark.parametrize("batch", [1, 60, 500])
+async def test_long_conversation_in_disorder_equals_one_walk(batch: int, pool: Pool, admin_pool: Pool) -> None:
+    """900 messages that overtake each other, and three that come days late: stored events as if reckoned at once."""
+    organization = uuid.uuid4()
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, organization, account=1)
+    given = bench.dialogue(organization, conversation=1, messages=900)
+    chance = random.Random(batch)
+    arriving = sorted(given, key=lambda one: given.index(one) + chance.uniform(0, 8))
+    for late in (700, 300, 2):
+        arriving.append(arriving.pop(late))
+
+    await bench.apply(pool, arriving[: 40 if batch == 1 else None], batch=batch)
+    await bench.apply(pool, arriving, batch=max(batch, 30))
+
+    heard = [event.facts for one in given if (event := handlers.read(one))]
+    wanted = figures(union(heard), Rules.of("4.13.0", has_bot=False))
+    async with scoped(pool, {organization}) as conn:
+        assert (await bench.events_of(conn, organization))[1] == list(wanted.events)
+        assert await conn.fetchval("select counts from wootstream.conversations") == wanted.counts
+        assert await conn.fetchval("select walked is not null from wootstream.conversations")
+
+
+async def test_body_that_is_no_webhook_is_refused_without_its_values(pool: Pool) -> None:
+    """The reason names the place of the fault; what stood there is personal data."""
+    body = b'{"event": "message_created", "id": "jan@example.org", "conversation": {}}'
+    with pytest.raises(Invalid, match=r"conversation\.created_at: missing") as refusal:
+        handlers.read(bench.record(uuid.uuid4(), "message_created", body, received_at=datetime.now(UTC)))
+    assert "jan" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("event", ["contact_updated", "webwidget_triggered", "conversation_typing_on", "something_new"])
+async def test_events_about_others_are_nobodys_fact(event: str) -> None:
+    """Told by the header alone: the body is not even looked at."""
+    assert handlers.read(bench.record(uuid.uuid4(), event, b"{", received_at=datetime.now(UTC))) is None
