@@ -24,9 +24,10 @@ create table public.chatwoot_contacts (
 comment on column public.chatwoot_contacts.customer_id is 'The contact''s identifier in Chatwoot: the shop''s customer id.';
 comment on column public.chatwoot_contacts.cached_attributes is 'The custom attributes that Chatwoot acknowledged or reported last.';
 comment on column public.chatwoot_contacts.written_keys is 'Attributes that we wrote: only these may we remove again.';
-create unique index chatwoot_contacts_user on public.chatwoot_contacts (organization_id, user_id) where user_id is not null;
-create unique index chatwoot_contacts_email on public.chatwoot_contacts (organization_id, lower(email)) where email is not null;
-create unique index chatwoot_contacts_customer on public.chatwoot_contacts (organization_id, customer_id) where customer_id is not null;
+-- With the account in the key: a store that moves to another account meets the same people there.
+create unique index chatwoot_contacts_user on public.chatwoot_contacts (organization_id, user_id, chatwoot_account_id) where user_id is not null;
+create unique index chatwoot_contacts_email on public.chatwoot_contacts (organization_id, lower(email), chatwoot_account_id) where email is not null;
+create unique index chatwoot_contacts_customer on public.chatwoot_contacts (organization_id, customer_id, chatwoot_account_id) where customer_id is not null;
 create index chatwoot_contacts_phone on public.chatwoot_contacts (organization_id, phone) where phone is not null;
 call wootstream.protect('public.chatwoot_contacts', array['owner', 'admin', 'manager', 'staff']);
 grant select, insert, update on public.chatwoot_contacts to wootstream_service;
@@ -43,11 +44,12 @@ grant execute on function wootstream.known_users(uuid[]) to wootstream_service;
 -- What would be sent, for stores in shadow; the sender overwrites it each time it looks.
 create table wootstream.contact_differences (
   organization_id uuid not null,
+  chatwoot_account_id integer not null,
   chatwoot_contact_id integer not null,
   changed jsonb not null,
   removed text[] not null,
   computed_at timestamptz not null default now(),
-  primary key (organization_id, chatwoot_contact_id)
+  primary key (organization_id, chatwoot_account_id, chatwoot_contact_id)
 );
 call wootstream.protect('wootstream.contact_differences');
 grant select, insert, update on wootstream.contact_differences to wootstream_service;

@@ -1,5 +1,12 @@
-"""The only client of Chatwoot's API: paced for each server, 4xx is an answer, everything else is Retryable."""
+"""The only client of Chatwoot's API: paced for each server, 4xx is an answer, everything else is Retryable.
 
+Chatwoot counts calls by address, 3,000 a minute in windows that begin with the clock's minute, and says 429 without
+Retry-After: so a 429 closes the server until the next minute, which then begins at half the pace.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -10,16 +17,67 @@ from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
 
 _TIMEOUT_SECONDS = 15.0
+_MINUTE_SECONDS = 60.0
+_FAILURES = 5  # in a row, then the account's breaker opens
+_REST_SECONDS = (5.0, 10.0, 20.0, 40.0)  # the last one repeats
+
+
+@dataclass(slots=True)
+class Pace:
+    """When one server may be called next; seconds of the monotonic clock."""
+
+    gap: float
+    next_at: float = 0.0
+    closed_until: float = 0.0
+
+    def take_turn(self, now: float) -> float:
+        """Reserve the next turn and say how long to wait for it."""
+        slow = 2 if self.closed_until and now < self.closed_until + _MINUTE_SECONDS else 1
+        at = max(now, self.next_at, self.closed_until)
+        self.next_at = at + self.gap * slow
+        return at - now
+
+
+@dataclass(slots=True)
+class Breaker:
+    """One account's health: after failures in a row nobody calls for a while, then a single trial decides."""
+
+    failures: int = 0
+    open_until: float = 0.0
+
+    def admit(self, now: float) -> None:
+        if now < self.open_until:
+            raise Retryable("Chatwoot failed several times in a row; it is left alone for a while")
+        if self.failures >= _FAILURES:
+            self._rest(now)  # this call is the trial: others wait for what it finds
+
+    def failed(self, now: float) -> None:
+        self.failures += 1
+        if self.failures >= _FAILURES:
+            self._rest(now)
+
+    def succeeded(self) -> None:
+        self.failures, self.open_until = 0, 0.0
+
+    def _rest(self, now: float) -> None:
+        self.open_until = now + _REST_SECONDS[min(self.failures - _FAILURES, len(_REST_SECONDS) - 1)]
 
 
 class Chatwoot:
-    """Calls with a user's token; one pace for each base URL, as Chatwoot counts calls by address."""
+    """Calls with a user's token."""
 
-    def __init__(self, settings: Settings, clock: Clock, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        registry: CollectorRegistry,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._clock = clock
         self._gap_seconds = 1 / settings.chatwoot_calls_per_second
-        self._next_at: dict[str, float] = {}
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False)
+        self._paces: dict[str, Pace] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, transport=transport)
         # Calls by answer. 429 growing: the pace is too high for this server, or somebody shares our address.
         self._calls = Counter("wootstream_chatwoot_calls", "Calls to Chatwoot", ("method", "status"), registry=registry)
 
@@ -27,25 +85,47 @@ class Chatwoot:
         self, base_url: str, method: str, path: str, *, token: str, body: Any = None, query: Any = None
     ) -> httpx.Response:
         """Answer of 2xx to 4xx. Raises Retryable on 429, 5xx, time-outs and when Chatwoot cannot be reached."""
-        await self._pace(base_url)
+        account = "/".join(path.split("/")[:5])  # /api/v1/accounts/3
+        breaker = self._breakers.setdefault(base_url + account, Breaker())
+        breaker.admit(self._clock.monotonic())
+        await self._turn(self._pace(base_url))
         try:
-            answer = await self._client.request(
-                method, base_url + path, json=body, params=query, headers={"api_access_token": token}
-            )
-        except httpx.HTTPError as error:
+            answer = await self._ask(base_url, method, path, token=token, body=body, query=query)
+        except Retryable:
+            breaker.failed(self._clock.monotonic())
+            raise
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self._pace(base_url).closed_until = self._next_minute()
+            raise Retryable("Chatwoot takes no more calls this minute")
+        breaker.succeeded()
+        return answer
+
+    async def _ask(self, base_url: str, method: str, path: str, *, token: str, body: Any, query: Any) -> httpx.Response:
+        try:
+            async with asyncio.timeout(2 * _TIMEOUT_SECONDS):  # httpx bounds each read, not a body that drips
+                answer = await self._client.request(
+                    method, base_url + path, json=body, params=query, headers={"api_access_token": token}
+                )
+        except (httpx.HTTPError, TimeoutError) as error:
             self._calls.labels(method, type(error).__name__).inc()
             raise Retryable(f"Chatwoot does not answer: {type(error).__name__}") from error
         self._calls.labels(method, str(answer.status_code)).inc()
-        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        if answer.is_server_error:
             raise Retryable(f"Chatwoot answers {answer.status_code}")
         return answer
 
-    async def _pace(self, base_url: str) -> None:
-        now = self._clock.monotonic()
-        at = max(now, self._next_at.get(base_url, now))
-        self._next_at[base_url] = at + self._gap_seconds
-        if at > now:
-            await self._clock.sleep(at - now)
+    def _pace(self, base_url: str) -> Pace:
+        return self._paces.setdefault(base_url, Pace(self._gap_seconds))
+
+    async def _turn(self, pace: Pace) -> None:
+        while (wait := pace.take_turn(self._clock.monotonic())) > 0:
+            await self._clock.sleep(wait)
+            if self._clock.monotonic() >= pace.closed_until:  # else somebody met a 429 while we waited
+                return
+
+    def _next_minute(self) -> float:
+        left = _MINUTE_SECONDS - self._clock.now().timestamp() % _MINUTE_SECONDS
+        return self._clock.monotonic() + left + secrets.randbelow(1000) / 1000
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -1,0 +1,78 @@
+"""Contacts of Chatwoot: who they are, by the newest word of each."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+Name = tuple[UUID, int, int, str | None, str | None, UUID | None]
+
+# Names move between contacts, and a unique index looks at one row at a time: one writer for each store.
+_LOCK_STORES = """
+select pg_advisory_xact_lock(hashtextextended('wootstream/contacts/' || store, 0))
+from (select distinct unnest($1::uuid[])::text as store order by 1) s
+"""
+_KNOWN = """
+select distinct on (c.id) c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.seen_at, c.email, c.phone, c.customer_id, c.user_id,
+  c.cached_attributes, c.written_keys
+from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::uuid[])
+  as n (organization_id, account_id, contact_id, email, customer_id, user_id)
+join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id
+  and (c.chatwoot_contact_id = n.contact_id or lower(c.email) = lower(n.email) or c.customer_id = n.customer_id or c.user_id = n.user_id)
+"""
+_USERS = "select * from wootstream.known_users($1)"
+_RELEASE = """
+update public.chatwoot_contacts c set
+  email = case when lower(n.email) is distinct from lower(c.email) then null else c.email end,
+  customer_id = case when n.customer_id is distinct from c.customer_id then null else c.customer_id end,
+  user_id = case when n.user_id is distinct from c.user_id then null else c.user_id end,
+  updated_at = now()
+from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::uuid[])
+  as n (organization_id, account_id, contact_id, email, customer_id, user_id)
+where c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id and c.chatwoot_contact_id = n.contact_id
+  and (lower(c.email) is distinct from lower(n.email) or c.customer_id is distinct from n.customer_id or c.user_id is distinct from n.user_id)
+"""
+_SEE = """
+insert into public.chatwoot_contacts as c (organization_id, chatwoot_account_id, chatwoot_contact_id, seen_at, email, phone,
+  customer_id, user_id, cached_attributes)
+select * from unnest($1::uuid[], $2::int[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::jsonb[])
+order by 1, 2, 3
+on conflict (organization_id, chatwoot_account_id, chatwoot_contact_id) do update set
+  seen_at = excluded.seen_at, email = excluded.email, phone = excluded.phone, customer_id = excluded.customer_id,
+  user_id = excluded.user_id, cached_attributes = excluded.cached_attributes, updated_at = now()
+"""
+_ACCOUNT_IDS = (
+    "select organization_id, chatwoot_account_id from public.chatwoot_accounts where account_status <> 'deleted'"
+)
+
+
+async def lock_stores(conn: Connection, stores: Collection[UUID]) -> None:
+    """Be the only writer of these stores' contacts until the transaction ends."""
+    await conn.execute(_LOCK_STORES, list(stores))
+
+
+async def known(conn: Connection, names: Sequence[Name]) -> Sequence[Row]:
+    """Contacts with one of these (store, account, id, e-mail, identifier, user)."""
+    return await conn.fetch(_KNOWN, *_columns(names, 6))
+
+
+async def users(conn: Connection, ids: Collection[UUID]) -> set[UUID]:
+    """Which of these are users of the host."""
+    return {row["known_users"] for row in await conn.fetch(_USERS, list(ids))} if ids else set()
+
+
+async def see(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Keep contacts as seen; columns as in _SEE. Names are let go first, for they may move within the batch."""
+    columns = _columns(rows, 9)
+    await conn.execute(_RELEASE, *(columns[at] for at in (0, 1, 2, 4, 6, 7)))
+    await conn.execute(_SEE, *columns)
+
+
+async def account_ids(conn: Connection) -> dict[UUID, int]:
+    """The Chatwoot account of each store in scope."""
+    return {row["organization_id"]: row["chatwoot_account_id"] for row in await conn.fetch(_ACCOUNT_IDS)}
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

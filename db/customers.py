@@ -1,0 +1,146 @@
+"""Customers: the shop's facts, the orders and figures reckoned from them, profiles and visits."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+Key = tuple[UUID, str]
+
+_ADD_FACTS = """
+insert into wootstream.shop_facts
+  (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bigint[], $9::text[])
+order by 1, 2, 3 on conflict do nothing
+returning organization_id, source, event_id
+"""
+_BEGIN_ORDERS = """
+insert into wootstream.orders (organization_id, order_id)
+select * from unnest($1::uuid[], $2::text[]) order by 1, 2 on conflict do nothing
+"""
+_LOCK_ORDERS = """
+select o.organization_id, o.order_id, o.customer_id
+from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
+join wootstream.orders o using (organization_id, order_id) order by 1, 2 for update of o
+"""
+_FACTS = """
+select f.organization_id, f.order_id, f.kind, f.happened_at, f.source, f.event_id, f.customer_id, f.amount_minor, f.currency
+from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
+join wootstream.shop_facts f using (organization_id, order_id)
+"""
+_PUT_ORDERS = """
+update wootstream.orders o set
+  customer_id = n.customer_id, currency = n.currency, total_minor = n.total_minor, refunded_minor = n.refunded_minor,
+  placed_at = n.placed_at, paid_at = n.paid_at, refunded_at = n.refunded_at, cancelled_at = n.cancelled_at, updated_at = now()
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[],
+  $9::timestamptz[], $10::timestamptz[])
+  as n (organization_id, order_id, customer_id, currency, total_minor, refunded_minor, placed_at, paid_at, refunded_at, cancelled_at)
+where o.organization_id = n.organization_id and o.order_id = n.order_id
+"""
+_BEGIN_CUSTOMERS = """
+insert into wootstream.customers (organization_id, customer_id)
+select * from unnest($1::uuid[], $2::text[]) order by 1, 2 on conflict do nothing
+"""
+_LOCK_CUSTOMERS = """
+select c.organization_id, c.customer_id, email, phone, name, preferred_language, marketing_consent, registered_at, profile_moments
+from unnest($1::uuid[], $2::text[]) as k (organization_id, customer_id)
+join wootstream.customers c using (organization_id, customer_id) order by 1, 2 for update of c
+"""
+# An order counts once it was placed or paid, unless cancelled; money counts once paid, less what was returned.
+_SUMS = """
+select o.organization_id, o.customer_id, a.currency as store_currency, o.currency, count(*) as orders,
+  count(*) filter (where paid_at is not null) as paid,
+  coalesce(sum(greatest(total_minor - refunded_minor, 0)) filter (where paid_at is not null), 0)::bigint as spent,
+  min(coalesce(placed_at, paid_at)) as first_at, max(coalesce(placed_at, paid_at)) as last_at
+from unnest($1::uuid[], $2::text[]) as k (organization_id, customer_id)
+join wootstream.orders o using (organization_id, customer_id)
+join public.chatwoot_accounts a on a.organization_id = o.organization_id and a.account_status <> 'deleted'
+where cancelled_at is null and (placed_at is not null or paid_at is not null)
+group by 1, 2, 3, 4
+"""
+_PUT_CUSTOMERS = """
+update wootstream.customers c set
+  email = n.email, phone = n.phone, name = n.name, preferred_language = n.preferred_language,
+  marketing_consent = n.marketing_consent, registered_at = n.registered_at, profile_moments = n.profile_moments,
+  order_count = n.order_count, spent = n.spent, paid_orders = n.paid_orders,
+  first_order_at = n.first_order_at, last_order_at = n.last_order_at, customer_tier = n.customer_tier, updated_at = now()
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::timestamptz[], $9::jsonb[],
+  $10::int[], $11::jsonb[], $12::jsonb[], $13::timestamptz[], $14::timestamptz[], $15::text[])
+  as n (organization_id, customer_id, email, phone, name, preferred_language, marketing_consent, registered_at, profile_moments,
+    order_count, spent, paid_orders, first_order_at, last_order_at, customer_tier)
+where c.organization_id = n.organization_id and c.customer_id = n.customer_id
+"""
+# Each part moves only forward in time, so late and repeated beacons change nothing.
+_PUT_VISITS = """
+insert into wootstream.visits as v (organization_id, customer_id, session_id, first_at, last_at, page_at, page_url,
+  cart_at, cart_minor, cart_currency, cart_items)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
+  $8::timestamptz[], $9::bigint[], $10::text[], $11::int[]) order by 1, 2, 3
+on conflict (organization_id, customer_id, session_id) do update set
+  first_at = least(v.first_at, excluded.first_at), last_at = greatest(v.last_at, excluded.last_at),
+  page_at = greatest(v.page_at, excluded.page_at),
+  page_url = case when excluded.page_at > v.page_at or v.page_at is null then excluded.page_url else v.page_url end,
+  cart_at = greatest(v.cart_at, excluded.cart_at),
+  cart_minor = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_minor else v.cart_minor end,
+  cart_currency = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_currency else v.cart_currency end,
+  cart_items = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_items else v.cart_items end
+where excluded.first_at < v.first_at or excluded.last_at > v.last_at
+  or excluded.page_at > v.page_at or (v.page_at is null and excluded.page_at is not null)
+  or excluded.cart_at > v.cart_at or (v.cart_at is null and excluded.cart_at is not null)
+returning organization_id, customer_id, session_id
+"""
+_CUSTOMER = "select * from wootstream.customers where organization_id = $1 and customer_id = $2"
+
+
+async def add_facts(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[tuple[UUID, str, str]]:
+    """Keep facts; the keys (store, source, event id) of those that were not known. Columns as in _ADD_FACTS."""
+    return {tuple(row.values()) for row in await conn.fetch(_ADD_FACTS, *_columns(rows, 9))}
+
+
+async def lock_orders(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
+    """Make what is missing and lock all until the transaction ends: whose order it was so far."""
+    columns = _columns(sorted(keys), 2)
+    await conn.execute(_BEGIN_ORDERS, *columns)
+    return await conn.fetch(_LOCK_ORDERS, *columns)
+
+
+async def facts(conn: Connection, orders: Collection[Key]) -> Sequence[Row]:
+    """All facts of these orders."""
+    return await conn.fetch(_FACTS, *_columns(sorted(orders), 2))
+
+
+async def put_orders(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Columns as in _PUT_ORDERS; the rows must be locked."""
+    await conn.execute(_PUT_ORDERS, *_columns(rows, 10))
+
+
+async def lock_customers(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
+    """Make what is missing and lock all until the transaction ends: their profiles."""
+    columns = _columns(sorted(keys), 2)
+    await conn.execute(_BEGIN_CUSTOMERS, *columns)
+    return await conn.fetch(_LOCK_CUSTOMERS, *columns)
+
+
+async def sums(conn: Connection, customers: Collection[Key]) -> Sequence[Row]:
+    """Orders, paid orders and money by currency; a customer without orders has no row."""
+    return await conn.fetch(_SUMS, *_columns(sorted(customers), 2))
+
+
+async def put_customers(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Columns as in _PUT_CUSTOMERS; the rows must be locked."""
+    await conn.execute(_PUT_CUSTOMERS, *_columns(rows, 15))
+
+
+async def put_visits(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[tuple[UUID, str, str]]:
+    """Keep the newest page, cart and span of each session; the keys of sessions that moved."""
+    return {tuple(row.values()) for row in await conn.fetch(_PUT_VISITS, *_columns(rows, 11))}
+
+
+async def customer(conn: Connection, store: UUID, customer_id: str) -> Row | None:
+    """One customer's row."""
+    return await conn.fetchrow(_CUSTOMER, store, customer_id)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

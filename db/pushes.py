@@ -1,0 +1,130 @@
+"""What the sender works from: people with their figures, what Chatwoot acknowledged, and what it said."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+Key = tuple[UUID, int, int]  # store, account, contact
+
+_ACCOUNTS = """
+select organization_id, chatwoot_account_id, chatwoot_base_url, api_access_token, push, create_contacts, allowed_attributes,
+  currency, timezone
+from public.chatwoot_accounts where account_status = 'active'
+"""
+# A customer is the contact that bears their id; else one without an id that has their e-mail, else their phone.
+_CONTACTS_OF = """
+select k.organization_id, k.customer_id, c.chatwoot_account_id, c.chatwoot_contact_id
+from unnest($1::uuid[], $2::text[]) as d (organization_id, customer_id)
+join wootstream.customers k using (organization_id, customer_id)
+left join lateral (
+  select c.chatwoot_account_id, c.chatwoot_contact_id
+  from public.chatwoot_contacts c join public.chatwoot_accounts a using (organization_id, chatwoot_account_id)
+  where c.organization_id = k.organization_id and a.account_status = 'active'
+    and (c.customer_id = k.customer_id or c.customer_id is null and (lower(c.email) = lower(k.email) or c.phone = k.phone))
+  order by c.customer_id nulls last, lower(c.email) = lower(k.email) desc nulls last, c.chatwoot_contact_id limit 1
+) c on true
+"""
+# The other way round, so that a contact is one customer only: several guest orders with one e-mail have several ids.
+_PEOPLE = """
+select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.user_id, c.last_synced_at, k.customer_id,
+  k.preferred_language, k.marketing_consent, k.registered_at, k.order_count, k.spent, k.paid_orders, k.first_order_at,
+  k.last_order_at, k.customer_tier, t.tickets, t.satisfaction
+from unnest($1::uuid[], $2::int[], $3::int[]) as d (organization_id, account_id, contact_id)
+join public.chatwoot_contacts c on c.organization_id = d.organization_id and c.chatwoot_account_id = d.account_id
+  and c.chatwoot_contact_id = d.contact_id
+left join lateral (
+  select * from wootstream.customers k
+  where k.organization_id = c.organization_id
+    and (k.customer_id = c.customer_id or c.customer_id is null and (lower(k.email) = lower(c.email) or k.phone = c.phone))
+  order by lower(k.email) = lower(c.email) desc nulls last, k.order_count desc, k.customer_id limit 1
+) k on true
+cross join lateral (
+  select count(*)::int as tickets, round(avg(satisfaction_rating), 1)::float8 as satisfaction
+  from public.chatwoot_conversations v
+  where v.organization_id = c.organization_id and v.chatwoot_account_id = c.chatwoot_account_id and v.chatwoot_contact_id = c.chatwoot_contact_id
+    and (v.status = 'resolved' or satisfaction_rating is not null)
+) t
+"""
+_ACKNOWLEDGE = """
+update public.chatwoot_contacts set cached_attributes = $4, written_keys = $5,
+  last_synced_at = $6, sync_status = 'synced', sync_error = null, updated_at = now()
+where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
+"""
+_REFUSED = """
+update public.chatwoot_contacts set sync_status = 'error', sync_error = $4, updated_at = now()
+where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
+"""
+_GONE = """
+update public.chatwoot_contacts set sync_status = 'error', sync_error = 'gone from Chatwoot', email = null, phone = null,
+  customer_id = null, user_id = null, cached_attributes = '{}', written_keys = '{}', updated_at = now()
+where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
+"""
+_SHADOW = """
+insert into wootstream.contact_differences (organization_id, chatwoot_account_id, chatwoot_contact_id, changed, removed) values ($1, $2, $3, $4, $5)
+on conflict (organization_id, chatwoot_account_id, chatwoot_contact_id) do update set
+  changed = excluded.changed, removed = excluded.removed, computed_at = now()
+"""
+_NAMES = """
+select k.customer_id, k.email, k.phone, k.name, a.names_sha256, a.asked_at
+from wootstream.customers k left join wootstream.contact_absences a using (organization_id, customer_id)
+where k.organization_id = $1 and k.customer_id = $2
+"""
+_ABSENT = """
+insert into wootstream.contact_absences (organization_id, customer_id, names_sha256, asked_at) values ($1, $2, $3, $4)
+on conflict (organization_id, customer_id) do update set names_sha256 = excluded.names_sha256, asked_at = excluded.asked_at
+"""
+
+
+async def accounts(conn: Connection) -> Sequence[Row]:
+    """How to call each active store in scope; the token is sealed."""
+    return await conn.fetch(_ACCOUNTS)
+
+
+async def contacts_of(conn: Connection, customers: Collection[tuple[UUID, str]]) -> Sequence[Row]:
+    """The contact of each of these customers, if one is known; customers of whom the shop said nothing are left out."""
+    return await conn.fetch(_CONTACTS_OF, [store for store, _ in customers], [one for _, one in customers])
+
+
+async def people(conn: Connection, contacts: Collection[Key]) -> Sequence[Row]:
+    """Each contact with the customer behind it, if there is one."""
+    return await conn.fetch(_PEOPLE, *([key[at] for key in contacts] for at in range(3)))
+
+
+async def acknowledge(
+    conn: Connection,
+    key: Key,
+    attributes: Mapping[str, Any],
+    *,
+    written: Collection[str],
+    at: datetime,
+) -> None:
+    """What Chatwoot answered is what it holds. `seen_at` stays: the answer has no moment, the echo that follows has."""
+    await conn.execute(_ACKNOWLEDGE, *key, dict(attributes), sorted(written), at)
+
+
+async def refused(conn: Connection, key: Key, reason: str) -> None:
+    """Chatwoot will not take this contact's attributes until somebody mends the contact."""
+    await conn.execute(_REFUSED, *key, reason)
+
+
+async def gone(conn: Connection, key: Key) -> None:
+    """Deleted or merged away: it lets go of its names, so that the customer is looked for again."""
+    await conn.execute(_GONE, *key)
+
+
+async def shadow(conn: Connection, key: Key, *, changed: Mapping[str, Any], removed: Collection[str]) -> None:
+    """Remember what would have been sent."""
+    await conn.execute(_SHADOW, *key, dict(changed), list(removed))
+
+
+async def names(conn: Connection, store: UUID, customer_id: str) -> Row | None:
+    """By what a customer may be looked for, and by what they were looked for in vain."""
+    return await conn.fetchrow(_NAMES, store, customer_id)
+
+
+async def absent(conn: Connection, store: UUID, customer_id: str, *, names_sha256: bytes, at: datetime) -> None:
+    """Chatwoot does not know anybody by these names."""
+    await conn.execute(_ABSENT, store, customer_id, names_sha256, at)

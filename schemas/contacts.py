@@ -1,0 +1,58 @@
+"""What a conversation says of its contact, and how the contacts API answers: 3.x and 4.x, only what we use."""
+
+from typing import Any
+
+from pydantic import Field
+
+from schemas.conversations import Inbound
+from schemas.webhooks import Attributes
+
+
+class ShownContact(Inbound):
+    """A contact as the API shows it; it has no moment of its last change."""
+
+    id: int
+    email: str | None = None
+    phone_number: str | None = None
+    identifier: str | None = None
+    custom_attributes: Attributes = Field(default_factory=dict)
+
+
+class StartedMeta(Inbound):
+    sender: ShownContact | None = None
+
+
+class ConversationStarted(Inbound):
+    """conversation_created, as far as it tells who began it."""
+
+    meta: StartedMeta = StartedMeta()
+
+
+class OneContact(Inbound):
+    """GET and PUT contacts/:id, destroy_custom_attributes."""
+
+    payload: ShownContact
+
+
+class CreatedPayload(Inbound):
+    contact: ShownContact
+
+
+class CreatedContact(Inbound):
+    """POST contacts."""
+
+    payload: CreatedPayload
+
+
+class FoundContacts(Inbound):
+    """POST contacts/filter."""
+
+    payload: tuple[ShownContact, ...] = ()
+
+
+class Refusal(Inbound):
+    """A 4xx. The texts are in the account's language: only `attributes` may be branched on."""
+
+    error: Any = None
+    message: Any = None
+    attributes: tuple[str, ...] = ()

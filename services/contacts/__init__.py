@@ -1,0 +1,1 @@
+"""Who is who in Chatwoot, and the fewest calls that tell it what the shop knows."""

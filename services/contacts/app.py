@@ -1,0 +1,16 @@
+"""chatwoot.webhooks → who is who; due people → the fewest calls to Chatwoot."""
+
+from schemas import topics
+from services.contacts import handlers, hearing
+from services.contacts.counts import Counts
+from services.contacts.sender import Sender
+from services.kernel import Process, consume, every
+
+_PAUSE_SECONDS = 0.5
+
+
+def add_to(process: Process) -> None:
+    """Consume contacts; send in one process of the installation."""
+    consume(process, topics.WEBHOOKS, group="contacts", read=hearing.read, apply=handlers.keep)
+    sender = Sender(process, Counts(process.registry))
+    every(process, sender.shift, name="contacts", seconds=_PAUSE_SECONDS, alone=True)

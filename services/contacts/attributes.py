@@ -1,0 +1,84 @@
+"""What Chatwoot should hold of a person: the specification's attributes, as far as the store allows them to leave."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from schemas.money import amounts, written
+
+# How urgent a customer's question is by default. A store that thinks otherwise leaves the key off its allow-list.
+PRIORITY_BY_TIER = {"Platinum": "urgent", "Gold": "high", "Silver": "medium", "Bronze": "low"}
+# Mean days between a person's orders, at most → how often they buy.
+_FREQUENCIES = ((45, "monthly"), (135, "quarterly"))
+ALL = frozenset({
+    "customer_tier", "order_count", "total_spent", "average_order_value", "last_order_date", "purchase_frequency",
+    "preferred_language", "registration_date", "marketing_consent", "store_id", "user_id", "support_priority",
+    "previous_tickets", "satisfaction_score",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A customer as our tables know them; money in minor units by currency."""
+
+    store: UUID
+    currency: str
+    timezone: str
+    user_id: UUID | None = None
+    preferred_language: str | None = None
+    marketing_consent: bool | None = None
+    registered_at: datetime | None = None
+    order_count: int = 0
+    spent: Mapping[str, int] = field(default_factory=dict)
+    paid_orders: Mapping[str, int] = field(default_factory=dict)
+    first_order_at: datetime | None = None
+    last_order_at: datetime | None = None
+    customer_tier: str | None = None
+    tickets: int = 0
+    satisfaction: float | None = None
+
+
+def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[str, Any]:
+    """The wanted attributes; None where there is nothing to say. `allowed` None means the specification's list."""
+    days = ZoneInfo(person.timezone)
+    every = {
+        "store_id": str(person.store),
+        "user_id": str(person.user_id) if person.user_id else None,
+        "customer_tier": person.customer_tier,
+        "support_priority": PRIORITY_BY_TIER.get(person.customer_tier or ""),
+        "order_count": person.order_count,
+        "total_spent": amounts(dict(person.spent), person.currency),
+        "average_order_value": _average(person),
+        "last_order_date": _date(person.last_order_at, days),
+        "purchase_frequency": _frequency(person),
+        "registration_date": _date(person.registered_at, days),
+        "preferred_language": person.preferred_language,
+        "marketing_consent": person.marketing_consent,
+        "previous_tickets": person.tickets or None,
+        "satisfaction_score": person.satisfaction,
+    }
+    names = ALL if allowed is None else ALL & set(allowed)
+    return {name: every[name] for name in sorted(names)}
+
+
+def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    """The store's own calendar day, as "2024-01-15"."""
+    return moment.astimezone(zone).date().isoformat() if moment else None
+
+
+def _average(person: Person) -> str | None:
+    """Per paid order in the store's currency, to the nearest minor unit."""
+    orders = person.paid_orders.get(person.currency)
+    if not orders:
+        return None
+    return written((2 * person.spent[person.currency] + orders) // (2 * orders), person.currency)
+
+
+def _frequency(person: Person) -> str | None:
+    if person.order_count < 2 or person.first_order_at is None or person.last_order_at is None:
+        return None
+    gap = (person.last_order_at - person.first_order_at).days / (person.order_count - 1)
+    return next((name for days, name in _FREQUENCIES if gap <= days), "yearly")

@@ -1,0 +1,81 @@
+"""Contact webhooks → who is who, what Chatwoot holds, and who is due."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from db import contacts as table
+from db import due
+from db.pool import Connection, Row
+from services.contacts.hearing import Seen
+from services.contacts.matching import Contact, Key, matters, without_doubles
+from services.kernel import Record
+
+
+async def keep(conn: Connection, events: Sequence[Seen]) -> set[Record]:
+    """Take what is newer than what we know, let names move, say whom the sender has to look at."""
+    await table.lock_stores(conn, {event.record.store for event in events})
+    accounts = await table.account_ids(conn)
+    shown = [
+        (event.record, event.contact(accounts[event.record.store]))
+        for event in events
+        if event.record.store in accounts
+    ]
+    users = await table.users(conn, {one.user_id for _, one in shown if one.user_id})
+    news = await take(conn, [_with_user(one, users) for _, one in shown])
+    return {record for (record, _), is_news in zip(shown, news, strict=True) if is_news}
+
+
+async def take(conn: Connection, shown: Sequence[Contact]) -> list[bool]:
+    """Which of these were news, now kept; the stores must be locked."""
+    known = await _known(conn, shown)
+    current, news = dict(known), list[bool]()
+    people: list[tuple[UUID, str]] = []
+    for one in shown:
+        before = current.get(one.key)
+        news.append(before is None or one.seen_at > before.seen_at)
+        if news[-1]:
+            current[one.key] = replace(one, written=before.written if before else frozenset())
+            if one.person and matters(before, one):
+                people.append((one.store, one.person))
+    settled = without_doubles(current.values())
+    await table.see(conn, [_row(one) for key, one in sorted(settled.items()) if one != known.get(key)])
+    await due.mark(conn, people)
+    return news
+
+
+async def adopt(conn: Connection, found: Contact) -> None:
+    """Keep a contact that Chatwoot showed when asked: newer than what we know of it and of whoever bears its names."""
+    await table.lock_stores(conn, {found.store})
+    users = await table.users(conn, {found.user_id} if found.user_id else ())
+    latest = max((one.seen_at for one in (await _known(conn, [found])).values()), default=found.seen_at)
+    await take(conn, [_with_user(replace(found, seen_at=latest + timedelta(microseconds=1)), users)])
+
+
+def _with_user(one: Contact, users: set[UUID]) -> Contact:
+    return one if one.user_id is None or one.user_id in users else replace(one, user_id=None)
+
+
+async def _known(conn: Connection, shown: Sequence[Contact]) -> dict[Key, Contact]:
+    asked = [(*one.key, one.email, one.customer_id, one.user_id) for one in shown]
+    return {one.key: one for one in map(_contact, await table.known(conn, asked))}
+
+
+def _contact(row: Row) -> Contact:
+    return Contact(
+        store=row["organization_id"],
+        account_id=row["chatwoot_account_id"],
+        contact_id=row["chatwoot_contact_id"],
+        seen_at=row["seen_at"],
+        email=row["email"],
+        phone=row["phone"],
+        customer_id=row["customer_id"],
+        user_id=row["user_id"],
+        attributes=row["cached_attributes"],
+        written=frozenset(row["written_keys"]),
+    )
+
+
+def _row(one: Contact) -> tuple[object, ...]:
+    return (*one.key, one.seen_at, *one.names, dict(one.attributes))

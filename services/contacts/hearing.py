@@ -1,0 +1,72 @@
+"""One webhook → a contact as of a moment by Chatwoot's clock."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from schemas.contacts import ConversationStarted, ShownContact
+from schemas.webhooks import CONTACT_EVENTS, ContactEvent, parse
+from services.contacts.matching import Contact
+from services.kernel import Record
+
+# A contact's creation, and a conversation's, come without the moment of the contact's last change: whatever names one
+# is newer.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_NAME = 255  # Chatwoot's own limit for these columns
+CONVERSATION_CREATED = "conversation_created"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A contact that a webhook showed."""
+
+    record: Record
+    shown: ContactEvent | ShownContact
+    at: datetime
+
+    def contact(self, account_id: int) -> Contact:
+        return contact_of(self.shown, store=self.record.store, account_id=account_id, at=self.at)
+
+
+def contact_of(shown: ContactEvent | ShownContact, *, store: UUID, account_id: int, at: datetime = LONG_AGO) -> Contact:
+    """As the table knows contacts. `user_id` is what the identifier would say; whether there is such a user is open."""
+    return Contact(
+        store=store,
+        account_id=account_id,
+        contact_id=shown.id,
+        seen_at=at,
+        email=_name(shown.email),
+        phone=_name(shown.phone_number),
+        customer_id=_name(shown.identifier),
+        user_id=_uuid(shown.identifier),
+        attributes=shown.custom_attributes,
+    )
+
+
+def read(record: Record) -> Seen | None:
+    """Contacts, and the sender of a new conversation, in case the contact's own webhook was lost or came before us."""
+    if record.event == CONVERSATION_CREATED:
+        sender = ConversationStarted.model_validate_json(record.value).meta.sender
+        return Seen(record, sender, LONG_AGO) if sender else None
+    if record.event not in CONTACT_EVENTS:
+        return None
+    shown = parse(record.event, record.value)
+    return Seen(record, shown, _moment(shown)) if isinstance(shown, ContactEvent) else None
+
+
+def _moment(shown: ContactEvent) -> datetime:
+    for entry in shown.changed_attributes or ():
+        if "updated_at" in entry and isinstance(entry["updated_at"].current_value, str):
+            return datetime.fromisoformat(entry["updated_at"].current_value)
+    return LONG_AGO
+
+
+def _name(text: str | None) -> str | None:
+    return text[:_LONGEST_NAME] if text and text.strip() else None
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""A customer whose contact is not known here: ask Chatwoot, at most once a day, or make one."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from db import pushes
+from db.pool import Connection, Row, scoped
+from schemas.contacts import ShownContact
+from services.contacts.account import Account, Refused
+from services.contacts.counts import Counts
+from services.contacts.handlers import adopt
+from services.contacts.hearing import contact_of
+from services.contacts.people import Due
+from services.contacts.push import calls_of, settle
+from services.kernel import Process
+
+_ASK_AGAIN = timedelta(days=1)
+
+
+async def look_up(process: Process, account: Account, due: Due, counts: Counts) -> None:
+    """Find or make the contact and keep who it is; the person stays due, and the next turn sends. Raises Retryable."""
+    async with scoped(process.pool(), {account.store}) as conn:
+        row = await pushes.names(conn, account.store, due.customer_id or "")
+    if row is None or _asked_lately(process, row) or account.push != "live":
+        await _unknown(process, due, counts)
+        return
+    found = await _find(process, account, row, counts)
+    if found is None and account.create_contacts:
+        found = await _create(process, account, row, counts)
+    async with scoped(process.pool(), {account.store}) as conn:
+        mapped = await _keep(conn, account, row, found, process.clock.now())
+    if not mapped:
+        await _unknown(process, due, counts)
+
+
+def _asked_lately(process: Process, row: Row) -> bool:
+    return bool(row["names_sha256"] == _digest(row)) and process.clock.now() - row["asked_at"] < _ASK_AGAIN
+
+
+def _digest(row: Row) -> bytes:
+    return hashlib.sha256(repr((row["customer_id"], row["email"], row["phone"])).encode()).digest()
+
+
+async def _unknown(process: Process, due: Due, counts: Counts) -> None:
+    async with scoped(process.pool(), {due.store}) as conn:
+        await settle(conn, [due])
+    counts.outcome(due.store, "unknown", due.marks)
+
+
+async def _find(process: Process, account: Account, row: Row, counts: Counts) -> ShownContact | None:
+    names = {"identifier": row["customer_id"], "email": row["email"], "phone_number": row["phone"]}
+    counts.outcome(account.store, "searched")
+    found = await calls_of(process, account).find({key: value for key, value in names.items() if value})
+    return best(found, row)
+
+
+def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact | None:
+    """By identifier, else by e-mail, else by phone; never a contact that bears another customer's identifier."""
+    for one in found:
+        if one.identifier == row["customer_id"]:
+            return one
+    free = [one for one in found if not one.identifier]
+    email = (row["email"] or "").lower()
+    by_email = (one for one in free if email and (one.email or "").lower() == email)
+    by_phone = (one for one in free if row["phone"] and one.phone_number == row["phone"])
+    return next(by_email, None) or next(by_phone, None)
+
+
+async def _create(process: Process, account: Account, row: Row, counts: Counts) -> ShownContact | None:
+    body = {"identifier": row["customer_id"], "name": row["name"], "email": row["email"], "phone_number": row["phone"]}
+    try:
+        made = await calls_of(process, account).create({key: value for key, value in body.items() if value})
+    except Refused:
+        # Somebody else has one of these names, or Chatwoot dislikes it; which contact it is, it does not say.
+        counts.outcome(account.store, "refused")
+        return None
+    counts.outcome(account.store, "created")
+    return made
+
+
+async def _keep(conn: Connection, account: Account, row: Row, found: ShownContact | None, at: datetime) -> bool:
+    """Remember what came of it; True when the customer has a contact now."""
+    if found is not None:
+        await adopt(conn, contact_of(found, store=account.store, account_id=account.account_id))
+        mapped = await pushes.contacts_of(conn, [(account.store, row["customer_id"])])
+        if mapped and mapped[0]["chatwoot_contact_id"] is not None:
+            return True
+    await pushes.absent(conn, account.store, row["customer_id"], names_sha256=_digest(row), at=at)
+    return False

@@ -1,0 +1,134 @@
+"""From the mailbox to work: due people, the contact behind each, and what is wanted and known of it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from db import pushes
+from db.pool import Connection, Row
+from services.contacts.account import Account
+from services.contacts.attributes import Person, attributes
+from services.contacts.difference import Difference, difference
+from services.contacts.matching import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Somebody in the mailbox; `marks` counts how often they were named since they were last looked at."""
+
+    store: UUID
+    person: str
+    marked_at: datetime
+    marks: int
+    attempts: int
+
+    @classmethod
+    def of(cls, row: Row) -> "Due":
+        return cls(row["organization_id"], row["person"], row["marked_at"], row["marks"], row["attempts"])
+
+    @property
+    def customer_id(self) -> str | None:
+        kind, _, name = self.person.partition(":")
+        return name if kind == "customer" else None
+
+    @property
+    def contact_id(self) -> int | None:
+        kind, _, name = self.person.partition(":")
+        return int(name) if kind == "contact" and name.isdecimal() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One contact to look at, and who asked for it."""
+
+    account: Account
+    key: Key
+    due: tuple[Due, ...]
+    difference: Difference
+    acknowledged: Mapping[str, Any] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch of due people comes to."""
+
+    jobs: list[Job] = field(default_factory=list)
+    unmapped: list[Due] = field(default_factory=list)  # customers whose contact is not known here
+    strangers: list[Due] = field(
+        default_factory=list
+    )  # contacts of whom the shop knows nothing, customers of whom it said nothing
+
+
+async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> Work:
+    """Read what the batch needs in two statements."""
+    keys = await _keys(conn, due, accounts)
+    asked: dict[Key, list[Due]] = defaultdict(list)
+    work = Work()
+    for one in due:
+        if one not in keys:
+            work.strangers.append(one)
+        elif (key := keys[one]) is None:
+            work.unmapped.append(one)
+        else:
+            asked[key].append(one)
+    people = {_key(row): row for row in await pushes.people(conn, list(asked))}
+    for key, askers in sorted(asked.items()):
+        row = people.get(key)
+        if row is None or row["customer_id"] is None:
+            work.strangers += askers
+        else:
+            work.jobs.append(_job(accounts[key[0]], key, row, tuple(askers)))
+    return work
+
+
+async def _keys(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> dict[Due, Key | None]:
+    """The contact of each; None when it is not known here, absent when there is nothing to say of them."""
+    by_customer = {(one.store, one.customer_id): one for one in due if one.customer_id is not None}
+    found: dict[Due, Key | None] = {
+        one: (one.store, accounts[one.store].account_id, one.contact_id) for one in due if one.contact_id is not None
+    }
+    for row in await pushes.contacts_of(conn, list(by_customer)):
+        one = by_customer[row["organization_id"], row["customer_id"]]
+        found[one] = None if row["chatwoot_contact_id"] is None else _key(row)
+    return found
+
+
+def _key(row: Row) -> Key:
+    return row["organization_id"], row["chatwoot_account_id"], row["chatwoot_contact_id"]
+
+
+def _job(account: Account, key: Key, row: Row, due: tuple[Due, ...]) -> Job:
+    written = frozenset(row["written_keys"])
+    wanted = attributes(_person(account, row), account.allowed)
+    return Job(
+        account=account,
+        key=key,
+        due=due,
+        difference=difference(wanted, row["cached_attributes"], written=written),
+        acknowledged=row["cached_attributes"],
+        written=written,
+    )
+
+
+def _person(account: Account, row: Row) -> Person:
+    return Person(
+        store=account.store,
+        currency=account.currency,
+        timezone=account.timezone,
+        user_id=row["user_id"],
+        preferred_language=row["preferred_language"],
+        marketing_consent=row["marketing_consent"],
+        registered_at=row["registered_at"],
+        order_count=row["order_count"],
+        spent=row["spent"],
+        paid_orders=row["paid_orders"],
+        first_order_at=row["first_order_at"],
+        last_order_at=row["last_order_at"],
+        customer_tier=row["customer_tier"],
+        tickets=row["tickets"],
+        satisfaction=row["satisfaction"],
+    )

@@ -1,0 +1,73 @@
+"""One contact's difference to Chatwoot: the call, then what it answered and the mailbox in one transaction.
+
+Whatever dies in between, the person is still due: the same difference is sent again, and Chatwoot merges it to the
+same hash.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from db import due as mailbox
+from db import pushes
+from db.pool import Connection, scoped
+from services.contacts.account import Account, Calls, Gone, Refused
+from services.contacts.counts import Counts
+from services.contacts.people import Due, Job
+from services.kernel import Process
+
+
+def calls_of(process: Process, account: Account) -> Calls:
+    """The API with this store's token."""
+    token = ""
+    if account.sealed_token:
+        token = process.secrets.open(account.sealed_token, organization=account.store, column="api_access_token")
+    return Calls(process.chatwoot, account.base_url, account.account_id, token)
+
+
+async def push(process: Process, job: Job, counts: Counts) -> None:
+    """Send the difference. Raises Retryable; the person then stays due."""
+    calls, (store, _, contact_id) = calls_of(process, job.account), job.key
+    held, made = dict(job.acknowledged), 0
+    try:
+        if job.difference.changed:
+            held, made = dict((await calls.put(contact_id, dict(job.difference.changed))).custom_attributes), made + 1
+        if job.difference.removed:
+            held, made = dict((await calls.remove(contact_id, job.difference.removed)).custom_attributes), made + 1
+    except Gone:
+        await _lost(process, job, counts)
+        return
+    except Refused as refusal:
+        await _refused(process, job, refusal, counts)
+        return
+    written = (job.written | set(job.difference.changed)) - set(job.difference.removed)
+    async with scoped(process.pool(), {store}) as conn:
+        await pushes.acknowledge(conn, job.key, held, written=written, at=process.clock.now())
+        await settle(conn, job.due)
+    counts.sent(store, calls=made, marks=_marks(job.due))
+
+
+async def settle(conn: Connection, due: Iterable[Due]) -> None:
+    """These were answered; whoever was marked again meanwhile stays."""
+    for one in due:
+        await mailbox.done(conn, one.store, one.person, one.marked_at)
+
+
+async def _lost(process: Process, job: Job, counts: Counts) -> None:
+    # Merged away or deleted, of which no webhook tells: the customer is looked for again at the next turn.
+    store: UUID = job.account.store
+    async with scoped(process.pool(), {store}) as conn:
+        await pushes.gone(conn, job.key)
+        await settle(conn, [one for one in job.due if one.contact_id is not None])
+    counts.outcome(store, "gone")
+
+
+async def _refused(process: Process, job: Job, refusal: Refused, counts: Counts) -> None:
+    # The same again would be refused again: the next mark tries anew.
+    async with scoped(process.pool(), {job.account.store}) as conn:
+        await pushes.refused(conn, job.key, str(refusal))
+        await settle(conn, job.due)
+    counts.outcome(job.account.store, "refused")
+
+
+def _marks(due: Iterable[Due]) -> int:
+    return sum(one.marks for one in due)

@@ -1,0 +1,46 @@
+"""What a customer is to the shop: a function of sums over the orders."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.customers.tiers import tier
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Minor units and counts by currency; the tier is reckoned in the store's currency."""
+
+    order_count: int
+    spent: dict[str, int]
+    paid_orders: dict[str, int]
+    first_order_at: datetime | None
+    last_order_at: datetime | None
+    customer_tier: str | None
+
+    def columns(self) -> tuple[Any, ...]:
+        return (
+            self.order_count,
+            self.spent,
+            self.paid_orders,
+            self.first_order_at,
+            self.last_order_at,
+            self.customer_tier,
+        )
+
+
+def figures(sums: Iterable[Mapping[str, Any]]) -> Figures:
+    """From one customer's rows by currency; a customer without orders has the figures of none, and no tier."""
+    rows = list(sums)
+    paid = [row for row in rows if row["paid"] and row["currency"]]
+    spent = {row["currency"]: row["spent"] for row in paid}
+    own = rows[0]["store_currency"] if rows else None
+    return Figures(
+        order_count=sum(row["orders"] for row in rows),
+        spent=spent,
+        paid_orders={row["currency"]: row["paid"] for row in paid},
+        first_order_at=min((row["first_at"] for row in rows), default=None),
+        last_order_at=max((row["last_at"] for row in rows), default=None),
+        customer_tier=tier(spent.get(own, 0), own) if own else None,
+    )

@@ -1,0 +1,60 @@
+"""Shop events → facts → orders → customers, and who is due."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from db import customers as table
+from db import due
+from db.customers import Key
+from db.pool import Connection
+from services.customers.figures import figures
+from services.customers.orders import Fact, order
+from services.customers.profile import Profile
+from services.customers.said import Said, fact
+from services.kernel import Record
+
+
+async def keep(conn: Connection, events: Sequence[Said]) -> set[Record]:
+    """Keep what is news, reckon the touched orders and customers again, say who is due.
+
+    Facts go in first, then the rows that depend on them are locked, then all facts are read: whoever waited for a lock
+    sees what the other kept.
+    """
+    first = {event.key: event for event in reversed(events)}
+    added = await table.add_facts(conn, [event.row() for event in first.values()])
+    news = [event for event in events if event.key in added and first[event.key] is event]
+    if news:
+        owners = await _reckon_orders(conn, {(event.store, event.order_id) for event in news if event.order_id})
+        people = owners | {(event.store, event.customer_id) for event in news}
+        await _reckon_customers(conn, people, news)
+        asked = [(event.store, event.customer_id) for event in news]
+        await due.mark(conn, [(store, f"customer:{one}") for store, one in [*asked, *(people - set(asked))]])
+    return {event.record for event in news}
+
+
+async def _reckon_orders(conn: Connection, keys: Collection[Key]) -> set[Key]:
+    """Write the orders anew; return the customers who own them now or did before."""
+    if not keys:
+        return set()
+    before = await table.lock_orders(conn, keys)
+    told: dict[Key, list[Fact]] = defaultdict(list)
+    for row in await table.facts(conn, keys):
+        told[row["organization_id"], row["order_id"]].append(fact(row))
+    now = {key: order(facts) for key, facts in sorted(told.items())}
+    await table.put_orders(conn, [(*key, *one.columns()) for key, one in now.items()])
+    owners = {(store, one.customer_id) for (store, _), one in now.items()}
+    return owners | {(row["organization_id"], row["customer_id"]) for row in before if row["customer_id"]}
+
+
+async def _reckon_customers(conn: Connection, people: Collection[Key], news: Sequence[Said]) -> None:
+    rows = await table.lock_customers(conn, people)
+    profiles = {(row["organization_id"], row["customer_id"]): Profile.kept(row) for row in rows}
+    for event in news:
+        profiles[event.store, event.customer_id].hear(event.profile, at=event.at, event_id=event.event_id)
+    sums: dict[Key, list[Any]] = defaultdict(list)
+    for row in await table.sums(conn, people):
+        sums[row["organization_id"], row["customer_id"]].append(row)
+    await table.put_customers(
+        conn, [(*key, *one.columns(), *figures(sums[key]).columns()) for key, one in sorted(profiles.items())]
+    )

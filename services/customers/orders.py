@@ -1,0 +1,72 @@
+"""An order is a function of the set of its facts: any order of arrival, any repetition, the same row."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any
+
+PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened to an order, told by one event."""
+
+    kind: str
+    at: datetime
+    event_id: str
+    customer_id: str
+    amount_minor: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What follows from the facts; minor units, None where no fact says it."""
+
+    customer_id: str
+    currency: str | None
+    total_minor: int | None
+    refunded_minor: int
+    placed_at: datetime | None
+    paid_at: datetime | None
+    refunded_at: datetime | None
+    cancelled_at: datetime | None
+
+    def columns(self) -> tuple[Any, ...]:
+        """As the orders table has them."""
+        return astuple(self)
+
+
+def order(facts: Iterable[Fact]) -> Order:
+    """The newest fact names the customer; the newest `placed` the price, or `paid` where none was seen."""
+    told = sorted(facts, key=lambda fact: (fact.at, fact.event_id))
+    priced = _last(told, PLACED) or _last(told, PAID)
+    currency, total = (priced.currency, priced.amount_minor) if priced else (None, None)
+    return Order(
+        customer_id=told[-1].customer_id,
+        currency=currency,
+        total_minor=total,
+        refunded_minor=_refunded(told, currency, total),
+        placed_at=min(_moments(told, PLACED), default=None),
+        paid_at=min(_moments(told, PAID), default=None),
+        refunded_at=max(_moments(told, REFUNDED), default=None),
+        cancelled_at=min(_moments(told, CANCELLED), default=None),
+    )
+
+
+def _last(told: list[Fact], kind: str) -> Fact | None:
+    return next((fact for fact in reversed(told) if fact.kind == kind and fact.amount_minor is not None), None)
+
+
+def _moments(told: list[Fact], kind: str) -> Iterator[datetime]:
+    return (fact.at for fact in told if fact.kind == kind)
+
+
+def _refunded(told: list[Fact], currency: str | None, total: int | None) -> int:
+    """Refunds add up; one without an amount returns all. Never more than the price."""
+    refunds = [fact for fact in told if fact.kind == REFUNDED and fact.currency in (None, currency)]
+    if any(fact.amount_minor is None for fact in refunds):
+        return total or 0
+    returned = sum(fact.amount_minor or 0 for fact in refunds)
+    return returned if total is None else min(returned, total)
