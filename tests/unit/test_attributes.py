@@ -1,0 +1,59 @@
+"""What Chatwoot is told of a person."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.contacts.attributes import ALL, Person, attributes
+
+_PERSON = Person(
+    store=UUID("7a000000-0000-4000-8000-000000000001"),
+    currency="EUR",
+    timezone="Europe/Amsterdam",
+    preferred_language="nl",
+    marketing_consent=False,
+    registered_at=datetime(2023, 6, 9, 23, 30, tzinfo=UTC),
+    order_count=5,
+    spent={"EUR": 245_000},
+    paid_orders={"EUR": 5},
+    first_order_at=datetime(2023, 9, 1, tzinfo=UTC),
+    last_order_at=datetime(2024, 1, 15, tzinfo=UTC),
+    customer_tier="Gold",
+)
+
+
+def test_a_customer_is_told_in_the_specifications_words() -> None:
+    told = {key: value for key, value in attributes(_PERSON).items() if value is not None}
+    assert told == {
+        "store_id": "7a000000-0000-4000-8000-000000000001",
+        "customer_tier": "Gold",
+        "support_priority": "high",
+        "order_count": 5,
+        "total_spent": "€2,450.00",
+        "average_order_value": "€490.00",
+        "last_order_date": "2024-01-15",
+        "purchase_frequency": "monthly",
+        "registration_date": "2023-06-10",  # already the tenth in Amsterdam
+        "preferred_language": "nl",
+        "marketing_consent": False,
+    }
+
+
+def test_only_what_the_store_allows_leaves_the_house() -> None:
+    assert attributes(_PERSON, {"customer_tier", "no_such_attribute"}) == {"customer_tier": "Gold"}
+
+
+def test_other_currencies_are_shown_beside_and_never_converted() -> None:
+    told = attributes(replace(_PERSON, spent={"GBP": 3_000, "EUR": 245_000}, paid_orders={"GBP": 1, "EUR": 4}))
+    assert told["total_spent"] == "€2,450.00 + £30.00"
+    assert told["average_order_value"] == "€612.50"
+
+
+def test_somebody_without_orders_has_no_average_no_date_and_no_tier() -> None:
+    nobody = Person(store=_PERSON.store, currency="EUR", timezone="UTC")
+    assert {key for key, value in attributes(nobody).items() if value is not None} == {
+        "store_id",
+        "order_count",
+        "total_spent",
+    }
+    assert attributes(nobody).keys() == ALL
