@@ -1,0 +1,89 @@
+"""conversations_vs_bare: our consumer against the least that could be written, on the same Kafka and PostgreSQL.
+
+Bare is aiokafka's getmany, orjson, one raw upsert a message and one transaction a batch: it keeps no facts, no figures,
+no promise. Both read the same records, recorded bodies of new stores each round; the ratio is of the medians.
+`python -m benchmarks.conversations --json` ends with one object.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+
+from benchmarks._conversations import BARE_TABLE, Bench
+from benchmarks._latency import latency
+from db.migrate import migrate
+from demo.stack import resolve
+from schemas.topics import Topic
+from services.kernel import Settings
+
+
+async def measure(records: int, rounds: int) -> dict[str, Any]:
+    """Alternate the two, then look at latency under half of what ours can do."""
+    given = Settings()
+    with tempfile.TemporaryDirectory() as folder:
+        url = given.database_url.get_secret_value() if given.database_url else None
+        async with resolve(
+            Path(folder) / "stack", kafka_bootstrap_servers=given.kafka_bootstrap_servers, database_url=url
+        ) as stack:
+            await migrate(stack.database_url)
+            settings = Settings(
+                database_url=stack.database_url,
+                kafka_bootstrap_servers=stack.kafka,
+                http_port=0,
+                data_directory=Path(folder),
+                log_level="warning",
+            )
+            admin = await asyncpg.connect(stack.database_url)
+            await admin.execute(BARE_TABLE)
+            try:
+                return await _rounds(Bench(settings, admin), records, rounds)
+            finally:
+                await admin.close()
+
+
+async def _rounds(bench: Bench, records: int, rounds: int) -> dict[str, Any]:
+    bare, ours = [], []
+    for _ in range(rounds):
+        topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", 1, partitions=12)
+        await bench.fill(topic, records)
+        bare.append(await bench.bare(topic, records))
+        ours.append(await bench.ours(topic, records))
+        print(f"bare {bare[-1]:,.0f} records/s   ours {ours[-1]:,.0f} records/s")
+    rate = statistics.median(ours) / 2
+    waits = sorted(await latency(bench, Topic(f"bench.{uuid.uuid4().hex[:8]}", 1), rate=rate, seconds=10))
+    p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
+    print(f"published → row seen at {rate:,.0f} records/s: p50 {p50:.3f} s, p99 {p99:.3f} s ({len(waits)} probes)")
+    return {
+        "name": "conversations",
+        "ratios": {"conversations_vs_bare": round(statistics.median(ours) / statistics.median(bare), 3)},
+        "figures": {
+            "bare_records_per_second": round(statistics.median(bare)),
+            "ours_records_per_second": round(statistics.median(ours)),
+            "published_to_row_p99_seconds": round(p99, 3),
+        },
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="conversations against a bare consumer")
+    options.add_argument("--json", action="store_true", help="end with one JSON object")
+    options.add_argument("--records", type=int, default=10_000)
+    options.add_argument("--rounds", type=int, default=3)
+    chosen = options.parse_args()
+    result = asyncio.run(measure(chosen.records, chosen.rounds))
+    if chosen.json:
+        print(orjson.dumps(result).decode())
+
+
+if __name__ == "__main__":
+    main()
