@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from enum import Enum
 from uuid import UUID
 
 from db import contacts as table
@@ -11,6 +12,14 @@ from db.pool import Connection, Row
 from services.contacts.hearing import Seen
 from services.contacts.matching import Contact, Key, matters, without_doubles
 from services.kernel import Record
+
+
+class Taken(Enum):
+    """What became of a contact that was shown."""
+
+    STALE = "older than what we know"
+    REFRESHED = "newer, and nothing for the sender to do"
+    MATTERS = "newer, and the sender has to look"
 
 
 async def keep(conn: Connection, events: Sequence[Seen]) -> set[Record]:
@@ -23,26 +32,27 @@ async def keep(conn: Connection, events: Sequence[Seen]) -> set[Record]:
         if event.record.store in accounts
     ]
     users = await table.users(conn, {one.user_id for _, one in shown if one.user_id})
-    news = await take(conn, [_with_user(one, users) for _, one in shown])
-    return {record for (record, _), is_news in zip(shown, news, strict=True) if is_news}
+    taken = await _take(conn, [_with_user(one, users) for _, one in shown])
+    outcomes = list(zip(shown, taken, strict=True))
+    looks = [(one.store, one.person) for (_, one), outcome in outcomes if outcome is Taken.MATTERS and one.person]
+    await due.mark(conn, looks)
+    return {record for (record, _), outcome in outcomes if outcome is not Taken.STALE}
 
 
-async def take(conn: Connection, shown: Sequence[Contact]) -> list[bool]:
-    """Which of these were news, now kept; the stores must be locked."""
+async def _take(conn: Connection, shown: Sequence[Contact]) -> list[Taken]:
+    """Keep what is newer than what we know; what became of each. The stores must be locked."""
     known = await _known(conn, shown)
-    current, news = dict(known), list[bool]()
-    people: list[tuple[UUID, str]] = []
+    current, taken = dict(known), list[Taken]()
     for one in shown:
         before = current.get(one.key)
-        news.append(before is None or one.seen_at > before.seen_at)
-        if news[-1]:
-            current[one.key] = replace(one, written=before.written if before else frozenset())
-            if one.person and matters(before, one):
-                people.append((one.store, one.person))
+        if before is not None and one.seen_at <= before.seen_at:
+            taken.append(Taken.STALE)
+            continue
+        current[one.key] = replace(one, written=before.written if before else frozenset())
+        taken.append(Taken.MATTERS if matters(before, one) else Taken.REFRESHED)
     settled = without_doubles(current.values())
     await table.see(conn, [_row(one) for key, one in sorted(settled.items()) if one != known.get(key)])
-    await due.mark(conn, people)
-    return news
+    return taken
 
 
 async def adopt(conn: Connection, found: Contact) -> None:
@@ -50,7 +60,7 @@ async def adopt(conn: Connection, found: Contact) -> None:
     await table.lock_stores(conn, {found.store})
     users = await table.users(conn, {found.user_id} if found.user_id else ())
     latest = max((one.seen_at for one in (await _known(conn, [found])).values()), default=found.seen_at)
-    await take(conn, [_with_user(replace(found, seen_at=latest + timedelta(microseconds=1)), users)])
+    await _take(conn, [_with_user(replace(found, seen_at=latest + timedelta(microseconds=1)), users)])
 
 
 def _with_user(one: Contact, users: set[UUID]) -> Contact:

@@ -1,0 +1,30 @@
+"""A store of one test's own, attached to an account of a Chatwoot of its own."""
+
+import uuid
+from typing import Any
+
+from db.pool import Pool
+from db.stores import add_organization
+
+ACCOUNT_ID = 3
+
+
+async def attach(admin: Pool, **columns: Any) -> uuid.UUID:
+    """A store with defaults that work; `columns` of chatwoot_accounts win."""
+    store = uuid.uuid4()
+    values = {
+        "organization_id": store,
+        "slug": f"shop-{store.hex[:12]}",
+        "chatwoot_base_url": f"https://{store.hex}.example",
+        "chatwoot_account_id": ACCOUNT_ID,
+        "account_name": "shop",
+        "website_token": store.hex,
+    } | columns
+    holes = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+    async with admin.acquire() as conn:
+        await add_organization(conn, store, "shop")
+        await conn.execute(
+            f"insert into public.chatwoot_accounts ({', '.join(values)}) values ({holes})",  # noqa: S608
+            *values.values(),
+        )
+    return store

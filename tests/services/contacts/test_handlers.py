@@ -1,0 +1,147 @@
+"""Contact webhooks in any order: who is who, what Chatwoot holds, who is due."""
+
+import random
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from db.pool import Pool, scoped
+from schemas.topics import WEBHOOKS
+from services.contacts import handlers
+from services.contacts.hearing import read
+from services.kernel import Record
+from tests.recordings.recorded import account_webhooks
+from tests.services.attached import attach
+
+_NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def shown(store: uuid.UUID, contact: int = 7, *, second: int | None = None, **fields: Any) -> Record:
+    """contact_updated as of that second; contact_created without one."""
+    event = "contact_created" if second is None else "contact_updated"
+    moved = [
+        {"updated_at": {"previous_value": None, "current_value": (_NOON + timedelta(seconds=second or 0)).isoformat()}}
+    ]
+    body = {"event": event, "id": contact, **fields} | ({} if second is None else {"changed_attributes": moved})
+    return _record(store, event, orjson.dumps(body))
+
+
+def _record(store: uuid.UUID, event: str, body: bytes) -> Record:
+    return Record.accepted(
+        WEBHOOKS.name, key=b"", value=body, store=store, event=event, origin="webhook", received_at=_NOON
+    )
+
+
+async def keep(pool: Pool, records: Sequence[Record]) -> int:
+    events = [event for record in records if (event := read(record))]
+    async with scoped(pool, {record.store for record in records}) as conn:
+        return len(await handlers.keep(conn, events))
+
+
+async def contacts(pool: Pool, store: uuid.UUID) -> dict[int, dict[str, Any]]:
+    async with scoped(pool, {store}) as conn:
+        found = await conn.fetch(
+            "select chatwoot_contact_id as id, email, phone, customer_id, user_id, cached_attributes as attributes"
+            " from public.chatwoot_contacts where organization_id = $1 order by 1",
+            store,
+        )
+    return {row["id"]: {key: value for key, value in row.items() if key != "id"} for row in found}
+
+
+async def due(pool: Pool, store: uuid.UUID) -> list[str]:
+    async with scoped(pool, {store}) as conn:
+        return [row["person"] for row in await conn.fetch("select person from wootstream.due order by 1")]
+
+
+async def test_the_same_batch_twice_changes_nothing(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    records = [shown(store), shown(store, second=1, email="jan@x.example", identifier="c1")]
+    assert await keep(pool, records) == 2
+    before = await contacts(pool, store)
+    assert await keep(pool, records) == 0
+    assert await contacts(pool, store) == before
+
+
+async def test_a_late_webhook_does_not_bring_back_what_was(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    await keep(pool, [shown(store, second=9, email="new@x.example", custom_attributes={"order_count": 2})])
+    assert await keep(pool, [shown(store, second=5, email="old@x.example"), shown(store)]) == 0
+    assert (await contacts(pool, store))[7]["email"] == "new@x.example"
+
+
+async def test_an_address_moves_to_the_contact_seen_with_it_last(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    await keep(pool, [shown(store, 7, second=1, email="jan@x.example", identifier="c1")])
+    await keep(pool, [shown(store, 8, second=5, email="Jan@X.example", identifier="c2")])
+    found = await contacts(pool, store)
+    assert [(found[one]["email"], found[one]["customer_id"]) for one in (7, 8)] == [
+        (None, "c1"),
+        ("Jan@X.example", "c2"),
+    ]
+
+
+async def test_two_contacts_swap_their_addresses_in_one_batch(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    await keep(pool, [shown(store, 7, second=1, email="a@x.example"), shown(store, 8, second=1, email="b@x.example")])
+    await keep(pool, [shown(store, 7, second=5, email="b@x.example"), shown(store, 8, second=6, email="a@x.example")])
+    found = await contacts(pool, store)
+    assert (found[7]["email"], found[8]["email"]) == ("b@x.example", "a@x.example")
+
+
+async def test_an_identifier_names_a_user_only_where_there_is_one(pool: Pool, admin_pool: Pool) -> None:
+    store, known, unknown = await attach(admin_pool), uuid.uuid4(), uuid.uuid4()
+    async with admin_pool.acquire() as conn:
+        await conn.execute("insert into auth.users (id) values ($1)", known)
+    await keep(pool, [shown(store, 7, identifier=str(known)), shown(store, 8, identifier=str(unknown))])
+    found = await contacts(pool, store)
+    assert (found[7]["user_id"], found[8]["user_id"], found[8]["customer_id"]) == (known, None, str(unknown))
+
+
+async def test_only_people_with_a_name_are_due_and_by_the_shops_name_if_they_have_one(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    store = await attach(admin_pool)
+    await keep(pool, [shown(store, 1), shown(store, 2, email="jan@x.example"), shown(store, 3, identifier="c3")])
+    assert await due(pool, store) == ["contact:2", "customer:c3"]
+
+
+async def test_a_contact_that_only_spoke_is_not_due_again(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    await keep(pool, [shown(store, second=1, identifier="c1")])
+    async with scoped(pool, {store}) as conn:
+        await conn.execute("delete from wootstream.due")
+    assert await keep(pool, [shown(store, second=2, identifier="c1")]) == 1
+    assert await due(pool, store) == []
+
+
+async def test_the_sender_of_a_new_conversation_is_known_even_when_their_own_webhook_was_lost(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    store = await attach(admin_pool)
+    body = {"event": "conversation_created", "meta": {"sender": {"id": 7, "email": "jan@x.example", "type": "contact"}}}
+    await keep(pool, [_record(store, "conversation_created", orjson.dumps(body))])
+    await keep(pool, [shown(store, second=1, email="jan@y.example")])
+    assert (await contacts(pool, store))[7]["email"] == "jan@y.example"
+
+
+@pytest.mark.parametrize("run", ["chatwoot-4.13.0", "chatwoot-3.16.0"])
+async def test_recorded_webhooks_in_any_order_end_where_chatwoot_ended(run: str, pool: Pool, admin_pool: Pool) -> None:
+    """Shuffled over all batches, our contacts equal those of the run in its own order."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    told = []
+    for shuffled in (False, True):
+        webhooks = [one for one in account_webhooks(run) if one.event in ("contact_created", "contact_updated")]
+        shops = {name: await attach(admin_pool) for name in sorted({one.store for one in webhooks})}
+        if shuffled:
+            chance.shuffle(webhooks)
+        for begin in range(0, len(webhooks), 25):
+            await keep(pool, [_record(shops[one.store], one.event, one.body) for one in webhooks[begin : begin + 25]])
+        told.append({name: await contacts(pool, store) for name, store in shops.items()})
+    assert told[0] == told[1]
+    assert sum(len(found) for found in told[0].values()) > 20
