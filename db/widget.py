@@ -1,0 +1,31 @@
+"""Widget events, in monthly partitions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from db.pool import Connection
+
+Key = tuple[UUID, datetime, UUID]
+
+_ADD = """
+insert into public.chatwoot_widget_events (organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url,
+  user_agent, ip_address, referrer, load_time_ms, widget_version, event_data)
+select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
+  $9::text[], $10::inet[], $11::text[], $12::int[], $13::text[], $14::jsonb[]) order by 1, 2, 3
+on conflict do nothing
+returning organization_id, created_at, id
+"""
+_ENSURE = "select * from wootstream.ensure_widget_partitions()"
+
+
+async def add(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[Key]:
+    """Keep events; the keys (store, moment, id) of those that were not known. Columns as in _ADD, one row a key."""
+    found = await conn.fetch(_ADD, *(list(column) for column in zip(*rows, strict=True)))
+    return {(row["organization_id"], row["created_at"], row["id"]) for row in found}
+
+
+async def ensure_partitions(conn: Connection) -> list[str]:
+    """Make what is missing of last month's to three months ahead; the names of those made."""
+    return [row["ensure_widget_partitions"] for row in await conn.fetch(_ENSURE)]

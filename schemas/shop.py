@@ -1,0 +1,94 @@
+"""What a shop says: CloudEvents 1.0 in structured JSON, one customer's or one order's news each."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+ShopEventType = Literal[
+    "customer.registered", "customer.updated", "order.placed", "order.paid", "order.refunded", "order.cancelled"
+]
+TYPES: frozenset[str] = frozenset(ShopEventType.__args__)  # type: ignore[attr-defined]
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
+def _sane(moment: datetime) -> datetime:
+    if moment < _EARLIEST:
+        raise ValueError("lies before 1990")
+    return moment
+
+
+Id = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_without_nul)]
+Text = Annotated[str, Field(max_length=255), AfterValidator(_without_nul)]
+Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class Told(BaseModel):
+    """Frozen, unknown fields ignored; reasons never quote what was said."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class CustomerData(Told):
+    """A customer by the shop's own id, and those fields that are news: what is absent or null stays as it was."""
+
+    customer_id: Id
+    email: Text | None = None
+    phone: Text | None = None
+    name: Text | None = None
+    preferred_language: Text | None = None
+    marketing_consent: bool | None = None
+    registered_at: Moment | None = None
+
+
+class OrderData(Told):
+    """An order by the shop's own id; the price in whole minor units. A refund without an amount returns everything."""
+
+    customer_id: Id
+    order_id: Id
+    amount_minor: int | None = Field(default=None, ge=0, le=_MOST_MINOR)
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _money_is_whole(self) -> "OrderData":
+        if (self.amount_minor is None) != (self.currency is None):
+            raise ValueError("amount_minor and currency come together")
+        return self
+
+
+class _Event(Told):
+    specversion: Literal["1.0"]
+    id: Id
+    source: Id
+    time: Moment
+
+
+class CustomerEvent(_Event):
+    """customer.registered and customer.updated."""
+
+    type: Literal["customer.registered", "customer.updated"]
+    data: CustomerData
+
+
+class OrderEvent(_Event):
+    """What happened to an order; a placed one has a price."""
+
+    type: Literal["order.placed", "order.paid", "order.refunded", "order.cancelled"]
+    data: OrderData
+
+    @model_validator(mode="after")
+    def _placed_has_a_price(self) -> "OrderEvent":
+        if self.type == "order.placed" and self.data.amount_minor is None:
+            raise ValueError("order.placed needs amount_minor and currency")
+        return self
+
+
+ShopEvent = Annotated[CustomerEvent | OrderEvent, Field(discriminator="type")]

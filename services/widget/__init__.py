@@ -1,0 +1,1 @@
+"""What visitors' browsers reported → event rows."""

@@ -1,0 +1,128 @@
+"""Widget events are stored once, in the month that their ids name."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+import uuid_utils
+from pydantic import ValidationError
+
+from db import widget as table
+from db.pool import Pool, scoped
+from schemas.topics import WIDGET_EVENTS
+from services.kernel import Record
+from services.widget import handlers
+from tests.services.attached import attach
+
+_NOW = datetime.now(UTC)
+
+
+def event(at: datetime = _NOW, **fields: Any) -> dict[str, Any]:
+    milliseconds = int(at.timestamp() * 1000)
+    name = uuid.UUID(int=(milliseconds << 80) | (uuid.UUID(str(uuid_utils.uuid7())).int & (2**80 - 1)))
+    return {"id": str(name), "event_type": "widget_loaded", "session_id": "s1"} | fields
+
+
+def post(store: uuid.UUID, *events: dict[str, Any]) -> Record:
+    return Record.accepted(
+        WIDGET_EVENTS.name,
+        key=b"",
+        value=orjson.dumps(events),
+        store=store,
+        event="beacon",
+        origin="beacon",
+        received_at=_NOW,
+    )
+
+
+async def keep(pool: Pool, records: Sequence[Record]) -> set[Record]:
+    posts = [read for record in records if (read := handlers.read(record))]
+    async with scoped(pool, {record.store for record in records}) as conn:
+        return await handlers.keep(conn, posts)
+
+
+async def stored(pool: Pool, store: uuid.UUID) -> list[dict[str, Any]]:
+    async with scoped(pool, {store}) as conn:
+        found = await conn.fetch(
+            "select *, tableoid::regclass::text as part from public.chatwoot_widget_events order by id"
+        )
+    return [dict(row) for row in found]
+
+
+async def test_the_same_batch_twice_changes_nothing(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    records = [post(store, event(), event()), post(store, event())]
+    assert await keep(pool, records) == set(records)
+    assert await keep(pool, records) == set()
+    assert len(await stored(pool, store)) == 3
+
+
+async def test_a_record_is_news_when_any_of_its_events_is(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    old, new = event(), event()
+    first, repeat, mixed = post(store, old), post(store, old), post(store, old, new)
+    assert await keep(pool, [first, repeat]) == {first}
+    assert await keep(pool, [mixed]) == {mixed}
+    assert len(await stored(pool, store)) == 2
+
+
+async def test_the_same_id_in_two_stores_is_two_events(pool: Pool, admin_pool: Pool) -> None:
+    one, other = await attach(admin_pool), await attach(admin_pool)
+    same = event()
+    assert len(await keep(pool, [post(one, same), post(other, same)])) == 2
+
+
+async def test_an_event_keeps_what_the_browser_said(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    said: dict[str, Any] = {
+        "page_url": "https://shop.example/bed", "user_agent": "Mozilla", "ip_address": "192.0.2.0", "load_time_ms": 812,
+        "customer_id": "c1", "event_data": {"items": 3, "value_minor": 12_550, "currency": "EUR"},
+    }  # fmt: skip
+    await keep(pool, [post(store, event(**said))])
+    (row,) = await stored(pool, store)
+    assert {key: row[key] for key in said} == said | {"ip_address": ip_address("192.0.2.0")}
+    assert row["part"].endswith(f"_{row['created_at']:%Y%m}")
+
+
+async def test_what_waited_for_a_week_still_finds_its_month(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    await keep(pool, [post(store, event(_NOW - timedelta(days=9)), event(_NOW + timedelta(days=60)))])
+    assert len({row["part"] for row in await stored(pool, store)}) >= 2
+
+
+async def test_an_event_of_a_month_long_gone_is_refused_as_that_record_alone(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await keep(pool, [post(store, event(_NOW - timedelta(days=400)))])
+
+
+async def test_strange_text_is_stored_not_refused(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    await keep(
+        pool, [post(store, event(session_id="a\0b", page_url="x" * 9_000, event_data={"k\0": "v\0"}, load_time_ms=-1))]
+    )
+    (row,) = await stored(pool, store)
+    assert (row["session_id"], len(row["page_url"]), row["event_data"], row["load_time_ms"]) == (
+        "a\ufffdb", 2048, {"k\ufffd": "v\ufffd"}, None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"[", b"{}", b'[{"id": "x"}]', b'[{"id": "5f0c8a52-3f3e-4a53-9d3e-3a3f0f6f2b11", "event_type": "widget_loaded"}]'],
+)
+async def test_what_is_no_array_of_events_is_set_aside(value: bytes) -> None:
+    record = Record("widget.events", b"", value, (("store", b"7a000000-0000-4000-8000-000000000001"),))
+    with pytest.raises((ValidationError, ValueError)):
+        handlers.read(record)
+
+
+async def test_partitions_that_exist_are_left_alone(pool: Pool) -> None:
+    async with scoped(pool, ()) as conn:
+        await table.ensure_partitions(conn)
+        assert await table.ensure_partitions(conn) == []
