@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from benchmarks._conversations import CONSUMED, Bench, record
+from benchmarks._conversations import CONSUMED, Bench, group_of, record
 from schemas.topics import Topic
 from services.conversations import handlers
 from services.kernel import Process, Record, consume
@@ -17,8 +17,11 @@ _SEEN = "select true from wootstream.conversations where organization_id = $1"
 async def latency(bench: Bench, topic: Topic, *, rate: float, seconds: float) -> list[float]:
     """Seconds from just before a record is published until its row can be seen, while `rate` a second flow."""
     await ensure_topics(bench.settings, [topic])
-    given = [one for run in RUNS for one in await bench.new_stores(topic, run)]
-    sender, consumer, group = Process(bench.settings), Process(bench.settings), f"bench-{topic.name}"
+    await bench.meet(topic)
+    given: list[Record] = []
+    while len(given) < rate * seconds:
+        given += [one for run in RUNS for one in await bench.new_stores(topic, run)]
+    sender, consumer, group = Process(bench.settings), Process(bench.settings), group_of(topic)
     await sender.publisher.connect()
     consume(consumer, topic, group=group, read=handlers.read, apply=handlers.keep)
     serving = asyncio.create_task(consumer.serve())
@@ -38,8 +41,7 @@ async def _flow(sender: Process, given: Sequence[Record], *, rate: float, second
     began, sent = time.perf_counter(), 0
     while (now := time.perf_counter() - began) < seconds:
         due = int(now * rate) - sent
-        part = [given[(sent + step) % len(given)] for step in range(due)]
-        await asyncio.gather(*map(sender.publisher.publish, part))
+        await asyncio.gather(*map(sender.publisher.publish, given[sent : sent + due]))
         sent += due
         await asyncio.sleep(0.01)
 

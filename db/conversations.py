@@ -16,6 +16,7 @@ from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id)
 join wootstream.conversations c on c.organization_id = k.organization_id and c.conversation_id = k.conversation_id
 order by 1, 2 for update of c
 """
+_LOOK = _LOCK.replace(" for update of c", "")
 _BEGIN = """
 insert into wootstream.conversations (organization_id, conversation_id)
 select * from unnest($1::uuid[], $2::int[]) order by 1, 2 on conflict do nothing
@@ -92,6 +93,12 @@ async def lock(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
         return heads
     await conn.execute(_BEGIN, *columns)
     return await conn.fetch(_LOCK, *columns)
+
+
+async def look(conn: Connection, key: Key) -> Row | None:
+    """The head of a conversation as it is, not locked."""
+    organization, conversation = key
+    return await conn.fetchrow(_LOOK, [organization], [conversation])
 
 
 async def put_heads(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:

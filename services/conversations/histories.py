@@ -36,6 +36,13 @@ async def lock(conn: Connection, keys: Collection[Key]) -> dict[Key, Head]:
     return {_key(row): _head(row) for row in await conversations.lock(conn, keys)}
 
 
+async def look(conn: Connection, key: Key) -> Facts | None:
+    """All that is known of one conversation, to read only."""
+    row = await conversations.look(conn, key)
+    snapshot = _head(row).snapshot if row else None
+    return (await load(conn, {key: snapshot}, {key: None}))[key] if snapshot else None
+
+
 async def keep(conn: Connection, batch: Batch) -> set[tuple[Key, Any]]:
     """Keep the batch's facts; answers the keys of those that were news."""
     messages = await facts.keep_messages(conn, [(*key, *fact) for (key, _), fact in batch.messages.items()])

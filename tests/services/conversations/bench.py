@@ -44,13 +44,23 @@ async def install(admin: Pool, run: str) -> dict[str, Shop]:
 
 async def attach(conn: Connection, organization: uuid.UUID, *, account: int, release: str = "4.13.0") -> None:
     """A store with what conversations need of it."""
-    name = f"shop-{organization.hex[:12]}"
+    name = slug(organization)
     await table.add_organization(conn, organization, name)
     await conn.execute(
         "insert into public.chatwoot_accounts (organization_id, slug, chatwoot_base_url, chatwoot_account_id,"
         " account_name, release, website_token) values ($1, $2, $3, $4, $2, $5, $2)",
         *(organization, name, f"https://{organization.hex}.example", account, release),
     )
+
+
+def slug(organization: uuid.UUID) -> str:
+    """What the store is called at the command line."""
+    return f"shop-{organization.hex[:12]}"
+
+
+def iso(seconds: int) -> str:
+    """A moment as the command line takes it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def record(organization: uuid.UUID, event: str, body: bytes, *, received_at: datetime) -> Record:

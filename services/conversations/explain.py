@@ -1,0 +1,59 @@
+"""Each figure of a conversation with the facts that made it: the walk, told step by step."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import orjson
+
+from services.conversations.facts import Change, Facts, Message
+from services.conversations.figures import first_assignee, timeline
+from services.conversations.life import Event, Life
+from services.conversations.rules import Rules
+
+
+class Step(NamedTuple):
+    """A fact, and the reporting events that it made."""
+
+    at: datetime
+    fact: str
+    made: tuple[str, ...]
+
+
+def explain(facts: Facts, rules: Rules) -> list[Step]:
+    """The whole life of a conversation as steps, the last of them how it stands."""
+    life = Life.begun(facts.snapshot.state.created_at, rules, first_assignee(facts))
+    return [Step(life.created, "conversation begins, and the customer's wait with it", ()), *_steps(life, facts)]
+
+
+def _steps(life: Life, facts: Facts) -> Iterator[Step]:
+    for fact in timeline(facts):
+        known, lost = len(life.events), life.lost_changes
+        if isinstance(fact, Message):
+            life.hear(fact)
+            yield Step(fact.created_at, _told(fact), tuple(map(_event, life.events[known:])))
+        else:
+            life.turn(fact)
+            gap = ("a status change before this one was lost on its way",) * (life.lost_changes - lost)
+            yield Step(fact.at, _changed(fact), (*gap, *map(_event, life.events[known:])))
+    for rating in sorted(facts.ratings, key=lambda rating: rating.at):
+        yield Step(rating.at, f"survey {rating.message_id} was answered with {rating.rating}", ())
+
+
+def _told(message: Message) -> str:
+    marks = " (private)" * message.private + " (deleted since)" * message.deleted
+    return f"message {message.id}, {message.kind}, from {message.sender_id or 'nobody'}{marks}"
+
+
+def _changed(change: Change) -> str:
+    return f"{change.attribute}: {_plain(change.previous)} → {_plain(change.current)}"
+
+
+def _event(event: Event) -> str:
+    booked = f"booked to {event.user_id}" if event.user_id else "booked to nobody"
+    return f"{event.name}: {event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"
+
+
+def _plain(text: str) -> str:
+    value = orjson.loads(text)
+    return "none" if value in (None, [], "") else ", ".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,83 @@
+"""Report answers as a person reads them: a table on the terminal, or CSV for a spreadsheet."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from schemas.reports import Completeness, Group, Percentiles, Waiting
+
+Rows = Sequence[Sequence[object]]
+COLUMNS = (
+    *(
+        "store",
+        "id",
+        "name",
+        "conversations",
+        "incoming",
+        "outgoing",
+        "resolutions",
+        "first response",
+        "p50",
+        "p90",
+        "p99",
+    ),
+    *("resolution", "reply", "reopened", "satisfied", "answered"),
+)
+WAITING_COLUMNS = ("store", "conversation", "waiting", "since", "status", "assignee", "inbox", "link")
+
+
+def group_row(store: str, group: Group) -> list[object]:
+    """One line of a report; times in seconds, shares in percent."""
+    slowest = group.first_response_percentiles
+    return [
+        *(store, group.id, group.name, group.conversations_count, group.incoming_messages_count),
+        *(group.outgoing_messages_count, group.resolutions_count, _rounded(group.avg_first_response_time)),
+        *(_percentiles(slowest)),
+        *(_rounded(group.avg_resolution_time), _rounded(group.reply_time), _percent(group.reopen_rate)),
+        *(_percent(group.satisfaction.satisfied_share), _percent(group.satisfaction.response_rate)),
+    ]
+
+
+def waiting_row(store: str, one: Waiting) -> list[object]:
+    """One customer who waits."""
+    since = f"{one.waiting_since:%F %T}"
+    return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
+
+
+def show(columns: Sequence[str], rows: Rows, *, footer: str = "") -> None:
+    """A table on the terminal."""
+    table = Table(*columns, caption=footer or None)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    Console().print(table)
+
+
+def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
+    """The same as CSV."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def complete(states: Iterable[Completeness]) -> str:
+    """How far the figures can be trusted, in one line."""
+    told = list(states)
+    known = [one.complete_to for one in told if one.complete_to is not None]
+    until = f"complete to {min(known):%F %T} UTC" if len(known) == len(told) and known else "how complete is unknown"
+    behind, lost = max((one.records_behind for one in told), default=0), sum(one.lost_changes for one in told)
+    return until + f", {behind} records behind" * (behind > 0) + f", {lost} status changes lost" * (lost > 0)
+
+
+def _percentiles(values: Percentiles | None) -> tuple[object, object, object]:
+    return (_rounded(values.p50), _rounded(values.p90), _rounded(values.p99)) if values else (None, None, None)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.0%}"

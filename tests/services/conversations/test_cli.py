@@ -1,0 +1,80 @@
+"""The report verbs as a person or a script calls them, on a store with the recorded webhooks."""
+
+import asyncio
+import csv
+import io
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from db.pool import Pool
+from services.conversations.cli import explain_, report
+from services.kernel import Stop
+from tests.recordings.recorded import account_webhooks, reports
+from tests.services.conversations import bench
+
+RUN = "chatwoot-4.13.0-bots"
+
+
+@pytest.fixture
+async def shop(pool: Pool, admin_pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch) -> bench.Shop:
+    """A store of the recorded run, and the database where the verbs look for it."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    shops = await bench.install(admin_pool, RUN)
+    await bench.apply(pool, bench.records(account_webhooks(RUN), shops))
+    return shops["meise-sued"]
+
+
+async def call(app: object, *arguments: str) -> str:
+    """Run a verb; answers what it printed."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments)  # type: ignore[arg-type]
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+async def test_report_of_a_store_as_json_has_chatwoots_keys_and_numbers(shop: bench.Shop) -> None:
+    answers = reports(RUN)
+    since, until = (str(answers[name]) for name in ("since", "until"))
+    wanted = answers["stores"]["meise-sued"]["reports.summary?type=account"]
+
+    span = ("--since", bench.iso(int(since)), "--until", bench.iso(int(until)))
+    told = orjson.loads(await call(report, "--store", bench.slug(shop.id), *span, "--json"))
+
+    assert wanted.keys() <= told.keys()
+    assert told["resolutions_count"] == wanted["resolutions_count"]
+    assert told["completeness"] == {"complete_to": None, "records_behind": 0, "lost_changes": 0}
+
+
+@pytest.mark.parametrize("by", ["summary", "agents", "inboxes", "teams", "days"])
+async def test_each_report_counts_every_conversation_of_the_span(by: str, shop: bench.Shop) -> None:
+    printed = await call(
+        report, by, "--store", bench.slug(shop.id), "--since", "2026-11-01", "--until", "2026-12-01", "--csv"
+    )
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    assert sum(int(row["conversations"]) for row in rows) == 12
+
+
+async def test_waiting_links_into_chatwoot_longest_first(shop: bench.Shop) -> None:
+    told = orjson.loads(await call(report, "waiting", "--store", bench.slug(shop.id), "--json"))
+    assert told == sorted(told, key=lambda one: str(one["waiting_since"]))
+    assert all(f"/app/accounts/{shop.account}/conversations/{one['conversation_id']}" in one["url"] for one in told)
+
+
+async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.Shop) -> None:
+    """Recorded: the bot resolved it after 6 s, a person answered 19 s after that and resolved it at 38 s."""
+    steps = orjson.loads(await call(explain_, "conversation", bench.slug(shop.id), "6", "--json"))
+    made = [line.split(",")[0] for step in steps for line in step["made"]]
+    assert made == [
+        "conversation_resolved: 6 s",
+        "conversation_bot_resolved: 6 s",
+        "first_response: 19 s",
+        "conversation_resolved: 38 s",
+    ]
+
+
+async def test_unknown_store_is_named_with_those_that_are_known(shop: bench.Shop) -> None:
+    with pytest.raises(Stop, match="there is no store 'nowhere'"):
+        await call(report, "summary", "--store", "nowhere")
