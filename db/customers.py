@@ -1,4 +1,4 @@
-"""Customers: the shop's facts, the orders and figures reckoned from them, profiles and visits."""
+"""Customers: the shop's facts, the orders and figures reckoned from them, and profiles."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -71,25 +71,6 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
     order_count, spent, paid_orders, first_order_at, last_order_at, customer_tier)
 where c.organization_id = n.organization_id and c.customer_id = n.customer_id
 """
-# Each part moves only forward in time, so late and repeated beacons change nothing.
-_PUT_VISITS = """
-insert into wootstream.visits as v (organization_id, customer_id, session_id, first_at, last_at, page_at, page_url,
-  cart_at, cart_minor, cart_currency, cart_items)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-  $8::timestamptz[], $9::bigint[], $10::text[], $11::int[]) order by 1, 2, 3
-on conflict (organization_id, customer_id, session_id) do update set
-  first_at = least(v.first_at, excluded.first_at), last_at = greatest(v.last_at, excluded.last_at),
-  page_at = greatest(v.page_at, excluded.page_at),
-  page_url = case when excluded.page_at > v.page_at or v.page_at is null then excluded.page_url else v.page_url end,
-  cart_at = greatest(v.cart_at, excluded.cart_at),
-  cart_minor = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_minor else v.cart_minor end,
-  cart_currency = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_currency else v.cart_currency end,
-  cart_items = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_items else v.cart_items end
-where excluded.first_at < v.first_at or excluded.last_at > v.last_at
-  or excluded.page_at > v.page_at or (v.page_at is null and excluded.page_at is not null)
-  or excluded.cart_at > v.cart_at or (v.cart_at is null and excluded.cart_at is not null)
-returning organization_id, customer_id, session_id
-"""
 _CUSTOMER = "select * from wootstream.customers where organization_id = $1 and customer_id = $2"
 
 
@@ -130,11 +111,6 @@ async def sums(conn: Connection, customers: Collection[Key]) -> Sequence[Row]:
 async def put_customers(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Columns as in _PUT_CUSTOMERS; the rows must be locked."""
     await conn.execute(_PUT_CUSTOMERS, *_columns(rows, 15))
-
-
-async def put_visits(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[tuple[UUID, str, str]]:
-    """Keep the newest page, cart and span of each session; the keys of sessions that moved."""
-    return {tuple(row.values()) for row in await conn.fetch(_PUT_VISITS, *_columns(rows, 11))}
 
 
 async def customer(conn: Connection, store: UUID, customer_id: str) -> Row | None:

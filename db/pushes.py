@@ -31,7 +31,8 @@ left join lateral (
 _PEOPLE = """
 select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.user_id, c.last_synced_at, k.customer_id,
   k.preferred_language, k.marketing_consent, k.registered_at, k.order_count, k.spent, k.paid_orders, k.first_order_at,
-  k.last_order_at, k.customer_tier, t.tickets, t.satisfaction
+  k.last_order_at, k.customer_tier, t.tickets, t.satisfaction, s.page_url, s.cart_minor, s.cart_currency, s.cart_items,
+  extract(epoch from s.last_at - s.first_at)::int as visit_seconds
 from unnest($1::uuid[], $2::int[], $3::int[]) as d (organization_id, account_id, contact_id)
 join public.chatwoot_contacts c on c.organization_id = d.organization_id and c.chatwoot_account_id = d.account_id
   and c.chatwoot_contact_id = d.contact_id
@@ -42,11 +43,15 @@ left join lateral (
   order by lower(k.email) = lower(c.email) desc nulls last, k.order_count desc, k.customer_id limit 1
 ) k on true
 cross join lateral (
-  select count(*)::int as tickets, round(avg(satisfaction_rating), 1)::float8 as satisfaction
+  select count(*) filter (where status = 'resolved')::int as tickets, round(avg(satisfaction_rating), 1)::float8 as satisfaction,
+    coalesce(bool_or(status in ('open', 'pending')), false) as talking
   from public.chatwoot_conversations v
   where v.organization_id = c.organization_id and v.chatwoot_account_id = c.chatwoot_account_id and v.chatwoot_contact_id = c.chatwoot_contact_id
-    and (v.status = 'resolved' or satisfaction_rating is not null)
 ) t
+left join lateral (
+  select * from wootstream.visits s
+  where t.talking and s.organization_id = k.organization_id and s.customer_id = k.customer_id order by last_at desc limit 1
+) s on true
 """
 _ACKNOWLEDGE = """
 update public.chatwoot_contacts set cached_attributes = $4, written_keys = $5,

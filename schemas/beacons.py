@@ -1,10 +1,14 @@
 """Widget events as they lie in widget.events: a record is one accepted POST, an array of them."""
 
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+_TIME_ORDERED = 7
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAME_CHARACTERS, URL_CHARACTERS = 255, 2048
 EventType = Literal[
     "widget_loaded",
     "widget_opened",
@@ -14,6 +18,16 @@ EventType = Literal[
     "page_viewed",
     "cart_updated",
 ]
+
+
+def text(value: str, characters: int) -> str:
+    """Without NUL and lone surrogates, which PostgreSQL's text cannot hold, and no longer than that."""
+    whole = value[:characters].replace("\0", "\ufffd")
+    return whole.encode("utf-8", "replace").decode() if any("\ud800" <= one <= "\udfff" for one in whole) else whole
+
+
+Name = Annotated[str, AfterValidator(lambda value: text(value, NAME_CHARACTERS))]
+Url = Annotated[str, AfterValidator(lambda value: text(value, URL_CHARACTERS))]
 
 
 class WidgetReport(BaseModel):
@@ -27,13 +41,26 @@ class WidgetReport(BaseModel):
 
     id: UUID
     event_type: EventType
-    session_id: str | None = None
+    session_id: Name | None = None
     user_id: UUID | None = None
-    customer_id: str | None = None
-    page_url: str | None = None
-    referrer: str | None = None
-    user_agent: str | None = None
+    customer_id: Name | None = None
+    page_url: Url | None = None
+    referrer: Url | None = None
+    user_agent: Url | None = None
     ip_address: str | None = None
     load_time_ms: int | None = None
-    widget_version: str | None = None
+    widget_version: Name | None = None
     event_data: dict[str, Any] = Field(default_factory=dict)
+
+
+def moment(event_id: UUID) -> datetime:
+    """When it happened, by the visitor's clock as the door admitted it: the first 48 bits of a UUIDv7.
+
+    Raises ValueError for other UUIDs, and for moments that no calendar has.
+    """
+    if event_id.version != _TIME_ORDERED:
+        raise ValueError("an event's id is no UUIDv7")
+    try:
+        return _EPOCH + timedelta(milliseconds=event_id.int >> 80)
+    except OverflowError as cause:
+        raise ValueError("an event's id lies thousands of years ahead") from cause

@@ -19,7 +19,7 @@ create table public.chatwoot_contacts (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (organization_id, chatwoot_account_id, chatwoot_contact_id),
-  foreign key (organization_id, chatwoot_account_id) references public.chatwoot_accounts (organization_id, chatwoot_account_id)
+  foreign key (organization_id, chatwoot_account_id) references public.chatwoot_accounts (organization_id, chatwoot_account_id) on delete cascade
 ) with (fillfactor = 85);
 comment on column public.chatwoot_contacts.customer_id is 'The contact''s identifier in Chatwoot: the shop''s customer id.';
 comment on column public.chatwoot_contacts.cached_attributes is 'The custom attributes that Chatwoot acknowledged or reported last.';

@@ -13,11 +13,24 @@ from schemas.money import amounts, written
 PRIORITY_BY_TIER = {"Platinum": "urgent", "Gold": "high", "Silver": "medium", "Bronze": "low"}
 # Mean days between a person's orders, at most → how often they buy.
 _FREQUENCIES = ((45, "monthly"), (135, "quarterly"))
-ALL = frozenset({
+# Said only while somebody is talking to the person, and at most once a minute; never removed afterwards.
+VOLATILE = frozenset({"current_cart_value", "current_cart_items", "last_page_visited", "session_duration"})
+ALL = VOLATILE | frozenset({
     "customer_tier", "order_count", "total_spent", "average_order_value", "last_order_date", "purchase_frequency",
     "preferred_language", "registration_date", "marketing_consent", "store_id", "user_id", "support_priority",
     "previous_tickets", "satisfaction_score",
 })  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where the person is in the shop just now."""
+
+    seconds: int
+    page_url: str | None = None
+    cart_minor: int | None = None
+    cart_currency: str | None = None
+    cart_items: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,7 @@ class Person:
     customer_tier: str | None = None
     tickets: int = 0
     satisfaction: float | None = None
+    visit: Visit | None = None  # only while a conversation is open
 
 
 def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[str, Any]:
@@ -59,9 +73,22 @@ def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[s
         "marketing_consent": person.marketing_consent,
         "previous_tickets": person.tickets or None,
         "satisfaction_score": person.satisfaction,
+        **_volatile(person.visit),
     }
     names = ALL if allowed is None else ALL & set(allowed)
     return {name: every[name] for name in sorted(names)}
+
+
+def _volatile(visit: Visit | None) -> dict[str, Any]:
+    if visit is None:
+        return dict.fromkeys(VOLATILE)
+    cart = None if visit.cart_minor is None else written(visit.cart_minor, visit.cart_currency or "")
+    return {
+        "current_cart_value": cart,
+        "current_cart_items": visit.cart_items,
+        "last_page_visited": visit.page_url,
+        "session_duration": visit.seconds,
+    }
 
 
 def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from db import pushes
 from db.pool import Connection, Row
 from services.contacts.account import Account
-from services.contacts.attributes import Person, attributes
+from services.contacts.attributes import VOLATILE, Person, Visit, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
 
@@ -50,6 +50,12 @@ class Job:
     difference: Difference
     acknowledged: Mapping[str, Any] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    synced_at: datetime | None = None
+
+    @property
+    def is_fleeting(self) -> bool:
+        """Nothing differs but where the person is in the shop."""
+        return bool(self.difference) and not self.difference.removed and self.difference.changed.keys() <= VOLATILE
 
 
 @dataclass(slots=True)
@@ -108,9 +114,10 @@ def _job(account: Account, key: Key, row: Row, due: tuple[Due, ...]) -> Job:
         account=account,
         key=key,
         due=due,
-        difference=difference(wanted, row["cached_attributes"], written=written),
+        difference=difference(wanted, row["cached_attributes"], written=written - VOLATILE),
         acknowledged=row["cached_attributes"],
         written=written,
+        synced_at=row["last_synced_at"],
     )
 
 
@@ -131,4 +138,11 @@ def _person(account: Account, row: Row) -> Person:
         customer_tier=row["customer_tier"],
         tickets=row["tickets"],
         satisfaction=row["satisfaction"],
+        visit=_visit(row),
     )
+
+
+def _visit(row: Row) -> Visit | None:
+    if row["visit_seconds"] is None:
+        return None
+    return Visit(row["visit_seconds"], row["page_url"], row["cart_minor"], row["cart_currency"], row["cart_items"])

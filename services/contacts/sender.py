@@ -23,6 +23,7 @@ _SHIFT_SECONDS = 20.0  # then the lock is asked for again, and stores are looked
 _POLL_SECONDS = 0.5
 _BACK_OFF_SECONDS = (1, 2, 5, 10, 30, 60, 300)  # of one person; the last one repeats
 _REST_SECONDS = 2.0  # of a store, after a failure: its other people would fail, too
+_FLEETING = timedelta(minutes=1)
 log = structlog.get_logger()
 
 
@@ -75,6 +76,7 @@ class Sender:
             due = [Due.of(row) for row in await mailbox.ready(conn, by_store, limit=_BATCH)]
             work = await work_of(conn, due, by_store)
             await self._settle_silently(conn, work)
+            work.jobs = [job for job in work.jobs if not await self._wait_a_minute(conn, job)]
         gate = asyncio.Semaphore(_IN_FLIGHT)
         async with asyncio.TaskGroup() as group:
             for job in work.jobs:
@@ -97,6 +99,17 @@ class Sender:
                 calls = bool(job.difference.changed) + bool(job.difference.removed)
                 self._counts.outcome(job.account.store, "shadow", calls)
                 self._counts.outcome(job.account.store, "saved", max(0, sum(one.marks for one in job.due) - calls))
+
+    async def _wait_a_minute(self, conn: Connection, job: Job) -> bool:
+        """Where somebody is in the shop is told once a minute at most."""
+        if not job.is_fleeting or job.synced_at is None:
+            return False
+        wait = job.synced_at + _FLEETING - self._process.clock.now()
+        if wait <= timedelta(0):
+            return False
+        for one in job.due:
+            await mailbox.postpone(conn, one.store, one.person, by=wait, failed=False)
+        return True
 
     async def _send(self, gate: asyncio.Semaphore, job: Job) -> None:
         await self._attempt(gate, job.account, job.due, lambda: push(self._process, job, self._counts))

@@ -1,7 +1,9 @@
 """The sender: only the difference, once, whatever fails on the way."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,8 +12,9 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from db import due
+from db import due, pushes
 from db.pool import Pool, scoped
+from services.contacts.account import Account
 from services.contacts.counts import Counts
 from services.contacts.sender import Sender
 from services.kernel import Chatwoot, Process, Settings
@@ -337,3 +340,72 @@ async def test_a_small_store_gets_its_turn_beside_a_store_with_thousands(bench: 
         first = await due.ready(conn, [big, small], limit=200)
     assert (small, "customer:1") in [(row["organization_id"], row["person"]) for row in first[:2]]
     assert len(first) == 200
+
+
+async def _visit(bench: Bench, store: uuid.UUID, *, items: int, status: str) -> None:
+    """The customer has a conversation in that state, and so much in the cart."""
+    async with scoped(bench.pool, {store}) as conn:
+        await conn.execute(
+            "insert into public.chatwoot_conversations"
+            " (organization_id, chatwoot_account_id, chatwoot_conversation_id, chatwoot_contact_id, status)"
+            " values ($1, $2, 1, 7, $3) on conflict (organization_id, chatwoot_account_id, chatwoot_conversation_id)"
+            " do update set status = excluded.status",
+            *(store, ACCOUNT_ID, status),
+        )
+        await conn.execute(
+            "insert into wootstream.visits (organization_id, customer_id, session_id, first_at, last_at, page_at,"
+            " page_url, cart_at, cart_minor, cart_currency, cart_items) values ($1, 'c1', 's1',"
+            " now() - interval '30 minutes', now(), now(), 'https://shop.example/bed', now(), 12550, 'EUR', $2)"
+            " on conflict (organization_id, customer_id, session_id) do update set cart_items = excluded.cart_items",
+            *(store, items),
+        )
+    await bench.change(store)
+
+
+async def test_the_cart_is_told_only_while_a_conversation_is_open_and_once_a_minute(bench: Bench) -> None:
+    store = await bench.store()
+    await bench.customer(store)
+    await bench.contact(store, customer_id="c1")
+    await _visit(bench, store, items=2, status="resolved")
+    await bench.sender.shift()
+    assert "current_cart_items" not in bench.api.attributes(host(store), 7)
+    await _visit(bench, store, items=3, status="open")
+    bench.clock.seconds += 61
+    await bench.sender.shift()
+    held = bench.api.attributes(host(store), 7)
+    assert (held["current_cart_value"], held["current_cart_items"], held["session_duration"]) == ("€125.50", 3, 1800)
+    await _visit(bench, store, items=4, status="open")
+    await bench.sender.shift()
+    assert (bench.api.attributes(host(store), 7)["current_cart_items"], len(await bench.mailbox(store))) == (3, 1)
+    await bench.ripen(store)
+    await bench.sender.shift()
+    assert (bench.api.attributes(host(store), 7)["current_cart_items"], await bench.mailbox(store)) == (4, [])
+
+
+async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(bench: Bench) -> None:
+    store = await bench.store()
+    await bench.customer(store)
+    await bench.contact(store, customer_id="c1")
+    await bench.change(store)
+
+    def die(request: httpx.Request) -> httpx.Response:
+        bench.api.answer(request)
+        raise asyncio.CancelledError
+
+    process = bench.process
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(die))
+    with suppress(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await bench.sender._round([await _account(bench, store)])
+    assert len(await bench.mailbox(store)) == 1
+    process.chatwoot = Chatwoot(
+        process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(bench.api.answer)
+    )
+    await Sender(process, Counts(CollectorRegistry())).shift()
+    assert bench.api.made()[0] == bench.api.made()[1]
+    assert await bench.mailbox(store) == []
+
+
+async def _account(bench: Bench, store: uuid.UUID) -> Account:
+    async with scoped(bench.pool, {store}) as conn:
+        return Account.of((await pushes.accounts(conn))[0])
