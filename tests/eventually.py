@@ -2,15 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.02
 
 
-async def eventually(check: Callable[[], Awaitable[Result] | Result], seconds: float = 10) -> Result:
+@overload
+async def eventually(check: Callable[[], Coroutine[Any, Any, Result]], seconds: float = 10) -> Result: ...
+@overload
+async def eventually(check: Callable[[], Result], seconds: float = 10) -> Result: ...
+async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
     """Call `check` until it neither raises AssertionError nor answers False or None; return its answer.
 
     After `seconds` its last AssertionError is raised, so that the test says what was still missing.
