@@ -56,6 +56,13 @@ on conflict (organization_id, chatwoot_account_id, chatwoot_conversation_id) do 
   conversation_resolved_at = excluded.conversation_resolved_at, last_activity_at = excluded.last_activity_at,
   updated_at = now()
 """
+_PUT_CUSTOMERS = """
+update public.chatwoot_conversations c set customer_tier = n.customer_tier, order_count = n.order_count,
+  customer_currency = n.currency, customer_value = n.value
+from unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::numeric[])
+  as n (organization_id, conversation_id, customer_tier, order_count, currency, value)
+where c.organization_id = n.organization_id and c.chatwoot_conversation_id = n.conversation_id
+"""
 _PUT_EVENTS = """
 insert into wootstream.chatwoot_reporting_events as e
   (organization_id, chatwoot_conversation_id, ordinal, name, value, user_id, inbox_id, event_start, event_end)
@@ -72,16 +79,6 @@ delete from wootstream.chatwoot_reporting_events e
 using unnest($1::uuid[], $2::int[], $3::int[]) as k (organization_id, conversation_id, event_count)
 where e.organization_id = k.organization_id and e.chatwoot_conversation_id = k.conversation_id
   and e.ordinal >= k.event_count
-"""
-_STORES = """
-select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, i.has_bot
-from public.chatwoot_accounts a left join wootstream.inboxes i on i.organization_id = a.organization_id
-order by a.account_status = 'deleted', a.created_at desc
-"""
-_NAME_INBOXES = """
-insert into wootstream.inboxes (organization_id, inbox_id, name)
-select * from unnest($1::uuid[], $2::int[], $3::text[]) order by 1, 2
-on conflict (organization_id, inbox_id) do update set name = excluded.name, updated_at = now()
 """
 
 
@@ -112,6 +109,12 @@ async def put_rows(conn: Connection, rows: Collection[tuple[object, ...]]) -> No
         await conn.execute(_PUT_ROWS, *zip(*rows, strict=True))
 
 
+async def put_customers(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+    """What they were when the conversation began."""
+    if rows:
+        await conn.execute(_PUT_CUSTOMERS, *zip(*rows, strict=True))
+
+
 async def put_events(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
     """Reporting events by their place in the conversation's life."""
     if rows:
@@ -122,14 +125,3 @@ async def trim_events(conn: Connection, counts: Collection[tuple[UUID, int, int]
     """Remove what a late fact made too many."""
     if counts:
         await conn.execute(_TRIM_EVENTS, *zip(*sorted(counts), strict=True))
-
-
-async def stores(conn: Connection) -> Sequence[Row]:
-    """Account, release and inboxes of the stores in scope: one row an inbox, or one with none."""
-    return await conn.fetch(_STORES)
-
-
-async def name_inboxes(conn: Connection, rows: Collection[tuple[UUID, int, str]]) -> None:
-    """Remember what inboxes are called."""
-    if rows:
-        await conn.execute(_NAME_INBOXES, *zip(*sorted(rows), strict=True))

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import orjson
@@ -12,7 +12,7 @@ import typer
 
 from db import reports as table
 from db.pool import Connection
-from schemas.reports import Answer, Completeness, Group, Report, ReportSummary, Totals, Waiting
+from schemas.reports import Completeness, Group, Report, ReportSummary, Totals
 from services.conversations import reports, tables
 from services.conversations.explain import Step, explain
 from services.conversations.histories import look
@@ -133,13 +133,9 @@ async def _explained(conn: Connection, organization: UUID, number: int) -> list[
     return explain(facts, known[organization].rules(facts.snapshot.state.inbox_id))
 
 
-def _print_json(store: str, answers: dict[str, Any]) -> None:
-    told = {name: _plain(answer) for name, answer in answers.items()}
-    sys.stdout.write(orjson.dumps(told[store] if store else told).decode() + "\n")
-
-
-def _plain(answer: Answer | list[Waiting]) -> Any:
-    return [_plain(one) for one in answer] if isinstance(answer, list) else answer.model_dump(mode="json")
+def _print_json(store: str, answers: Mapping[str, object]) -> None:
+    told = answers[store] if store else answers
+    sys.stdout.write(orjson.dumps(told, default=lambda one: one.model_dump(mode="json")).decode() + "\n")
 
 
 def _print_groups(groups: Mapping[str, Sequence[Group]], states: Sequence[Completeness], *, as_csv: bool) -> None:

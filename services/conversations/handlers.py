@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from db import conversations, due
+from db import context, conversations, due
 from db.pool import Connection
 from schemas import webhooks
 from schemas.conversations import ConversationEvent, MessageEvent
@@ -74,11 +74,18 @@ def _reckon(key: Key, facts: Facts, store: Store, walked: Walked | None) -> Reck
 async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
     await conversations.put_heads(conn, [rows.head(one) for one in reckoned])
     await conversations.put_rows(conn, [rows.row(one) for one in reckoned])
+    await _put_customers(conn, [one for one in reckoned if heads[one.key].snapshot is None])
     moved = [one for one in reckoned if rows.events_digest(one.figures) != heads[one.key].events_digest]
     await conversations.put_events(conn, [event for one in moved for event in rows.events(one)])
     fewer = [one for one in moved if rows.event_count(one.figures) < heads[one.key].event_count]
     await conversations.trim_events(conn, [(*one.key, rows.event_count(one.figures)) for one in fewer])
     await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
+
+
+async def _put_customers(conn: Connection, begun: Sequence[Reckoned]) -> None:
+    """Whom the shop knew when the conversation began; later orders do not change it."""
+    contacts = [(*one.key, contact) for one in begun if (contact := one.figures.state.contact_id) is not None]
+    await conversations.put_customers(conn, [rows.customer(row) for row in await context.customers(conn, contacts)])
 
 
 def _due(one: Reckoned, before: Head) -> Iterator[tuple[UUID, str]]:

@@ -2,11 +2,14 @@
 
 import hashlib
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
 
+from db.pool import Row
+from schemas.money import digits
 from services.conversations.batch import Key
 from services.conversations.facts import Snapshot
 from services.conversations.figures import Figures
@@ -60,6 +63,13 @@ def events(one: Reckoned) -> list[tuple[object, ...]]:
         (*one.key, ordinal, event.name, event.seconds, event.user_id, inbox, event.start, event.end)
         for ordinal, event in enumerate(one.figures.events, start=one.figures.events_before)
     ]
+
+
+def customer(known: Row) -> tuple[object, ...]:
+    """The customer's columns of public.chatwoot_conversations."""
+    value = Decimal(known["spent_minor"] or 0).scaleb(-digits(known["currency"]))
+    key = (known["organization_id"], known["conversation_id"])
+    return (*key, known["customer_tier"], known["order_count"], known["currency"], value)
 
 
 def event_count(figures: Figures) -> int:

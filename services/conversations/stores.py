@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from db import conversations
+from db import context
 from db.pool import Connection
 from services.conversations.batch import Heard
 from services.conversations.rules import Rules
@@ -35,7 +35,7 @@ class Store:
 async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, Store]:
     """The stores in scope. What these webhooks call their inboxes is remembered: conversations do not say it."""
     stores: dict[UUID, Store] = {}
-    for row in await conversations.stores(conn):
+    for row in await context.stores(conn):
         store = stores.setdefault(row["organization_id"], Store(row["chatwoot_account_id"], row["release"]))
         if row["inbox_id"] is not None:
             store.inboxes[row["inbox_id"]] = Inbox(row["name"], row["has_bot"])
@@ -46,5 +46,5 @@ async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, 
         if event.inbox_name and (known is None or known.name != event.inbox_name):
             renamed[organization, inbox_id] = event.inbox_name
             stores[organization].inboxes[inbox_id] = Inbox(event.inbox_name, known is not None and known.has_bot)
-    await conversations.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
+    await context.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
     return stores

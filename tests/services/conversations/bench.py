@@ -16,7 +16,7 @@ from services.conversations import handlers
 from services.conversations.facts import State
 from services.conversations.life import Event
 from services.kernel import Record
-from tests.recordings.recorded import Delivery, account_webhooks, stores
+from tests.recordings.recorded import Delivery, stores
 
 _FIRST_ARRIVAL = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -63,11 +63,11 @@ def iso(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def record(organization: uuid.UUID, event: str, body: bytes, *, received_at: datetime) -> Record:
+def record(organization: uuid.UUID, event: str, body: bytes, *, received_at: datetime, key: bytes = b"none") -> Record:
     """What ingress makes of a webhook, without Chatwoot's send time."""
     return Record.accepted(
         WEBHOOKS.name,
-        key=b"",
+        key=key,
         value=body,
         store=organization,
         event=event,
@@ -79,38 +79,20 @@ def record(organization: uuid.UUID, event: str, body: bytes, *, received_at: dat
 def records(given: Iterable[Delivery], shops: dict[str, Shop]) -> list[Record]:
     """Records of these deliveries. The arrival follows the order given, so it tells nothing of the true one."""
     return [
-        record(shops[one.store].id, one.event, one.body, received_at=_FIRST_ARRIVAL + timedelta(seconds=position))
+        record(
+            shops[one.store].id,
+            one.event,
+            one.body,
+            received_at=_FIRST_ARRIVAL + timedelta(seconds=position),
+            key=_key(shops[one.store], one),
+        )
         for position, one in enumerate(given)
     ]
 
 
-def dialogue(organization: uuid.UUID, *, conversation: int, messages: int) -> list[Record]:
-    """A customer and an agent take turns, a second apart; bodies like the recorded ones."""
-    like = orjson.loads(next(one.body for one in account_webhooks("chatwoot-4.13.0") if one.event == "message_created"))
-    begun = datetime(2026, 1, 1, tzinfo=UTC)
-    return [
-        record(
-            organization,
-            "message_created",
-            orjson.dumps(_turn(like, conversation, number, begun=begun)),
-            received_at=begun + timedelta(seconds=number),
-        )
-        for number in range(messages)
-    ]
-
-
-def _turn(like: dict[str, Any], conversation: int, number: int, *, begun: datetime) -> dict[str, Any]:
-    at = begun + timedelta(seconds=number)
-    asks = number % 2 == 0
-    state = {"id": conversation, "created_at": int(begun.timestamp()), "updated_at": at.timestamp()}
-    return {
-        **like,
-        "id": conversation * 100_000 + number,
-        "created_at": at.isoformat(timespec="milliseconds"),
-        "message_type": "incoming" if asks else "outgoing",
-        "sender": {"id": 5} if asks else {"id": 7, "type": "user", "name": "Ada"},
-        "conversation": {**like["conversation"], **state},
-    }
+def _key(shop: Shop, given: Delivery) -> bytes:
+    body = orjson.loads(given.body)
+    return f"{shop.id}:conversation:{body.get('conversation', body)['id']}".encode() if "id" in body else b"none"
 
 
 async def apply(pool: Pool, given: Sequence[Record], *, batch: int = 100) -> list[Record]:

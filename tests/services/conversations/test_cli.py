@@ -57,6 +57,13 @@ async def test_each_report_counts_every_conversation_of_the_span(by: str, shop: 
     assert sum(int(row["conversations"]) for row in rows) == 12
 
 
+async def test_report_of_all_stores_as_json_is_by_their_names(shop: bench.Shop) -> None:
+    span = ("--since", "2026-11-01", "--until", "2026-12-01")
+    told = orjson.loads(await call(report, "inboxes", *span, "--json"))
+    ratings = [group["satisfaction"]["ratings"] for group in told[bench.slug(shop.id)]["groups"]]
+    assert sum(sum(counts.values()) for counts in ratings) == 7
+
+
 async def test_waiting_links_into_chatwoot_longest_first(shop: bench.Shop) -> None:
     told = orjson.loads(await call(report, "waiting", "--store", bench.slug(shop.id), "--json"))
     assert told == sorted(told, key=lambda one: str(one["waiting_since"]))

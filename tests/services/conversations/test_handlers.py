@@ -3,7 +3,6 @@
 import random
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
 
 import pytest
 
@@ -12,11 +11,11 @@ from services.conversations import handlers
 from services.conversations.facts import union
 from services.conversations.figures import figures
 from services.conversations.rules import Rules
-from services.kernel import Invalid
 from tests.recordings.parity import compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, account_webhooks, disordered
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench
+from tests.services.conversations.dialogues import dialogue
 
 
 @pytest.mark.parametrize("order", ["recorded", "reversed", "17"])
@@ -101,7 +100,7 @@ async def test_long_conversation_in_disorder_equals_one_walk(batch: int, pool: P
     organization = uuid.uuid4()
     async with admin_pool.acquire() as conn:
         await bench.attach(conn, organization, account=1)
-    given = bench.dialogue(organization, conversation=1, messages=900)
+    given = dialogue(organization, conversation=1, messages=900)
     chance = random.Random(batch)
     arriving = sorted(given, key=lambda one: given.index(one) + chance.uniform(0, 8))
     for late in (700, 300, 2):
@@ -116,17 +115,3 @@ async def test_long_conversation_in_disorder_equals_one_walk(batch: int, pool: P
         assert (await bench.events_of(conn, organization))[1] == list(wanted.events)
         assert await conn.fetchval("select counts from wootstream.conversations") == wanted.counts
         assert await conn.fetchval("select walked is not null from wootstream.conversations")
-
-
-async def test_body_that_is_no_webhook_is_refused_without_its_values(pool: Pool) -> None:
-    """The reason names the place of the fault; what stood there is personal data."""
-    body = b'{"event": "message_created", "id": "jan@example.org", "conversation": {}}'
-    with pytest.raises(Invalid, match=r"conversation\.created_at: missing") as refusal:
-        handlers.read(bench.record(uuid.uuid4(), "message_created", body, received_at=datetime.now(UTC)))
-    assert "jan" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("event", ["contact_updated", "webwidget_triggered", "conversation_typing_on", "something_new"])
-async def test_events_about_others_are_nobodys_fact(event: str) -> None:
-    """Told by the header alone: the body is not even looked at."""
-    assert handlers.read(bench.record(uuid.uuid4(), event, b"{", received_at=datetime.now(UTC))) is None
