@@ -1,0 +1,120 @@
+"""kill -9 in the middle of sending: every person ends as they should be, and nobody is told much more than once."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from db import due
+from db.pool import Pool, scoped
+from services.kernel import Settings
+from services.kernel.secrets import load_secrets
+from tests.eventually import eventually
+from tests.services.attached import ACCOUNT_ID, attach
+from tests.services.contacts.api import ContactsApi
+
+_PEOPLE = 200
+_IN_FLIGHT = 8
+_HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def serving(api: ContactsApi) -> AsyncIterator[str]:
+    """The contacts API on a port of its own; answers after 20 ms, so that deaths find calls in flight."""
+
+    async def answer(request: Request) -> Response:
+        asked = httpx.Request(request.method, str(request.url), content=await request.body())
+        answered = api.answer(asked)
+        await asyncio.sleep(0.02)
+        return Response(answered.content, answered.status_code, media_type="application/json")
+
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "PUT", "POST"])])
+    with socket.socket() as bound:
+        bound.bind((_HOST, 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        running = asyncio.create_task(server.serve([bound]))
+        try:
+            yield f"http://{_HOST}:{bound.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await running
+
+
+async def _seed(pool: Pool, store: uuid.UUID) -> None:
+    async with scoped(pool, {store}) as conn:
+        await conn.execute(
+            "insert into wootstream.customers (organization_id, customer_id, order_count)"
+            " select $1, 'c' || n, n from generate_series(1, $2) n",
+            *(store, _PEOPLE),
+        )
+        await conn.execute(
+            "insert into public.chatwoot_contacts"
+            " (organization_id, chatwoot_account_id, chatwoot_contact_id, customer_id)"
+            " select $1, $3, n, 'c' || n from generate_series(1, $2) n",
+            *(store, _PEOPLE, ACCOUNT_ID),
+        )
+        await due.mark(conn, [(store, f"customer:c{number}") for number in range(1, _PEOPLE + 1)])
+
+
+async def _start(settings: Settings) -> asyncio.subprocess.Process:
+    environment = {
+        "DATABASE_URL": settings.database_url.get_secret_value() if settings.database_url else "",
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers or "",
+        "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
+        "WOOTSTREAM_HTTP_PORT": "0",
+        "WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND": "80",
+    }
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.chaos.sending", env=os.environ | environment, stdout=asyncio.subprocess.DEVNULL
+    )
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_sender_killed_again_and_again_tells_everybody(
+    settings: Settings, pool: Pool, admin_pool: Pool, kills: int
+) -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance, api = random.Random(seed), ContactsApi()
+    for number in range(1, _PEOPLE + 1):
+        api.add(_HOST, number, identifier=f"c{number}")
+    async with serving(api) as base_url:
+        store = await attach(admin_pool, push="live", chatwoot_base_url=base_url)
+        token = load_secrets(settings).seal("token", organization=store, column="api_access_token")
+        async with admin_pool.acquire() as conn:
+            await conn.execute(
+                "update public.chatwoot_accounts set api_access_token = $2 where organization_id = $1", store, token
+            )
+        await _seed(pool, store)
+        for _ in range(kills):
+            process, before = await _start(settings), len(api.calls)
+            enough = chance.randrange(1, max(2, _PEOPLE // kills))
+            await eventually(lambda: len(api.calls) >= min(before + enough, _PEOPLE), seconds=20)  # noqa: B023
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        process = await _start(settings)
+
+        async def nobody_is_due() -> bool:
+            async with scoped(pool, {store}) as conn:
+                return bool(await conn.fetchval("select count(*) = 0 from wootstream.due"))
+
+        await eventually(nobody_is_due, seconds=30)
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    held = [api.attributes(_HOST, number).get("order_count") for number in range(1, _PEOPLE + 1)]
+    assert held == list(range(1, _PEOPLE + 1))
+    assert _PEOPLE <= len(api.calls) <= _PEOPLE + kills * _IN_FLIGHT
+    print("people", _PEOPLE, "kills", kills, "calls", len(api.calls))
