@@ -20,6 +20,7 @@ import orjson
 
 from benchmarks._conversations import BARE_TABLE, Bench
 from benchmarks._latency import latency
+from benchmarks._lengths import long_against_short
 from db.migrate import migrate
 from demo.stack import resolve
 from schemas.topics import Topic
@@ -62,9 +63,14 @@ async def _rounds(bench: Bench, records: int, rounds: int) -> dict[str, Any]:
     waits = sorted(await latency(bench, Topic(f"bench.{uuid.uuid4().hex[:8]}", 1), rate=rate, seconds=10))
     p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
     print(f"published → row seen at {rate:,.0f} records/s: p50 {p50:.3f} s, p99 {p99:.3f} s ({len(waits)} probes)")
+    longer = await long_against_short(bench)
+    print(f"a message in a conversation of 5,000 costs {longer:.2f} times one in conversations of 50")
     return {
         "name": "conversations",
-        "ratios": {"conversations_vs_bare": round(statistics.median(ours) / statistics.median(bare), 3)},
+        "ratios": {
+            "conversations_vs_bare": round(statistics.median(ours) / statistics.median(bare), 3),
+            "long_vs_short": round(longer, 3),
+        },
         "figures": {
             "bare_records_per_second": round(statistics.median(bare)),
             "ours_records_per_second": round(statistics.median(ours)),
