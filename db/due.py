@@ -21,8 +21,8 @@ on conflict (organization_id, person) do update set
                     else least(excluded.not_before, d.waiting_since + $5) end
 """
 _WAITING = """
-select organization_id, count(*) as people from wootstream.due
-where not_before <= clock_timestamp() group by organization_id
+select store from unnest($1::uuid[]) as store
+where exists (select from wootstream.due where organization_id = store and not_before <= clock_timestamp())
 """
 # One of each store, then the second of each: a store with a million due people delays nobody else's first.
 _READY = """
@@ -36,6 +36,11 @@ order by turn, organization_id limit $2
 """
 # Whoever was marked again meanwhile stays, and is sent again.
 _DONE = "delete from wootstream.due where organization_id = $1 and person = $2 and marked_at = $3"
+_EVERYONE = """
+insert into wootstream.due (organization_id, person)
+select organization_id, 'customer:' || customer_id from wootstream.customers where organization_id = $1 order by 1, 2
+on conflict do nothing
+"""
 _POSTPONE = """
 update wootstream.due set attempts = attempts + $4, not_before = clock_timestamp() + $3
 where organization_id = $1 and person = $2
@@ -53,9 +58,14 @@ async def mark(conn: Connection, people: Iterable[tuple[UUID, str]], *, quiet: t
         await conn.execute(_MARK, stores, names, marks, quiet, _AT_MOST)
 
 
-async def waiting(conn: Connection) -> dict[UUID, int]:
-    """How many people are due now, by store in scope."""
-    return {row["organization_id"]: row["people"] for row in await conn.fetch(_WAITING)}
+async def mark_everyone(conn: Connection, store: UUID) -> None:
+    """Look at all customers of a store, as when it goes live."""
+    await conn.execute(_EVERYONE, store)
+
+
+async def waiting(conn: Connection, stores: Collection[UUID]) -> set[UUID]:
+    """Which of these stores have somebody due now."""
+    return {row["store"] for row in await conn.fetch(_WAITING, list(stores))}
 
 
 async def ready(conn: Connection, stores: Collection[UUID], *, limit: int) -> Sequence[Row]:

@@ -69,3 +69,6 @@ grant select, update, delete on wootstream.contact_absences to wootstream_privac
 
 -- Since when a person waits, and how often they were marked: each mark beyond the first is a call saved.
 alter table wootstream.due add column waiting_since timestamptz not null default clock_timestamp(), add column marks integer not null default 1;
+-- Turns are taken store by store.
+drop index wootstream.due_ready;
+create index due_turns on wootstream.due (organization_id, not_before, person);

@@ -13,14 +13,17 @@ from db.pool import Connection, scoped
 from services.contacts.account import Account, Calls, Gone, Refused
 from services.contacts.counts import Counts
 from services.contacts.people import Due, Job
-from services.kernel import Process
+from services.kernel import Process, Retryable, Stop
 
 
 def calls_of(process: Process, account: Account) -> Calls:
-    """The API with this store's token."""
+    """The API with this store's token. One that the installation key does not open is Retryable: other stores go on."""
     token = ""
     if account.sealed_token:
-        token = process.secrets.open(account.sealed_token, organization=account.store, column="api_access_token")
+        try:
+            token = process.secrets.open(account.sealed_token, organization=account.store, column="api_access_token")
+        except Stop as cause:
+            raise Retryable(str(cause)) from cause
     return Calls(process.chatwoot, account.base_url, account.account_id, token)
 
 

@@ -61,7 +61,7 @@ class Sender:
             everyone = {row["organization_id"] for row in await stores.everyone(conn)}
         now = self._process.clock.monotonic()
         async with scoped(self._process.pool(), everyone) as conn:
-            due = await mailbox.waiting(conn)
+            due = await mailbox.waiting(conn, everyone)
             accounts = [Account.of(row) for row in await pushes.accounts(conn)]
         result: dict[str, list[Account]] = {}
         for one in accounts:

@@ -56,3 +56,14 @@ async def test_a_mark_does_not_cut_a_back_off_short(pool: Pool, admin_pool: Pool
         await due.mark(conn, [(store, "customer:c1")], quiet=_AT_ONCE)
     (row,) = await _rows(pool, store)
     assert row["wait"] > timedelta(minutes=4)
+
+
+async def test_a_store_that_goes_live_looks_at_all_its_customers_and_at_no_others(pool: Pool, admin_pool: Pool) -> None:
+    store, other = await attach(admin_pool), await attach(admin_pool)
+    async with scoped(pool, {store, other}) as conn:
+        for one in (store, other):
+            await conn.execute("insert into wootstream.customers (organization_id, customer_id) values ($1, 'c1')", one)
+        await due.mark_everyone(conn, store)
+        await due.mark_everyone(conn, store)
+        assert await due.waiting(conn, [store, other]) == {store}
+    assert [(row["person"], row["marks"]) for row in await _rows(pool, store)] == [("customer:c1", 1)]

@@ -99,7 +99,7 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
     async with running(settings, api) as process:
         await eventually(lambda: process.publisher.connected)
         await asyncio.gather(*(process.publisher.publish(one) for one in told))
-        await eventually(lambda: len(api.calls) >= 3, seconds=30)
+        await eventually(lambda: len(api.made(at)) >= 3, seconds=30)
     api.fault = None
     async with running(settings, api):
 
@@ -115,4 +115,4 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
         assert await conn.fetchval("select count(*) from public.chatwoot_widget_events") == _CUSTOMERS
         assert await conn.fetchval("select count(*) from wootstream.dead_letters") == 0
     assert {api.attributes(at, number + 1)["customer_tier"] for number in range(_CUSTOMERS)} == {"Silver"}
-    print("marks", len(told), "calls", len(api.calls))
+    print("marks", len(told), "calls", len(api.made(at)))

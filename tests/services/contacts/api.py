@@ -32,9 +32,9 @@ class ContactsApi:
         found: dict[str, Any] = self.contacts[host, contact_id]["custom_attributes"]
         return found
 
-    def made(self, *, host: str | None = None) -> list[tuple[str, Any]]:
-        """Path and body of the calls so far."""
-        return [(path, body) for at, path, body in self.calls if host in (None, at)]
+    def made(self, host: str) -> list[tuple[str, Any]]:
+        """Path and body of the calls to this server so far."""
+        return [(path, body) for at, path, body in self.calls if at == host]
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body: Any = orjson.loads(request.content) if request.content else None

@@ -88,6 +88,10 @@ class Bench:
         async with scoped(self.pool, {store}) as conn:
             await conn.execute("update wootstream.due set not_before = now()")
 
+    def made(self, store: uuid.UUID) -> list[tuple[str, Any]]:
+        """Path and body of the calls for this store; what other tests left due is served beside it."""
+        return self.api.made(host(store))
+
     def count(self, store: uuid.UUID, outcome: str) -> float:
         found = self.process.registry.get_sample_value(
             "wootstream_contacts_calls_total", {"store": str(store), "outcome": outcome}
@@ -118,7 +122,7 @@ async def test_a_change_is_one_call_with_the_difference_alone(bench: Bench) -> N
     await bench.sender.shift()
     await bench.change(store, order_count=2)
     await bench.sender.shift()
-    assert bench.api.made()[1] == ("/7", {"custom_attributes": {"order_count": 2}})
+    assert bench.made(store)[1] == ("/7", {"custom_attributes": {"order_count": 2}})
     held = bench.api.attributes(host(store), 7)
     assert (held["by_others"], held["customer_tier"], held["order_count"], held["total_spent"]) == (
         1,
@@ -136,7 +140,7 @@ async def test_nothing_is_sent_when_chatwoot_has_it_already(bench: Bench) -> Non
     for _ in range(3):
         await bench.change(store)
         await bench.sender.shift()
-    assert len(bench.api.calls) == 1
+    assert len(bench.made(store)) == 1
     assert (bench.count(store, "sent"), bench.count(store, "saved")) == (1, 2)
 
 
@@ -147,7 +151,7 @@ async def test_five_marks_before_the_turn_are_one_call_and_four_saved(bench: Ben
     for count in range(5):
         await bench.change(store, order_count=count)
     await bench.sender.shift()
-    assert (len(bench.api.calls), bench.count(store, "saved")) == (1, 4)
+    assert (len(bench.made(store)), bench.count(store, "saved")) == (1, 4)
 
 
 async def test_a_person_marked_while_being_sent_is_sent_again(bench: Bench) -> None:
@@ -159,13 +163,13 @@ async def test_a_person_marked_while_being_sent_is_sent_again(bench: Bench) -> N
     process = bench.process
 
     async def and_meanwhile(request: httpx.Request) -> httpx.Response:
-        if len(bench.api.calls) == 0:
+        if len(bench.made(store)) == 0:
             await bench.change(store, order_count=9)
         return answer(request)
 
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(and_meanwhile))
     await bench.sender.shift()
-    assert bench.api.made()[-1] == ("/7", {"custom_attributes": {"order_count": 9}})
+    assert bench.made(store)[-1] == ("/7", {"custom_attributes": {"order_count": 9}})
     assert await bench.mailbox(store) == []
 
 
@@ -183,7 +187,7 @@ async def test_an_outage_loses_nothing_and_a_store_at_rest_is_not_called(
     bench.api.fault = fault
     await bench.sender.shift()
     assert len(await bench.mailbox(store)) == 30
-    assert len(bench.api.calls) <= 8  # those in flight when the first one failed
+    assert len(bench.made(store)) <= 8  # those in flight when the first one failed
     bench.api.fault = None
     await bench.ripen(store)
     await bench.sender.shift()
@@ -212,6 +216,21 @@ async def test_one_stores_outage_does_not_delay_another(bench: Bench) -> None:
     assert [row["attempts"] for row in await bench.mailbox(down)] == [1]
 
 
+async def test_a_token_that_cannot_be_opened_stops_its_own_store_only(bench: Bench) -> None:
+    sealed_elsewhere, well = await bench.store(), await bench.store()
+    for store in (sealed_elsewhere, well):
+        await bench.customer(store)
+        await bench.contact(store, customer_id="c1")
+        await bench.change(store)
+    async with bench.admin.acquire() as conn:
+        await conn.execute(
+            "update public.chatwoot_accounts set api_access_token = 'v1.x.x' where organization_id = $1",
+            sealed_elsewhere,
+        )
+    await bench.sender.shift()
+    assert (await bench.mailbox(well), len(await bench.mailbox(sealed_elsewhere))) == ([], 1)
+
+
 async def test_a_store_in_shadow_shows_the_difference_and_calls_nobody(bench: Bench) -> None:
     store = await bench.store(push="shadow")
     await bench.customer(store)
@@ -226,7 +245,7 @@ async def test_a_store_in_shadow_shows_the_difference_and_calls_nobody(bench: Be
         )
     assert row is not None
     assert row["changed"]["customer_tier"] == "Gold"
-    assert (bench.api.calls, bench.count(store, "shadow"), await bench.mailbox(store)) == ([], 1, [])
+    assert (bench.made(store), bench.count(store, "shadow"), await bench.mailbox(store)) == ([], 1, [])
 
 
 async def test_a_store_that_is_off_keeps_its_people_until_it_is_on(bench: Bench) -> None:
@@ -235,7 +254,7 @@ async def test_a_store_that_is_off_keeps_its_people_until_it_is_on(bench: Bench)
     await bench.contact(store, customer_id="c1")
     await bench.change(store)
     await bench.sender.shift()
-    assert (bench.api.calls, len(await bench.mailbox(store))) == ([], 1)
+    assert (bench.made(store), len(await bench.mailbox(store))) == ([], 1)
 
 
 async def test_a_key_that_is_no_longer_allowed_is_removed_from_chatwoot(bench: Bench) -> None:
@@ -272,13 +291,13 @@ async def test_a_customer_whom_nobody_knows_is_asked_for_once_a_day(bench: Bench
     for _ in range(3):
         await bench.change(store)
         await bench.sender.shift()
-    assert [path for path, _ in bench.api.made()] == ["/filter"]
+    assert [path for path, _ in bench.made(store)] == ["/filter"]
     await bench.change(store, email="other@x.example")
     await bench.sender.shift()
     bench.clock.seconds += 86_401
     await bench.change(store)
     await bench.sender.shift()
-    assert [path for path, _ in bench.api.made()] == ["/filter"] * 3
+    assert [path for path, _ in bench.made(store)] == ["/filter"] * 3
 
 
 async def test_a_store_that_wants_it_gets_a_contact_made(bench: Bench) -> None:
@@ -286,7 +305,7 @@ async def test_a_store_that_wants_it_gets_a_contact_made(bench: Bench) -> None:
     await bench.customer(store, email="jan@x.example", name="Jan")
     await bench.change(store)
     await bench.sender.shift()
-    (made,) = bench.api.contacts.values()
+    (made,) = (contact for (at, _), contact in bench.api.contacts.items() if at == host(store))
     assert (made["identifier"], made["email"], made["name"]) == ("c1", "jan@x.example", "Jan")
     assert made["custom_attributes"]["customer_tier"] == "Gold"
 
@@ -299,7 +318,7 @@ async def test_a_contact_that_was_merged_away_is_looked_for_again(bench: Bench) 
     bench.api.add(host(store), 8, identifier="c1", email="jan@x.example")
     await bench.change(store)
     await bench.sender.shift()
-    assert [path for path, _ in bench.api.made()] == ["/7", "/filter", "/8"]
+    assert [path for path, _ in bench.made(store)] == ["/7", "/filter", "/8"]
     assert bench.api.attributes(host(store), 8)["customer_tier"] == "Gold"
 
 
@@ -315,7 +334,17 @@ async def test_a_refusal_is_written_down_and_not_repeated(bench: Bench) -> None:
     await bench.sender.shift()
     async with scoped(bench.pool, {store}) as conn:
         error = await conn.fetchval("select sync_error from public.chatwoot_contacts where organization_id = $1", store)
-    assert (error, len(bench.api.calls)) == ("Chatwoot answers 422: phone_number", 1)
+    assert (error, len(bench.made(store))) == ("Chatwoot answers 422: phone_number", 1)
+
+
+@pytest.mark.parametrize("status", [404, 422])
+async def test_a_search_that_is_refused_ends_with_that_customer(bench: Bench, status: int) -> None:
+    store = await bench.store()
+    await bench.customer(store, email="jan@x.example")
+    bench.api.fault = httpx.Response(status, json={"error": "?"})
+    await bench.change(store)
+    await bench.sender.shift()
+    assert (await bench.mailbox(store), len(bench.made(store))) == ([], 1)
 
 
 async def test_guests_with_one_address_do_not_take_turns_in_one_contact(bench: Bench) -> None:
@@ -327,7 +356,7 @@ async def test_guests_with_one_address_do_not_take_turns_in_one_contact(bench: B
         await bench.change(store, one)
         await bench.sender.shift()
     assert bench.api.attributes(host(store), 7)["order_count"] == 8
-    assert len(bench.api.calls) == 1
+    assert len(bench.made(store)) == 1
 
 
 async def test_a_small_store_gets_its_turn_beside_a_store_with_thousands(bench: Bench) -> None:
@@ -402,7 +431,7 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
         process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(bench.api.answer)
     )
     await Sender(process, Counts(CollectorRegistry())).shift()
-    assert bench.api.made()[0] == bench.api.made()[1]
+    assert bench.made(store)[0] == bench.made(store)[1]
     assert await bench.mailbox(store) == []
 
 
