@@ -3,12 +3,16 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
 
 from schemas.money import amounts, written
 
+log = structlog.get_logger()
 # How urgent a customer's question is by default. A store that thinks otherwise leaves the key off its allow-list.
 PRIORITY_BY_TIER = {"Platinum": "urgent", "Gold": "high", "Silver": "medium", "Bronze": "low"}
 # Mean days between a person's orders, at most → how often they buy.
@@ -57,7 +61,7 @@ class Person:
 
 def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[str, Any]:
     """The wanted attributes; None where there is nothing to say. `allowed` None means the specification's list."""
-    days = ZoneInfo(person.timezone)
+    days = _zone(person.timezone)
     every = {
         "store_id": str(person.store),
         "user_id": str(person.user_id) if person.user_id else None,
@@ -89,6 +93,16 @@ def _volatile(visit: Visit | None) -> dict[str, Any]:
         "last_page_visited": visit.page_url,
         "session_duration": visit.seconds,
     }
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    """UTC where this machine does not know the zone: one store's typing error must not stop the others."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        log.warning("zone_is_unknown", zone=name)
+        return ZoneInfo("UTC")
 
 
 def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:

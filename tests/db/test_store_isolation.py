@@ -111,3 +111,36 @@ async def test_every_partition_forces_row_security_on_its_own(admin_pool: Pool) 
             " where inhparent = 'public.chatwoot_widget_events'::regclass"
         )
     assert [row["forced"] for row in found] == [True] * 5
+
+
+async def _seen_by(admin: Pool, user: uuid.UUID, query: str) -> int | str:
+    """What a person who is logged in counts, or the SQLSTATE that refuses it."""
+    async with admin.acquire() as conn:
+        transaction: Any = conn.transaction()
+        await transaction.start()
+        try:
+            await conn.execute("select set_config('request.jwt.claim.sub', $1, true)", str(user))
+            await conn.execute("set local role authenticated")
+            return int(await conn.fetchval(query))
+        except asyncpg.PostgresError as refused:
+            return str(refused.sqlstate)
+        finally:
+            await transaction.rollback()
+
+
+@pytest.mark.parametrize(("role", "contacts", "events"), [("staff", 1, 0), ("manager", 1, 1)])
+async def test_people_see_their_own_store_as_far_as_their_role_goes(
+    role: str, contacts: int, events: int, admin_pool: Pool
+) -> None:
+    store, other, user = await attach(admin_pool), await attach(admin_pool), uuid.uuid4()
+    async with admin_pool.acquire() as conn:
+        for table in ("public.chatwoot_contacts", "public.chatwoot_widget_events"):
+            for one in (store, other):
+                text, values = _insert(table, one)
+                await conn.execute(text, *values)
+        await conn.execute("insert into auth.users (id) values ($1)", user)
+        await conn.execute("insert into wootstream.members values ($1, $2, $3)", store, user, role)
+    assert await _seen_by(admin_pool, user, "select count(*) from public.chatwoot_contacts") == contacts
+    assert await _seen_by(admin_pool, user, "select count(*) from public.chatwoot_widget_events") == events
+    assert await _seen_by(admin_pool, user, "select count(cached_attributes) from public.chatwoot_contacts") == "42501"
+    assert await _seen_by(admin_pool, user, "select count(ip_address) from public.chatwoot_widget_events") == "42501"

@@ -57,3 +57,8 @@ def test_somebody_without_orders_has_no_average_no_date_and_no_tier() -> None:
         "total_spent",
     }
     assert attributes(nobody).keys() == ALL
+
+
+def test_a_zone_that_nobody_knows_is_utc_and_stops_nobody() -> None:
+    told = attributes(replace(_PERSON, timezone="Europe/Amsterdamn"), {"registration_date"})
+    assert told == {"registration_date": "2023-06-09"}
