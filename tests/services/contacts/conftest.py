@@ -1,0 +1,26 @@
+"""The sender's bench."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from db.pool import Pool
+from services.contacts.counts import Counts
+from services.contacts.sender import Sender
+from services.kernel import Chatwoot, Process, Settings
+from tests.services.contacts.api import ContactsApi
+from tests.services.contacts.bench import Bench
+from tests.unit.test_chatwoot import Hand
+
+
+@pytest.fixture
+async def bench(settings: Settings, pool: Pool, admin_pool: Pool) -> AsyncIterator[Bench]:
+    clock, api = Hand(), ContactsApi()
+    process = Process(settings, clock)
+    await process.chatwoot.close()
+    process.chatwoot = Chatwoot(settings, clock, CollectorRegistry(), httpx.MockTransport(api.answer))
+    yield Bench(process, Sender(process, Counts(process.registry)), api, clock, pool, admin_pool)
+    await process.chatwoot.close()
+    await process.pool().close()

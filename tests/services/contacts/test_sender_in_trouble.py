@@ -1,0 +1,119 @@
+"""Whatever fails on the way, nobody is forgotten, and nobody else is delayed."""
+
+import asyncio
+import uuid
+from contextlib import suppress
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from db import pushes
+from db.pool import scoped
+from services.contacts.account import Account
+from services.contacts.counts import Counts
+from services.contacts.sender import Sender
+from services.kernel import Chatwoot
+from tests.services.contacts.bench import Bench, host
+
+
+@pytest.mark.parametrize(
+    "fault", [httpx.Response(503), httpx.ConnectError("down"), httpx.Response(401, json={"error": "x"})]
+)
+async def test_an_outage_loses_nothing_and_a_store_at_rest_is_not_called(
+    bench: Bench, fault: httpx.Response | Exception
+) -> None:
+    store = await bench.store()
+    for number in range(30):
+        await bench.customer(store, f"c{number}")
+        await bench.contact(store, number, customer_id=f"c{number}")
+        await bench.change(store, f"c{number}")
+    bench.api.fault = fault
+    await bench.sender.shift()
+    assert len(await bench.mailbox(store)) == 30
+    assert len(bench.made(store)) <= 8  # those in flight when the first one failed
+    bench.api.fault = None
+    await bench.ripen(store)
+    await bench.sender.shift()
+    assert await bench.mailbox(store) == []
+    assert {bench.api.attributes(host(store), number)["customer_tier"] for number in range(30)} == {"Gold"}
+
+
+async def test_one_stores_outage_does_not_delay_another(bench: Bench) -> None:
+    down, well = await bench.store(), await bench.store()
+    for store in (down, well):
+        await bench.customer(store)
+        await bench.contact(store, customer_id="c1")
+        await bench.change(store)
+    bench.api.contacts.pop((host(well), 7))
+    bench.api.add(host(well), 7, identifier="c1")
+    answer = bench.api.answer
+
+    def only_one_is_down(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(500) if request.url.host == host(down) else answer(request)
+
+    bench.process.chatwoot = Chatwoot(
+        bench.process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(only_one_is_down)
+    )
+    await bench.sender.shift()
+    assert bench.api.attributes(host(well), 7)["customer_tier"] == "Gold"
+    assert [row["attempts"] for row in await bench.mailbox(down)] == [1]
+
+
+async def test_a_token_that_cannot_be_opened_stops_its_own_store_only(bench: Bench) -> None:
+    sealed_elsewhere, well = await bench.store(), await bench.store()
+    for store in (sealed_elsewhere, well):
+        await bench.customer(store)
+        await bench.contact(store, customer_id="c1")
+        await bench.change(store)
+    async with bench.admin.acquire() as conn:
+        await conn.execute(
+            "update public.chatwoot_accounts set api_access_token = 'v1.x.x' where organization_id = $1",
+            sealed_elsewhere,
+        )
+    await bench.sender.shift()
+    assert (await bench.mailbox(well), len(await bench.mailbox(sealed_elsewhere))) == ([], 1)
+
+
+async def test_a_refusal_is_written_down_and_not_repeated(bench: Bench) -> None:
+    store = await bench.store()
+    await bench.customer(store)
+    await bench.contact(store, customer_id="c1")
+    bench.api.fault = httpx.Response(
+        422, json={"message": "Telefonnummer ist ungültig", "attributes": ["phone_number"]}
+    )
+    await bench.change(store)
+    await bench.sender.shift()
+    await bench.sender.shift()
+    async with scoped(bench.pool, {store}) as conn:
+        error = await conn.fetchval("select sync_error from public.chatwoot_contacts where organization_id = $1", store)
+    assert (error, len(bench.made(store))) == ("Chatwoot answers 422: phone_number", 1)
+
+
+async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(bench: Bench) -> None:
+    store = await bench.store()
+    await bench.customer(store)
+    await bench.contact(store, customer_id="c1")
+    await bench.change(store)
+
+    def die(request: httpx.Request) -> httpx.Response:
+        bench.api.answer(request)
+        raise asyncio.CancelledError
+
+    process = bench.process
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(die))
+    with suppress(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await bench.sender._round([await _account(bench, store)])
+    assert len(await bench.mailbox(store)) == 1
+    process.chatwoot = Chatwoot(
+        process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(bench.api.answer)
+    )
+    await Sender(process, Counts(CollectorRegistry())).shift()
+    assert bench.made(store)[0] == bench.made(store)[1]
+    assert await bench.mailbox(store) == []
+
+
+async def _account(bench: Bench, store: uuid.UUID) -> Account:
+    async with scoped(bench.pool, {store}) as conn:
+        return Account.of((await pushes.accounts(conn))[0])
