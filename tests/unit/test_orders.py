@@ -11,7 +11,9 @@ _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def _fact(kind: str, *, minute: int = 0, amount: int | None = None, event: str = "", customer: str = "c1") -> Fact:
-    return Fact(kind, _NOON + timedelta(minutes=minute), event or f"{kind}{minute}", customer, amount, "EUR" if amount else None)
+    return Fact(
+        kind, _NOON + timedelta(minutes=minute), event or f"{kind}{minute}", customer, amount, "EUR" if amount else None
+    )
 
 
 _FACTS = st.lists(
