@@ -1,10 +1,14 @@
 """Records that can never be applied as they are: kept whole with a reason until somebody mends or discards them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from db.pool import Connection
+from db.pool import Connection, Row
+
+State = Literal["open", "redriven", "discarded", "any"]
 
 # Beyond this a store's letters keep only their position: the topic still has the bytes for days.
 STORE_BYTES_CAP = 64 * 1024 * 1024
@@ -23,6 +27,49 @@ from unnest($3::int[], $4::int[], $5::bigint[], $6::uuid[], $7::text[], $8::text
   ) kept
 on conflict do nothing
 """
+_WANTED = """
+where ($1::uuid is null or organization_id = $1)
+  and ($2::text is null or position(lower($2) in lower(reason)) > 0)
+  and ($3::timestamptz is null or set_aside_at >= $3)
+  and ($4::bigint[] is null or id = any ($4))
+  and case $5::text
+    when 'open' then redriven_at is null and discarded_at is null
+    when 'redriven' then redriven_at is not null and discarded_at is null
+    when 'discarded' then discarded_at is not null
+    else true end
+"""
+_GROUPS = f"""
+select reason, kind, consumer_group, topic, count(*) as letters, sum(value_bytes)::bigint as value_bytes,
+  count(*) filter (where record_value is null) as without_value, array_agg(distinct organization_id) as organizations,
+  (array_agg(id order by id))[1:3] as first_ids, min(set_aside_at) as oldest, max(set_aside_at) as newest
+from wootstream.dead_letters {_WANTED}
+group by reason, kind, consumer_group, topic order by letters desc, reason, consumer_group, topic limit $6
+"""  # noqa: S608
+_COUNT = f"select count(*) from wootstream.dead_letters {_WANTED}"  # noqa: S608
+_TAKE = f"select * from wootstream.dead_letters {_WANTED} and id > $6 order by id limit $7 for update skip locked"  # noqa: S608
+_ONE = "select * from wootstream.dead_letters where id = $1"
+_REDRIVEN = "update wootstream.dead_letters set redriven_at = now() where id = any ($1::bigint[])"
+# Discarding is for good, so nothing that a person said is kept: the position and the reason stay.
+_DISCARD = """
+update wootstream.dead_letters set discarded_at = now(), record_key = null, record_value = null, record_headers = null
+where id = any ($1::bigint[])
+"""
+_STORES = "select organization_id from wootstream.dead_letter_stores() as organization_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which letters: every field that is not None narrows."""
+
+    store: UUID | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    ids: tuple[int, ...] | None = None
+    state: State = "open"
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        return self.store, self.reason, self.since, self.ids, self.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +92,35 @@ async def set_aside(conn: Connection, group: str, topic: str, letters: Sequence[
     columns = zip(*((one.era, one.partition, one.offset, one.organization_id, one.kind, one.reason, one.key, one.value, one.headers)
                     for one in letters), strict=True)  # fmt: skip
     await conn.execute(_INSERT, group, topic, *(list(column) for column in columns), STORE_BYTES_CAP)
+
+
+async def stores(conn: Connection) -> set[UUID]:
+    """Every store that a letter names, whatever the scope, also those that do not exist."""
+    return {row["organization_id"] for row in await conn.fetch(_STORES)}
+
+
+async def by_reason(conn: Connection, wanted: Wanted, *, limit: int) -> Sequence[Row]:
+    """The wanted letters in scope, counted by reason."""
+    return await conn.fetch(_GROUPS, *wanted.values, limit)
+
+
+async def count(conn: Connection, wanted: Wanted) -> int:
+    return int(await conn.fetchval(_COUNT, *wanted.values))
+
+
+async def take(conn: Connection, wanted: Wanted, *, after: int, limit: int) -> Sequence[Row]:
+    """The wanted letters beyond id `after`, locked until the transaction ends; those that somebody else holds are left out."""
+    return await conn.fetch(_TAKE, *wanted.values, after, limit)
+
+
+async def one(conn: Connection, number: int) -> Row | None:
+    return await conn.fetchrow(_ONE, number)
+
+
+async def mark_redriven(conn: Connection, ids: Collection[int]) -> None:
+    await conn.execute(_REDRIVEN, sorted(ids))
+
+
+async def discard(conn: Connection, ids: Collection[int]) -> None:
+    """Give them up for good: what the records said is forgotten, where they stood and why they failed is kept."""
+    await conn.execute(_DISCARD, sorted(ids))

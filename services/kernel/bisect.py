@@ -61,7 +61,8 @@ async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]
             else:
                 waiting += _halves(part)
     result.untried = [event.record for part in reversed(waiting) for event in part]
-    _refuse_a_broken_release(result)
+    bugs = [error for _, error in result.guilty if is_bug(error)]
+    refuse_a_broken_release(bugs, any_worked=bool(result.news))
     return result
 
 
@@ -76,9 +77,9 @@ def is_bug(error: Exception) -> bool:
     return not isinstance(error, asyncpg.PostgresError | asyncpg.DataError | ValueError)
 
 
-def _refuse_a_broken_release(result: Applied) -> None:
-    bugs = [error for _, error in result.guilty if is_bug(error)]
-    if len(bugs) >= _A_PATTERN and not result.news:
+def refuse_a_broken_release(bugs: Sequence[Exception], *, any_worked: bool) -> None:
+    """Raise Stop when our own code fails on one record after the other: that is no poison."""
+    if len(bugs) >= _A_PATTERN and not any_worked:
         raise Stop(
             f"every record fails in our own code ({describe(bugs[0])}): a broken release, nothing was set aside"
         ) from bugs[0]

@@ -13,7 +13,7 @@ from db import dead_letters, ledger, stores
 from db.dead_letters import Letter
 from db.ledger import Move, Place
 from db.pool import Connection, Pool, set_scope
-from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug
+from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
 from services.kernel.record import Record
 
@@ -101,6 +101,7 @@ def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[lis
     """Events to apply, and the records that can never be read. A store that is gone is nobody's poison: ignored."""
     events: list[E] = []
     bad: dict[Record, tuple[str, str]] = {}
+    bugs: list[Exception] = []
     for one in fresh:
         try:
             event = work.read(one)
@@ -108,6 +109,10 @@ def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[lis
                 events.append(event)
         except (Invalid, ValueError, RecursionError) as error:
             bad[one] = (UNREADABLE, describe(error))
+        except Exception as error:
+            bugs.append(error)
+            bad[one] = (BUG, describe(error))
+    refuse_a_broken_release(bugs, any_worked=bool(events))
     return events, bad
 
 

@@ -1,0 +1,46 @@
+"""What the audit holds against each other besides the ledger: acknowledgements, losses, eras; and who looked at what."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+_ACKNOWLEDGED = "select topic, partition, cluster_id, accepted, highest_offset, updated_at from wootstream.acknowledged"
+_LOSSES = """
+select consumer_group as "group", topic, partition, first_offset, next_offset, noticed_at from wootstream.losses
+where $1::timestamptz is null or noticed_at >= $1 order by consumer_group, topic, partition, first_offset
+"""
+_CLOSED = """
+select consumer_group, topic, partition, max(closed_at) as closed_at from wootstream.ledger_history
+group by consumer_group, topic, partition
+"""
+_LOSE = """
+insert into wootstream.losses (consumer_group, topic, partition, first_offset, next_offset) values ($1, $2, $3, $4, $5)
+"""
+_ACCESS = "insert into wootstream.access_log (actor, action, organization_id, object) values ($1, $2, $3, $4)"
+
+
+async def acknowledged(conn: Connection) -> Sequence[Row]:
+    """What each ingress process saw acknowledged, by topic and partition."""
+    return await conn.fetch(_ACKNOWLEDGED)
+
+
+async def losses(conn: Connection, since: datetime | None) -> Sequence[Row]:
+    """Ranges that were gone before a group read them, noticed since that moment."""
+    return await conn.fetch(_LOSSES, since)
+
+
+async def closed(conn: Connection) -> Sequence[Row]:
+    """When the last era of a ledger row was closed by `offsets adopt`."""
+    return await conn.fetch(_CLOSED)
+
+
+async def lose(conn: Connection, group: str, topic: str, partition: int, *, first: int, next_: int) -> None:
+    """Name a range that this group will never read."""
+    await conn.execute(_LOSE, group, topic, partition, first, next_)
+
+
+async def note_access(conn: Connection, *, actor: str, action: str, store: UUID | None, thing: str) -> None:
+    """Remember who was shown personal data."""
+    await conn.execute(_ACCESS, actor, action, store, thing)

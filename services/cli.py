@@ -1,0 +1,79 @@
+"""`wootstream`: every verb; the only module that knows all services. What a verb does lives in its service."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from db.migrate import MigrationChanged, MigrationLocked, migrate
+from services.contacts import app as contacts
+from services.control.installation import installed
+from services.conversations import app as conversations
+from services.conversations import cli as figures
+from services.customers import app as customers
+from services.kernel import Process, Stop
+from services.kernel import run as run_services
+from services.kernel.logs import configure_logs
+from services.kernel.publish import quiet_client_logs
+from services.kernel.topics import ensure_topics
+from services.widget import app as widget
+
+SERVICES: dict[str, Callable[[Process], None]] = {
+    "conversations": conversations.add_to,
+    "widget": widget.add_to,
+    "customers": customers.add_to,
+    "contacts": contacts.add_to,
+}
+
+app = typer.Typer(
+    name="wootstream",
+    help="Ties many web shops to their Chatwoot accounts: nothing lost, nothing doubled, figures that agree.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str] | None, typer.Argument(help=f"of: {', '.join(SERVICES)}; left out: all")] = None,
+) -> None:
+    """Run services in one process until SIGTERM or Ctrl-C."""
+    if unknown := set(names or ()) - SERVICES.keys():
+        raise Stop(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
+    settings = installed()
+    configure_logs(settings.log_level, settings.log_format)
+    quiet_client_logs()
+    chosen = [add_to for name, add_to in SERVICES.items() if not names or name in names]
+    raise typer.Exit(asyncio.run(run_services(settings, chosen)))
+
+
+@app.command(name="migrate")
+def migrate_() -> None:
+    """Bring the database to this release; needs an administrator's DATABASE_URL."""
+    settings = installed(kafka=False)
+    assert settings.database_url is not None
+    names = asyncio.run(migrate(settings.database_url.get_secret_value()))
+    print("\n".join(f"applied {name}" for name in names) or "nothing to do")
+
+
+@app.command()
+def topics() -> None:
+    """Make the topics that are absent and set the settings of those that are there."""
+    names = asyncio.run(ensure_topics(installed(database=False)))
+    print("\n".join(f"made {name}" for name in names) or "all there")
+
+
+app.add_typer(figures.report, name="report")
+app.add_typer(figures.explain_, name="explain")
+
+
+def main() -> None:
+    """The command line: what a person can cure is one sentence and exit code 2."""
+    try:
+        app()
+    except (Stop, MigrationChanged, MigrationLocked) as reason:
+        print(reason, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,58 @@
+"""`audit`: ledger, logs and acknowledgements held against each other while the system runs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from db import audit as table
+from db import ledger
+from db.pool import Pool, Row
+from schemas import topics
+from services.control.installation import database
+from services.control.positions import Cluster, first_records, look
+from services.control.reckoning import Key, Seen, key, reckon
+from services.control.verdict import Audit, Loss
+from services.kernel.record import Record
+from services.kernel.settings import Settings
+
+
+async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
+    """What is missing now, and what was noticed missing since that moment (None: ever). Raises Stop."""
+    async with database(settings) as pool:
+        seen, losses = await observe(settings, pool, since=since)
+    return Audit(reckon(seen), losses)
+
+
+async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Seen, list[Loss]]:
+    """Read everything in the order that `Seen` explains."""
+    async with pool.acquire(timeout=10) as conn:
+        acknowledged, closed = await table.acknowledged(conn), await table.closed(conn)
+        rows = await ledger.everything(conn)
+    cluster = await look(
+        settings, {topic.name for topic in topics.ALL} | {row["topic"] for row in (*rows, *acknowledged)}
+    )
+    async with pool.acquire(timeout=10) as conn, conn.transaction():
+        # One snapshot: a loss that a consumer notices just now is counted here or there, not twice and not never.
+        await conn.execute("set transaction isolation level repeatable read")
+        later = {key(row): row["next_offset"] for row in await ledger.everything(conn)}
+        losses = [Loss(**row) for row in await table.losses(conn, since)]
+    strangers = await _strangers(settings, rows, cluster)
+    return Seen(rows, acknowledged, closed, cluster, later, strangers), losses
+
+
+async def _strangers(settings: Settings, rows: Sequence[Row], cluster: Cluster) -> frozenset[Key]:
+    """Rows whose anchor is another record now. An anchor that retention took says nothing."""
+    anchored = {
+        key(row): ((row["topic"], row["partition"]), row["anchor_offset"], row["anchor_id"])
+        for row in rows
+        if row["cluster_id"] == cluster.id and row["anchor_offset"] is not None
+    }
+    found = await first_records(settings, {(place, offset) for place, offset, _ in anchored.values()}, cluster)
+    return frozenset(
+        one
+        for one, (place, offset, identity) in anchored.items()
+        if (place, offset) in found and not _is(found[place, offset], offset, identity)
+    )
+
+
+def _is(record: Record | None, offset: int, identity: str) -> bool:
+    return record is not None and record.offset == offset and record.identity == identity

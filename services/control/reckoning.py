@@ -1,0 +1,120 @@
+"""The audit as arithmetic: ledger, logs and acknowledgements in, what is missing and what is in flight out."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from db.pool import Row
+from services.control.positions import Cluster, Log, Place
+from services.control.verdict import Line
+
+Key = tuple[str, str, int]  # group, topic, partition
+_COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read, in this order: acknowledgements and ledger first, then the logs, then the ledger `later`.
+
+    So a log's end can only be too high for the ledger, and its beginning too low for the later ledger: nothing that
+    moves meanwhile looks like a loss.
+    """
+
+    ledger: Sequence[Row]
+    acknowledged: Sequence[Row]
+    closed: Sequence[Row]
+    cluster: Cluster
+    later: Mapping[Key, int]
+    strangers: frozenset[Key]  # another record stands where the ledger's anchor stood
+
+
+def reckon(seen: Seen) -> list[Line]:
+    """A line for each group and partition, also for partitions that a group or everybody has yet to see."""
+    lines = [_line(seen, row) for row in seen.ledger]
+    return sorted([*lines, *_unseen(seen)], key=lambda line: (line.topic, line.partition, line.group or ""))
+
+
+def key(row: Row) -> Key:
+    return row["consumer_group"], row["topic"], row["partition"]
+
+
+def acknowledged_end(seen: Seen, place: Place, *, cluster_id: str, after: datetime = _LONG_AGO) -> int:
+    """One past the highest offset that an ingress saw acknowledged there since `after`; 0 if none."""
+    mine = (
+        row
+        for row in seen.acknowledged
+        if (row["topic"], row["partition"]) == place and row["cluster_id"] == cluster_id and row["updated_at"] > after
+    )
+    return max((row["highest_offset"] + 1 for row in mine), default=0)
+
+
+def began(seen: Seen, of: Key) -> datetime:
+    """When the row's present era began: what was acknowledged before belongs to another log."""
+    return max((row["closed_at"] for row in seen.closed if key(row) == of), default=_LONG_AGO)
+
+
+def _line(seen: Seen, row: Row) -> Line:
+    place, next_offset = (row["topic"], row["partition"]), row["next_offset"]
+    log = seen.cluster.logs.get(place)
+    end = log.end if log else 0
+    acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id, after=began(seen, key(row)))
+    later = max(next_offset, seen.later.get(key(row), next_offset))
+    return Line(
+        group=row["consumer_group"],
+        topic=row["topic"],
+        partition=row["partition"],
+        **{name: row[name] for name in _COUNTS},
+        next_offset=next_offset,
+        begin_offset=log.begin if log else None,
+        end_offset=log.end if log else None,
+        in_flight=max(0, log.end - max(next_offset, log.begin)) if log else 0,
+        unreachable=max(0, log.begin - later) if log else 0,
+        truncated=max(0, acknowledged - max(end, next_offset)),
+        halted=_halted(seen, row, log),
+    )
+
+
+def _halted(seen: Seen, row: Row, log: Log | None) -> str | None:
+    if row["cluster_id"] != seen.cluster.id:
+        return f"the ledger belongs to another Kafka cluster ({row['cluster_id']})"
+    if log is None:
+        return "Kafka has no such topic or partition"
+    if log.end < row["next_offset"]:
+        return f"the log ends at {log.end}, below {row['next_offset']}: the topic was made again or truncated"
+    if key(row) in seen.strangers:
+        return f"another record stands at offset {row['anchor_offset']}: the topic was made again"
+    return None
+
+
+def _unseen(seen: Seen) -> Iterator[Line]:
+    groups: dict[str, set[str]] = {}
+    for row in seen.ledger:
+        groups.setdefault(row["topic"], set()).add(row["consumer_group"])
+    known = {key(row) for row in seen.ledger}
+    places = set(seen.cluster.logs) | {(row["topic"], row["partition"]) for row in seen.acknowledged}
+    for topic, partition in sorted(places):
+        wanting: Iterable[str | None] = groups.get(topic, {None})
+        for group in wanting:
+            if (group, topic, partition) not in known:
+                line = _first_sight(seen, group, (topic, partition))
+                if line.in_flight or line.truncated:
+                    yield line
+
+
+def _first_sight(seen: Seen, group: str | None, place: Place) -> Line:
+    log = seen.cluster.logs.get(place)
+    acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id)
+    return Line(
+        group=group,
+        topic=place[0],
+        partition=place[1],
+        **dict.fromkeys(_COUNTS, 0),
+        next_offset=log.begin if log else None,
+        begin_offset=log.begin if log else None,
+        end_offset=log.end if log else None,
+        in_flight=log.end - log.begin if log else 0,
+        unreachable=0,
+        truncated=max(0, acknowledged - (log.end if log else 0)),
+        halted=None,
+    )

@@ -1,0 +1,82 @@
+"""Logs: one JSON object a line (or colours for people), static event names, and no personal data.
+
+An exception is told by its type and its frames, never by its message or its locals: PostgreSQL and pydantic quote
+values.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from services.kernel.errors import describe
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "console"]
+
+_FRAMES = 20
+
+
+def configure_logs(level: Level, form: Format) -> None:
+    """Send structlog's and every library's logs to stderr; stdout belongs to what verbs answer."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        tell_exception,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_of_a_library, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(form)],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+
+
+def _renderer(form: Format) -> Processor:
+    if form == "console":
+        return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    return structlog.processors.JSONRenderer()
+
+
+def _of_a_library(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """A library's sentence becomes a field: event names are ours."""
+    record = event["_record"]
+    ours = {"event": "library_says", "library": record.name, "text": event["event"], "exc_info": record.exc_info}
+    return event | ours
+
+
+def tell_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by what may be told of it."""
+    raised = event.pop("exc_info", None)
+    if raised is True:
+        raised = sys.exc_info()
+    error = raised[1] if isinstance(raised, tuple) else raised
+    if isinstance(error, BaseException):
+        event["exception"] = list(_causes(error))
+    return event
+
+
+def _causes(error: BaseException | None) -> Iterator[dict[str, Any]]:
+    """The exception and what caused it, outermost first."""
+    while error is not None:
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+        yield {
+            "type": type(error).__name__,
+            "told": describe(error),
+            "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        }
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -1,0 +1,132 @@
+"""Everything the double knows, in memory, and the look-ups that must be quick with many contacts."""
+
+import random
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from tests.double.errors import not_found
+from tests.double.release import Release
+from tests.double.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Message, User
+
+UNIQUE = ("email", "identifier", "phone_number")
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_ADJECTIVES = ["autumn", "hidden", "bitter", "misty", "silent", "empty", "dry", "dark", "summer", "icy", "quiet", "white", "cool", "spring", "winter"]
+_NOUNS = ["waterfall", "river", "breeze", "moon", "rain", "wind", "sea", "morning", "snow", "lake", "sunset", "pine", "shadow", "leaf", "dawn"]
+
+
+def machine_time() -> datetime:
+    return datetime.now(UTC)
+
+
+class State:
+    """One installation. Contact and message ids are global, conversations are numbered within their account."""
+
+    def __init__(self, *, release: Release, now: Callable[[], datetime] = machine_time, seed: int = 1) -> None:
+        self.release = release
+        self.now = now
+        self.chance = random.Random(seed)
+        self.platform_token = self.token()
+        self.accounts: dict[int, Account] = {}
+        self.users: dict[int, User] = {}
+        self.bots: dict[int, Bot] = {}
+        self.inboxes: dict[int, Inbox] = {}
+        self.contacts: dict[int, Contact] = {}
+        self.messages: dict[int, Message] = {}
+        self.contact_inboxes: dict[str, ContactInbox] = {}  # source id -> identity
+        self._identities: defaultdict[int, dict[str, ContactInbox]] = defaultdict(dict)
+        self._numbers: Counter[str] = Counter()
+        self._bearers: dict[tuple[int, str, str], int] = {}
+        self._borne: dict[int, list[tuple[int, str, str]]] = {}
+
+    def number(self, kind: str) -> int:
+        """The next id of a table; ids are never used twice."""
+        self._numbers[kind] += 1
+        return self._numbers[kind]
+
+    def token(self) -> str:
+        return "".join(self.chance.choices(_BASE58, k=24))
+
+    def uuid(self) -> str:
+        return str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+
+    def visitor_name(self) -> str:
+        """As Chatwoot names somebody it does not know yet."""
+        return f"{self.chance.choice(_ADJECTIVES)}-{self.chance.choice(_NOUNS)}-{self.chance.randrange(1000)}"
+
+    def account(self, account_id: int) -> Account:
+        return self.accounts.get(account_id) or not_found()
+
+    def inbox(self, account: Account, inbox_id: int) -> Inbox:
+        found = self.inboxes.get(inbox_id)
+        return found if found and found.account_id == account.id else not_found()
+
+    def inboxes_of(self, account: Account) -> Iterator[Inbox]:
+        return (inbox for inbox in self.inboxes.values() if inbox.account_id == account.id)
+
+    def widget(self, website_token: str | None) -> Inbox:
+        return next((one for one in self.inboxes.values() if one.is_widget and one.token == website_token), None) or (
+            not_found()
+        )
+
+    def contact(self, account: Account, contact_id: int) -> Contact:
+        found = self.contacts.get(contact_id)
+        return found if found and found.account_id == account.id else not_found()
+
+    def contacts_of(self, account: Account) -> list[Contact]:
+        return [contact for contact in self.contacts.values() if contact.account_id == account.id]
+
+    def identities(self, contact: Contact) -> list[ContactInbox]:
+        return list(self._identities[contact.id].values())
+
+    def identify(self, contact: Contact, inbox: Inbox, source_id: str | None = None) -> ContactInbox:
+        """A new identity of the contact in an inbox."""
+        made = ContactInbox(
+            id=self.number("contact_inbox"),
+            contact_id=contact.id,
+            inbox_id=inbox.id,
+            source_id=source_id or self.uuid(),
+            pubsub_token=self.token(),
+            created_at=self.now(),
+        )
+        self.contact_inboxes[made.source_id] = self._identities[contact.id][made.source_id] = made
+        return made
+
+    def hand_over(self, identity: ContactInbox, to: Contact) -> None:
+        """The identity belongs to another contact from now on."""
+        del self._identities[identity.contact_id][identity.source_id]
+        identity.contact_id = to.id
+        self._identities[to.id][identity.source_id] = identity
+
+    def bearer(self, account_id: int, key: str, value: str | None) -> Contact | None:
+        """The contact that bears this e-mail (in any case), identifier or phone number."""
+        found = self._bearers.get((account_id, key, _folded(key, value))) if value else None
+        return self.contacts[found] if found is not None else None
+
+    def keep(self, contact: Contact) -> None:
+        """Store a contact, or store it again after a change."""
+        self._forget_bearing(contact)
+        self.contacts[contact.id] = contact
+        values = ((key, getattr(contact, key)) for key in UNIQUE)
+        borne = [(contact.account_id, key, _folded(key, value)) for key, value in values if value]
+        self._borne[contact.id] = borne
+        self._bearers.update(dict.fromkeys(borne, contact.id))
+
+    def remove(self, contact: Contact) -> None:
+        self._forget_bearing(contact)
+        del self.contacts[contact.id]
+        for source_id in self._identities.pop(contact.id, ()):
+            del self.contact_inboxes[source_id]
+
+    def _forget_bearing(self, contact: Contact) -> None:
+        for at in self._borne.pop(contact.id, ()):
+            self._bearers.pop(at, None)
+
+    def conversations_of(self, contact: Contact) -> list[Conversation]:
+        account = self.accounts[contact.account_id]
+        return [one for one in account.conversations.values() if one.contact_id == contact.id]
+
+
+def _folded(key: str, value: str | None) -> str:
+    return (value or "").lower() if key == "email" else (value or "")

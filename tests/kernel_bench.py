@@ -1,0 +1,157 @@
+"""A bench for the kernel: a topic, a store and a sink table of one test, on the real Kafka and PostgreSQL.
+
+The sink has no unique key, so a record applied twice is a row twice.
+"""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+
+from db.pool import Connection
+from schemas.topics import Topic
+from services.kernel import Process, Record, Settings, consume, publish
+from services.kernel.topics import Admin, ensure_topics
+from tests.eventually import eventually
+
+_SINK = """
+create table wootstream.{sink} (organization_id uuid not null, n integer not null check (n >= 0), at timestamptz default now());
+grant select, insert on wootstream.{sink} to wootstream_service;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The event of the bench."""
+
+    record: Record
+    n: int
+
+
+def read(record: Record) -> Number | None:
+    return Number(record, orjson.loads(record.value)["n"]) if record.event == "number" else None
+
+
+@dataclass
+class Bench:
+    """One test's topic, store and sink."""
+
+    settings: Settings
+    admin: Any
+    topic: Topic
+    store: uuid.UUID
+    group: str
+    sink: str
+    process: Process = field(init=False)
+
+    async def apply(self, conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        await conn.execute(
+            f"insert into wootstream.{self.sink} (organization_id, n) select $1, unnest($2::int[])",
+            self.store,
+            [event.n for event in events],
+        )
+        return {event.record for event in events}
+
+    def record(self, n: int | None, *, value: bytes | None = None, event: str = "number", key: bytes = b"k") -> Record:
+        body = value if value is not None else orjson.dumps({"n": n})
+        return Record.accepted(
+            self.topic.name,
+            key=key,
+            value=body,
+            store=self.store,
+            event=event,
+            origin="shop",
+            received_at=datetime.now(UTC),
+        )
+
+    async def send(self, numbers: Iterable[int]) -> None:
+        await self.send_records([self.record(n, key=b"%d" % (n % 64)) for n in numbers])
+
+    async def send_records(self, records: Sequence[Record]) -> None:
+        for start in range(0, len(records), 500):
+            await asyncio.gather(*(publish(self.process.publisher, one) for one in records[start : start + 500]))
+
+    @asynccontextmanager
+    async def consuming(self, *, apply: Any = None) -> AsyncIterator[Process]:
+        """A process of its own that consumes the topic; stopped as by SIGTERM at the end."""
+        process = Process(self.settings)
+        consume(process, self.topic, group=self.group, read=read, apply=apply or self.apply)
+        serving = asyncio.create_task(process.serve())
+        try:
+            yield process
+        finally:
+            process.stopping.set()
+            await serving
+
+    async def stored(self) -> list[int]:
+        rows = await self.admin.fetch(f"select n from wootstream.{self.sink} order by n")  # noqa: S608
+        return [row["n"] for row in rows]
+
+    async def ledger(self) -> dict[int, dict[str, Any]]:
+        rows = await self.admin.fetch("select * from wootstream.ledger where consumer_group = $1", self.group)
+        return {row["partition"]: dict(row) for row in rows}
+
+    async def total(self, *columns: str) -> int:
+        return sum(row[column] for row in (await self.ledger()).values() for column in columns)
+
+    async def until(self, columns: str, count: int, *, seconds: float = 20) -> None:
+        """Wait until the ledger's columns add up to `count`."""
+
+        async def reached() -> bool:
+            return await self.total(*columns.split()) >= count
+
+        await eventually(reached, seconds=seconds)
+
+    async def dead(self) -> list[dict[str, Any]]:
+        rows = await self.admin.fetch(
+            "select * from wootstream.dead_letters where consumer_group = $1 order by record_offset", self.group
+        )
+        return [dict(row) for row in rows]
+
+    async def delete_topic(self) -> None:
+        async with Admin(self.settings) as admin:
+            await admin.delete_topics([self.topic.name])
+
+
+@asynccontextmanager
+async def open_bench(kafka: str, database_url: str, directory: Path, *, partitions: int = 4) -> AsyncIterator[Bench]:
+    mark = uuid.uuid4().hex[:10]
+    settings = Settings(
+        database_url=database_url,
+        kafka_bootstrap_servers=kafka,
+        http_port=0,
+        data_directory=directory,
+        log_format="console",
+    )
+    admin = await asyncpg.connect(database_url)
+    bench = Bench(settings, admin, Topic(f"bench.{mark}", 1, partitions), uuid.uuid4(), f"bench-{mark}", f"sink_{mark}")
+    await admin.execute(_SINK.format(sink=bench.sink))
+    await admin.execute("insert into public.organizations (id, name) values ($1, $2)", bench.store, mark)
+    await admin.execute(
+        "insert into public.chatwoot_accounts (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token) "
+        "values ($1, $2, $3, 1, $2, $2)", bench.store, f"bench-{mark}", f"http://{mark}",
+    )  # fmt: skip
+    await ensure_topics(settings, [bench.topic])
+    bench.process = Process(settings)
+    connecting = asyncio.create_task(bench.process.publisher.connect())
+    await connecting
+    try:
+        yield bench
+    finally:
+        await bench.process.publisher.stop()
+        await bench.process.chatwoot.close()
+        await bench.delete_topic()
+        await admin.close()
+
+
+def scaled(name: str, default: int) -> int:
+    """How much of a long round to run: `make chaos KILLS=200` sets more than `make test` does."""
+    return int(os.environ.get(name, default))
