@@ -13,6 +13,7 @@ from services.control.installation import installed
 from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
+from services.ingress import spool_cli
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
 from services.kernel.logs import configure_logs
@@ -68,6 +69,7 @@ def topics() -> None:
 
 app.add_typer(figures.report, name="report")
 app.add_typer(figures.explain_, name="explain")
+spool_cli.add_to(app)
 
 
 def main() -> None:
