@@ -71,7 +71,8 @@ class SpoolFile:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
-            self._db.executescript("pragma journal_mode = wal; pragma synchronous = full;")
+            # Overwriting what is deleted would need as much room again; it is sealed anyway.
+            self._db.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = off;")
             self._db.executescript(_SCHEMA)
             self._check_key(key_id)
             self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
@@ -94,8 +95,15 @@ class SpoolFile:
 
     @property
     def used_bytes(self) -> int:
-        (pages,), (free,) = (self._db.execute(f"pragma {what}").fetchone() for what in ("page_count", "freelist_count"))
-        return int(pages - free) * _PAGE_BYTES
+        return self._pages("page_count") - self.freed_bytes
+
+    @property
+    def freed_bytes(self) -> int:
+        """Room inside the file, which is used again before the file grows."""
+        return self._pages("freelist_count")
+
+    def _pages(self, what: str) -> int:
+        return int(self._db.execute(f"pragma {what}").fetchone()[0]) * _PAGE_BYTES
 
     @property
     def refused(self) -> int:
@@ -144,8 +152,7 @@ class SpoolFile:
         """Give some freed pages back to the disk; True while there are more."""
         # `execute` steps the pragma once and frees one page; a script runs it to its end.
         self._db.executescript(f"pragma incremental_vacuum({_VACUUM_PAGES});")
-        (free,) = self._db.execute("pragma freelist_count").fetchone()
-        if free:
+        if self.freed_bytes:
             return True
         self._db.execute("pragma wal_checkpoint(truncate)").fetchone()
         self.reserve.keep()

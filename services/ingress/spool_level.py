@@ -17,7 +17,7 @@ class Level:
         self.records = 0
         self._shelf = shelf
         self._metrics = metrics
-        self._used_bytes = 0
+        self._used_bytes = self._freed_bytes = 0
         self._refusing = ""  # why the last put found no room
         self._alerted = False
         metrics.unreadable.set(shelf.unreadable)
@@ -27,7 +27,8 @@ class Level:
         """Look, tell the metrics, and log once when it is nearly full."""
         self.records = self._shelf.records
         self._used_bytes = used = self._shelf.used_bytes
-        limit = min(self._shelf.cap_bytes, used + self._shelf.free_bytes)
+        self._freed_bytes = self._shelf.freed_bytes
+        limit = used + self._room_bytes
         self._metrics.records.set(self.records)
         self._metrics.oldest.set(self._shelf.oldest_at or 0)
         self._metrics.bytes.set(used)
@@ -39,6 +40,10 @@ class Level:
         elif used < _CALM_AT * limit:
             self._alerted = False
 
+    @property
+    def _room_bytes(self) -> int:
+        return max(0, min(self._shelf.cap_bytes - self._used_bytes, self._freed_bytes + self._shelf.disk_bytes))
+
     def no_room(self, why: str, records: int) -> None:
         """The spool turned these away."""
         if not self._refusing:
@@ -48,7 +53,6 @@ class Level:
 
     def fault(self) -> str | None:
         """Why nothing more can be put in, looked at anew; None while there is room."""
-        left = self._shelf.cap_bytes - self._used_bytes
-        if min(self._shelf.free_bytes, left) > _ROOM_BYTES:
+        if self._room_bytes > _ROOM_BYTES:
             self._refusing = ""
         return f"the spool takes no more ({self._refusing})" if self._refusing else None

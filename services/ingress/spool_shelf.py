@@ -51,7 +51,12 @@ class Shelf:
         return next((at for file in self._all() if (at := file.oldest_at)), None)
 
     @property
-    def free_bytes(self) -> int:
+    def freed_bytes(self) -> int:
+        return self._own.freed_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the disk still gives."""
         return shutil.disk_usage(self._directory).free
 
     def write(self, accepted_at: float, frames: Sequence[bytes]) -> None:
