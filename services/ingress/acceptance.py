@@ -6,6 +6,7 @@ from services.ingress.acknowledged import Acknowledged
 from services.ingress.drain import Drainer
 from services.ingress.spool import Spool
 from services.ingress.spool_chunks import Full
+from services.ingress.spool_file import Unreadable
 from services.ingress.spool_level import Level
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_shelf import Shelf
@@ -44,7 +45,7 @@ class Acceptance:
         directory = process.settings.data_directory / "spool"
         try:
             shelf = Shelf(directory, process.secrets, cap_bytes=process.settings.spool_bytes)
-        except OSError as error:
+        except (OSError, Unreadable) as error:
             raise Stop(f"the spool cannot be written ({error}): free or mount {directory}") from error
         spool = Spool(shelf, Level(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)

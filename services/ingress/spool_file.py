@@ -68,6 +68,7 @@ class SpoolFile:
         self.path = path
         self._lock = lock
         self.reserve = Reserve(path.with_suffix(".reserve"))
+        self.reserve.balance()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
@@ -78,8 +79,7 @@ class SpoolFile:
             self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
         except sqlite3.DatabaseError as damage:
             self._db.close()
-            raise Unreadable(f"{path} is damaged ({damage})") from damage
-        self.reserve.keep()
+            raise Unreadable(f"{path} cannot be read ({damage})") from damage
 
     def cap(self, cap_bytes: int) -> None:
         """From now on the file grows no larger: what is beyond is refused, what is deleted makes room."""
@@ -155,7 +155,7 @@ class SpoolFile:
         if self.freed_bytes:
             return True
         self._db.execute("pragma wal_checkpoint(truncate)").fetchone()
-        self.reserve.keep()
+        self.reserve.balance()
         return False
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import PIPE
 from asyncio.subprocess import Process as Child
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
 from tests.eventually import eventually
-from tests.services.ingress_spool.bench import Bench, in_order
+from tests.services.ingress_spool.bench import Bench, in_order, open_bench
 from tests.services.ingress_spool.own_kafka import OwnKafka
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
@@ -29,7 +30,7 @@ async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_no
         await eventually(lambda: _kept(process, "kafka") > 300)
         await lone_kafka.kill()
         before = len(bench.kept)
-        await eventually(lambda: len(bench.kept) > before + 2_000)
+        await eventually(lambda: len(bench.kept) > before + 1_000)
         await lone_kafka.start()
         await eventually(lambda: not _spooling(process), seconds=20)
         until.set()
@@ -93,6 +94,22 @@ async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench
 
     assert kept > 10
     assert {record.id for record in await bench.stored()} == set(bench.kept)
+
+
+async def test_record_too_large_for_the_topic_is_set_aside_and_stops_nobody(
+    lone_kafka: OwnKafka, database_url: str, tmp_path: Path
+) -> None:
+    await lone_kafka.start()
+    async with (
+        open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench,
+        bench.accepting() as (process, acceptance),
+    ):
+        await bench.keep(acceptance, value=os.urandom(50_000))
+        await asyncio.gather(*(bench.keep(acceptance) for _ in range(50)))
+        await eventually(lambda: not _spooling(process), seconds=20)
+
+        assert process.registry.get_sample_value("wootstream_spool_refused_records") == 1
+        assert [record.id for record in await bench.stored()] == bench.kept[1:]
 
 
 def _kept(process: Process, where: str) -> float:

@@ -170,6 +170,19 @@ async def test_disk_that_is_really_full_refuses_records_but_not_the_draining(sma
         assert spool.level.fault() is None
 
 
+async def test_process_that_starts_on_a_full_disk_drains_what_another_left(small_disk: Path) -> None:
+    async with opened(small_disk) as spool:
+        with pytest.raises(Full):
+            await put_until_full(spool)
+    fill(small_disk)
+
+    async with opened(small_disk) as spool:
+        await drain(spool)
+
+        assert spool.records == 0
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
 async def put_until_full(spool: Spool) -> None:
     for _ in range(1_000):
         await spool.put(record(os.urandom(100_000)))
