@@ -77,3 +77,7 @@ def main() -> None:
     except (Stop, MigrationChanged, MigrationLocked) as reason:
         print(reason, file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
