@@ -60,3 +60,11 @@ class Settings(BaseSettings):
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable that sets this field."""
+        alias = cls.model_fields[name].validation_alias
+        if isinstance(alias, AliasChoices):
+            return next(str(choice) for choice in alias.choices if str(choice).isupper())
+        return f"{cls.model_config['env_prefix']}{name}".upper()
