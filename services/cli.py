@@ -13,6 +13,7 @@ from services.control import cli as control
 from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
+from services.ingress import app as ingress
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
 from services.kernel.installation import installed
@@ -22,6 +23,7 @@ from services.kernel.topics import ensure_topics
 from services.widget import app as widget
 
 SERVICES: dict[str, Callable[[Process], None]] = {
+    "ingress": ingress.add_to,
     "conversations": conversations.add_to,
     "widget": widget.add_to,
     "customers": customers.add_to,
