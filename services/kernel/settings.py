@@ -65,3 +65,11 @@ class Settings(BaseSettings):
     proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
     beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one beacon token")
     beacons_per_minute_network: int = Field(6_000, gt=0, description="widget events a minute of one /24 or /48 network")
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable that sets this field."""
+        alias = cls.model_fields[name].validation_alias
+        if isinstance(alias, AliasChoices):
+            return next(str(choice) for choice in alias.choices if str(choice).isupper())
+        return f"{cls.model_config['env_prefix']}{name}".upper()
