@@ -74,6 +74,20 @@ def change_status(state: State, events: Events, row: Conversation, status: str, 
         _template(state, events, row, text, content_type="input_csat", content_attributes=shown)
 
 
+def erase(state: State, events: Events, message: Message) -> None:
+    """A deleted message stays, with other words."""
+    message.content, message.updated_at = "This message was deleted", state.now()
+    message.content_attributes = {"deleted": True}
+    events.message_updated(message)
+
+
+def fill_in(state: State, events: Events, message: Message, **answers: Any) -> None:
+    """The customer answered a form: a rating, an e-mail address."""
+    message.content_attributes = message.content_attributes | answers
+    message.updated_at = state.now()
+    events.message_updated(message)
+
+
 def _add(state: State, row: Conversation, content: str | None, **given: Any) -> Message:
     now = state.now()
     given.setdefault("message_type", "outgoing")
@@ -98,9 +112,9 @@ def _after_incoming(state: State, events: Events, row: Conversation, message: Me
         change(state, events, row, waiting_since=message.created_at)
     inbox = state.inboxes[row.inbox_id]
     if sum(one.message_type == "incoming" for one in row.messages) == 1:
-        for text, kind in _first_answers(inbox, state.contacts[row.account_id][row.contact_id]):
+        for text, kind in _first_answers(inbox, state.partner(row)):
             _template(state, events, row, text, content_type=kind)
-    people.store(state, events, state.contacts[row.account_id][row.contact_id], last_activity_at=state.now())
+    people.store(state, events, state.partner(row), last_activity_at=state.now())
 
 
 def _first_answers(inbox: Inbox, contact: Contact) -> Iterable[tuple[str, str]]:
