@@ -6,8 +6,6 @@ may already hold the greeting. `duplicates` and `reorder` bring out on purpose w
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import json
 import logging
 import random
@@ -19,6 +17,7 @@ from datetime import datetime
 
 import httpx
 
+from demo.webhooks import sign
 from tests.double.rows import Json
 from tests.double.state import Vanished
 
@@ -52,10 +51,6 @@ class Sent:
 def encode(body: Json) -> bytes:
     """JSON as Rails writes it: `<`, `>`, `&`, U+2028 and U+2029 are escaped."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).translate(_RAILS_ESCAPES).encode()
-
-
-def signature(secret: str, timestamp: str, body: bytes) -> str:
-    return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 class Deliveries:
@@ -142,5 +137,5 @@ class Deliveries:
         if target.secret is not None:
             timestamp = str(int(self._now().timestamp()) + self.clock_skew_seconds)
             headers["x-chatwoot-timestamp"] = timestamp
-            headers["x-chatwoot-signature"] = signature(target.secret, timestamp, raw)
+            headers["x-chatwoot-signature"] = sign(target.secret, timestamp, raw)
         return headers

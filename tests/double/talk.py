@@ -65,7 +65,7 @@ def change_status(state: State, events: Events, row: Conversation, status: str, 
     change(state, events, row, status=status, snoozed_until=until)
     note(state, row, f"Conversation was marked {status} by {by.name if by else 'the customer'}")
     if status == "resolved" and row.waiting_since and state.release.clears_waiting_on_resolve:
-        change(state, events, row, waiting_since=None)
+        row.waiting_since = None  # without an event
     inbox = state.inboxes[row.inbox_id]
     asked = any(one.content_type == "input_csat" for one in row.messages)
     if status == "resolved" and inbox.settings["csat_survey_enabled"] and not asked:

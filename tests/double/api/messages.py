@@ -52,7 +52,8 @@ def assign(call: Call) -> Json | None:
     row = conversation_of(call)
     if "team_id" in call.body:
         team = call.account.teams.get(call.body["team_id"] or 0)
-        talk.change(call.state, call.events, row, team_id=team["id"] if team else None)
+        # Nobody is a member of the double's teams, so whoever had it has it no more.
+        talk.change(call.state, call.events, row, team_id=team["id"] if team else None, assignee_id=None)
         if team:
             talk.note(call.state, row, f"Assigned to {team['name']} by {call.who.name}")
         return team
