@@ -18,6 +18,10 @@ _ADJECTIVES = """
 _NOUNS = "waterfall river breeze moon rain wind sea morning snow lake sunset pine shadow leaf dawn".split()
 
 
+class Vanished(Exception):
+    """What is asked for was there, and was deleted since."""
+
+
 def machine_time() -> datetime:
     return datetime.now(UTC)
 
@@ -82,6 +86,13 @@ class State:
 
     def contact(self, account: Account, contact_id: int) -> Contact:
         return self.contacts[account.id].get(contact_id) or not_found()
+
+    def partner(self, row: Conversation) -> Contact:
+        """Whom a conversation is with. Raises Vanished."""
+        found = self.contacts[row.account_id].get(row.contact_id)
+        if found is None:
+            raise Vanished
+        return found
 
     def identities(self, contact: Contact) -> list[ContactInbox]:
         return list(self._identities[_at(contact)].values())

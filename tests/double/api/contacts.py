@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.double import people, views
-from tests.double.door import Call, route
+from tests.double.api.door import Call, route
 from tests.double.errors import unprocessable
 from tests.double.filters import select
 from tests.double.inbox_views import inbox_raw, inbox_slim
@@ -91,13 +91,11 @@ def conversations(call: Call) -> Json:
 
 
 def contactable_inboxes(call: Call) -> Json:
-    rows = call.state.identities(_contact(call))
-    shown = ((row, call.state.inboxes[row.inbox_id]) for row in rows)
-    return {
-        "payload": [
-            {"inbox": inbox_slim(inbox), "source_id": row.source_id} for row, inbox in shown if not inbox.is_widget
-        ]
-    }
+    """API inboxes, with a source id to use where the contact has none in them yet."""
+    known = {row.inbox_id: row.source_id for row in call.state.identities(_contact(call))}
+    inboxes = [inbox for inbox in call.state.inboxes_of(call.account) if not inbox.is_widget]
+    shown = [{"inbox": inbox_slim(one), "source_id": known.get(one.id) or call.state.uuid()} for one in inboxes]
+    return {"payload": shown}
 
 
 def labels(call: Call) -> Json:
