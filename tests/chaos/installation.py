@@ -22,8 +22,8 @@ from tests.eventually import eventually
 
 Server = Literal["kafka", "postgres"]
 
-# The least that Kafka's defaults accept: the shorter, the sooner a dead consumer's partitions move.
-SESSION_SECONDS = 6.0
+# The shorter, the sooner a dead consumer is missed.
+SESSION_SECONDS = 3.0
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Load:
         self.sink = sink
         self.ending = False
         self.sent = 0
+        self.ends: dict[int, int] = {}  # partition → one past the highest offset that was acknowledged
         self._publisher = Publisher(sink.installation.settings, Clock())
         self._player = asyncio.create_task(self._play(records(self), per_second))
 
@@ -37,12 +38,13 @@ class Load:
         """A door would spool what Kafka does not acknowledge; here it is offered again, and may be in the log twice."""
         while True:
             try:
-                await self._publisher.publish(record)
+                partition, offset = await self._publisher.publish(record)
                 break
             except Retryable:
                 await asyncio.sleep(_AGAIN_SECONDS)
         self.sent += 1
         self.sink.acknowledged[digest(record.store, record.value)] += 1
+        self.ends[partition] = max(offset + 1, self.ends.get(partition, 0))
 
     async def finish(self) -> None:
         """Say that the end is wanted, and wait until the records have come to it."""

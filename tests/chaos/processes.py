@@ -6,7 +6,7 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.kernel import Settings
@@ -33,7 +33,7 @@ class Worker:
     command: Sequence[str]
     settings: Settings
     log: Path
-    more: dict[str, str] = field(default_factory=dict)
+    instance: str | None = None  # static membership
     _process: Process | None = None
 
     @property
@@ -41,14 +41,14 @@ class Worker:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self, **more: str) -> None:
+    async def start(self) -> None:
         """Start it, unless it runs; it is not ready yet when this returns."""
         if self._process is not None and self._process.returncode is None:
             return
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, *self.command, stdout=log, stderr=log,
-                env=environment(self.settings, **self.more, **more),
+                env=environment(self.settings, **self._membership()),
             )  # fmt: skip
 
     async def kill(self) -> None:
@@ -70,6 +70,9 @@ class Worker:
         if self._process.returncode is None:
             self._process.terminate()
         return await self._process.wait()
+
+    def _membership(self) -> dict[str, str]:
+        return {"WOOTSTREAM_GROUP_INSTANCE": self.instance} if self.instance else {}
 
     def told(self) -> str:
         """The end of its log."""

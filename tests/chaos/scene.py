@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from schemas.topics import Topic
 from tests.chaos.installation import Installation
@@ -35,20 +36,39 @@ class Scene:
 
         await eventually(moved, seconds=_CATCH_UP_SECONDS)
 
+    async def catches_up(self) -> None:
+        """Wait until everything that is acknowledged by now has been applied, by whomever."""
+        by_now = dict(self.load.ends)
+
+        async def caught_up() -> bool:
+            reached = await self.sink.positions()
+            return all(reached.get(partition, 0) >= end for partition, end in by_now.items())
+
+        await eventually(caught_up, seconds=_CATCH_UP_SECONDS)
+
+    async def hears_from(self, pid: int) -> None:
+        """Wait until this process has stored something from now on."""
+        since = datetime.now(UTC)
+
+        async def heard() -> bool:
+            return bool(await self.sink.rows("writer = $1 and at > $2", pid, since))
+
+        await eventually(heard, seconds=_CATCH_UP_SECONDS)
+
     async def settled(self) -> Told:
         """End the load, wait until everything acknowledged is applied, and tell what became of it."""
         await self.load.finish()
-        await eventually(self.sink.has_all, seconds=_CATCH_UP_SECONDS)
+        await self.catches_up()
         return await self.sink.told()
 
 
 @asynccontextmanager
-async def consumed(installation: Installation, *, workers: int, **more: str) -> AsyncIterator[Scene]:
-    """The load runs and is being consumed; `more` is told to every worker. Nobody is left at the end."""
+async def consumed(installation: Installation, *, workers: int, static: bool = False) -> AsyncIterator[Scene]:
+    """The load runs and is being consumed, by static members if so wanted. Nobody is left at the end."""
     name = f"sink_{secrets.token_hex(5)}"
     sink = Sink(installation, name, Topic(f"chaos.{name}", kept_days=1, partitions=_PARTITIONS))
     await sink.make()
-    started = [sink.worker(number, **more) for number in range(workers)]
+    started = [sink.worker(number, static=static) for number in range(workers)]
     try:
         for worker in started:
             await worker.start()

@@ -53,27 +53,35 @@ class Sink:
             await conn.execute(_TABLE.format(name=self.name))
             await attach(conn, self.store, account=1)
 
-    def worker(self, number: int, *services: str, **more: str) -> Worker:
-        """A process that fills the sink and runs these services."""
+    def worker(self, number: int, *services: str, static: bool = False) -> Worker:
+        """A process that fills the sink and runs these services, as a static member of its groups if so wanted."""
         settings = self.installation.settings
         command = ("-m", "tests.chaos.consuming", self.name, self.topic.name, *services)
-        return Worker(command, settings, settings.data_directory / f"{self.name}-{number}.log", more)
+        return Worker(
+            command,
+            settings,
+            settings.data_directory / f"{self.name}-{number}.log",
+            f"worker-{number}" if static else None,
+        )
 
     async def counts(self) -> dict[str, int]:
         """The group's ledger, all partitions together."""
         async with self.installation.admin() as conn:
             row = await conn.fetchrow(
-                "select coalesce(sum(next_offset), 0)::int as reached, coalesce(sum(applied), 0)::int as applied,"
-                " coalesce(sum(consumed + lost + hollow), 0)::int as settled, coalesce(sum(lost), 0)::int as lost,"
-                " coalesce(sum(dead), 0)::int as dead, coalesce(sum(redelivered), 0)::int as redelivered"
+                "select coalesce(sum(applied), 0)::int as applied, coalesce(sum(redelivered), 0)::int as redelivered,"
+                " coalesce(sum(next_offset - first_offset), 0)::int as settled"
                 " from wootstream.ledger where consumer_group = $1 and topic = $2",
                 *(self.name, self.topic.name),
             )
         return dict(row)
 
-    async def has_all(self) -> bool:
-        """Whether the ledger has come as far as the acknowledged records go."""
-        return (await self.counts())["applied"] >= self.acknowledged.total()
+    async def positions(self) -> dict[int, int]:
+        """Partition → the offset that the ledger waits for."""
+        async with self.installation.admin() as conn:
+            rows = await conn.fetch(
+                "select partition, next_offset from wootstream.ledger where consumer_group = $1", self.name
+            )
+        return {row["partition"]: row["next_offset"] for row in rows}
 
     async def told(self) -> Told:
         """Hold the table against the acknowledgements and the ledger against the table."""

@@ -1,5 +1,6 @@
 """What the rounds showed, told at the end of `make chaos`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.chaos.sink import Told
@@ -40,3 +41,8 @@ class Verdict:
         lost, doubled = sum(one.lost for one in self.rounds), sum(one.doubled for one in self.rounds)
         claims = ", ".join([f"{lost} lost", f"{doubled} doubled", *self.shown])
         return f"chaos: {times} sudden deaths and upsets, {claims} (seed {self.seed})"
+
+
+def listed(seconds: Iterable[float]) -> str:
+    """Figures in the order in which they were measured."""
+    return " ".join(f"{one:.1f}" for one in seconds)
