@@ -17,10 +17,10 @@ from services.conversations import reports, tables
 from services.conversations.explain import Step, explain
 from services.conversations.histories import look
 from services.conversations.reports import By
-from services.conversations.scope import each_store
 from services.conversations.spans import moment
 from services.conversations.stores import known_stores
 from services.kernel import Clock, Stop
+from services.kernel.installation import each_store
 
 report = typer.Typer(
     help="Figures that equal Chatwoot's own, and what Chatwoot cannot say.", invoke_without_command=True

@@ -1,7 +1,7 @@
 """Webhooks on their way: signed, posted once, never repeated, in no promised order.
 
-The body is built when its turn comes, not when the change happened, as Chatwoot's jobs do; so `conversation_created` may
-already hold the greeting. `duplicates` and `reorder` bring out on purpose what a busy Sidekiq does by chance.
+The body is built when its turn comes, not when the change happened, as Chatwoot's jobs do; so `conversation_created`
+may already hold the greeting. `duplicates` and `reorder` bring out on purpose what a busy Sidekiq does by chance.
 """
 
 import asyncio
@@ -59,13 +59,12 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 class Deliveries:
     """The queue and its ten workers. `sent` remembers the last thousand, `outcomes` counts all."""
 
-    def __init__(self, client: httpx.AsyncClient, now: Callable[[], datetime], *, seed: int = 1) -> None:
+    def __init__(self, now: Callable[[], datetime], *, seed: int) -> None:
         self.duplicates = 0.0  # share of deliveries that go out twice, the second under another id
         self.reorder = False  # take any waiting delivery instead of the oldest
         self.clock_skew_seconds = 0  # for stale or future timestamps
         self.sent: deque[Sent] = deque(maxlen=1000)
         self.outcomes: Counter[int | str] = Counter()
-        self._client = client
         self._now = now
         self._chance = random.Random(seed)
         self._waiting: deque[tuple[Target, Callable[[], Json]]] = deque()
@@ -88,18 +87,19 @@ class Deliveries:
             await self._wake.wait_for(lambda: not self._waiting and not self._busy)
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        """Deliver until cancelled."""
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client, asyncio.TaskGroup() as group:
             for _ in range(_WORKERS):
-                group.create_task(self._work())
+                group.create_task(self._work(client))
 
-    async def _work(self) -> None:
+    async def _work(self, client: httpx.AsyncClient) -> None:
         while True:
             async with self._wake:
                 await self._wake.wait_for(lambda: bool(self._waiting))
                 target, build = self._take()
                 self._busy += 1
             try:
-                await self._post(target, build())
+                await self._post(client, target, build())
             finally:
                 async with self._wake:
                     self._busy -= 1
@@ -110,11 +110,11 @@ class Deliveries:
             self._waiting.rotate(-self._chance.randrange(len(self._waiting)))
         return self._waiting.popleft()
 
-    async def _post(self, target: Target, body: Json) -> None:
+    async def _post(self, client: httpx.AsyncClient, target: Target, body: Json) -> None:
         raw = encode(body)
         headers = self._headers(target, raw)
         try:
-            outcome: int | str = (await self._client.post(target.url, content=raw, headers=headers)).status_code
+            outcome: int | str = (await client.post(target.url, content=raw, headers=headers)).status_code
         except httpx.HTTPError as error:
             outcome = type(error).__name__
         if outcome not in range(200, 300):

@@ -9,8 +9,9 @@ from tests.double.delivery import Deliveries, Target
 from tests.double.rows import Account, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
 from tests.double.state import State
 
-_BOT_EVENTS = {"message_created", "message_updated", "webwidget_triggered", "conversation_opened"}
-_BOT_EVENTS |= {"conversation_resolved"}
+_BOT_EVENTS = set(
+    "message_created message_updated webwidget_triggered conversation_opened conversation_resolved".split()
+)
 _MODERN_BOT_EVENTS = _BOT_EVENTS | {"conversation_updated", "conversation_status_changed"}
 
 

@@ -1,4 +1,4 @@
-"""What may happen in a conversation: it begins, somebody speaks, its state changes; in the order Chatwoot does things."""
+"""What may happen in a conversation: it begins, somebody speaks, its state changes; in Chatwoot's order."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tests.double import automation, people
 from tests.double.changes import change_conversation
 from tests.double.events import Events
-from tests.double.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
+from tests.double.rows import Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
 from tests.double.state import State
 
 
@@ -98,9 +98,9 @@ def _after_incoming(state: State, events: Events, row: Conversation, message: Me
         change(state, events, row, waiting_since=message.created_at)
     inbox = state.inboxes[row.inbox_id]
     if sum(one.message_type == "incoming" for one in row.messages) == 1:
-        for text, kind in _first_answers(inbox, state.contacts[row.contact_id]):
+        for text, kind in _first_answers(inbox, state.contacts[row.account_id][row.contact_id]):
             _template(state, events, row, text, content_type=kind)
-    people.store(state, events, state.contacts[row.contact_id], last_activity_at=state.now())
+    people.store(state, events, state.contacts[row.account_id][row.contact_id], last_activity_at=state.now())
 
 
 def _first_answers(inbox: Inbox, contact: Contact) -> Iterable[tuple[str, str]]:
@@ -127,7 +127,3 @@ def _after_reply(state: State, events: Events, row: Conversation, message: Messa
         change(state, events, row, first_reply_created_at=message.created_at, waiting_since=None)
     elif human or (isinstance(message.sender, Bot) and state.release.bot_reply_ends_waiting):
         change(state, events, row, waiting_since=None)
-
-
-def of(account: Account, display_id: int) -> Conversation | None:
-    return account.conversations.get(display_id)

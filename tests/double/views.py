@@ -99,7 +99,7 @@ def conversation(state: State, row: Conversation) -> Json:
 def _meta(state: State, row: Conversation) -> Json:
     account = state.accounts[row.account_id]
     form: Json = {
-        "sender": contact(state, state.contacts[row.contact_id], identities=False),
+        "sender": contact(state, state.contacts[row.account_id][row.contact_id], identities=False),
         "channel": state.inboxes[row.inbox_id].channel_type,
     }
     if row.assignee_id:
