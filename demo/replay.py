@@ -56,7 +56,7 @@ async def attach(settings: Settings, folder: Path) -> dict[str, Door]:
 
 
 async def _attach(settings: Settings, store: RecordedStore) -> Door:
-    # The same at each replay, so that a running ingress need not learn a new one. A recorded secret guards test data only.
+    # The same at each replay, so that a running ingress need not learn a new one. It guards recorded test data only.
     token = None if store.secret else hashlib.sha256(f"replay {store.api_access_token}".encode()).hexdigest()
     await add(
         settings,

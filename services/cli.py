@@ -1,6 +1,7 @@
 """`wootstream`: every verb; the only module that knows all services. What a verb does lives in its service."""
 
 import asyncio
+import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -70,6 +71,10 @@ def topics() -> None:
 
 
 control.add_to(app)
+if importlib.util.find_spec("demo"):  # a production image has none
+    from demo import cli as demo
+
+    demo.add_to(app)
 app.add_typer(figures.report, name="report")
 app.add_typer(figures.explain_, name="explain")
 
