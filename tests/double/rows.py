@@ -16,7 +16,7 @@ class User:
     email: str
     token: str
     pubsub_token: str
-    custom_attributes: Json | None
+    custom_attributes: Json | None = None
 
 
 @dataclass(slots=True, kw_only=True)

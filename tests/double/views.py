@@ -99,7 +99,7 @@ def conversation(state: State, row: Conversation) -> Json:
 def _meta(state: State, row: Conversation) -> Json:
     account = state.accounts[row.account_id]
     form: Json = {
-        "sender": contact(state, state.contacts[row.contact_id], identities=False),
+        "sender": contact(state, state.partner(row), identities=False),
         "channel": state.inboxes[row.inbox_id].channel_type,
     }
     if row.assignee_id:
@@ -107,7 +107,7 @@ def _meta(state: State, row: Conversation) -> Json:
         if state.release.modern:
             form["assignee_type"] = "User"
     if row.team_id:
-        form["team"] = account.teams[row.team_id] | {"is_member": False}
+        form["team"] = team(account.teams[row.team_id])
     return form | {"hmac_verified": row.contact_inbox.hmac_verified}
 
 
@@ -126,6 +126,11 @@ def message(state: State, row: Message) -> Json:
         "source_id": row.source_id,
     }
     return form | ({"sender": push.sender(row.sender, state.release)} if row.sender else {})
+
+
+def team(row: Json) -> Json:
+    """Without its times, which only the answer to an assignment shows."""
+    return {key: value for key, value in row.items() if not key.endswith("_at")} | {"is_member": False}
 
 
 def agent(state: State, account: Account, row: User) -> Json:
