@@ -14,7 +14,7 @@ from db.pool import Row
 from services.control.positions import first_records, look
 from services.control.reach import Advance, Reach, reach, slices
 from services.kernel import Clock, Publisher, Record, Settings
-from services.kernel.errors import Retryable, Stop
+from services.kernel.errors import Stop, describe
 from services.kernel.publish import quiet_client_logs
 
 _CONNECT_SECONDS = 20.0
@@ -71,27 +71,30 @@ async def _redrive(settings: Settings, ours: Reach, publisher: Publisher, ids: S
     result.sent += len(sent)
     result.gone += len(rows) - len(records)
     if refused:
-        raise Stop(f"{refused}; {result.sent} were sent again, the others wait: redrive again when Kafka is well")
+        raise Stop(
+            f"Kafka did not take all of them ({describe(refused)}): {result.sent} were sent again, the others wait; "
+            "repeat the command when Kafka is well"
+        )
 
 
-async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Retryable | None, set[int]]:
+async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Exception | None, set[int]]:
     """Send each record once, however many letters it has; answers the first refusal, and the letters settled."""
     letters: dict[tuple[object, ...], list[int]] = {}
     for number, one in records.items():
         letters.setdefault((one.topic, one.partition, one.offset, one.headers, one.value), []).append(number)
-    outcomes = await asyncio.gather(
-        *(publisher.publish(records[numbers[0]]) for numbers in letters.values()), return_exceptions=True
-    )
-    refused: Retryable | None = None
+    outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()], _told)
+    refused: Exception | None = None
     sent: set[int] = set()
     for numbers, outcome in zip(letters.values(), outcomes, strict=True):
-        if isinstance(outcome, Retryable):
+        if isinstance(outcome, Exception):
             refused = refused or outcome
-        elif isinstance(outcome, BaseException):
-            raise outcome
         else:
             sent.update(numbers)
     return refused, sent
+
+
+def _told(_topic: str, _partition: int, _offset: int) -> None:
+    """Only the doors keep a count of what was acknowledged: the audit holds them to what they accepted."""
 
 
 async def _records(settings: Settings, rows: Sequence[Row]) -> dict[int, Record]:
