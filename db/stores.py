@@ -27,9 +27,10 @@ on conflict (organization_id, chatwoot_account_id) do update set
   updated_at = now()
 """
 _INBOXES = """
-insert into wootstream.inboxes (organization_id, inbox_id, has_bot)
+insert into wootstream.inboxes as i (organization_id, inbox_id, has_bot)
 select $1, unnest($2::int[]), true
-on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now()
+on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now(),
+  recount_after = case when i.has_bot then i.recount_after else 0 end
 """
 _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 and account_status <> 'deleted'"
 

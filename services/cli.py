@@ -66,8 +66,7 @@ def topics() -> None:
     print("\n".join(f"made {name}" for name in names) or "all there")
 
 
-app.add_typer(figures.report, name="report")
-app.add_typer(figures.explain_, name="explain")
+figures.add_to(app)
 
 
 def main() -> None:
