@@ -16,13 +16,13 @@ from tests.recordings.parity import NAMES, compare_events, compare_ratings, comp
 from tests.recordings.recorded import RUNS, Delivery, account_webhooks, disordered, stores
 
 ORDERS = ("recorded", "reversed", *(str(seed) for seed in range(20)))
-# What the recordings hold: reporting events of the three names, conversations, survey answers.
+# What the recordings hold: reporting events by their name, conversations, survey answers.
 HELD = {
-    run: {**dict(zip(NAMES, events, strict=True)), "states": states, "ratings": ratings}
+    run: Counter({**dict(zip(NAMES, events, strict=True)), "states": states, "ratings": ratings})
     for run, events, states, ratings in [
-        ("chatwoot-4.13.0", (58, 45, 12), 52, 19),
-        ("chatwoot-4.13.0-bots", (30, 21, 5), 24, 12),
-        ("chatwoot-3.16.0", (31, 24, 6), 27, 10),
+        ("chatwoot-4.13.0", (58, 45, 12, 19, 0, 1), 52, 19),
+        ("chatwoot-4.13.0-bots", (30, 21, 5, 13, 6, 7), 24, 12),
+        ("chatwoot-3.16.0", (31, 24, 6, 0, 0, 1), 27, 10),
     ]
 }
 _FIRST_ARRIVAL = datetime(2026, 12, 1, tzinfo=UTC)
@@ -84,4 +84,4 @@ def test_conversations_born_pending_need_nobody_to_tell_of_the_bot(run: str) -> 
     for store in stores(run):
         mine = {key: figure.events for key, figure in ours[store["name"]].items()}
         compared += compare_events(run, store["account"], mine)
-    assert compared == {name: HELD[run][name] for name in NAMES}
+    assert compared == Counter({name: HELD[run][name] for name in NAMES})
