@@ -38,7 +38,7 @@ fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 
 test: install  ## all tests, on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses 4 --dist loadgroup --cov --cov-report=term:skip-covered
 
 demo: install  ## recorded traffic through everything for FOR=60 seconds, then the audit (FOR=0: until Ctrl-C)
 	@$(BIN)/wootstream demo --for $(FOR)

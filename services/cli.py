@@ -1,6 +1,7 @@
 """`wootstream`: every verb; the only module that knows all services. What a verb does lives in its service."""
 
 import asyncio
+import importlib.util
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -9,18 +10,21 @@ import typer
 
 from db.migrate import MigrationChanged, MigrationLocked, migrate
 from services.contacts import app as contacts
-from services.control.installation import installed
+from services.control import cli as control
 from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
+from services.ingress import app as ingress
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
+from services.kernel.installation import installed
 from services.kernel.logs import configure_logs
 from services.kernel.publish import quiet_client_logs
 from services.kernel.topics import ensure_topics
 from services.widget import app as widget
 
 SERVICES: dict[str, Callable[[Process], None]] = {
+    "ingress": ingress.add_to,
     "conversations": conversations.add_to,
     "widget": widget.add_to,
     "customers": customers.add_to,
@@ -67,6 +71,11 @@ def topics() -> None:
 
 
 figures.add_to(app)
+control.add_to(app)
+if importlib.util.find_spec("demo"):  # a production image has none
+    from demo import cli as demo
+
+    demo.add_to(app)
 
 
 def main() -> None:
@@ -76,3 +85,7 @@ def main() -> None:
     except (Stop, MigrationChanged, MigrationLocked) as reason:
         print(reason, file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,9 +8,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from db.pool import scoped
 from services.conversations.answers import NAMES, Question, answer
-from services.conversations.scope import NoStore, ask_stores
 from services.kernel import Process, Stop
+from services.kernel.installation import stores_named
 
 _MOST = 1000
 
@@ -41,10 +42,15 @@ async def _report(process: Process, request: Request) -> Response:
     if name not in NAMES:
         return _refusal(404, f"there is no report {name}; there are: {', '.join(NAMES)}")
     try:
-        question = _question(request)
-        told = await ask_stores(process.pool(), store, lambda conn, id_, _: answer(conn, id_, question, now=now))
-    except NoStore as reason:
+        asked = await stores_named(process.pool(), store)
+    except Stop as reason:
         return _refusal(404, str(reason))
+    told = {}
+    try:
+        question = _question(request)
+        for slug, organization in asked.items():
+            async with scoped(process.pool(), {organization}) as conn:
+                told[slug] = await answer(conn, organization, question, now=now)
     except Stop as reason:
         return _refusal(400, str(reason))
     body = told[store] if store else told

@@ -9,8 +9,8 @@ from schemas.reports import Comparison
 from services.conversations.account import Account, Untold, account_of
 from services.conversations.answers import span
 from services.conversations.comparison import compare
-from services.conversations.scope import chosen
 from services.kernel import Process, Retryable, Settings, Stop
+from services.kernel.installation import installed, stores_named
 
 _SHARE = 0.2
 
@@ -31,8 +31,8 @@ async def asking(settings: Settings) -> AsyncIterator[Process]:
 async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
     """Each store's summary beside Chatwoot's. Raises Stop, naming the store that Chatwoot does not tell about."""
     answers = {}
-    async with asking(Settings()) as process:
-        for name, organization in (await chosen(process.pool(), store)).items():
+    async with asking(installed(kafka=False)) as process:
+        for name, organization in (await stores_named(process.pool(), store)).items():
             account = await told_account(process, name, organization)
             async with scoped(process.pool(), {organization}) as conn:
                 begin, end = await span(conn, organization, since, until, now=process.clock.now())

@@ -12,9 +12,9 @@ from services.conversations import import_verb, tables
 from services.conversations.explain import Step, explain
 from services.conversations.histories import look
 from services.conversations.report_verbs import report
-from services.conversations.scope import each_store
 from services.conversations.stores import known_stores
 from services.kernel import Stop
+from services.kernel.installation import each_store
 
 explain_ = typer.Typer(no_args_is_help=True, help="Where a figure comes from.")
 

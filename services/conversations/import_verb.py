@@ -13,8 +13,8 @@ from schemas.topics import WEBHOOKS
 from services.conversations.asking import asking, told, told_account
 from services.conversations.history import History
 from services.conversations.history import Progress as Tell
-from services.conversations.scope import chosen
-from services.kernel import Process, Settings, Stop
+from services.kernel import Process, Stop
+from services.kernel.installation import installed, stores_named
 from services.kernel.topics import absent
 
 _KAFKA_SECONDS = 15
@@ -48,13 +48,10 @@ def history(
 
 
 async def _run(store: str, *, everything: bool) -> dict[str, int]:
-    settings = Settings()
-    if settings.kafka_bootstrap_servers is None:
-        raise Stop("no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or start the local stack with: wootstream local start")
-    async with asking(settings) as process:
+    async with asking(installed()) as process:
         await _reach_kafka(process)
         counts = {}
-        for name, organization in (await chosen(process.pool(), store)).items():
+        for name, organization in (await stores_named(process.pool(), store)).items():
             account = await told_account(process, name, organization)
             with told(name), _bar(name) as tell:
                 counts[name] = await History(process, account, everything=everything).run(tell)

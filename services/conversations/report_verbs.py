@@ -12,8 +12,8 @@ from schemas.reports import Comparison, Completeness, Group, Report, ReportSumma
 from services.conversations import tables
 from services.conversations.answers import Name, Question, answer
 from services.conversations.asking import compared
-from services.conversations.scope import each_store
 from services.kernel import Clock, Stop
+from services.kernel.installation import each_store
 
 report = typer.Typer(
     help="Figures that equal Chatwoot's own, and what Chatwoot cannot say. Without a verb: the summary.",

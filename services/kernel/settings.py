@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         description="the local Kafka and PostgreSQL: from packages, or in Docker",
     )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
+    spool_bytes: int = Field(
+        2 * 1024**3, ge=4 * 1024**2, description="how large one ingress's spool may grow while Kafka is away"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log that is written"
     )
@@ -63,3 +66,16 @@ class Settings(BaseSettings):
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
+    http_connections: int = Field(2_000, gt=0, description="open HTTP connections; those beyond are closed unanswered")
+    body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
+    proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
+    beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one beacon token")
+    beacons_per_minute_network: int = Field(6_000, gt=0, description="widget events a minute of one /24 or /48 network")
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable that sets this field."""
+        alias = cls.model_fields[name].validation_alias
+        if isinstance(alias, AliasChoices):
+            return next(str(choice) for choice in alias.choices if str(choice).isupper())
+        return f"{cls.model_config['env_prefix']}{name}".upper()

@@ -11,7 +11,7 @@ ACCOUNT_ID = 3
 
 async def attach(admin: Pool, **columns: Any) -> uuid.UUID:
     """A store with defaults that work; `columns` of chatwoot_accounts win."""
-    store = uuid.uuid4()
+    store: uuid.UUID = columns.get("organization_id") or uuid.uuid4()
     values = {
         "organization_id": store,
         "slug": f"shop-{store.hex[:12]}",
