@@ -4,9 +4,11 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import asyncpg
 import typer
+from aiokafka.errors import KafkaError
 
 from db.migrate import MigrationChanged, MigrationLocked, migrate
 from services.contacts import app as contacts
@@ -18,6 +20,7 @@ from services.ingress import app as ingress
 from services.ingress import spool_cli
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
+from services.kernel.errors import describe
 from services.kernel.installation import installed
 from services.kernel.logs import configure_logs
 from services.kernel.publish import quiet_client_logs
@@ -85,8 +88,16 @@ def main() -> None:
     try:
         app()
     except (Stop, MigrationChanged, MigrationLocked) as reason:
-        print(reason, file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(reason))
+    except KafkaError as error:
+        _refuse(f"Kafka does not answer ({type(error).__name__}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+        _refuse(f"PostgreSQL does not answer as it should ({describe(error)}): see that it runs, and DATABASE_URL")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":
