@@ -53,7 +53,6 @@ def run(
         raise Stop(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
     settings = installed()
     configure_logs(settings.log_level, settings.log_format)
-    quiet_client_logs()
     chosen = [add_to for name, add_to in SERVICES.items() if not names or name in names]
     raise typer.Exit(asyncio.run(run_services(settings, chosen)))
 
@@ -85,6 +84,7 @@ spool_cli.add_to(app)
 
 def main() -> None:
     """The command line: what a person can cure is one sentence and exit code 2."""
+    quiet_client_logs()
     try:
         app()
     except (Stop, MigrationChanged, MigrationLocked) as reason:
