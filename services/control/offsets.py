@@ -1,16 +1,15 @@
 """`offsets`: where every group stands, and how to go on where a log is another one than it was."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db import audit as table
 from db import ledger
-from db.pool import Pool
+from db.pool import Pool, Row
 from services.control.audit import observe
-from services.control.installation import database
 from services.control.reckoning import Seen, acknowledged_end, began, reckon
 from services.control.verdict import Line
 from services.kernel.errors import Stop
+from services.kernel.installation import database
 from services.kernel.settings import Settings
 
 
@@ -102,7 +101,7 @@ def _adoption(seen: Seen, line: Line, at: int | None) -> Adoption:
     return Adoption(line.group or "", line.topic, line.partition, next_offset, offset, line.halted, tuple(given_up))
 
 
-def _given_up(seen: Seen, line: Line, *, next_offset: int, offset: int) -> Sequence[tuple[int, int]]:
+def _given_up(seen: Seen, line: Line, *, next_offset: int, offset: int) -> list[tuple[int, int]]:
     """Of the same log, what is jumped over. Of another log, what the old one is known to have held beyond our position,
     and what of the new one lies before the chosen offset."""
     if not line.halted:
@@ -116,5 +115,5 @@ def _given_up(seen: Seen, line: Line, *, next_offset: int, offset: int) -> Seque
     return old + ([(begin, offset)] if offset > begin else [])
 
 
-def _key(row: ledger.Row) -> tuple[str, str, int]:
+def _key(row: Row) -> tuple[str, str, int]:
     return row["consumer_group"], row["topic"], row["partition"]

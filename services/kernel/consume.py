@@ -26,6 +26,7 @@ MAX_POLL_SECONDS = 300
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 _COMMIT_SECONDS = 5.0
+_HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 log = structlog.get_logger()
 
 
@@ -52,7 +53,7 @@ def consume(
         max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
-        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 3.3),
+        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
         listener=consumption.lookout,
         parser=_untouched,
         decoder=_raw,

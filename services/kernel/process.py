@@ -41,6 +41,7 @@ class Process:
         self.chatwoot = Chatwoot(settings, self.clock, self.registry)
         self.site = Site(self.registry)
         self.cluster_id = ""
+        self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()
         self.topics: list[Topic] = []
@@ -100,6 +101,7 @@ class Process:
             loop.add_signal_handler(signum, self.stopping.set)
         server = Server(self.site, self.settings)
         await server.start()
+        self.address = server.address
         tasks = [asyncio.create_task(self._guard(work), name=name) for name, work in self._all_work()]
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 from pathlib import Path
 from uuid import UUID
@@ -23,7 +24,12 @@ class Secrets:
         if len(key) != _KEY_BYTES:
             raise Stop("the installation key must be base64 of 32 bytes; make one with: openssl rand -base64 32")
         self._cipher = AESGCM(key)
+        self._key = key
         self._key_id = hashlib.sha256(key).hexdigest()[:8]
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for this purpose alone, the same in every process of the installation."""
+        return hmac.digest(self._key, f"wootstream/{purpose}".encode(), "sha256")
 
     def seal(self, text: str, *, organization: UUID, column: str) -> str:
         """`v1.<key id>.<base64 of nonce and ciphertext>`."""

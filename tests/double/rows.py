@@ -16,7 +16,7 @@ class User:
     email: str
     token: str
     pubsub_token: str
-    custom_attributes: Json | None
+    custom_attributes: Json | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +24,6 @@ class Bot:
     id: int
     account_id: int
     name: str
-    description: str | None
     outgoing_url: str | None
     token: str
     secret: str

@@ -1,0 +1,45 @@
+"""Which pages may speak for a store, and what of an address is kept."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1"})
+_KEPT_BITS = {4: 24, 6: 48}
+
+
+def allowed_origins(domains: Iterable[str]) -> frozenset[str]:
+    """The origins of a store's domains, exactly: `shop.example` is https alone, a loopback name http too, and an entry
+    with a scheme is itself."""
+    origins = set()
+    for domain in domains:
+        name = domain.strip().lower().rstrip("/")
+        if "://" in name:
+            origins.add(name)
+        elif name:
+            origins.add(f"https://{name}")
+            if name.partition(":")[0] in _LOOPBACK:
+                origins.add(f"http://{name}")
+    return frozenset(origins)
+
+
+def network(address: str) -> str:
+    """The /24 or /48 that an address lies in, as its first address; what is no address stays as it is."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return str(ipaddress.ip_network((parsed, _KEPT_BITS[parsed.version]), strict=False).network_address)
+
+
+def without_query(url: str) -> str | None:
+    """A page's address without query, fragment and user name; None for what is no web page."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return None
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    except ValueError:
+        return None
