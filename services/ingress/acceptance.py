@@ -31,9 +31,9 @@ class Acceptance:
         metrics: SpoolMetrics,
     ) -> None:
         self._publisher = publisher
-        self._spool = spool
-        self._switch = switch
-        self._drainer = drainer
+        self.spool = spool
+        self.switch = switch
+        self.drainer = drainer
         self._acknowledged = note
         self._in_kafka = metrics.kept.labels("kafka")
         self._in_spool = metrics.kept.labels("spool")
@@ -64,18 +64,18 @@ class Acceptance:
 
     async def keep(self, record: Record) -> None:
         """Return once the record is durable. Raises NoRoom."""
-        way = self._switch.way
+        way = self.switch.way
         if way is Way.HOLDING:
-            way = await self._switch.decided()
+            way = await self.switch.decided()
         if way is Way.DIRECT:
             try:
                 await self._publish(record)
             except Retryable as away:
-                self._switch.spool_first(str(away))
+                self.switch.spool_first(str(away))
             else:
                 return
         try:
-            await self._spool.put(record)
+            await self.spool.put(record)
             self._in_spool.inc()
         except Full as full:
             await self._publish_in_spite(record, full)
@@ -87,7 +87,7 @@ class Acceptance:
 
     async def _publish_in_spite(self, record: Record, full: Full) -> None:
         """Out of its order, but not refused: the spool is full, and Kafka takes what is drained."""
-        if not self._drainer.answered:
+        if not self.drainer.answered:
             raise NoRoom(str(full)) from full
         try:
             await self._publish(record)
