@@ -3,9 +3,7 @@
 import asyncio
 import base64
 import os
-import shutil
 import sqlite3
-import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +23,7 @@ from services.ingress.spool_shelf import Shelf
 from services.kernel import Clock, Record
 from services.kernel.secrets import Secrets
 from tests.eventually import eventually
+from tests.services.ingress_spool.small_disk import fill, give_back, mounted
 
 _KEY = os.urandom(32)
 _MEBIBYTE = 1024**2
@@ -165,7 +164,7 @@ async def test_disk_that_is_really_full_refuses_records_but_not_the_draining(sma
         await drain(spool)
         assert waited > 10
         assert spool.records == 0
-        (small_disk / "filler").unlink()
+        give_back(small_disk)
         await spool.put(record(os.urandom(100_000)))
         assert spool.level.fault() is None
 
@@ -192,25 +191,7 @@ def bytes_in(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.iterdir())
 
 
-def fill(directory: Path) -> None:
-    """Take what the disk has left, to the last byte."""
-    with (directory / "filler").open("ab", buffering=0) as file:
-        for size in (65_536, 4_096, 1):
-            while True:
-                try:
-                    file.write(bytes(size))
-                except OSError:
-                    break
-    assert shutil.disk_usage(directory).free == 0
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB; only root can mount one."""
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", tmp_path], capture_output=True, check=False
-    )
-    if mount.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+    with mounted(tmp_path, megabytes=24) as directory:
+        yield directory
