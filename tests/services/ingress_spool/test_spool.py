@@ -1,69 +1,21 @@
 """The spool on the disk: what goes in comes out, whatever happened in between."""
 
-import asyncio
 import base64
 import os
 import sqlite3
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry
 
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Full, Settled
-from services.ingress.spool_frames import unframe
-from services.ingress.spool_level import Level
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Shelf
-from services.kernel import Clock, Record
-from services.kernel.secrets import Secrets
+from services.ingress.spool_chunks import Full
+from services.kernel import Record
 from tests.eventually import eventually
+from tests.services.ingress_spool.shelf_bench import drain, opened, put, put_until_full, record, waiting
 from tests.services.ingress_spool.small_disk import fill, give_back, mounted
 
-_KEY = os.urandom(32)
 _MEBIBYTE = 1024**2
-
-
-@asynccontextmanager
-async def opened(directory: Path, *, key: bytes = _KEY, cap_bytes: int = 64 * _MEBIBYTE) -> AsyncIterator[Spool]:
-    """A spool as a process has it, given up at the end with what is still in it."""
-    shelf = Shelf(directory, Secrets(key), cap_bytes=cap_bytes)
-    spool = Spool(shelf, Level(shelf, SpoolMetrics(CollectorRegistry())), Clock())
-    try:
-        yield spool
-    finally:
-        await spool.close()
-
-
-def record(value: bytes = b"{}", *, key: bytes | None = b"k") -> Record:
-    accepted = Record.accepted(
-        "chatwoot.webhooks",
-        key=b"",
-        value=value,
-        store=uuid.uuid4(),
-        event="e",
-        origin="webhook",
-        received_at=datetime.now(UTC),
-    )
-    return Record(accepted.topic, key, value, accepted.headers)
-
-
-async def put(spool: Spool, records: Sequence[Record]) -> None:
-    await asyncio.gather(*map(spool.put, records))
-
-
-async def waiting(spool: Spool) -> list[Record]:
-    return [one for chunk in await spool.read(None, 100_000) for one in unframe(chunk.frames)]
-
-
-async def drain(spool: Spool) -> None:
-    while chunks := await spool.read(None, 1_000):
-        await spool.settle([Settled(chunk) for chunk in chunks])
 
 
 async def test_records_outlive_their_process_byte_for_byte_and_in_order(tmp_path: Path) -> None:
@@ -180,11 +132,6 @@ async def test_process_that_starts_on_a_full_disk_drains_what_another_left(small
 
         assert spool.records == 0
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
-
-
-async def put_until_full(spool: Spool) -> None:
-    for _ in range(1_000):
-        await spool.put(record(os.urandom(100_000)))
 
 
 def bytes_in(directory: Path) -> int:
