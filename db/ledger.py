@@ -21,9 +21,9 @@ update wootstream.ledger l set
   next_offset = m.next_offset, anchor_offset = coalesce(m.anchor_offset, l.anchor_offset), anchor_id = coalesce(m.anchor_id, l.anchor_id),
   consumed = l.consumed + m.applied + m.duplicate + m.ignored + m.dead,
   applied = l.applied + m.applied, duplicate = l.duplicate + m.duplicate, ignored = l.ignored + m.ignored, dead = l.dead + m.dead,
-  redelivered = l.redelivered + m.redelivered, updated_at = clock_timestamp()
-from unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
-  as m (partition, next_offset, anchor_offset, anchor_id, applied, duplicate, ignored, dead, redelivered)
+  hollow = l.hollow + m.hollow, redelivered = l.redelivered + m.redelivered, updated_at = clock_timestamp()
+from unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+  as m (partition, next_offset, anchor_offset, anchor_id, applied, duplicate, ignored, dead, hollow, redelivered)
 where l.consumer_group = $1 and l.topic = $2 and l.partition = m.partition
 """
 _SKIP = """
@@ -73,6 +73,7 @@ class Move:
     duplicate: int = 0
     ignored: int = 0
     dead: int = 0
+    hollow: int = 0
     redelivered: int = 0
 
 

@@ -74,6 +74,13 @@ def verdict(error: BaseException) -> Verdict:
     return Verdict.GUILTY
 
 
+def kind(error: BaseException) -> str:
+    """What to count it under: the SQLSTATE's class, else the exception's name."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"SQLSTATE {(error.sqlstate or 'XX')[:2]}"
+    return type(error).__name__
+
+
 def describe(error: BaseException) -> str:
     """A reason for people and logs. PostgreSQL's own text quotes values, so only its code and constraint are told."""
     if isinstance(error, Invalid | Stop | Retryable | TooMuchPower):
@@ -85,6 +92,8 @@ def describe(error: BaseException) -> str:
         )
         name = type(error).__name__.removesuffix("Error")
         return f"PostgreSQL refuses it: {name} ({error.sqlstate})" + (f", {where}" if where else "")
+    if isinstance(error, asyncpg.DataError):  # its text quotes the value
+        return "PostgreSQL cannot hold a value of it: out of range or of another type"
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults[:_FAULTS_TOLD])

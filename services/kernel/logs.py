@@ -56,7 +56,7 @@ def _of_a_library(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """A library's sentence becomes a field: event names are ours."""
     record = event["_record"]
     ours = {"event": "library_says", "library": record.name, "text": event["event"], "exc_info": record.exc_info}
-    return event | ours
+    return {**event, **ours}
 
 
 def tell_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -35,9 +35,7 @@ class Offered:
     """What became of a batch once it was committed."""
 
     rest: list[Record] = field(default_factory=list)  # not tried: the next transaction's
-    odd: dict[int, list[Record]] = field(default_factory=dict)  # partitions whose position must be settled first
-    stale: set[int] = field(default_factory=set)  # partitions that brought only offsets we had
-    positions: dict[int, int] = field(default_factory=dict)
+    odd: list[Record] = field(default_factory=list)  # of partitions whose position must be settled first
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (store, outcome) → records
     dead: Counter[str] = field(default_factory=Counter)  # kind → records
 
@@ -80,20 +78,29 @@ def _store(text: str | None) -> UUID | None:
 
 
 def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) -> tuple[list[Record], Counter[int]]:
-    """Keep what continues the ledger; below it is redelivered, above it or unknown is odd."""
+    """Keep what continues the ledger; below it is redelivered, above it or unknown is odd.
+
+    Records of one fetch stand in the log as they came: where the one before was expected, a gap holds nothing.
+    """
     fresh: list[Record] = []
+    ahead: list[Record] = []
     redelivered: Counter[int] = Counter()
     expected = {partition: place.next_offset for partition, place in places.items()}
+    before: dict[int, int] = {}
     for one in records:
         wanted = expected.get(one.partition)
-        if one.partition in result.odd or wanted is None or one.offset > wanted:
-            result.odd.setdefault(one.partition, []).append(one)
-        elif one.offset < wanted:
+        if wanted is None or (one.offset > wanted and before.get(one.partition) != wanted - 1):
+            ahead.append(one)
+            continue
+        before[one.partition] = one.offset
+        if one.offset < wanted:
             redelivered[one.partition] += 1
         else:
             fresh.append(one)
-            expected[one.partition] = wanted + 1
-    result.stale = set(redelivered) - {one.partition for one in fresh} - set(result.odd)
+            expected[one.partition] = one.offset + 1
+    stale = redelivered.keys() - {one.partition for one in fresh}
+    result.odd = [*ahead, *(one for one in records if one.partition in stale)]
+    result.rest = ahead
     return fresh, redelivered
 
 
@@ -122,7 +129,7 @@ def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) 
     for one in applied.untried:
         cut[one.partition] = min(one.offset, cut.get(one.partition, one.offset))
     settled = [one for one in fresh if one.offset < cut.get(one.partition, one.offset + 1)]
-    result.rest = [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
+    result.rest += [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
     return settled
 
 
@@ -146,6 +153,7 @@ def _account(
         tallies[one.partition][outcome] += 1
         result.outcomes[one.header("store") or "", outcome] += 1
         move = moves[one.partition]
+        move.hollow += one.offset - move.next_offset
         move.next_offset = one.offset + 1
         move.anchor_offset = one.offset
     for one in reversed(settled):  # the last real record of each partition is its anchor
@@ -155,20 +163,24 @@ def _account(
     for partition, tally in tallies.items():
         for outcome, count in tally.items():
             setattr(moves[partition], outcome, count)
-    result.positions = {partition: move.next_offset for partition, move in moves.items()}
     return [moves[partition] for partition in sorted(moves)]
 
 
 def _letter(one: Record, place: Place, kind: str, reason: str) -> Letter:
-    headers = [[name, one.header(name) or ""] for name, _ in one.headers]
+    headers = [[_storable(name), _storable(one.header(name) or "")] for name, _ in one.headers]
     return Letter(
         era=place.era,
         partition=one.partition,
         offset=one.offset,
         organization_id=_store(one.header("store")),
         kind=kind,
-        reason=reason,
+        reason=_storable(reason),
         key=one.key,
         value=one.value,
-        headers=orjson.dumps(headers).decode().replace("\\u0000", "\\\\u0000"),
+        headers=orjson.dumps(headers).decode(),
     )
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL takes as text: a NUL and half a surrogate pair are shown escaped."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -24,7 +24,8 @@ from services.kernel.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
 
-GRACEFUL_SECONDS = 15.0
+GRACEFUL_SECONDS = 12.0  # a consumer that has not settled its batch by then is cut off
+_LAST_TURN_SECONDS = 2.0
 log = structlog.get_logger()
 
 
@@ -104,8 +105,8 @@ class Process:
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()
         self.site.ready.clear()
-        await server.stop()
-        await self._close(tasks)
+        await asyncio.gather(server.stop(), self._stop_work(tasks))
+        await self._close()
         return 1 if self.failure else 0
 
     def _all_work(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -124,13 +125,17 @@ class Process:
             log.info("consumers_started", topics=sorted({topic.name for topic in self.topics}))
         self.site.ready.set()
 
-    async def _close(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        # The broker's own stop can take as long as its request time-out (40 s) when Kafka is dead.
-        if self._broker is not None:
-            await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS + 2)
+    async def _stop_work(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.
+        await asyncio.wait(tasks, timeout=_LAST_TURN_SECONDS)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # The broker's own stop can take as long as its request time-out (40 s) when Kafka is dead.
+        if self._broker is not None:
+            await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS)
+
+    async def _close(self) -> None:
         for close in self._closing:
             await _bounded(getattr(close, "__qualname__", "resource"), close(), 5)
         await _bounded("publisher", self.publisher.stop(), 6)
@@ -156,8 +161,8 @@ def make_broker(settings: Settings) -> KafkaBroker:
         client_id="wootstream",
         consumer_only=True,
         allow_auto_create_topics=False,
-        metadata_max_age_ms=30_000,
-        graceful_timeout=GRACEFUL_SECONDS,
+        metadata_max_age_ms=int(settings.metadata_max_age_seconds * 1000),
+        graceful_timeout=GRACEFUL_SECONDS - 2,
         logger=_quiet_logger(),
         log_level=logging.DEBUG,
         apply_types=False,

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     )
     group_instance: str | None = Field(None, description="static membership: unique and stable, the pod's name")
     session_timeout_seconds: float = Field(10.0, gt=1, description="a consumer silent for so long loses its partitions")
+    metadata_max_age_seconds: float = Field(
+        30.0, gt=0, description="how soon consumers notice added partitions and moved leaders"
+    )
     sentry_dsn: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("sentry_dsn", "SENTRY_DSN"),
