@@ -87,8 +87,8 @@ class Bench:
         await self.send_records([self.record(n, key=b"%d" % (n % 64)) for n in numbers])
 
     async def send_records(self, records: Sequence[Record]) -> None:
-        for start in range(0, len(records), 500):
-            await asyncio.gather(*(publish(self.publisher, one) for one in records[start : start + 500]))
+        for start in range(0, len(records), 100):
+            await asyncio.gather(*(publish(self.publisher, one) for one in records[start : start + 100]))
 
     @asynccontextmanager
     async def consuming(self, *, apply: Any = None, clock: Clock | None = None) -> AsyncIterator[Process]:

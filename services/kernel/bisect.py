@@ -74,7 +74,7 @@ def _halves(events: Sequence[E]) -> list[Sequence[E]]:
 
 def is_bug(error: Exception) -> bool:
     """Neither the database nor a value refused: our own code failed."""
-    return not isinstance(error, Invalid | asyncpg.PostgresError | asyncpg.DataError | ValueError)
+    return not isinstance(error, Invalid | asyncpg.PostgresError | ValueError)
 
 
 def refuse_a_broken_release(bugs: Sequence[Exception], *, any_worked: bool) -> None:

@@ -67,8 +67,6 @@ def verdict(error: BaseException) -> Verdict:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
         return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.STOP)
-    if isinstance(error, asyncpg.DataError):  # the driver could not encode a value: an InterfaceError and a ValueError
-        return Verdict.GUILTY
     if isinstance(error, Retryable | KafkaError | OSError | TimeoutError | asyncpg.InterfaceError):
         return Verdict.AGAIN
     return Verdict.GUILTY
@@ -92,8 +90,6 @@ def describe(error: BaseException) -> str:
         )
         name = type(error).__name__.removesuffix("Error")
         return f"PostgreSQL refuses it: {name} ({error.sqlstate})" + (f", {where}" if where else "")
-    if isinstance(error, asyncpg.DataError):  # its text quotes the value
-        return "PostgreSQL cannot hold a value of it: out of range or of another type"
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults[:_FAULTS_TOLD])

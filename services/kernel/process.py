@@ -23,6 +23,7 @@ from services.kernel.metrics import Metrics
 from services.kernel.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
+from services.kernel.watchdog import Watchdog
 
 GRACEFUL_SECONDS = 12.0  # a consumer that has not settled its batch by then is cut off
 _LAST_TURN_SECONDS = 2.0
@@ -181,4 +182,5 @@ async def run(settings: Settings, services: Sequence[Callable[[Process], None]])
     process = Process(settings)
     for add_to in services:
         add_to(process)
-    return await process.serve()
+    with Watchdog():
+        return await process.serve()
