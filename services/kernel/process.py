@@ -22,6 +22,7 @@ from services.kernel.http import Server, Site
 from services.kernel.metrics import Metrics
 from services.kernel.publish import Publisher
 from services.kernel.secrets import load_secrets
+from services.kernel.sentry import report_errors
 from services.kernel.settings import Settings
 from services.kernel.watchdog import Watchdog
 
@@ -179,6 +180,7 @@ def _quiet_logger() -> logging.Logger:
 
 async def run(settings: Settings, services: Sequence[Callable[[Process], None]]) -> int:
     """Run these services in one process until SIGTERM; return its exit code."""
+    report_errors(settings)
     process = Process(settings)
     for add_to in services:
         add_to(process)

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("sentry_dsn", "SENTRY_DSN"),
-        description="where errors are reported",
+        description="Sentry, told every error that is logged; needs the extra `sentry`",
     )
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
