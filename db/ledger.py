@@ -2,14 +2,23 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
+from uuid import UUID
 
-from db.pool import Connection, Row
+from db.pool import Connection, Row, scope_of
 
 _LOCK = """
 select partition, next_offset, anchor_offset, anchor_id, cluster_id, first_offset, era
 from wootstream.ledger
 where consumer_group = $1 and topic = $2 and partition = any ($3::int[])
 order by partition for update
+"""
+# One statement less a batch; the scope is a row of the join, so it is set before anything is returned.
+_ENTER = """
+with scope as materialized (select set_config('wootstream.organizations', $4, true))
+select l.partition, l.next_offset, l.anchor_offset, l.anchor_id, l.cluster_id, l.first_offset, l.era
+from scope cross join wootstream.ledger l
+where l.consumer_group = $1 and l.topic = $2 and l.partition = any ($3::int[])
+order by l.partition for update of l
 """
 _LOOK = _LOCK.replace("for update", "")
 _BEGIN = """
@@ -76,6 +85,10 @@ class Move:
     hollow: int = 0
     redelivered: int = 0
 
+    @property
+    def consumed(self) -> int:
+        return self.applied + self.duplicate + self.ignored + self.dead
+
 
 _COLUMNS = tuple(field.name for field in fields(Move))
 
@@ -83,6 +96,13 @@ _COLUMNS = tuple(field.name for field in fields(Move))
 async def lock(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
     """Lock these partitions' rows in sorted order until the transaction ends; absent ones are left out."""
     return _places(await conn.fetch(_LOCK, group, topic, list(partitions)))
+
+
+async def enter(
+    conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Collection[UUID]
+) -> dict[int, Place]:
+    """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope."""
+    return _places(await conn.fetch(_ENTER, group, topic, list(partitions), scope_of(stores)))
 
 
 async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:

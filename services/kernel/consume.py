@@ -5,7 +5,7 @@ escapes into FastStream, for it would go on with the next batch.
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -40,8 +40,16 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Work(group, topic.name, read, apply))
+    subscriber = subscriber_of(process, topic, group, listener=consumption.lookout)
+    subscriber(consumption.handle)
+    process.topics.append(topic)
+    consumption.lookout.watch(subscriber)
+
+
+def subscriber_of(process: Process, topic: Topic, group: str, **more: Any) -> Any:
+    """FastStream in batches of raw records; nothing is acknowledged by itself."""
     settings = process.settings
-    subscriber = process.broker.subscriber(
+    return process.broker.subscriber(
         topic.name,
         group_id=group,
         group_instance_id=f"{settings.group_instance}-{group}" if settings.group_instance else None,
@@ -54,13 +62,10 @@ def consume(
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 3.3),
-        listener=consumption.lookout,
         parser=_untouched,
         decoder=_raw,
+        **more,
     )
-    subscriber(consumption.handle)
-    process.topics.append(topic)
-    consumption.lookout.watch(subscriber)
 
 
 async def _untouched(records: Any) -> KafkaMessage:
@@ -150,13 +155,11 @@ class _GivenUp(Exception):
     """The time of this handler call is over."""
 
 
-def _held(records: Iterable[Record]) -> dict[int, Here]:
+def _held(records: Sequence[Record]) -> dict[int, Here]:
     """Where we stand in each partition with these records in hand."""
-    held: dict[int, Here] = {}
-    for one in records:
-        first = held[one.partition].in_hand if one.partition in held else one.offset
-        held[one.partition] = Here(one.offset + 1, first)
-    return held
+    last = {one.partition: one.offset for one in records}
+    first = {one.partition: one.offset for one in reversed(records)}
+    return {partition: Here(last[partition] + 1, first[partition]) for partition in last}
 
 
 def _up_to(records: Sequence[Record], limit: int) -> Sequence[Record]:
