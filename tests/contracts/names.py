@@ -1,4 +1,4 @@
-"""What the double calls the things that a recording calls otherwise: ids, tokens, and where its webhooks go."""
+"""What the double calls the things that a recording calls otherwise: ids and tokens."""
 
 import hashlib
 import hmac
@@ -8,7 +8,6 @@ from typing import Any
 from tests.contracts.pairs import texts, things
 from tests.recordings.recorded import Call
 
-_RECORDED_RECEIVER = "http://127.0.0.1:9100"
 _IN_PATH = re.compile(r"/(accounts|users|contacts|conversations|messages|inboxes|webhooks)/(\d+)")
 # Where a number in a body or a query is the id of something.
 _ID_OF = {
@@ -27,9 +26,8 @@ _ID_OF = {
 class Names:
     """Recorded names and the double's; whatever has no other name keeps its own."""
 
-    def __init__(self, receiver: str) -> None:
+    def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self._receiver = receiver
         self._ids: dict[tuple[str, int, int], int] = {}
         self._hmac_tokens: dict[str, str] = {}
 
@@ -49,7 +47,7 @@ class Names:
         if isinstance(value, int) and kind:
             return self._id(kind, account, value)
         if isinstance(value, str):
-            return self.texts.get(value, value.replace(_RECORDED_RECEIVER, self._receiver))
+            return self.texts.get(value, value)
         return value
 
     def learn(self, call: Call, ours: Any) -> None:

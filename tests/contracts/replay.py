@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tests.contracts.names import Names, account_of
-from tests.double.app import app, listening
+from tests.double.app import app
 from tests.double.installation import Double
 from tests.recordings.recorded import Call, calls
 
@@ -59,8 +59,8 @@ async def play(runs: Sequence[str], release: str) -> Played:
         received.append(Received(request.url.path, dict(request.headers), await request.body()))
         await Response(status_code=204)(scope, receive, send)
 
-    async with listening(receive_webhook) as url, double.deliveries.running(), _client(double) as client:
-        played = Played(runs, double, Names(url), received=received)
+    async with double.deliveries.running(httpx.ASGITransport(receive_webhook)), _client(double) as client:
+        played = Played(runs, double, Names(), received=received)
         for call in [call for run in runs for call in calls(run)]:
             played.total += 1
             if not call.path.startswith(_REPORTS) and call.step not in NOT_PLAYED:

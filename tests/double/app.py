@@ -10,14 +10,28 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.double.api import contacts, conversations, inboxes, messages, platform, profile, ratings, settings, widget
+from tests.double.api import (
+    contact_lists,
+    contacts,
+    conversation_lists,
+    conversations,
+    inboxes,
+    messages,
+    platform,
+    profile,
+    ratings,
+    settings,
+    widget,
+)
 from tests.double.errors import Invalid, Refusal, answer_invalid, answer_refusal, no_such_route, retry_later
 from tests.double.installation import Double
 
 _GRACEFUL_SECONDS = 2
 _MODULES = (
     contacts,  # first: what is called most is found first
+    contact_lists,
     conversations,
+    conversation_lists,
     messages,
     widget,
     inboxes,

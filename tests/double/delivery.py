@@ -87,9 +87,10 @@ class Deliveries:
             await self._wake.wait_for(lambda: not self._waiting and not self._busy)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[None]:
         """Deliver while the block runs; what still waits at its end is lost, as in a Sidekiq that is killed."""
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client, asyncio.TaskGroup() as group:
+        client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport)
+        async with client, asyncio.TaskGroup() as group:
             workers = [group.create_task(self._work(client)) for _ in range(_WORKERS)]
             try:
                 yield

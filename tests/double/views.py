@@ -39,31 +39,6 @@ def contact_inbox(state: State, row: ContactInbox) -> Json:
     return {"source_id": row.source_id, "inbox": shown}
 
 
-def raw_contact(state: State, row: Contact) -> Json:
-    """The row with all its columns, as the widget's API shows it."""
-    form: Json = {
-        "id": row.id,
-        "name": row.name,
-        "email": row.email,
-        "phone_number": row.phone_number,
-        "account_id": row.account_id,
-        "created_at": iso(row.created_at),
-        "updated_at": iso(row.updated_at),
-        "additional_attributes": row.additional_attributes,
-        "identifier": row.identifier,
-        "custom_attributes": row.custom_attributes,
-        "last_activity_at": iso(row.last_activity_at),
-        "contact_type": row.contact_type,
-        "middle_name": "",
-        "last_name": "",
-        "location": None,
-        "country_code": None,
-        "blocked": row.blocked,
-        "label_list": row.labels,
-    }
-    return form | ({"company_id": None} if state.release.modern else {})
-
-
 def conversation(state: State, row: Conversation) -> Json:
     latest, spoken = push.last(row), push.last(row, spoken=True)
     form: Json = {

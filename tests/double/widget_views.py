@@ -51,8 +51,33 @@ def conversation(state: State, row: Conversation, visitor: Contact) -> Json:
         "status": row.status,
         "messages": [_first(state, one) for one in row.messages if one.message_type != "activity"],
         "custom_attributes": row.custom_attributes,
-        "contact": views.raw_contact(state, visitor),
+        "contact": raw_contact(state, visitor),
     }
+
+
+def raw_contact(state: State, row: Contact) -> Json:
+    """The row with all its columns, as the widget's API shows it."""
+    form: Json = {
+        "id": row.id,
+        "name": row.name,
+        "email": row.email,
+        "phone_number": row.phone_number,
+        "account_id": row.account_id,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+        "additional_attributes": row.additional_attributes,
+        "identifier": row.identifier,
+        "custom_attributes": row.custom_attributes,
+        "last_activity_at": iso(row.last_activity_at),
+        "contact_type": row.contact_type,
+        "middle_name": "",
+        "last_name": "",
+        "location": None,
+        "country_code": None,
+        "blocked": row.blocked,
+        "label_list": row.labels,
+    }
+    return form | ({"company_id": None} if state.release.modern else {})
 
 
 def message(state: State, row: Message) -> Json:

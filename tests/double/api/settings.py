@@ -84,7 +84,14 @@ def create_team(call: Call) -> Json:
 def create_bot(call: Call) -> Json:
     state = call.state
     shown: Json = {key: call.body.get(key) for key in ("name", "description", "outgoing_url")}
-    bot = Bot(id=state.number("bot"), account_id=call.account.id, token=state.token(), secret=state.token(), **shown)
+    bot = Bot(
+        id=state.number("bot"),
+        account_id=call.account.id,
+        name=shown["name"],
+        outgoing_url=shown["outgoing_url"],
+        token=state.token(),
+        secret=state.token(),
+    )
     state.bots[bot.id] = state.tokens[bot.token] = bot
     form: Json = {"id": bot.id, **shown, "bot_type": "webhook", "bot_config": {}, "account_id": call.account.id}
     form |= {"access_token": bot.token}

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.double import people, talk, views, widget_views
+from tests.double import people, talk, widget_views
 from tests.double.api.door import answer, body_of
 from tests.double.errors import not_found, unauthorized
 from tests.double.events import Events
@@ -91,7 +91,7 @@ def answer_form(visit: Visit) -> Json:
     if values := (visit.body.get("message") or {}).get("submitted_values"):
         _rate(visit, message, values["csat_survey_response"])
         talk.fill_in(visit.state, visit.events, message, submitted_values=values)
-    return {"contact": views.raw_contact(visit.state, visit.contact)}
+    return {"contact": widget_views.raw_contact(visit.state, visit.contact)}
 
 
 def _rate(visit: Visit, message: Message, given: Json) -> None:
