@@ -7,7 +7,7 @@ Exception
 from enum import StrEnum
 from uuid import UUID
 
-from services.ingress.answers import Answer, json_answer
+from services.ingress.answers import Answer, Headers, json_answer
 
 
 class Reason(StrEnum):
@@ -58,12 +58,15 @@ _TABLE: dict[Reason, tuple[int, str]] = {
     Reason.OVER_QUOTA: (429, "too many events"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),
 }
+_LAST = frozenset({Reason.SLOW, Reason.GONE})
 _RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5}
 
 
 def _answer(reason: Reason, status: int, told: str) -> Answer:
-    again = ((b"retry-after", b"%d" % _RETRY_SECONDS[reason]),) if reason in _RETRY_SECONDS else ()
-    return json_answer(status, {"error": told}, headers=again)
+    headers: Headers = ((b"connection", b"close"),) if reason in _LAST else ()
+    if reason in _RETRY_SECONDS:
+        headers = ((b"retry-after", b"%d" % _RETRY_SECONDS[reason]),)
+    return json_answer(status, {"error": told}, headers=headers)
 
 
 ANSWERS = {reason: _answer(reason, *row) for reason, row in _TABLE.items()}

@@ -7,17 +7,14 @@ from services.ingress.answers import TAKEN, Answer
 from services.ingress.doors import Doors
 from services.ingress.peek import peek
 from services.ingress.refusals import Reason, Refused
-from services.ingress.requests import WEBHOOK_BYTES, headers
+from services.ingress.requests import WEBHOOK_BYTES, Headers, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record
 
 PREFIX = "/webhooks/chatwoot/"
 _SIGNATURE, _TIMESTAMP, _DELIVERY = b"x-chatwoot-signature", b"x-chatwoot-timestamp", b"x-chatwoot-delivery"
-_READ = frozenset({_SIGNATURE, _TIMESTAMP, _DELIVERY})
 _LONGEST_DELIVERY_ID = 64
-
-Given = dict[bytes, bytes]
 
 
 class Webhooks:
@@ -40,8 +37,8 @@ class Webhooks:
             raise Refused(Reason.WRONG_METHOD)
         slug, token = _slug_and_token(scope)
         store = await self._doors.directory.named(slug)
-        given = headers(scope, _READ)
-        body = await self._doors.bodies.read(scope, receive, WEBHOOK_BYTES)
+        given = headers(scope)
+        body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
         self._verify(store, token, given, body)
         event, subject = peek(body, store.account_id)
         record = Record.accepted(
@@ -57,7 +54,7 @@ class Webhooks:
         await self._doors.keep(self.name, store, record)
         return TAKEN
 
-    def _verify(self, store: Store, token: str, given: Given, body: bytes) -> None:
+    def _verify(self, store: Store, token: str, given: Headers, body: bytes) -> None:
         """A store that does not exist fails where a wrong signature does. Raises Refused."""
         if store.unsigned:
             if not has_path_token(store, token):
@@ -78,7 +75,7 @@ def _slug_and_token(scope: Scope) -> tuple[str, str]:
     return slug, token
 
 
-def _extra(store: Store, given: Given) -> dict[str, str]:
+def _extra(store: Store, given: Headers) -> dict[str, str]:
     """Chatwoot's send time, where the signature vouches for it, and its delivery id."""
     extra = {}
     if not store.unsigned:
