@@ -15,7 +15,7 @@ from services.ingress.doors import Doors
 from services.ingress.judging import judge, row
 from services.ingress.origins import network
 from services.ingress.quotas import Quota
-from services.ingress.refusals import Reason, Refused
+from services.ingress.refusals import Reason, Refused, wrong_method
 from services.ingress.requests import BEACON_BYTES, Headers, client_address, content_type, headers
 from services.ingress.stores import Store
 from services.ingress.tokens import Claims
@@ -71,7 +71,7 @@ class Beacons:
         if scope["path"] != PREFIX:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "POST":
-            raise Refused(Reason.WRONG_METHOD)
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
         if content_type(given) not in _TYPES:
             raise Refused(Reason.WRONG_TYPE)
         token, consent, events = _read(await self._doors.bodies.read(scope, given, receive, BEACON_BYTES))
@@ -86,7 +86,7 @@ class Beacons:
             about = _about(given, store, claims, address, named="personalisation" in consent)
             record = Record.accepted(
                 topics.WIDGET_EVENTS.name,
-                key=f"{store.id}:{claims.session}".encode(),
+                key=f"{store.key}:{claims.session}".encode(),
                 value=orjson.dumps([row(event, about) for event in kept]),
                 store=store.id,
                 event="beacon",

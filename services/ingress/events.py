@@ -15,7 +15,7 @@ from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEven
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
 from services.ingress.judging import Verdict
-from services.ingress.refusals import Reason, Refused
+from services.ingress.refusals import Reason, Refused, wrong_method
 from services.ingress.requests import WEBHOOK_BYTES, Headers, content_type, headers
 from services.ingress.stores import Store
 from services.kernel import Record
@@ -45,7 +45,7 @@ class Events:
     async def take(self, scope: Scope, receive: Receive) -> Answer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
         if scope["method"] != "POST":
-            raise Refused(Reason.WRONG_METHOD)
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
         given = headers(scope)
         kind = content_type(given)
         if kind not in (_ONE, _BATCH, _EITHER):
@@ -74,7 +74,7 @@ class Events:
             records.append(
                 Record.accepted(
                     topics.SHOP_EVENTS.name,
-                    key=f"{store.id}:{event.data.customer_id}".encode(),
+                    key=f"{store.key}:{event.data.customer_id}".encode(),
                     value=text,
                     store=store.id,
                     event=event.type,

@@ -5,6 +5,7 @@ Exception
 """
 
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from services.ingress.answers import Answer, Headers, json_answer
@@ -36,7 +37,7 @@ class Reason(StrEnum):
 
 
 # Reason → status and what the sender is told. All 401 read alike: nobody learns which stores there are.
-_TABLE: dict[Reason, tuple[int, str]] = {
+TABLE: dict[Reason, tuple[int, str]] = {
     Reason.NOT_JSON: (400, "the body is not JSON"),
     Reason.NO_EVENT: (400, "the body is no event of this door"),
     Reason.NONE_TAKEN: (400, "none of the events was taken"),
@@ -69,7 +70,7 @@ def _answer(reason: Reason, status: int, told: str) -> Answer:
     return json_answer(status, {"error": told}, headers=headers)
 
 
-ANSWERS = {reason: _answer(reason, *row) for reason, row in _TABLE.items()}
+ANSWERS = {reason: _answer(reason, *row) for reason, row in TABLE.items()}
 
 
 class Refused(Exception):
@@ -80,3 +81,9 @@ class Refused(Exception):
         self.reason = reason
         self.store = store
         self.answer = answer or ANSWERS[reason]
+
+
+@cache
+def wrong_method(allowed: bytes) -> Answer:
+    """HTTP wants a 405 to name the methods that there are."""
+    return json_answer(405, {"error": TABLE[Reason.WRONG_METHOD][1]}, headers=((b"allow", allowed),))
