@@ -86,6 +86,7 @@ async def _send(address: str, double: Double, stores: Sequence[DemoStore], wish:
     if wish.seconds:
         asyncio.get_running_loop().call_later(wish.seconds, wish.enough.set)
     wish.sending.set()
+    _stderr.print("sending; Ctrl-C ends it and shows what became of it")
     total = wish.seconds * wish.per_second if wish.seconds and wish.per_second else None
     began = time.monotonic()
     with _bar() as bar:

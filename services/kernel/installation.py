@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from db import stores
 from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
-from services.kernel.errors import Stop, describe
+from services.kernel.errors import Stop, Verdict, describe, verdict
 from services.kernel.gate import check_schema
 from services.kernel.settings import Settings
 
@@ -64,6 +64,10 @@ async def database(settings: Settings) -> AsyncIterator[Pool]:
     try:
         await _reach(pool)
         yield pool
+    except asyncpg.PostgresError as error:
+        if verdict(error) is Verdict.GUILTY:
+            raise
+        raise Stop(f"the database cannot be used: {describe(error)}") from error
     finally:
         await pool.close()
 
@@ -71,8 +75,8 @@ async def database(settings: Settings) -> AsyncIterator[Pool]:
 async def _reach(pool: Pool) -> None:
     try:
         await check_schema(pool)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, TooMuchPower) as error:
-        raise Stop(f"the database cannot be used: {describe(error)}") from error
+    except (asyncpg.InterfaceError, OSError, TimeoutError, TooMuchPower) as error:
+        raise Stop(f"the database cannot be reached: {describe(error)}") from error
 
 
 async def stores_named(pool: Pool, slug: str | None) -> dict[str, UUID]:

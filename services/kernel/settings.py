@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
+    api_token: SecretStr | None = Field(
+        None, min_length=16, description="who bears it may ask for reports over HTTP; absent: nobody may"
+    )
     public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
     installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
     installation_key_file: Path | None = Field(None, description="file that holds the installation key")
@@ -64,6 +67,7 @@ class Settings(BaseSettings):
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
     http_connections: int = Field(2_000, gt=0, description="open HTTP connections; those beyond are closed unanswered")
+    head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to say what it wants")
     body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
     proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
     beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one beacon token")

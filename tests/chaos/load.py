@@ -1,10 +1,12 @@
-"""Traffic: records offered one after the other, each until Kafka has acknowledged it."""
+"""Traffic: one thing after the other, each offered until it is acknowledged."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
+from typing import Generic, Protocol, TypeVar
 
 import orjson
 
@@ -15,66 +17,90 @@ from services.kernel.publish import Publisher
 from tests.chaos.consuming import digest
 from tests.chaos.sink import Sink
 
+Item = TypeVar("Item")
+
 _AGAIN_SECONDS = 0.05
 _KEYS = 64
 
 
-class Load:
-    """What is being played, and how far it came."""
+class Source(Protocol[Item]):
+    """What is played, and to whom."""
 
-    def __init__(self, sink: Sink, records: Callable[["Load"], Iterator[Record]], per_second: float) -> None:
-        self.sink = sink
-        self.ending = False
-        self.sent = 0
-        self.ends: dict[int, int] = {}  # partition → one past the highest offset that was acknowledged
-        self._publisher = Publisher(sink.installation.settings, Clock())
-        self._player = asyncio.create_task(self._play(records(self), per_second))
+    def items(self, ending: Callable[[], bool]) -> Iterator[Item]:
+        """What to play, until the end is wanted and a good place for it has come."""
 
-    async def _play(self, records: Iterator[Record], per_second: float) -> None:
-        await self._publisher.connect()
-        await at_rate(records, self._offer, per_second=per_second)
+    async def send(self, item: Item) -> str | None:
+        """Its digest once it is acknowledged; None: not taken, to be offered again."""
 
-    async def _offer(self, record: Record) -> None:
-        """A door would spool what Kafka does not acknowledge; here it is offered again, and may be in the log twice."""
-        while True:
-            try:
-                partition, offset = await self._publisher.publish(record)
-                break
-            except Retryable:
-                await asyncio.sleep(_AGAIN_SECONDS)
-        self.sent += 1
-        self.sink.acknowledged[digest(record.store, record.value)] += 1
-        self.ends[partition] = max(offset + 1, self.ends.get(partition, 0))
+
+class Load(Generic[Item]):
+    """A source being played, and how far it came."""
+
+    def __init__(self, source: Source[Item], *, per_second: float) -> None:
+        self.acknowledged: Counter[str] = Counter()  # digest → times
+        self._source = source
+        self._ending = False
+        self._player = asyncio.create_task(
+            at_rate(source.items(lambda: self._ending), self._offer, per_second=per_second)
+        )
+
+    async def _offer(self, item: Item) -> None:
+        while (kept := await self._source.send(item)) is None:
+            await asyncio.sleep(_AGAIN_SECONDS)
+        self.acknowledged[kept] += 1
 
     async def finish(self) -> None:
-        """Say that the end is wanted, and wait until the records have come to it."""
-        self.ending = True
+        """Say that the end is wanted, and wait until the source has come to it."""
+        self._ending = True
         await self._player
 
     async def stop(self) -> None:
         self._player.cancel()
         await asyncio.gather(self._player, return_exceptions=True)
-        await self._publisher.stop()
-
-
-def numbers(load: Load) -> Iterator[Record]:
-    """Records without end, each another, over all partitions."""
-    for number in count():
-        if load.ending:
-            return
-        yield Record.accepted(
-            load.sink.topic.name, key=b"%d" % (number % _KEYS), value=orjson.dumps({"n": number}),
-            store=load.sink.store, event="number", origin="shop", received_at=datetime.now(UTC),
-        )  # fmt: skip
 
 
 @asynccontextmanager
-async def playing(
-    sink: Sink, records: Callable[[Load], Iterator[Record]] = numbers, *, per_second: float
-) -> AsyncIterator[Load]:
+async def playing(source: Source[Item], *, per_second: float) -> AsyncIterator[Load[Item]]:
     """Play for the length of a `with`, unless `finish` ended it before."""
-    load = Load(sink, records, per_second)
+    load = Load(source, per_second=per_second)
     try:
         yield load
     finally:
         await load.stop()
+
+
+class Numbers:
+    """Records without end, each another, over all partitions, straight into the topic."""
+
+    def __init__(self, sink: Sink, publisher: Publisher) -> None:
+        self._sink = sink
+        self._publisher = publisher
+        self.ends: dict[int, int] = {}  # partition → one past the highest offset that was acknowledged
+
+    def items(self, ending: Callable[[], bool]) -> Iterator[Record]:
+        for number in count():
+            if ending():
+                return
+            yield Record.accepted(
+                self._sink.topic.name, key=b"%d" % (number % _KEYS), value=orjson.dumps({"n": number}),
+                store=self._sink.store, event="number", origin="shop", received_at=datetime.now(UTC),
+            )  # fmt: skip
+
+    async def send(self, record: Record) -> str | None:
+        try:
+            partition, offset = await self._publisher.publish(record)
+        except Retryable:
+            return None
+        self.ends[partition] = max(offset + 1, self.ends.get(partition, 0))
+        return digest(record.store, record.value)
+
+
+@asynccontextmanager
+async def numbers(sink: Sink) -> AsyncIterator[Numbers]:
+    """Numbers with a producer of their own."""
+    publisher = Publisher(sink.installation.settings, Clock())
+    await publisher.connect()
+    try:
+        yield Numbers(sink, publisher)
+    finally:
+        await publisher.stop()

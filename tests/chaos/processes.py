@@ -21,7 +21,8 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers or "",
         "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
         "WOOTSTREAM_SESSION_TIMEOUT_SECONDS": str(settings.session_timeout_seconds),
-        "WOOTSTREAM_HTTP_PORT": "0",
+        "WOOTSTREAM_HTTP_PORT": str(settings.http_port),
+        "WOOTSTREAM_WEBHOOK_SKEW_SECONDS": str(settings.webhook_skew_seconds),
     }
     return {**os.environ, **said, **more}
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas.topics import Topic
+from services.kernel import Record
 from tests.chaos.installation import Installation
-from tests.chaos.load import Load, playing
+from tests.chaos.load import Load, Numbers, numbers, playing
 from tests.chaos.processes import Worker, end
 from tests.chaos.sink import Sink, Told
 from tests.eventually import eventually
@@ -24,7 +25,8 @@ class Scene:
     """What a test attacks and what it looks at."""
 
     sink: Sink
-    load: Load
+    load: Load[Record]
+    source: Numbers
     workers: list[Worker]
 
     async def moves(self, records: int) -> None:
@@ -38,7 +40,7 @@ class Scene:
 
     async def catches_up(self) -> None:
         """Wait until everything that is acknowledged by now has been applied, by whomever."""
-        by_now = dict(self.load.ends)
+        by_now = dict(self.source.ends)
 
         async def caught_up() -> bool:
             reached = await self.sink.positions()
@@ -59,7 +61,7 @@ class Scene:
         """End the load, wait until everything acknowledged is applied, and tell what became of it."""
         await self.load.finish()
         await self.catches_up()
-        return await self.sink.told()
+        return await self.sink.told(self.load.acknowledged)
 
 
 @asynccontextmanager
@@ -72,8 +74,8 @@ async def consumed(installation: Installation, *, workers: int, static: bool = F
     try:
         for worker in started:
             await worker.start()
-        async with playing(sink, per_second=_PER_SECOND) as load:
-            scene = Scene(sink, load, started)
+        async with numbers(sink) as source, playing(source, per_second=_PER_SECOND) as load:
+            scene = Scene(sink, load, source, started)
             await scene.moves(1)
             yield scene
     finally:

@@ -44,7 +44,6 @@ class Sink:
     name: str
     topic: Topic
     store: UUID = field(default_factory=uuid4)
-    acknowledged: Counter[str] = field(default_factory=Counter)  # digest → times
 
     async def make(self) -> None:
         """The table, the topic if it is absent, and a store for records that belong to nobody else."""
@@ -83,8 +82,8 @@ class Sink:
             )
         return {row["partition"]: row["next_offset"] for row in rows}
 
-    async def told(self) -> Told:
-        """Hold the table against the acknowledgements and the ledger against the table."""
+    async def told(self, acknowledged: Counter[str]) -> Told:
+        """Hold the table against the acknowledged digests, and the ledger against the table."""
         async with self.installation.admin() as conn:
             rows = await conn.fetch(f"select digest, count(*) from wootstream.{self.name} group by 1")  # noqa: S608
             stored = Counter({row["digest"]: row["count"] for row in rows})
@@ -93,7 +92,7 @@ class Sink:
             )
         counts = await self.counts()
         assert counts["applied"] == counts["settled"] == distinct
-        lost = (self.acknowledged - stored).total()
+        lost = (acknowledged - stored).total()
         return Told(stored.total(), lost, stored.total() - distinct, counts["redelivered"])
 
     async def standstill(self, begin: datetime, end: datetime) -> float:

@@ -33,6 +33,12 @@ class Verdict:
     def add(self, attack: str, times: int, told: Told, more: str = "") -> None:
         self.rounds.append(Round(attack, times, told.lost, told.doubled, told.redelivered, more))
 
+    def storm(self, kills: int, told: Told, *, generations: int, rows: int) -> None:
+        """The round that also holds the audit and the figures against a calm run."""
+        more = f"{told.stored} records, {generations} generations of stores with the same {rows} rows as the calm one"
+        self.add("kills of consumers, door, Kafka and PostgreSQL", kills, told, more)
+        self.shown += ["audit clean", "figures equal"]
+
     def line(self, *, failed: int) -> str:
         """The last line."""
         if failed or not self.rounds:
