@@ -46,6 +46,18 @@ on conflict (organization_id, inbox_id) do update set name = excluded.name, has_
   recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
 """
 _CHECKED_INBOXES = "update wootstream.inboxes set checked_at = $2 where organization_id = $1 and checked_at is null"
+_PUT_RELEASE = """
+insert into wootstream.releases (organization_id, since, release)
+select $1, case when k.release is null then 'epoch' else $3::timestamptz end, $2
+from (select (select release from wootstream.releases where organization_id = $1 order by since desc limit 1)) k (release)
+where k.release is distinct from $2
+"""
+# What was reckoned before anybody asked, by the release that the operator named.
+_CORRECT = """
+update wootstream.inboxes set recount_after = 0 where organization_id = $1
+  and (select count(*) from wootstream.releases where organization_id = $1) = 1
+  and exists (select from public.chatwoot_accounts a where a.organization_id = $1 and a.account_status <> 'deleted' and a.release <> $2)
+"""
 _RECOUNTS = "select organization_id, inbox_id, recount_after from wootstream.inboxes where recount_after is not null"
 _NEXT = """
 select conversation_id from wootstream.conversations
@@ -76,6 +88,18 @@ on conflict (organization_id, inbox_id) do update set name = excluded.name, has_
   recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
 """
 _CHECKED_INBOXES = "update wootstream.inboxes set checked_at = $2 where organization_id = $1 and checked_at is null"
+_PUT_RELEASE = """
+insert into wootstream.releases (organization_id, since, release)
+select $1, case when k.release is null then 'epoch' else $3::timestamptz end, $2
+from (select (select release from wootstream.releases where organization_id = $1 order by since desc limit 1)) k (release)
+where k.release is distinct from $2
+"""
+# What was reckoned before anybody asked, by the release that the operator named.
+_CORRECT = """
+update wootstream.inboxes set recount_after = 0 where organization_id = $1
+  and (select count(*) from wootstream.releases where organization_id = $1) = 1
+  and exists (select from public.chatwoot_accounts a where a.organization_id = $1 and a.account_status <> 'deleted' and a.release <> $2)
+"""
 _RECOUNTS = "select organization_id, inbox_id, recount_after from wootstream.inboxes where recount_after is not null"
 _NEXT = """
 select conversation_id from wootstream.conversations
@@ -122,6 +146,12 @@ async def put_inboxes(
     """What inboxes are called and which have a bot; where that changed, their conversations wait to be reckoned again."""
     if inboxes:
         await conn.execute(_PUT_INBOXES, organization, *zip(*inboxes, strict=True), at)
+
+
+async def put_release(conn: Connection, organization: UUID, release: str, *, at: datetime) -> None:
+    """The store's Chatwoot is on this release; the first one told holds for all before, whatever the operator named."""
+    if await conn.execute(_PUT_RELEASE, organization, release, at) == "INSERT 0 1":
+        await conn.execute(_CORRECT, organization, release)
 
 
 async def checked(conn: Connection, organization: UUID, *, at: datetime) -> None:

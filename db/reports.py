@@ -77,7 +77,9 @@ left join rated on rated.id is not distinct from ids.id
 order by ids.id
 """
 _STORE = """
-select slug, release, timezone, chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
+select slug, timezone, coalesce((
+    select r.release from wootstream.releases r where r.organization_id = $1 order by since desc limit 1), release) as release,
+  chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
 where organization_id = $1 order by account_status = 'deleted', created_at desc limit 1
 """
 _WAITING = """

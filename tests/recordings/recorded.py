@@ -32,7 +32,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Call:
-    """One recorded call of Chatwoot's API; `path` with its query, `request` and `response` None where there was none."""
+    """One recorded call of Chatwoot's API; `path` with its query, `request` is None where none was sent."""
 
     step: str
     sent_at: float
