@@ -5,8 +5,10 @@ from typing import Self
 from services.ingress.acknowledged import Acknowledged
 from services.ingress.drain import Drainer
 from services.ingress.spool import Spool
+from services.ingress.spool_chunks import Full
+from services.ingress.spool_level import Level
 from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Full, Shelf
+from services.ingress.spool_shelf import Shelf
 from services.ingress.spool_switch import Switch, Way
 from services.kernel import Process, Publisher, Record, Retryable, Stop
 
@@ -44,7 +46,7 @@ class Acceptance:
             shelf = Shelf(directory, process.secrets, cap_bytes=process.settings.spool_bytes)
         except OSError as error:
             raise Stop(f"the spool cannot be written ({error}): free or mount {directory}") from error
-        spool = Spool(shelf, metrics, process.clock)
+        spool = Spool(shelf, Level(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
         acknowledged = Acknowledged(process, metrics)
         drainer = Drainer(spool, process.publisher, switch, acknowledged, metrics, process.clock)
@@ -53,7 +55,7 @@ class Acceptance:
         process.background("drain", drainer.run)
         process.background("kafka watch", switch.watch)
         process.background("acknowledged", acknowledged.run)
-        process.site.unready.append(spool.fault)
+        process.site.unready.append(spool.level.fault)
         # First the records, then the row that tells of them; the pools are closed after both.
         process.at_close(spool.close)
         process.at_close(acknowledged.close)

@@ -10,12 +10,12 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from services.ingress.acknowledged import Acknowledged
 from services.ingress.spool import Spool
+from services.ingress.spool_chunks import Chunk, Settled
 from services.ingress.spool_frames import frame, unframe
 from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Chunk, Settled
 from services.ingress.spool_switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
-from services.kernel.publish import Place
+from services.kernel.verdicts import Place
 
 _RECORDS = 1_500  # published together; also what new records may be held for
 _AGAIN_SECONDS = 0.5
@@ -59,26 +59,32 @@ class Drainer:
 
     async def _turn(self) -> bool:
         """Publish what there is; False when Kafka does not take it."""
-        chunks = await self._spool.read(None, _RECORDS if self.answered else 1)
+        if not self.answered:
+            return await self._knock()
+        chunks = await self._spool.read(None, _RECORDS)
         if not chunks:
             return await self._all_out()
         while chunks:
-            if self.answered and sum(chunk.records for chunk in chunks) >= self._spool.records:
+            if sum(chunk.records for chunk in chunks) >= self._spool.records:
                 self._switch.hold()
             ahead = self._spool.read(chunks[-1], _RECORDS)
             self.answered = await self._publish(chunks)
             chunks = await ahead if self.answered else []
         return self.answered
 
+    async def _knock(self) -> bool:
+        """Whether Kafka is back: offers one record alone, for what is offered to a dead Kafka may arrive late."""
+        chunks = await self._spool.read(None, 1)
+        self.answered = await (self._publish(chunks) if chunks else self._publisher.reaches())
+        return self.answered
+
     async def _all_out(self) -> bool:
-        """Nothing waits. Whatever was put in before a holding is seen by the next turn, so direct comes after both."""
+        """Nothing waits. What was put in before the holding began is seen by the next turn; direct comes after that."""
         if self._switch.way is Way.HOLDING:
             self._switch.direct()
             return True
-        self.answered = await self._publisher.reaches()
-        if self.answered:
-            self._switch.hold()
-        return self.answered
+        self._switch.hold()
+        return True
 
     async def _publish(self, chunks: Sequence[Chunk]) -> bool:
         """Publish and settle, to the end even when the process is told to stop meanwhile."""
@@ -91,7 +97,7 @@ class Drainer:
             raise
 
     async def _offer(self, chunks: Sequence[Chunk]) -> bool:
-        """True when Kafka took all. While it is away one record is offered, for what is offered may arrive late."""
+        """True when Kafka took what it was offered: all, or only the first record while it is not known to be back."""
         waiting = [(chunk, list(unframe(chunk.frames))) for chunk in chunks]
         records = [record for _, some in waiting for record in some]
         offered = records if self.answered else records[:1]

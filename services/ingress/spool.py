@@ -3,66 +3,48 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
 
+from services.ingress.spool_chunks import Chunk, Full, Settled
 from services.ingress.spool_frames import frame
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Chunk, Full, Settled, Shelf
+from services.ingress.spool_jobs import Group, Jobs, Kind, Outcome, attempt, resolve
+from services.ingress.spool_level import Level
+from services.ingress.spool_shelf import Shelf
 from services.kernel import Clock, Record
 
-_GROUP = 2_000  # jobs that share a transaction
+_PUT_SECONDS = 2.5  # with the 2 s of a late publish before, below the 5 s that Chatwoot waits
 _READ_BYTES = 8 * 1024**2
-_ROOM_BYTES = 512 * 1024
-_ALERT_AT, _CALM_AT = 0.8, 0.7
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Group:
-    """The jobs of one turn of the thread, by kind, each with the future of who waits for it."""
-
-    puts: list[tuple[bytes, Any]] = field(default_factory=list)
-    settles: list[tuple[Sequence[Settled], Any]] = field(default_factory=list)
-    reads: list[tuple[tuple[Chunk | None, int], Any]] = field(default_factory=list)
-    last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    futures: Sequence[Any]
-    result: Any = None
-    error: Exception | None = None
 
 
 class Spool:
     """What is put in is on the disk when `put` returns, and comes out of `read` in the same order until settled."""
 
-    def __init__(self, shelf: Shelf, metrics: SpoolMetrics, clock: Clock) -> None:
+    def __init__(self, shelf: Shelf, level: Level, clock: Clock) -> None:
+        self.level = level
         self._shelf = shelf
-        self._metrics = metrics
         self._clock = clock
-        self._jobs: SimpleQueue[tuple[str, Any, Any] | None] = SimpleQueue()
+        self._jobs = Jobs()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._closed = False
-        self._refusing = ""  # why the last put found no room
-        self._alerted = False
-        self._used_bytes = 0
-        self.records = shelf.records
-        metrics.unreadable.set(shelf.unreadable)
-        self._tell()
+
+    @property
+    def records(self) -> int:
+        """How many waited after the thread's last turn."""
+        return self.level.records
 
     async def put(self, record: Record) -> None:
         """Return once the record is on the disk. Raises Full."""
-        if self._closed:
-            raise Full("the process is stopping")
-        await self._ask("puts", frame(record))
+        try:
+            async with asyncio.timeout(_PUT_SECONDS):
+                await self._ask("puts", frame(record))
+        except TimeoutError as late:
+            raise Full("the disk does not answer") from late
 
     def read(self, after: Chunk | None, records: int) -> "asyncio.Future[list[Chunk]]":
         """The next chunks after this one, in the order of acceptance; empty: nothing waits. Raises sqlite3.Error.
@@ -79,110 +61,54 @@ class Spool:
         """Finish what was handed in, then give the files up."""
         self._closed = True
         if self._thread.is_alive():
-            self._jobs.put(None)
+            self._jobs.end()
             await asyncio.to_thread(self._thread.join)
         self._shelf.close()
 
-    def fault(self) -> str | None:
-        """Why nothing more can be put in, looked at anew; None while there is room."""
-        free, left = self._shelf.free_bytes, self._shelf.cap_bytes - self._used_bytes
-        if min(free, left) > _ROOM_BYTES:
-            self._refusing = ""
-        return f"the spool takes no more ({self._refusing})" if self._refusing else None
-
-    def _ask(self, kind: str, what: object) -> "asyncio.Future[Any]":
+    def _ask(self, kind: Kind, what: object) -> "asyncio.Future[Any]":
+        if self._closed:
+            raise Full("the process is stopping")
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._thread.start()
         future = self._loop.create_future()
-        self._jobs.put((kind, what, future))
+        self._jobs.add(kind, what, future)
         return future
 
     def _work(self) -> None:
-        slack, group = False, _Group()
+        slack, group = False, Group()
         while not group.last:
-            try:
-                group = self._next_group(wait=not slack)
-            except Empty:
-                slack = self._shrink()
-                continue
+            group = self._jobs.next_group(wait=not slack)
             outcomes = [*self._settle(group), *self._put(group), *self._read(group)]
-            self._tell()
+            slack = self._look_after(group, slack=slack)
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(_resolve, outcomes)
-            slack = bool(group.settles) and self.records == 0
+                self._loop.call_soon_threadsafe(resolve, outcomes)
 
-    def _next_group(self, *, wait: bool) -> _Group:
-        """All jobs that wait, after waiting for one. Raises Empty when told not to."""
-        group = _Group()
-        job = self._jobs.get(block=wait)
-        for count in range(1, _GROUP + 1):
-            if job is None:
-                group.last = True
-                break
-            kind, what, future = job
-            getattr(group, kind).append((what, future))
-            if count == _GROUP or self._jobs.empty():
-                break
-            job = self._jobs.get()
-        return group
+    def _settle(self, group: Group) -> list[Outcome]:
+        return [attempt([future], self._shelf.settle, settled) for settled, future in group.settles]
 
-    def _settle(self, group: _Group) -> list[_Outcome]:
-        return [_attempt([future], self._shelf.settle, settled) for settled, future in group.settles]
-
-    def _put(self, group: _Group) -> list[_Outcome]:
+    def _put(self, group: Group) -> list[Outcome]:
         if not group.puts:
             return []
         frames, futures = zip(*group.puts, strict=True)
-        outcome = _attempt(futures, self._shelf.write, self._clock.now().timestamp(), frames)
+        outcome = attempt(futures, self._shelf.write, self._clock.now().timestamp(), frames)
         if isinstance(outcome.error, Full):
-            self._refusing = str(outcome.error)
-            self._metrics.no_room.inc(len(frames))
+            self.level.no_room(str(outcome.error), len(frames))
         return [outcome]
 
-    def _read(self, group: _Group) -> list[_Outcome]:
+    def _read(self, group: Group) -> list[Outcome]:
         return [
-            _attempt([future], partial(self._shelf.read, after, records=records, limit_bytes=_READ_BYTES))
+            attempt([future], partial(self._shelf.read, after, records=records, limit_bytes=_READ_BYTES))
             for (after, records), future in group.reads
         ]
 
-    def _shrink(self) -> bool:
+    def _look_after(self, group: Group, *, slack: bool) -> bool:
+        """Measure, or in an idle moment after a drain give room back to the disk; True while there is more to give."""
         try:
-            return self._shelf.shrink()
-        except sqlite3.Error as error:  # the freed pages stay in the file, to be used again
-            log.warning("spool_cannot_shrink", error=str(error))
+            if group.count:
+                self.level.measure()
+                return slack or (bool(group.settles) and self.records == 0)
+            return slack and self._shelf.shrink()
+        except sqlite3.Error as error:  # what is kept is kept; who puts in next is told
+            log.warning("spool_disk_is_unwell", error=str(error))
             return False
-
-    def _tell(self) -> None:
-        self.records = self._shelf.records
-        self._used_bytes = used = self._shelf.used_bytes
-        limit = min(self._shelf.cap_bytes, used + self._shelf.free_bytes)
-        self._metrics.records.set(self.records)
-        self._metrics.oldest.set(self._shelf.oldest_at or 0)
-        self._metrics.bytes.set(used)
-        self._metrics.limit.set(limit)
-        self._metrics.refused.set(self._shelf.refused)
-        if used >= _ALERT_AT * limit and not self._alerted:
-            self._alerted = True
-            log.error("spool_fills", used_bytes=used, limit_bytes=limit, records=self.records)
-        elif used < _CALM_AT * limit:
-            self._alerted = False
-
-
-def _attempt(futures: Sequence[Any], work: Callable[..., Any], *arguments: object) -> _Outcome:
-    """The thread outlives every error: whoever waits is told."""
-    try:
-        return _Outcome(futures, result=work(*arguments))
-    except Exception as error:
-        return _Outcome(futures, error=error)
-
-
-def _resolve(outcomes: Sequence[_Outcome]) -> None:
-    for outcome in outcomes:
-        for future in outcome.futures:
-            if future.done():  # who waited has gone
-                continue
-            if outcome.error is None:
-                future.set_result(outcome.result)
-            else:
-                future.set_exception(outcome.error)

@@ -4,17 +4,15 @@ NAME.sqlite3 holds the chunks. NAME.lock is held for the owner's whole life, how
 itself would be lost with the first of several descriptors. NAME.reserve is given up when even DELETE finds no room.
 """
 
-import fcntl
 import os
-import shutil
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.ingress.spool_disk import Reserve
+
 _PAGE_BYTES = 4096
-_RESERVE_BYTES = 4 * 1024**2
 _VACUUM_PAGES = 4_000
 _SCHEMA = """
 create table if not exists about (key_id text not null);
@@ -69,18 +67,19 @@ class SpoolFile:
     def __init__(self, path: Path, lock: int, *, key_id: str) -> None:
         self.path = path
         self._lock = lock
-        self._reserve = path.with_suffix(".reserve")
+        self.reserve = Reserve(path.with_suffix(".reserve"))
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
-            self._db.executescript("pragma journal_mode = wal; pragma synchronous = full;")
+            # Overwriting what is deleted would need as much room again; it is sealed anyway.
+            self._db.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = off;")
             self._db.executescript(_SCHEMA)
             self._check_key(key_id)
             self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
         except sqlite3.DatabaseError as damage:
             self._db.close()
             raise Unreadable(f"{path} is damaged ({damage})") from damage
-        self.keep_reserve()
+        self.reserve.keep()
 
     def cap(self, cap_bytes: int) -> None:
         """From now on the file grows no larger: what is beyond is refused, what is deleted makes room."""
@@ -96,8 +95,15 @@ class SpoolFile:
 
     @property
     def used_bytes(self) -> int:
-        (pages,), (free,) = (self._db.execute(f"pragma {what}").fetchone() for what in ("page_count", "freelist_count"))
-        return int(pages - free) * _PAGE_BYTES
+        return self._pages("page_count") - self.freed_bytes
+
+    @property
+    def freed_bytes(self) -> int:
+        """Room inside the file, which is used again before the file grows."""
+        return self._pages("freelist_count")
+
+    def _pages(self, what: str) -> int:
+        return int(self._db.execute(f"pragma {what}").fetchone()[0]) * _PAGE_BYTES
 
     @property
     def refused(self) -> int:
@@ -142,29 +148,14 @@ class SpoolFile:
                 break
         return found
 
-    def give_up_reserve(self) -> bool:
-        """Free a little of a full disk; False if there was nothing left to give."""
-        try:
-            self._reserve.unlink()
-        except FileNotFoundError:
-            return False
-        return True
-
-    def keep_reserve(self) -> None:
-        """Set the reserve aside again where the disk has plenty."""
-        if not self._reserve.exists() and shutil.disk_usage(self.path.parent).free > 3 * _RESERVE_BYTES:
-            with suppress(OSError):
-                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
-
     def shrink(self) -> bool:
         """Give some freed pages back to the disk; True while there are more."""
         # `execute` steps the pragma once and frees one page; a script runs it to its end.
         self._db.executescript(f"pragma incremental_vacuum({_VACUUM_PAGES});")
-        (free,) = self._db.execute("pragma freelist_count").fetchone()
-        if free:
+        if self.freed_bytes:
             return True
         self._db.execute("pragma wal_checkpoint(truncate)").fetchone()
-        self.keep_reserve()
+        self.reserve.keep()
         return False
 
     def close(self) -> None:
@@ -172,21 +163,8 @@ class SpoolFile:
         nothing = self.records == 0 and self.refused == 0
         self._db.close()
         if nothing:
-            self._reserve.unlink(missing_ok=True)
+            self.reserve.give_up()
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
             self.path.with_suffix(".lock").unlink(missing_ok=True)
         os.close(self._lock)
-
-
-def claim(path: Path) -> int | None:
-    """Lock the file for as long as the descriptor lives; None while another process holds it, or it is just going."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None

@@ -3,45 +3,21 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 import uuid_utils
 
-from services.ingress.spool_file import Change, New, SpoolFile, Unreadable, claim
+from services.ingress.spool_chunks import Chunk, Full, Settled, chunks
+from services.ingress.spool_disk import claim
+from services.ingress.spool_file import Change, New, SpoolFile, Unreadable
 from services.ingress.spool_frames import seal, unseal
 from services.kernel.errors import Invalid
 from services.kernel.secrets import Secrets
 
-_CHUNK_RECORDS = 200
-_CHUNK_BYTES = 256 * 1024
 _SMALLEST_BYTES = 1024**2
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Records that wait, framed; `of` and `id` say where they lie."""
-
-    of: SpoolFile
-    id: int
-    records: int
-    frames: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of a chunk: the frames that remain to be published, and those Kafka refused for good, with why."""
-
-    chunk: Chunk
-    remaining: Sequence[bytes] = ()
-    refused: Sequence[tuple[str, bytes]] = ()
-
-
-class Full(Exception):
-    """Nothing more can be written: the cap is reached, or the disk is full or broken."""
 
 
 class Shelf:
@@ -75,13 +51,18 @@ class Shelf:
         return next((at for file in self._all() if (at := file.oldest_at)), None)
 
     @property
-    def free_bytes(self) -> int:
+    def freed_bytes(self) -> int:
+        return self._own.freed_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the disk still gives."""
         return shutil.disk_usage(self._directory).free
 
     def write(self, accepted_at: float, frames: Sequence[bytes]) -> None:
         """All of them are on the disk when this returns. Raises Full, and then none of them is."""
         try:
-            self._own.write([self._new(accepted_at, some) for some in _chunks(frames)], ())
+            self._own.write([self._new(accepted_at, some) for some in chunks(frames)], ())
         except sqlite3.Error as error:
             raise Full(str(error)) from error
 
@@ -92,7 +73,7 @@ class Shelf:
             try:
                 file.write((), changes)
             except sqlite3.OperationalError:
-                if not [one for one in self._all() if one.give_up_reserve()]:
+                if not [one for one in self._all() if one.reserve.give_up()]:
                     raise
                 file.write((), changes)
             if file is not self._own and file.records == 0:
@@ -164,16 +145,3 @@ class Shelf:
         return Change(
             settled.chunk.id, settled.chunk.records, len(remaining), sum(map(len, remaining)), sealed, refused=refused
         )
-
-
-def _chunks(frames: Sequence[bytes]) -> Iterator[list[bytes]]:
-    some: list[bytes] = []
-    size = 0
-    for one in frames:
-        if some and (len(some) == _CHUNK_RECORDS or size + len(one) > _CHUNK_BYTES):
-            yield some
-            some, size = [], 0
-        some.append(one)
-        size += len(one)
-    if some:
-        yield some

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.partitioner import murmur2
 
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -17,17 +17,14 @@ from services.kernel.errors import Retryable
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 from services.kernel.topics import client_options
+from services.kernel.verdicts import Kept, Place, verdicts
 
 _ACK_SECONDS = 2.0
-_VERDICT_SECONDS = 12.0  # twice the request time-out, and a little
 _REACH_SECONDS = 0.5
 _CONNECT_AGAIN_SECONDS = 1.0
 _REQUEST_TIMEOUT_MS = 5_000
 _POSITIVE = 0x7FFFFFFF
 log = structlog.get_logger()
-
-
-Place = tuple[int, int]  # partition and offset
 
 
 class Publisher:
@@ -86,40 +83,14 @@ class Publisher:
             del self._waiting[deadline]
         return kept.partition, kept.offset
 
-    async def publish_all(
-        self, records: Sequence[Record], kept: Callable[[str, int, int], None]
-    ) -> list[Place | Exception]:
+    async def publish_all(self, records: Sequence[Record], kept: Kept) -> list[Place | Exception]:
         """What became of each, in the order given; waits for the client's own verdict, some 5 s with Kafka dead.
 
         Cheaper than `publish` one by one, and a record without an acknowledgement has seldom arrived. `kept` is told
         topic, partition and offset of each as it is acknowledged, in the same order as those who wait in `publish`.
         """
 
-        def tell(sent: asyncio.Future[Any]) -> None:
-            if not sent.cancelled() and sent.exception() is None:
-                kept(sent.result().topic, sent.result().partition, sent.result().offset)
-
-        outcomes: list[Any] = []
-        try:
-            async with asyncio.timeout(_VERDICT_SECONDS):
-                for record in records:
-                    outcomes.append(await self._handed_over(record))
-                    if isinstance(outcomes[-1], KafkaError) and not isinstance(outcomes[-1], MessageSizeTooLargeError):
-                        break  # the others would wait as long as this one
-                    if isinstance(outcomes[-1], asyncio.Future):
-                        outcomes[-1].add_done_callback(tell)
-                if sent := [one for one in outcomes if isinstance(one, asyncio.Future)]:
-                    await asyncio.wait(sent)
-        except TimeoutError:
-            log.warning("kafka_gave_no_verdict", records=len(records))
-        outcomes += [Retryable("not handed over")] * (len(records) - len(outcomes))
-        return [_verdict(one) for one in outcomes]
-
-    async def _handed_over(self, record: Record) -> Any:
-        try:
-            return await self._send(record)
-        except KafkaError as error:
-            return error
+        return await verdicts(self._send, records, kept)
 
     async def _send(self, record: Record) -> Any:
         if self._producer is None:
@@ -163,16 +134,6 @@ class Publisher:
         """Flush and close; with Kafka dead this takes as long as its request time-out, not longer."""
         if self._producer is not None:
             await self._producer.stop()
-
-
-def _verdict(outcome: Any) -> Place | Exception:
-    if isinstance(outcome, Exception):
-        return outcome
-    if not outcome.done():
-        outcome.cancel()
-        return Retryable("no verdict")
-    error: Exception | None = outcome.exception()
-    return error or (outcome.result().partition, outcome.result().offset)
 
 
 @lru_cache(maxsize=65_536)

@@ -13,7 +13,8 @@ def account(row: Account) -> Json:
 
 
 def contact(state: State, row: Contact) -> Json:
-    """The webhook form; it has no `type`."""
+    """The webhook form; it has no `type`. Raises Vanished."""
+    state.still(row.account_id, row.id)
     form = {
         "account": account(state.accounts[row.account_id]),
         "additional_attributes": row.additional_attributes,
@@ -81,7 +82,7 @@ def message(state: State, row: Message) -> Json:
 
 
 def widget_opened(state: State, identity: ContactInbox, inbox: Inbox, event_info: Json) -> Json:
-    visitor = state.contacts[inbox.account_id][identity.contact_id]
+    visitor = state.still(inbox.account_id, identity.contact_id)
     current = next((one for one in state.conversations_of(visitor) if one.contact_inbox is identity), None)
     return {
         "id": identity.id,

@@ -86,12 +86,16 @@ class State:
     def contact(self, account: Account, contact_id: int) -> Contact:
         return self.contacts[account.id].get(contact_id) or not_found()
 
-    def partner(self, row: Conversation) -> Contact:
-        """Whom a conversation is with. Raises Vanished."""
-        found = self.contacts[row.account_id].get(row.contact_id)
+    def still(self, account_id: int, contact_id: int) -> Contact:
+        """A contact that was there. Raises Vanished."""
+        found = self.contacts[account_id].get(contact_id)
         if found is None:
             raise Vanished
         return found
+
+    def partner(self, row: Conversation) -> Contact:
+        """Whom a conversation is with. Raises Vanished."""
+        return self.still(row.account_id, row.contact_id)
 
     def identities(self, contact: Contact) -> list[ContactInbox]:
         return list(self._identities[_at(contact)].values())
