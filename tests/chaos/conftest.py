@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,7 @@ import pytest_asyncio
 from tests.chaos.installation import Installation, installed_alone
 from tests.chaos.verdict import Verdict
 
+_DIRECTORY = Path(__file__).parents[2] / ".local" / "test" / "chaos"
 _VERDICT = pytest.StashKey[Verdict]()
 _FAILED = pytest.StashKey[int]()
 
@@ -33,6 +35,12 @@ def verdict(request: pytest.FixtureRequest) -> Verdict:
     return found
 
 
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for a long round."""
+    return is_long(request.config)
+
+
 @pytest.fixture
 def chance(verdict: Verdict, request: pytest.FixtureRequest) -> random.Random:
     """This test's chance, from the session's seed, which is printed."""
@@ -41,9 +49,10 @@ def chance(verdict: Verdict, request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
-    """A Kafka and a PostgreSQL of these tests alone."""
-    async with installed_alone(tmp_path_factory.mktemp("chaos")) as installation:
+async def servers() -> AsyncIterator[Installation]:
+    """A Kafka and a PostgreSQL of these tests alone. Not below pytest's own directory: each session that starts closes
+    that to other users again, and PostgreSQL, which root may not run, could not come back there."""
+    async with installed_alone(_DIRECTORY) as installation:
         yield installation
 
 

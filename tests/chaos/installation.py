@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -71,7 +72,9 @@ class Installation:
 
 @asynccontextmanager
 async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
-    """Both servers in this directory, for the length of a `with`."""
+    """Both servers in this directory, for the length of a `with`; what an earlier run left there is forgotten."""
+    await stack.stop(directory / "stack")
+    shutil.rmtree(directory, ignore_errors=True)
     running = await stack.start(directory / "stack")
     try:
         settings = Settings.model_validate(

@@ -21,7 +21,6 @@ from tests.recordings.recorded import DATA
 
 # Chatwoot's send times decide between two states written in the same second: every generation hears the same ones.
 _FIRST_SENT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-SKEW_SECONDS = 86_400
 _RUN = DATA / "chatwoot-4.13.0"
 
 Rows = dict[tuple[str, str], tuple[int, str]]  # (recorded store, table) → rows, digest of what they say
