@@ -15,6 +15,7 @@ from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
 from services.ingress import app as ingress
+from services.ingress import spool_cli
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
 from services.kernel.installation import installed
@@ -77,6 +78,7 @@ if importlib.util.find_spec("demo"):  # a production image has none
     demo.add_to(app)
 app.add_typer(figures.report, name="report")
 app.add_typer(figures.explain_, name="explain")
+spool_cli.add_to(app)
 
 
 def main() -> None:

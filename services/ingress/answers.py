@@ -47,3 +47,11 @@ def json_answer(status: int, value: Any, *, headers: Headers = ()) -> Answer:
 
 
 TAKEN = Answer(204)
+MAY_POST = Answer(
+    204,
+    headers=(
+        (b"access-control-allow-methods", b"POST"),
+        (b"access-control-allow-headers", b"content-type"),
+        (b"access-control-max-age", b"600"),
+    ),
+)

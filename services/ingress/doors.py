@@ -1,17 +1,20 @@
 """What the doors share, and the step around each of them: every request ends in one answer and one count."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom
-from services.ingress.answers import Answer
+from services.ingress.answers import TAKEN, Answer, json_answer
 from services.ingress.directory import Directory
+from services.ingress.judging import Verdict
 from services.ingress.metrics import IngressMetrics
 from services.ingress.refusals import Reason, Refused
 from services.ingress.refused import Tally
 from services.ingress.requests import Bodies
 from services.ingress.stores import Store
+from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 
 
@@ -24,12 +27,25 @@ class Doors:
         self.bodies = Bodies(process.settings.body_seconds)
         self.metrics = IngressMetrics(process.registry)
         self.tally = Tally(process)
+        self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance
 
     async def keep(self, door: str, store: Store, record: Record) -> None:
         """Return once the record is durable; then it counts as accepted. Raises NoRoom."""
         await self._acceptance.keep(record)
         self.metrics.accepted(door, store.slug).inc()
+
+    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[Verdict]) -> Answer:
+        """What the sender of several events hears. Raises Refused where none was taken."""
+        if not verdicts:
+            return TAKEN
+        for verdict in verdicts:
+            self.metrics.dropped(door, verdict.fault)
+        refused = [{"index": one.place, "reason": one.reason} for one in verdicts]
+        if kept:
+            return json_answer(200, {"taken": kept, "refused": refused})
+        answer = json_answer(400, {"error": "none of the events was taken", "taken": 0, "refused": refused})
+        raise Refused(Reason.NONE_TAKEN, store=store.id, answer=answer)
 
 
 class Take(Protocol):

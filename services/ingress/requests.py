@@ -80,6 +80,16 @@ def headers(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes]:
     return found
 
 
+def client_address(scope: Scope, hops: int) -> str:
+    """The visitor's, as the outermost of our own `hops` proxies saw it; what stands before that anybody can write."""
+    peer: str = scope["client"][0] if scope.get("client") else ""
+    if not hops:
+        return peer
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    seen = [one.strip() for one in ",".join(lines).split(",")]
+    return seen[-hops] if len(seen) >= hops and seen[-hops] else peer
+
+
 def content_type(scope: Scope) -> bytes:
     """Without parameters, lower case; empty if absent."""
     return (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()

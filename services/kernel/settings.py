@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         description="the local Kafka and PostgreSQL: from packages, or in Docker",
     )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
+    spool_bytes: int = Field(
+        2 * 1024**3, ge=4 * 1024**2, description="how large one ingress's spool may grow while Kafka is away"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log that is written"
     )
@@ -61,6 +64,7 @@ class Settings(BaseSettings):
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
     http_connections: int = Field(2_000, gt=0, description="open HTTP connections; those beyond are closed unanswered")
+    head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to say what it wants")
     body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
     proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
     beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one beacon token")

@@ -15,7 +15,7 @@ from db.pool import Pool
 from demo.webhooks import sign
 from schemas.topics import Topic
 from services.ingress.app import add_to
-from services.kernel import Process, Record, Settings
+from services.kernel import Clock, Process, Record, Settings
 from services.kernel.secrets import load_secrets
 from tests.eventually import eventually
 from tests.services.attached import ACCOUNT_ID, attach
@@ -55,9 +55,11 @@ async def open_shop(admin: Pool, settings: Settings, *, account_id: int = ACCOUN
 
 
 @asynccontextmanager
-async def serving(settings: Settings, *, kafka: bool = True) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+async def serving(
+    settings: Settings, *, kafka: bool = True, clock: Clock | None = None
+) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     """A process with the ingress alone, as by `wootstream run ingress`, and a client of it."""
-    process = Process(settings)
+    process = Process(settings, clock)
     add_to(process)
     running = asyncio.create_task(process.serve())
     try:
