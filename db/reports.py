@@ -87,12 +87,20 @@ from wootstream.conversations h join public.chatwoot_conversations c on c.organi
 where h.organization_id = $1 and h.waiting_since is not null and h.status in ('open', 'pending')
 order by h.waiting_since, h.conversation_id limit $2
 """
+# Webhooks name who was assigned, the API names everybody.
 _AGENTS = """
-select assignee_id::text as id, max(assignee_name) as name from public.chatwoot_conversations
-where organization_id = $1 and assignee_id is not null group by 1
+select coalesce(d.id, a.id)::text as id, coalesce(d.name, a.name) as name from (
+  select assignee_id as id, max(assignee_name) as name from public.chatwoot_conversations
+  where organization_id = $1 and assignee_type = 'User' group by 1
+) a full join (select id, name from wootstream.directory where organization_id = $1 and kind = 'agent') d on d.id = a.id
 """
+_TEAMS = "select id::text, name from wootstream.directory where organization_id = $1 and kind = 'team'"
 _INBOXES = "select inbox_id::text as id, name from wootstream.inboxes where organization_id = $1"
-_LOST = "select coalesce(sum(lost_changes), 0)::int from wootstream.conversations where organization_id = $1"
+_DOUBTS = """
+select coalesce(sum(lost_changes), 0)::int as lost_changes, coalesce(sum(approximate), 0)::int as approximate,
+  (select count(*)::int from wootstream.imported i where i.organization_id = $1) as imported
+from wootstream.conversations where organization_id = $1
+"""
 _PROGRESS = """
 select l.partition, l.next_offset, l.anchor_id, a.highest_offset, a.updated_at
 from wootstream.ledger l left join (
@@ -121,15 +129,16 @@ async def waiting(conn: Connection, organization: UUID, *, limit: int) -> Sequen
 
 
 async def names(conn: Connection, organization: UUID, *, by: str) -> dict[str, str | None]:
-    """What agents or inboxes are called, as far as webhooks told."""
-    statement = {"agents": _AGENTS, "inboxes": _INBOXES}.get(by)
+    """What agents, inboxes or teams are called, as far as anybody told."""
+    statement = {"agents": _AGENTS, "inboxes": _INBOXES, "teams": _TEAMS}.get(by)
     return {row["id"]: row["name"] for row in await conn.fetch(statement, organization)} if statement else {}
 
 
-async def lost_changes(conn: Connection, organization: UUID) -> int:
-    """Status changes that are known to have been lost on their way."""
-    count: int = await conn.fetchval(_LOST, organization)
-    return count
+async def doubts(conn: Connection, organization: UUID) -> Row:
+    """Status changes known to have been lost on their way, and turns of which only the API told."""
+    row = await conn.fetchrow(_DOUBTS, organization)
+    assert row is not None
+    return row
 
 
 async def progress(conn: Connection, *, group: str, topic: str) -> Sequence[Row]:

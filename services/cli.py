@@ -71,13 +71,12 @@ def topics() -> None:
     print("\n".join(f"made {name}" for name in names) or "all there")
 
 
+figures.add_to(app)
 control.add_to(app)
 if importlib.util.find_spec("demo"):  # a production image has none
     from demo import cli as demo
 
     demo.add_to(app)
-app.add_typer(figures.report, name="report")
-app.add_typer(figures.explain_, name="explain")
 spool_cli.add_to(app)
 
 

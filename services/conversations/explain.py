@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import orjson
 
-from services.conversations.facts import Change, Facts, Message
+from services.conversations.events import Event
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Message
 from services.conversations.figures import first_assignee, timeline
-from services.conversations.life import Event, Life
+from services.conversations.life import Life
 from services.conversations.rules import Rules
 
 
@@ -46,12 +47,16 @@ def _told(message: Message) -> str:
 
 
 def _changed(change: Change) -> str:
+    if change.attribute == STATUS_SEEN:
+        since = datetime.fromisoformat(orjson.loads(change.previous))
+        return f"the API shows it {_plain(change.current)}, since about {since:%F %T}"
     return f"{change.attribute}: {_plain(change.previous)} → {_plain(change.current)}"
 
 
 def _event(event: Event) -> str:
     booked = f"booked to {event.user_id}" if event.user_id else "booked to nobody"
-    return f"{event.name}: {event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"
+    about = "about " * event.approximate
+    return f"{event.name}: {about}{event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"
 
 
 def _plain(text: str) -> str:

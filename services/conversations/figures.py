@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.conversations.facts import Change, Facts, Message, Rating, State
-from services.conversations.life import Event, Life
+from services.conversations.events import Event
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
+from services.conversations.life import Life
 from services.conversations.rules import Rules
 
 
@@ -25,6 +26,7 @@ class Figures(NamedTuple):
     unanswered_since: datetime | None
     rating: Rating | None
     lost_changes: int
+    approximate: int
     last_activity_at: datetime
 
 
@@ -45,6 +47,7 @@ def figures(facts: Facts, rules: Rules, walked: Life | None = None) -> Figures:
         rating=max(facts.ratings, key=lambda rating: rating[1:], default=None),
         # the last change we know of does not lead to how things stand: one got lost on its way
         lost_changes=life.lost_changes + (life.status not in (None, state.status)),
+        approximate=life.approximate,
         last_activity_at=max(filter(None, (state.created_at, state.last_activity_at, life.last_message_at))),
     )
 
@@ -69,7 +72,7 @@ def timeline(facts: Facts) -> list[Message | Change]:
 def stand(facts: Facts) -> State:
     """How the conversation stands: the freshest snapshot, and what is known to have changed after it."""
     state = facts.snapshot.state
-    later = [change for change in facts.changes if change.at > facts.snapshot.at]
+    later = [change for change in facts.changes if change.at > facts.snapshot.at and change.attribute != STATUS_SEEN]
     for change in sorted(later, key=_when):
         state = _changed(state, change)
     return state

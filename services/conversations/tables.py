@@ -7,7 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from schemas.reports import Completeness, Group, Percentiles, Waiting
+from schemas.reports import Completeness, Difference, Group, Percentiles, Waiting
 
 Rows = Sequence[Sequence[object]]
 COLUMNS = (
@@ -26,6 +26,7 @@ COLUMNS = (
     ),
     *("resolution", "reply", "reopened", "satisfied", "answered"),
 )
+COMPARISON_COLUMNS = ("store", "figure", "ours", "chatwoot's", "difference", "likely reason")
 WAITING_COLUMNS = ("store", "conversation", "waiting", "since", "status", "assignee", "inbox", "link")
 
 
@@ -47,6 +48,12 @@ def waiting_row(store: str, one: Waiting) -> list[object]:
     return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
 
 
+def figure_row(store: str, one: Difference) -> list[object]:
+    """One line of a comparison."""
+    apart = None if one.reason is None else _rounded((one.ours or 0) - (one.chatwoots or 0))
+    return [store, one.key, _rounded(one.ours), _rounded(one.chatwoots), apart, one.reason or "equal"]
+
+
 def show(columns: Sequence[str], rows: Rows, *, footer: str = "") -> None:
     """A table on the terminal."""
     table = Table(*columns, caption=footer or None)
@@ -63,12 +70,19 @@ def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
 
 
 def complete(states: Iterable[Completeness]) -> str:
-    """How far the figures can be trusted, in one line."""
+    """How far the figures can be trusted: a line, and one more for each rule that could not be applied."""
     told = list(states)
     known = [one.complete_to for one in told if one.complete_to is not None]
     until = f"complete to {min(known):%F %T} UTC" if len(known) == len(told) and known else "how complete is unknown"
     behind, lost = max((one.records_behind for one in told), default=0), sum(one.lost_changes for one in told)
-    return until + f", {behind} records behind" * (behind > 0) + f", {lost} status changes lost" * (lost > 0)
+    read, vague = sum(one.imported for one in told), sum(one.approximate for one in told)
+    notes = [
+        until,
+        *[f"{behind} records behind"] * (behind > 0),
+        *[f"{lost} status changes lost"] * (lost > 0),
+        *[f"{read} conversations imported, {vague} of their moments approximate"] * (read + vague > 0),
+    ]
+    return "\n".join([", ".join(notes), *(rule for one in told for rule in one.not_applied)])
 
 
 def _percentiles(values: Percentiles | None) -> tuple[object, object, object]:

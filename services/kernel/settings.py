@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
+    api_token: SecretStr | None = Field(
+        None, min_length=16, description="who bears it may ask for reports over HTTP; absent: nobody may"
+    )
     public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
     installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
     installation_key_file: Path | None = Field(None, description="file that holds the installation key")
