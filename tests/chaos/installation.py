@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import asyncpg
+from pydantic import SecretStr
 
 from db.migrate import migrate
 from db.pool import use_json
@@ -58,7 +59,7 @@ class Installation:
         assert await stack.start(self.directory) == self.stack
 
     async def another_database(self) -> "Installation":
-        """The same servers with a database that nobody has used."""
+        """The same servers with a database and a data directory that nobody has used."""
         name = f"chaos_{secrets.token_hex(6)}"
         system = await asyncpg.connect(self.stack.database_url, timeout=10)
         try:
@@ -67,7 +68,10 @@ class Installation:
             await system.close()
         url = urlsplit(self.stack.database_url)._replace(path=f"/{name}").geturl()
         await migrate(url)
-        return Installation(self.directory, self.stack, self.settings.model_copy(update=_database(url)))
+        place = self.settings.data_directory / name
+        place.mkdir()
+        told = {"database_url": SecretStr(url), "data_directory": place}
+        return Installation(self.directory, self.stack, self.settings.model_copy(update=told))
 
 
 @asynccontextmanager
@@ -89,7 +93,3 @@ async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
         yield Installation(directory / "stack", running, settings)
     finally:
         await asyncio.shield(stack.stop(directory / "stack"))
-
-
-def _database(url: str) -> dict[str, Any]:
-    return {"database_url": Settings.model_validate({"database_url": url}).database_url}

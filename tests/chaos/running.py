@@ -1,5 +1,6 @@
 """`wootstream run` as a process with an address that stays, on topics that nobody used before."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import httpx
 from demo.stack.ports import HOST, free_ports
 from schemas.topics import ALL
 from services.control.audit import audit
+from services.ingress.spool_status import look
 from services.kernel.topics import Admin, ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker
@@ -43,9 +45,11 @@ async def sender(door: Worker) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def nothing_in_flight(installation: Installation) -> None:
-    """Wait until every group has read what the logs hold."""
+    """Wait until no spool holds anything any more, then until every group has read what the logs hold."""
+    spool = installation.settings.data_directory / "spool"
 
     async def all_read() -> bool:
-        return (await audit(installation.settings)).in_flight == 0
+        waiting = sum(file.records for file in look(spool, {}, now=time.time()).values())
+        return not waiting and (await audit(installation.settings)).in_flight == 0
 
     await eventually(all_read, seconds=_SETTLE_SECONDS)
