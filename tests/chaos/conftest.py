@@ -12,7 +12,7 @@ from tests.chaos.verdict import Verdict
 
 _DIRECTORY = Path(__file__).parents[2] / ".local" / "test" / "chaos"
 _VERDICT = pytest.StashKey[Verdict]()
-_FAILED = pytest.StashKey[int]()
+_PASSED = pytest.StashKey[bool]()
 
 
 def is_long(config: pytest.Config) -> bool:
@@ -63,7 +63,7 @@ async def installation(servers: Installation) -> Installation:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    session.config.stash[_FAILED] = session.testsfailed
+    session.config.stash[_PASSED] = exitstatus == pytest.ExitCode.OK
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -71,5 +71,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     found = config.stash.get(_VERDICT, None)
     if found is None or not is_long(config):
         return
-    print(*(f"chaos: {one.line()}" for one in found.rounds), sep="\n")
-    print(found.line(failed=config.stash.get(_FAILED, 0)))
+    print("", *(f"chaos: {one.line()}" for one in found.rounds), sep="\n")
+    print(found.line(passed=config.stash.get(_PASSED, False)))

@@ -24,6 +24,7 @@ from tests.eventually import eventually
 
 Server = Literal["kafka", "postgres"]
 
+_SERVERS = {"kafka": kafka.server, "postgres": postgres.server}
 # The shorter, the sooner a dead consumer is missed.
 SESSION_SECONDS = 3.0
 
@@ -48,11 +49,12 @@ class Installation:
             await conn.close()
 
     async def kill(self, server: Server) -> None:
-        """SIGKILL, and nothing is left of it when this returns."""
-        note = (kafka if server == "kafka" else postgres).server(self.directory).running()
+        """SIGKILL to the process; PostgreSQL's children end by themselves soon after."""
+        this = _SERVERS[server](self.directory)
+        note = this.running()
         assert note is not None, f"{server} was not running"
         os.kill(note.pid, signal.SIGKILL)
-        await eventually(lambda: not (kafka if server == "kafka" else postgres).address(self.directory))
+        await eventually(lambda: not this.running())
 
     async def revive(self) -> None:
         """Start what was killed; it comes back at the same address."""

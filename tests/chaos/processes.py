@@ -78,12 +78,12 @@ class Worker:
         if self._process is not None and self._process.returncode is None:
             await self.kill()
 
-    def _membership(self) -> dict[str, str]:
-        return {"WOOTSTREAM_GROUP_INSTANCE": self.instance} if self.instance else {}
-
     def told(self) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_TOLD:])
+
+    def _membership(self) -> dict[str, str]:
+        return {"WOOTSTREAM_GROUP_INSTANCE": self.instance} if self.instance else {}
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from tests.chaos.sink import Told
 from tests.chaos.verdict import Verdict
 
 _MOMENTS, _FEWER = 5, 2
-_WEBHOOKS = 200
+_WEBHOOKS = 150
 _PER_SECOND = 200.0
 
 

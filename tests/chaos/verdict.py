@@ -37,10 +37,10 @@ class Verdict:
         self.add(attack, times, told, f"audit clean, the same {rows} rows as a calm run in {generations} generations")
         self.shown = ["audit clean", "figures equal"]
 
-    def line(self, *, failed: int) -> str:
+    def line(self, *, passed: bool) -> str:
         """The last line."""
-        if failed or not self.rounds:
-            return f"chaos: {failed} rounds FAILED (seed {self.seed})"
+        if not passed:
+            return f"chaos: FAILED, or ended early: see above (seed {self.seed})"
         times = sum(one.times for one in self.rounds)
         lost, doubled = (sum(getattr(one.told, name) for one in self.rounds) for name in ("lost", "doubled"))
         claims = ", ".join([f"{lost} lost", f"{doubled} doubled", *self.shown])
