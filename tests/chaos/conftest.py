@@ -58,7 +58,7 @@ async def servers() -> AsyncIterator[Installation]:
 
 @pytest_asyncio.fixture
 async def installation(servers: Installation) -> Installation:
-    """A database of this test's own, migrated."""
+    """A database of this test's own."""
     return await servers.another_database()
 
 

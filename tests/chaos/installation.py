@@ -61,15 +61,14 @@ class Installation:
         assert await stack.start(self.directory) == self.stack
 
     async def another_database(self) -> "Installation":
-        """The same servers with a database and a data directory that nobody has used."""
-        name = f"chaos_{secrets.token_hex(6)}"
-        system = await asyncpg.connect(self.stack.database_url, timeout=10)
+        """The same servers with a copy of the database and a data directory that nobody has used."""
+        ours, name = urlsplit(self.stack.database_url), f"chaos_{secrets.token_hex(6)}"
+        system = await asyncpg.connect(ours._replace(path="/postgres").geturl(), timeout=10)
         try:
-            await system.execute(f"create database {name}")
+            await system.execute(f"create database {name} template {ours.path.removeprefix('/')}")
         finally:
             await system.close()
-        url = urlsplit(self.stack.database_url)._replace(path=f"/{name}").geturl()
-        await migrate(url)
+        url = ours._replace(path=f"/{name}").geturl()
         place = self.settings.data_directory / name
         place.mkdir()
         told = {"database_url": SecretStr(url), "data_directory": place}
@@ -83,6 +82,7 @@ async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
     shutil.rmtree(directory, ignore_errors=True)
     running = await stack.start(directory / "stack")
     try:
+        await migrate(running.database_url)
         settings = Settings.model_validate(
             {
                 "kafka_bootstrap_servers": running.kafka,
