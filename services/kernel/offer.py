@@ -13,7 +13,7 @@ import orjson
 from db import dead_letters, ledger, stores
 from db.dead_letters import Letter
 from db.ledger import Move, Place
-from db.pool import Connection, Pool
+from db.pool import Pool
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
 from services.kernel.record import Record, store_of
