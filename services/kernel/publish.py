@@ -86,10 +86,8 @@ class Publisher:
     async def publish_all(self, records: Sequence[Record], kept: Kept) -> list[Place | Exception]:
         """What became of each, in the order given; waits for the client's own verdict, some 5 s with Kafka dead.
 
-        Cheaper than `publish` one by one, and a record without an acknowledgement has seldom arrived. `kept` is told
-        topic, partition and offset of each as it is acknowledged, in the same order as those who wait in `publish`.
+        A record without an acknowledgement has seldom arrived. `kept` is told of each that is acknowledged, in turn.
         """
-
         return await verdicts(self._send, records, kept)
 
     async def _send(self, record: Record) -> Any:

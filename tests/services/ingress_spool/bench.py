@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +29,6 @@ class Bench:
     topic: Topic
     store: uuid.UUID = field(default_factory=uuid.uuid4)
     kept: list[str] = field(default_factory=list)  # ids of what `keep` returned for
-    longest: float = 0.0
     _numbers: Any = field(default_factory=itertools.count)
 
     def record(self, key: str = "k", *, value: bytes = b"{}") -> Record:
@@ -59,9 +57,7 @@ class Bench:
 
     async def keep(self, acceptance: Acceptance, key: str = "k", *, value: bytes = b"{}") -> None:
         record = self.record(key, value=value)
-        began = time.monotonic()
         await acceptance.keep(record)
-        self.longest = max(self.longest, time.monotonic() - began)
         self.kept.append(record.id or "")
 
     async def keep_all(self, acceptance: Acceptance, values: Iterable[bytes]) -> None:
@@ -116,6 +112,13 @@ async def open_bench(kafka: str, database_url: str, directory: Path, **changes: 
     bench = Bench(settings, Topic(f"spool.{uuid.uuid4().hex[:10]}", 1, partitions=4, extra=changes))
     await ensure_topics(settings, [bench.topic])
     yield bench
+
+
+def spooling(process: Process) -> bool:
+    """Whether the spool comes first."""
+    value = process.registry.get_sample_value("wootstream_spooling")
+    assert value is not None
+    return value == 1
 
 
 def in_order(records: Sequence[Record]) -> bool:

@@ -7,17 +7,14 @@ import sys
 from asyncio.subprocess import PIPE
 from asyncio.subprocess import Process as Child
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
 
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
-from services.kernel.topics import ensure_topics
 from tests.eventually import eventually
-from tests.services.ingress_spool.bench import Bench, in_order, open_bench
+from tests.services.ingress_spool.bench import Bench, in_order, spooling
 from tests.services.ingress_spool.own_kafka import OwnKafka
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
@@ -34,7 +31,7 @@ async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_no
         before = len(bench.kept)
         await eventually(lambda: len(bench.kept) > before + 500)
         await lone_kafka.start()
-        await eventually(lambda: not _spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process), seconds=20)
         until.set()
         await sending
 
@@ -54,7 +51,7 @@ async def test_process_that_starts_and_stops_without_kafka_leaves_its_records_to
     await lone_kafka.start()
     async with bench.accepting() as (process, acceptance):
         await bench.keep(acceptance, "key-0")
-        await eventually(lambda: not _spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process), seconds=20)
 
     stored = await bench.stored()
     assert sorted(record.id or "" for record in stored) == sorted(bench.kept)
@@ -90,7 +87,7 @@ async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench
         assert "the spool takes no more" in await _ready(process)
         kept = len(bench.kept)
         await lone_kafka.start()
-        await eventually(lambda: not _spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process), seconds=20)
         await bench.keep(acceptance)
         assert await _ready(process) == "ok"
 
@@ -98,44 +95,8 @@ async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench
     assert {record.id for record in await bench.stored()} == set(bench.kept)
 
 
-async def test_record_too_large_for_the_topic_is_set_aside_and_stops_nobody(
-    lone_kafka: OwnKafka, database_url: str, tmp_path: Path
-) -> None:
-    await lone_kafka.start()
-    async with (
-        open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench,
-        bench.accepting() as (process, acceptance),
-    ):
-        await bench.keep(acceptance, value=os.urandom(50_000))
-        await asyncio.gather(*(bench.keep(acceptance) for _ in range(50)))
-        await eventually(lambda: not _spooling(process), seconds=20)
-
-        assert process.registry.get_sample_value("wootstream_spool_refused_records") == 1
-        assert [record.id for record in await bench.stored()] == bench.kept[1:]
-
-
-async def test_record_set_aside_is_offered_again_by_the_next_process(
-    lone_kafka: OwnKafka, database_url: str, tmp_path: Path
-) -> None:
-    await lone_kafka.start()
-    async with open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
-        async with bench.accepting() as (process, acceptance):
-            await bench.keep(acceptance, value=os.urandom(50_000))
-            await eventually(lambda: not _spooling(process), seconds=20)
-        await ensure_topics(bench.settings, [replace(bench.topic, extra={})])
-
-        async with bench.accepting() as (process, _):
-            await eventually(lambda: not _spooling(process), seconds=20)
-
-        assert [record.id for record in await bench.stored()] == bench.kept
-
-
 def _kept(process: Process, where: str) -> float:
     return process.registry.get_sample_value("wootstream_kept_total", {"where": where}) or 0
-
-
-def _spooling(process: Process) -> bool:
-    return process.registry.get_sample_value("wootstream_spooling") == 1
 
 
 async def _ready(process: Process) -> str:
