@@ -138,6 +138,19 @@ async def test_a_bug_that_fails_on_every_record_stops_instead_of_setting_all_asi
     assert await bench.dead() == []
 
 
+async def test_a_read_that_fails_on_every_record_stops_instead_of_setting_all_aside(bench: Bench) -> None:
+    """Not what a schema refuses (ValueError), but a bug of ours: KeyError and the like."""
+
+    def broken(_record: Record) -> Number:
+        raise KeyError("n")
+
+    await bench.send(range(50))
+    async with bench.consuming(read=broken) as process:
+        await eventually(lambda: process.failure is not None)
+    assert "a broken release" in str(process.failure)
+    assert await bench.dead() == []
+
+
 async def test_a_bug_on_one_record_costs_one_dead_letter(bench: Bench) -> None:
     async def fragile(conn: Connection, events: Sequence[Number]) -> Any:
         if any(event.n == 7 for event in events):
