@@ -68,10 +68,22 @@ def create_definition(call: Call) -> Json:
     return row
 
 
+def list_labels(call: Call) -> Json:
+    return {"payload": list(call.account.labels.values())}
+
+
 def create_label(call: Call) -> Json:
     row: Json = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | call.body
     call.account.labels[row["id"]] = row
     return row
+
+
+def list_teams(call: Call) -> list[Json]:
+    return list(call.account.teams.values())
+
+
+def list_agents(call: Call) -> list[Json]:
+    return [views.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
 
 
 def create_team(call: Call) -> Json:
@@ -130,7 +142,10 @@ ROUTES = [
     route("DELETE", "/webhooks/{webhook:int}", delete_webhook, admin=True),
     route("GET", "/custom_attribute_definitions", list_definitions),
     route("POST", "/custom_attribute_definitions", create_definition),
+    route("GET", "/labels", list_labels),
     route("POST", "/labels", create_label, admin=True),
+    route("GET", "/agents", list_agents),
+    route("GET", "/teams", list_teams),
     route("POST", "/teams", create_team, admin=True),
     route("POST", "/agent_bots", create_bot, admin=True),
     route("POST", "/automation_rules", create_rule, admin=True),
