@@ -25,9 +25,10 @@ on conflict (organization_id, chatwoot_account_id) do update set
   {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}, updated_at = now()
 """  # noqa: S608
 _INBOXES = """
-insert into wootstream.inboxes (organization_id, inbox_id, has_bot)
+insert into wootstream.inboxes as i (organization_id, inbox_id, has_bot)
 select $1, unnest($2::int[]), true
-on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now()
+on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now(),
+  recount_after = case when i.has_bot then i.recount_after else 0 end
 """
 _IS_TIMEZONE = "select exists (select from pg_timezone_names where name = $1)"
 _LISTED = """

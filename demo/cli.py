@@ -18,7 +18,7 @@ from demo.recording import NotARecording
 from demo.replay import Moved, Plan
 from demo.stack import Unavailable
 from demo.stack.cli import app as local
-from demo.stack.cli import fetching, refuse
+from demo.stack.cli import fetching
 from demo.stack.jars import Progress as Fetching
 from demo.webhooks import accepted
 from services.kernel.errors import Stop
@@ -84,17 +84,23 @@ def demo(
 
     Exit code 0 only if the audit is clean. Ctrl-C ends the traffic early; a second one gives up.
     """
+    code = 0
     try:
         with fetching() as progress:
             code = asyncio.run(_interruptible(environment(), for_, rate or None, progress))
-    except Unavailable as reason:
-        refuse(reason)
+    except* (Unavailable, Stop) as reasons:  # alone, or out of a task group
+        raise Stop("; ".join(str(one) for one in _leaves(reasons))) from reasons
     raise typer.Exit(code)
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for one in group.exceptions:
+        yield from _leaves(one) if isinstance(one, BaseExceptionGroup) else (one,)
 
 
 async def _interruptible(settings: Settings, seconds: float, per_second: float | None, fetching: Fetching) -> int:
     """The first Ctrl-C ends the traffic, or all where none flows yet; the next gives up. Nothing stays behind."""
-    wish = show.Wish(seconds, per_second, asyncio.Event(), asyncio.Event())
+    wish = show.Wish(seconds, per_second, random.randrange(2**32), asyncio.Event(), asyncio.Event())
     task = asyncio.create_task(show.run(settings, wish, fetching))
 
     def interrupted() -> None:

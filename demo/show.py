@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from demo.services import Running
 from demo.shops import DemoStore
 from demo.stack import kafka, resolve
 from demo.stack.jars import Progress as Fetching
-from demo.traffic import traffic
+from demo.traffic import Answers, traffic
 from services.control.audit import audit
 from services.control.verdict import Audit
 from services.kernel.settings import Settings
@@ -37,6 +36,7 @@ class Wish:
 
     seconds: float
     per_second: float | None
+    seed: int
     enough: asyncio.Event
     sending: asyncio.Event
 
@@ -53,13 +53,13 @@ async def run(given: Settings, wish: Wish, fetching: Fetching) -> int:
             async with services.running(_environment(settings), log) as running:
                 for store in stores:
                     shops.hear(double, store, running.address)
-                answers, seconds = await _send(running.address, stores, wish)
+                answers, seconds = await _send(running.address, double, stores, wish)
                 await double.deliveries.settled()
                 verdict = await _drained(settings)
                 await _tell(settings, running.address, stores)
                 memory = numbers.memory(_processes(settings, running))
     told.show_end(answers, seconds, memory, verdict)
-    return 0 if verdict.clean and not verdict.in_flight and all(200 <= status < 300 for status in answers) else 1
+    return 0 if verdict.clean and not verdict.in_flight and not answers.refused else 1
 
 
 @asynccontextmanager
@@ -81,17 +81,24 @@ async def _installation(given: Settings, fetching: Fetching) -> AsyncIterator[Se
         yield settings
 
 
-async def _send(address: str, stores: Sequence[DemoStore], wish: Wish) -> tuple[Counter[int], float]:
-    """Traffic until it is enough: the statuses of the webhooks' answers, and the seconds it took."""
+async def _send(address: str, double: Double, stores: Sequence[DemoStore], wish: Wish) -> tuple[Answers, float]:
+    """Traffic until it is enough: what was answered, and the seconds it took."""
     if wish.seconds:
         asyncio.get_running_loop().call_later(wish.seconds, wish.enough.set)
     wish.sending.set()
+    _stderr.print("sending; Ctrl-C ends it and shows what became of it")
     total = wish.seconds * wish.per_second if wish.seconds and wish.per_second else None
     began = time.monotonic()
     with _bar() as bar:
         task = bar.add_task("webhooks", total=total)
         answers = await traffic(
-            address, stores, per_second=wish.per_second, until=wish.enough, moved=lambda: bar.advance(task)
+            address,
+            double,
+            stores,
+            seed=wish.seed,
+            per_second=wish.per_second,
+            until=wish.enough,
+            moved=lambda: bar.advance(task),
         )
     return answers, time.monotonic() - began
 

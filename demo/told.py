@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 
 from demo.numbers import StoreNumbers
+from demo.traffic import Answers
 from services.control.tables import show
 from services.control.told import findings, verdict
 from services.control.verdict import Audit
@@ -22,12 +23,11 @@ def show_stores(rows: Sequence[StoreNumbers]) -> None:
     show(_COLUMNS, cells)
 
 
-def show_end(answers: Counter[int], seconds: float, memory: Mapping[str, int], audit: Audit) -> None:
+def show_end(answers: Answers, seconds: float, memory: Mapping[str, int], audit: Audit) -> None:
     """How it went; the audit's verdict is the last line."""
-    sent, refused = answers.total(), sum(count for status, count in answers.items() if not 200 <= status < 300)
-    print(
-        f"\n{sent} recorded webhooks in {seconds:.0f} s ({sent / max(seconds, 1e-9):.0f} a second), {refused} refused"
-    )
+    sent, rate = answers.webhooks.total(), answers.webhooks.total() / max(seconds, 1e-9)
+    print(f"\n{sent} recorded webhooks in {seconds:.0f} s ({rate:.0f} a second)", end=", ")
+    print(f"{answers.shops.total()} requests of shops and visitors; refused: {answers.refused}")
     print("memory: " + ", ".join(f"{name} {size / 2**20:.0f} MiB" for name, size in memory.items()) + "\n")
     _show_sums(audit)
 

@@ -94,13 +94,13 @@ class _Seal:
 
 
 def _signed(store: Store, seal: _Seal) -> dict[str, Any]:
-    """A changed secret stays valid as the previous one: Chatwoot may sign with it for a while."""
-    changed = seal.put("webhook_secret", store.webhook_secret)
-    if not store.webhook_secret:
+    """A changed secret stays valid as the previous one, sealed as it was: Chatwoot may sign with it for a while."""
+    if store.webhook_secret is None:
         return {}
-    old = seal.opened("webhook_secret")
-    previous = seal.put("webhook_secret_previous", SecretStr(old)) if changed and old else {}
-    return changed | previous | {"unsigned": False, "path_token_sha256": None}
+    changed: dict[str, Any] = seal.put("webhook_secret", store.webhook_secret)
+    if changed:
+        changed["webhook_secret_previous"] = seal.known["webhook_secret"]
+    return changed | {"unsigned": False, "path_token_sha256": None}
 
 
 def _path_token(store: Store, known: Mapping[str, Any]) -> str | None:

@@ -8,6 +8,8 @@ import typer
 
 from services.control import settings as known
 from services.control.audit import audit as run_audit
+from services.control.cli_letters import letters
+from services.control.cli_offsets import offsets
 from services.control.cli_stores import stores
 from services.control.moments import since as moment
 from services.control.tables import Json, print_json, show
@@ -20,6 +22,8 @@ def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     app.add_typer(stores, name="stores")
     app.command()(audit)
+    app.add_typer(offsets, name="offsets")
+    app.add_typer(letters, name="dead-letters")
     app.command()(settings)
 
 

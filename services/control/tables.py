@@ -1,13 +1,15 @@
-"""How the operator's verbs answer: a table for people, one JSON object for scripts."""
+"""How the operator's verbs answer: a table and a bar for people, JSON for scripts."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 # Where nobody looks, a line is not broken for want of a terminal's width.
@@ -40,3 +42,13 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: st
     console.print(table)
     if footer:
         console.print(footer, soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for people; nothing where nobody looks."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -16,7 +16,7 @@ from services.kernel import Process, every
 
 def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
-    doors = Doors(process, Acceptance(process.publisher))
+    doors = Doors(process, Acceptance.of(process))
     process.door(WEBHOOKS, Door(doors, Webhooks(doors)))
     process.door(BEACONS, Door(doors, Beacons(doors)))
     process.door(PAGES, Door(doors, Pages(doors)))

@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import UUID
 
+import asyncpg
 from pydantic import ValidationError
 
 from db import stores
-from db.pool import SERVICE, Connection, Pool, open_pool, scoped
-from services.kernel.errors import Stop
+from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
+from services.kernel.errors import Stop, Verdict, describe, verdict
+from services.kernel.gate import check_schema
 from services.kernel.settings import Settings
 
 _START = "start the local stack with: wootstream local start"
@@ -55,14 +57,26 @@ def installed(*, kafka: bool = True, database: bool = True) -> Settings:
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Pool]:
-    """Connections as the services have them, under row security."""
+    """Connections as the services have them, under row security. Raises Stop when the database cannot be used."""
     if settings.database_url is None:
         raise Stop(f"no database: set DATABASE_URL, or {_START}")
     pool = open_pool(settings.database_url.get_secret_value(), SERVICE, size=2)
     try:
+        await _reach(pool)
         yield pool
+    except asyncpg.PostgresError as error:
+        if verdict(error) is Verdict.GUILTY:
+            raise
+        raise Stop(f"the database cannot be used: {describe(error)}") from error
     finally:
         await pool.close()
+
+
+async def _reach(pool: Pool) -> None:
+    try:
+        await check_schema(pool)
+    except (asyncpg.InterfaceError, OSError, TimeoutError, TooMuchPower) as error:
+        raise Stop(f"the database cannot be reached: {describe(error)}") from error
 
 
 async def stores_named(pool: Pool, slug: str | None) -> dict[str, UUID]:

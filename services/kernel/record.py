@@ -14,6 +14,15 @@ from services.kernel.errors import Invalid
 Headers = tuple[tuple[str, bytes], ...]
 
 
+@lru_cache(maxsize=65_536)  # a UUID costs 2 µs to read, and stores are few
+def store_of(text: str | None) -> UUID | None:
+    """The store that a header names, or None."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
 class Record:
     """A key, a value and ASCII headers. Compared by identity: two deliveries are two records."""
 
@@ -89,11 +98,10 @@ class Record:
     @property
     def store(self) -> UUID:
         """The tenant, from the URL and the secret that verified, never from a body. Raises Invalid."""
-        text = self.header("store")
-        try:
-            return UUID(text or "")
-        except ValueError as cause:
-            raise Invalid("the `store` header is missing or is no UUID") from cause
+        store = store_of(self.header("store"))
+        if store is None:
+            raise Invalid("the `store` header is missing or is no UUID")
+        return store
 
     @property
     def received_at(self) -> datetime:

@@ -36,13 +36,19 @@ class Settings(BaseSettings):
     )
     group_instance: str | None = Field(None, description="static membership: unique and stable, the pod's name")
     session_timeout_seconds: float = Field(10.0, gt=1, description="a consumer silent for so long loses its partitions")
+    metadata_max_age_seconds: float = Field(
+        30.0, gt=0, description="how soon consumers notice added partitions and moved leaders"
+    )
     sentry_dsn: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("sentry_dsn", "SENTRY_DSN"),
-        description="where errors are reported",
+        description="Sentry, told every error that is logged; needs the extra `sentry`",
     )
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
+    api_token: SecretStr | None = Field(
+        None, min_length=16, description="who bears it may ask for reports over HTTP; absent: nobody may"
+    )
     public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
     installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
     installation_key_file: Path | None = Field(None, description="file that holds the installation key")
@@ -52,6 +58,9 @@ class Settings(BaseSettings):
         description="the local Kafka and PostgreSQL: from packages, or in Docker",
     )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
+    spool_bytes: int = Field(
+        2 * 1024**3, ge=4 * 1024**2, description="how large one ingress's spool may grow while Kafka is away"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log that is written"
     )

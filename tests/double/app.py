@@ -10,17 +10,42 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.double import contacts_api
+from tests.double.api import (
+    contact_lists,
+    contacts,
+    conversation_lists,
+    conversations,
+    inboxes,
+    messages,
+    platform,
+    profile,
+    ratings,
+    settings,
+    widget,
+)
 from tests.double.errors import Invalid, Refusal, answer_invalid, answer_refusal, no_such_route, retry_later
 from tests.double.installation import Double
 
 _GRACEFUL_SECONDS = 2
+_MODULES = (
+    contacts,  # first: what is called most is found first
+    contact_lists,
+    conversations,
+    conversation_lists,
+    messages,
+    widget,
+    inboxes,
+    settings,
+    ratings,
+    profile,
+    platform,
+)
 
 
 def app(double: Double) -> ASGIApp:
     """Everything the double answers; 404 in HTML for the rest, as Chatwoot does."""
     inner = Starlette(
-        routes=[*contacts_api.ROUTES],
+        routes=[route for module in _MODULES for route in module.ROUTES],
         exception_handlers={
             Refusal: answer_refusal,
             Invalid: answer_invalid,
@@ -39,10 +64,17 @@ def app(double: Double) -> ASGIApp:
 @contextlib.asynccontextmanager
 async def serving(double: Double, *, port: int = 0) -> AsyncIterator[str]:
     """Answer and deliver while the block runs; gives the base URL. Port 0 takes a free one."""
+    async with listening(app(double), port=port) as base_url, double.deliveries.running():
+        yield base_url
+
+
+@contextlib.asynccontextmanager
+async def listening(site: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
+    """Any ASGI application on 127.0.0.1 while the block runs; gives its base URL."""
     listener = socket.create_server(("127.0.0.1", port))
     server = _Server(
         uvicorn.Config(
-            app(double),
+            site,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -50,15 +82,12 @@ async def serving(double: Double, *, port: int = 0) -> AsyncIterator[str]:
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         )
     )
-    async with asyncio.TaskGroup() as group:
-        serve = group.create_task(server.serve([listener]))
-        deliver = group.create_task(double.deliveries.run())
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            deliver.cancel()
-            server.should_exit = True
-            await serve
+    serve = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serve
 
 
 def _address(scope: Scope) -> str:

@@ -24,7 +24,6 @@ class Bot:
     id: int
     account_id: int
     name: str
-    description: str | None
     outgoing_url: str | None
     token: str
     secret: str

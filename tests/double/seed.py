@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tests.double.bearers import UNIQUE
 from tests.double.installation import Double
 from tests.double.rows import Account, Contact, Json, User, Webhook
-from tests.double.state import UNIQUE
 
 _SHOWN = ("id", *UNIQUE, "name", "custom_attributes", "additional_attributes")
 

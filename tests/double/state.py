@@ -6,16 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from tests.double.bearers import Bearers
 from tests.double.errors import not_found
 from tests.double.release import Release
 from tests.double.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Message, User
 
-UNIQUE = ("email", "identifier", "phone_number")
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _ADJECTIVES = """
     autumn hidden bitter misty silent empty dry dark summer icy quiet white cool spring winter
 """.split()
 _NOUNS = "waterfall river breeze moon rain wind sea morning snow lake sunset pine shadow leaf dawn".split()
+
+
+class Vanished(Exception):
+    """What is asked for was there, and was deleted since."""
 
 
 def machine_time() -> datetime:
@@ -43,8 +47,7 @@ class State:
         self.contact_inboxes: dict[str, ContactInbox] = {}  # source id -> identity
         self._identities: defaultdict[tuple[int, int], dict[str, ContactInbox]] = defaultdict(dict)
         self._numbers: Counter[str] = Counter()
-        self._bearers: dict[tuple[int, str, str], int] = {}
-        self._borne: dict[tuple[int, int], list[tuple[int, str, str]]] = {}
+        self._bearers = Bearers()
 
     def number(self, kind: str) -> int:
         """The next id of a table; ids are never used twice."""
@@ -83,6 +86,17 @@ class State:
     def contact(self, account: Account, contact_id: int) -> Contact:
         return self.contacts[account.id].get(contact_id) or not_found()
 
+    def still(self, account_id: int, contact_id: int) -> Contact:
+        """A contact that was there. Raises Vanished."""
+        found = self.contacts[account_id].get(contact_id)
+        if found is None:
+            raise Vanished
+        return found
+
+    def partner(self, row: Conversation) -> Contact:
+        """Whom a conversation is with. Raises Vanished."""
+        return self.still(row.account_id, row.contact_id)
+
     def identities(self, contact: Contact) -> list[ContactInbox]:
         return list(self._identities[_at(contact)].values())
 
@@ -107,27 +121,18 @@ class State:
 
     def bearer(self, account_id: int, key: str, value: str | None) -> Contact | None:
         """The contact that bears this e-mail (in any case), identifier or phone number."""
-        found = self._bearers.get((account_id, key, _folded(key, value))) if value else None
-        return self.contacts[account_id][found] if found is not None else None
+        return self._bearers.find(account_id, key, value)
 
     def keep(self, contact: Contact) -> None:
         """Store a contact, or store it again after a change."""
-        self._forget_bearing(contact)
         self.contacts[contact.account_id][contact.id] = contact
-        values = ((key, getattr(contact, key)) for key in UNIQUE)
-        borne = [(contact.account_id, key, _folded(key, value)) for key, value in values if value]
-        self._borne[_at(contact)] = borne
-        self._bearers.update(dict.fromkeys(borne, contact.id))
+        self._bearers.keep(contact)
 
     def remove(self, contact: Contact) -> None:
-        self._forget_bearing(contact)
+        self._bearers.forget(contact)
         del self.contacts[contact.account_id][contact.id]
         for source_id in self._identities.pop(_at(contact), ()):
             del self.contact_inboxes[source_id]
-
-    def _forget_bearing(self, contact: Contact) -> None:
-        for at in self._borne.pop(_at(contact), ()):
-            self._bearers.pop(at, None)
 
     def conversations_of(self, contact: Contact) -> list[Conversation]:
         account = self.accounts[contact.account_id]
@@ -136,7 +141,3 @@ class State:
 
 def _at(contact: Contact) -> tuple[int, int]:
     return contact.account_id, contact.id
-
-
-def _folded(key: str, value: str | None) -> str:
-    return (value or "").lower() if key == "email" else (value or "")

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.double.errors import Refusal, unauthorized
+from tests.double.errors import Refusal, not_found, unauthorized
 from tests.double.events import Events
 from tests.double.installation import Double
-from tests.double.rows import Account, Bot, Json, User
+from tests.double.rows import Account, Bot, Conversation, Json, User
 from tests.double.state import State
 
 _ACCOUNT = "/api/v1/accounts/{account:int}"
@@ -47,11 +48,24 @@ class Call:
 Handler = Callable[[Call], Any]
 
 
-def route(method: str, path: str, handler: Handler, *, admin: bool = False, bots: bool = False) -> Route:
-    """A route below an account; `admin`: for administrators alone, `bots`: a bot's token will do as well."""
+def route(
+    method: str,
+    path: str,
+    handler: Handler,
+    *,
+    admin: bool = False,
+    bots: bool = False,
+    since: tuple[int, int] = (3, 0),
+) -> Route:
+    """A route below an account; `admin`: for administrators alone, `bots`: a bot's token will do as well.
+
+    Releases before `since` do not have it.
+    """
 
     async def endpoint(request: Request) -> Response:
         double: Double = request.app.state.double
+        if not double.state.release.since(*since):
+            raise HTTPException(404)
         account_id = int(request.path_params["account"])
         double.calls[account_id] += 1
         who = _caller(double.state, request, bots=bots)
@@ -60,6 +74,11 @@ def route(method: str, path: str, handler: Handler, *, admin: bool = False, bots
         return await answer(double, handler(call))
 
     return Route(_ACCOUNT + path, endpoint, methods=[method])
+
+
+def conversation_of(call: Call) -> Conversation:
+    """The conversation that the path names."""
+    return call.account.conversations.get(call.number("conversation")) or not_found()
 
 
 async def body_of(request: Request) -> Json:
