@@ -1,17 +1,11 @@
 """`wootstream run ingress` as the operator runs it: what it needs of memory, and what it never writes."""
 
-import asyncio
-import os
 import resource
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import httpx
-import orjson
 import psutil
 import pytest
 
@@ -20,8 +14,8 @@ from demo.shop import Shop as Backend
 from demo.shop import shop_event
 from demo.visitors import Visitor
 from services.kernel import Clock, Settings
-from tests.eventually import eventually
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, open_shop, post_webhook
+from tests.services.ingress.running import running
 from tests.services.ingress.wire import wire
 
 pytestmark = pytest.mark.usefixtures("topics")
@@ -29,42 +23,6 @@ _SLOW_SENDERS = 1_000
 _SENT_BYTES = 64 * 1024
 _MOST_BYTES = 300 * 2**20
 _BODY = b'{"event":"message_created","account":{"id":3},"conversation":{"id":7}}'
-
-
-class Running:
-    """The process, where it listens, and what it has written so far."""
-
-    def __init__(self, pid: int, address: str, log: Path) -> None:
-        self.pid, self.address, self.log = pid, address, log
-
-
-@asynccontextmanager
-async def running(settings: Settings, folder: Path, **more: str) -> AsyncIterator[Running]:
-    assert settings.database_url
-    environment = {
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka_bootstrap_servers),
-        "WOOTSTREAM_DATA_DIRECTORY": str(folder),
-        "WOOTSTREAM_INSTALLATION_KEY_FILE": str(settings.data_directory / "installation.key"),
-        "WOOTSTREAM_HTTP_PORT": "0",
-        "WOOTSTREAM_LOG_LEVEL": "debug",
-    }
-    log = folder / "log"
-    with log.open("wb") as file:
-        command = (str(Path(sys.executable).parent / "wootstream"), "run", "ingress")
-        process = await asyncio.create_subprocess_exec(*command, stderr=file, env=os.environ | environment | more)
-    try:
-        yield Running(process.pid, await eventually(partial(_address, log), seconds=60), log)
-    finally:
-        process.terminate()
-        assert await process.wait() == 0
-
-
-def _address(log: Path) -> str:
-    lines = [orjson.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{")]
-    told = [str(line["address"]) for line in lines if line["event"] == "process_serves"]
-    assert told, "it does not serve yet"
-    return told[0]
 
 
 async def test_a_thousand_slow_senders_do_not_fill_the_memory(

@@ -1,11 +1,12 @@
 """The doors behave as their OpenAPI says, whatever is sent, rightly signed."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import httpx
 import hypothesis
 import pytest
 import schemathesis
@@ -25,7 +26,8 @@ from db.pool import Pool
 from demo.visitors import Visitor
 from services.ingress.openapi import description
 from services.kernel import Clock, Settings
-from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, open_shop, serving, signed
+from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, open_shop, signed
+from tests.services.ingress.running import running
 
 pytestmark = [pytest.mark.usefixtures("topics"), pytest.mark.fuzz]
 # Whether data that fit the schema are taken is not asked: the schema does not say that a placed order has a price.
@@ -68,11 +70,11 @@ def trial(operation: Any, mode: GenerationMode, send: Callable[[Any], None], exa
 
 
 async def test_every_answer_is_one_that_the_openapi_tells(
-    settings: Settings, admin_pool: Pool, request: pytest.FixtureRequest
+    settings: Settings, admin_pool: Pool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     examples = request.config.getoption("--examples") or _EXAMPLES
     shop = await open_shop(admin_pool, settings)
-    async with serving(settings) as (process, client):
+    async with running(settings, tmp_path) as ours, httpx.AsyncClient(base_url=ours.address) as client:
         visitor = Visitor(client, shop.website_token, ORIGIN, Clock())
         await visitor.arrive()
         answers = Counter[int]()
@@ -82,13 +84,13 @@ async def test_every_answer_is_one_that_the_openapi_tells(
             case.path_parameters |= {name: value for name, value in names.items() if name in case.path_parameters}
             if isinstance(case.body, dict) and "token" in case.body:
                 case.body["token"] = visitor.config["token"]
-            answer = case.call_and_validate(base_url=process.address, checks=_CHECKS, auth=Proof(shop))
+            answer = case.call_and_validate(base_url=ours.address, checks=_CHECKS, auth=Proof(shop))
             answers[answer.status_code] += 1
 
         for found in schemathesis.openapi.from_dict(description("test")).get_all_operations():
             assert isinstance(found, Ok)
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                await asyncio.to_thread(trial, found.ok(), mode, send, examples)
+                trial(found.ok(), mode, send, examples)
 
     print(dict(answers))
     assert answers.keys() >= {200, 204, 400}, "only the way to the guards was tried"
