@@ -46,36 +46,18 @@ on conflict (organization_id, inbox_id) do update set name = excluded.name, has_
   recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
 """
 _CHECKED_INBOXES = "update wootstream.inboxes set checked_at = $2 where organization_id = $1 and checked_at is null"
-_RECOUNTS = "select organization_id, inbox_id, recount_after from wootstream.inboxes where recount_after is not null"
-_NEXT = """
-select conversation_id from wootstream.conversations
-where organization_id = $1 and inbox_id = $2 and conversation_id > $3 order by conversation_id limit $4
+_PUT_RELEASE = """
+insert into wootstream.releases (organization_id, since, release)
+select $1, case when k.release is null then 'epoch' else $3::timestamptz end, $2
+from (select (select release from wootstream.releases where organization_id = $1 order by since desc limit 1)) k (release)
+where k.release is distinct from $2
 """
-_RECOUNTED = """
-update wootstream.inboxes set recount_after = $3 where organization_id = $1 and inbox_id = $2 and recount_after is not null
+# What was reckoned before anybody asked, by the release that the operator named.
+_CORRECT = """
+update wootstream.inboxes set recount_after = 0 where organization_id = $1
+  and (select count(*) from wootstream.releases where organization_id = $1) = 1
+  and exists (select from public.chatwoot_accounts a where a.organization_id = $1 and a.account_status <> 'deleted' and a.release <> $2)
 """
-_UNKNOWN_BOTS = """
-select i.inbox_id, i.name, r.fault, a.api_access_token is null as untold from wootstream.inboxes i
-join public.chatwoot_accounts a on a.organization_id = i.organization_id and a.account_status <> 'deleted'
-left join wootstream.directory_readings r on r.organization_id = i.organization_id
-where i.organization_id = $1 and i.checked_at is null and not i.has_bot order by 1
-"""
-_NAMES = """
-insert into wootstream.directory as d (organization_id, kind, id, name, checked_at)
-select $1, $2, n.id, n.name, $5 from unnest($3::int[], $4::text[]) as n (id, name) order by 3
-on conflict (organization_id, kind, id) do update set name = excluded.name, checked_at = excluded.checked_at
-"""
-# Those that the API no longer names were asked for, too.
-_CHECKED = "update wootstream.directory set checked_at = $2 where organization_id = $1 and checked_at is null"
-_PUT_INBOXES = """
-insert into wootstream.inboxes as i (organization_id, inbox_id, name, has_bot, checked_at, recount_after)
-select $1, n.id, n.name, n.has_bot, $5, case when n.has_bot then 0 end
-from unnest($2::int[], $3::text[], $4::bool[]) as n (id, name, has_bot) order by 2
-on conflict (organization_id, inbox_id) do update set name = excluded.name, has_bot = excluded.has_bot,
-  checked_at = excluded.checked_at, updated_at = now(),
-  recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
-"""
-_CHECKED_INBOXES = "update wootstream.inboxes set checked_at = $2 where organization_id = $1 and checked_at is null"
 _RECOUNTS = "select organization_id, inbox_id, recount_after from wootstream.inboxes where recount_after is not null"
 _NEXT = """
 select conversation_id from wootstream.conversations
@@ -122,6 +104,12 @@ async def put_inboxes(
     """What inboxes are called and which have a bot; where that changed, their conversations wait to be reckoned again."""
     if inboxes:
         await conn.execute(_PUT_INBOXES, organization, *zip(*inboxes, strict=True), at)
+
+
+async def put_release(conn: Connection, organization: UUID, release: str, *, at: datetime) -> None:
+    """The store's Chatwoot is on this release; the first one told holds for all before, whatever the operator named."""
+    if await conn.execute(_PUT_RELEASE, organization, release, at) == "INSERT 0 1":
+        await conn.execute(_CORRECT, organization, release)
 
 
 async def checked(conn: Connection, organization: UUID, *, at: datetime) -> None:

@@ -64,8 +64,12 @@ class Pool:
             if not self._open:
                 await self._pool
                 self._open = True
-        async with self._pool.acquire(timeout=timeout) as connection:
-            yield connection
+        try:
+            async with self._pool.acquire(timeout=timeout) as connection:
+                yield connection
+        except asyncpg.InternalClientError as lost:
+            # What the driver says of some connections that PostgreSQL ended in the middle of a statement.
+            raise asyncpg.ConnectionDoesNotExistError("the connection is lost") from lost
 
     async def close(self) -> None:
         """Wait for what is in use, then close."""
@@ -111,7 +115,12 @@ async def connect(database_url: str, *, role: str | None = None) -> Any:
 
 async def set_scope(conn: Connection, organizations: Collection[UUID]) -> None:
     """Let row security show exactly these stores until the transaction ends."""
-    await conn.execute(_SCOPE, "{" + ",".join(str(one) for one in sorted(organizations)) + "}")
+    await conn.execute(_SCOPE, scope_of(organizations))
+
+
+def scope_of(organizations: Collection[UUID]) -> str:
+    """The value of `wootstream.organizations` that shows exactly these stores."""
+    return "{" + ",".join(str(one) for one in sorted(organizations)) + "}"
 
 
 @asynccontextmanager

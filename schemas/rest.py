@@ -15,6 +15,12 @@ from schemas.reports import Totals
 CONVERSATION = "rest.conversation"
 
 
+class Version(Inbound):
+    """`GET /api`, which wants no token."""
+
+    version: str = Field(pattern=r"^\d+\.\d+")
+
+
 class Inbox(Inbound):
     """One of `GET inboxes`."""
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from db import stores
 from db.pool import Connection
+from schemas.rest import Version
 from services.kernel import Chatwoot, Process, Stop
 
 T = TypeVar("T")
@@ -34,9 +35,18 @@ class Account:
     token: str
     attached_at: datetime
 
+    async def release(self) -> str | None:
+        """Which release answers; None where a proxy keeps that to itself. Raises Retryable."""
+        try:
+            return (await self._ask("/api", Version)).version
+        except Untold:
+            return None
+
     async def get(self, path: str, form: type[T], *, version: str = "v1", query: Any = None) -> T:
         """What the account answers, as `form`. Raises Untold, and Retryable when Chatwoot is away or busy."""
-        where = f"/api/{version}/accounts/{self.account_id}/{path}"
+        return await self._ask(f"/api/{version}/accounts/{self.account_id}/{path}", form, query)
+
+    async def _ask(self, where: str, form: type[T], query: Any = None) -> T:
         answer = await self.chatwoot.call(self.base_url, "GET", where, token=self.token, query=query)
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise Gone(f"Chatwoot has no {where}")

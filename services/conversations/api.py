@@ -1,16 +1,20 @@
 """Reports over HTTP, the same answers as the command line's JSON, for whoever bears the installation's token."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
+from datetime import datetime
+from uuid import UUID
 
 import orjson
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
 from services.conversations.answers import NAMES, Question, answer
 from services.kernel import Process, Stop
+from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.installation import stores_named
 
 _MOST = 1000
@@ -32,7 +36,12 @@ def _guarded(
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
             return _refusal(401, "say who you are: Authorization: Bearer, with WOOTSTREAM_API_TOKEN")
-        return await endpoint(request)
+        try:
+            return await endpoint(request)
+        except Exception as error:
+            if verdict(error) is not Verdict.AGAIN:
+                raise
+            return _refusal(503, f"the database does not answer: {describe(error)}")
 
     return guarded
 
@@ -45,16 +54,20 @@ async def _report(process: Process, request: Request) -> Response:
         asked = await stores_named(process.pool(), store)
     except Stop as reason:
         return _refusal(404, str(reason))
-    told = {}
     try:
-        question = _question(request)
-        for slug, organization in asked.items():
-            async with scoped(process.pool(), {organization}) as conn:
-                told[slug] = await answer(conn, organization, question, now=now)
+        told = await _told(process, asked, _question(request), now)
     except Stop as reason:
         return _refusal(400, str(reason))
     body = told[store] if store else told
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
+
+
+async def _told(process: Process, asked: Mapping[str, UUID], question: Question, now: datetime) -> dict[str, BaseModel]:
+    told: dict[str, BaseModel] = {}
+    for slug, organization in asked.items():
+        async with scoped(process.pool(), {organization}) as conn:
+            told[slug] = await answer(conn, organization, question, now=now)
+    return told
 
 
 def _question(request: Request) -> Question:

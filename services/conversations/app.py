@@ -5,7 +5,7 @@ from services.conversations import api, handlers
 from services.conversations.directory import Directory
 from services.kernel import Process, consume, every
 
-_LOOK_SECONDS = 30.0
+_LOOK_SECONDS = 10.0
 
 
 def add_to(process: Process) -> None:

@@ -10,22 +10,23 @@ from services.conversations.account import Account, Untold, account_of
 from services.conversations.answers import span
 from services.conversations.comparison import compare
 from services.kernel import Process, Retryable, Settings, Stop
-from services.kernel.installation import installed, stores_named
+from services.kernel.installation import database, installed, stores_named
 
 _SHARE = 0.2
 
 
 @asynccontextmanager
 async def asking(settings: Settings) -> AsyncIterator[Process]:
-    """A process whose pool and Chatwoot client are closed in the end."""
+    """A process whose pool and Chatwoot client are closed in the end. Raises Stop when the database cannot be used."""
     share = {"chatwoot_calls_per_second": settings.chatwoot_calls_per_second * _SHARE}
-    process = Process(settings.model_copy(update=share))
-    try:
-        yield process
-    finally:
-        await process.publisher.stop()
-        await process.chatwoot.close()
-        await process.pool().close()
+    async with database(settings):  # which says what a person can cure
+        process = Process(settings.model_copy(update=share))
+        try:
+            yield process
+        finally:
+            await process.publisher.stop()
+            await process.chatwoot.close()
+            await process.pool().close()
 
 
 async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:

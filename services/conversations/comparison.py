@@ -53,6 +53,8 @@ def _equal(key: str, mine: float | None, chatwoots: float | None) -> bool:
 def _missing(ours: ReportSummary, *, until: datetime, attached_later: bool) -> str | None:
     """Why we may know less than Chatwoot."""
     state = ours.completeness
+    if attached_later and state.imported:
+        return "the store was attached within the span, and of what was before the API shows last resolutions only"
     if attached_later:
         return "the store was attached within the span: `wootstream import history` brings what was before"
     if state.records_behind:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from db import completeness as table
 from db import directory
-from db import reports as table
 from db.pool import Connection, Row
 from schemas import topics
 from schemas.reports import Completeness

@@ -1,7 +1,7 @@
-"""What only the API tells: names of inboxes, agents and teams, and which inboxes have a bot.
+"""What only the API tells: the release, names of inboxes, agents and teams, and which inboxes have a bot.
 
 Read once a day, and when a webhook names somebody unknown. Where a bot came or went, the figures of that inbox follow
-by the other rule.
+by the other rule; a new release's rules hold from then on.
 """
 
 from datetime import timedelta
@@ -67,12 +67,15 @@ class Directory:
         ]
         agents = await account.get("agents", tuple[rest.Agent, ...])
         teams = await account.get("teams", tuple[rest.Agent, ...])
+        release = await account.release()
         at = self._process.clock.now()
         async with scoped(self._process.pool(), {account.store}) as conn:
             await table.put_inboxes(conn, account.store, sorted(inboxes), at=at)
             for kind, people in (("agent", agents), ("team", teams)):
                 names = sorted((one.id, one.name) for one in people)
                 await table.put_names(conn, account.store, kind, names, at=at)
+            if release:
+                await table.put_release(conn, account.store, release, at=at)
             await table.checked(conn, account.store, at=at)
 
 

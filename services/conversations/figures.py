@@ -9,7 +9,7 @@ import orjson
 from services.conversations.events import Event
 from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
 from services.conversations.life import Life
-from services.conversations.rules import Rules
+from services.conversations.rules import Ruling
 
 
 class Figures(NamedTuple):
@@ -30,7 +30,7 @@ class Figures(NamedTuple):
     last_activity_at: datetime
 
 
-def figures(facts: Facts, rules: Rules, walked: Life | None = None) -> Figures:
+def figures(facts: Facts, rules: Ruling, walked: Life | None = None) -> Figures:
     """Reckon one conversation from all that is known of it; of what is `walked` already, facts need not hold it."""
     life = live(facts, rules, walked)
     state = stand(facts)
@@ -52,15 +52,18 @@ def figures(facts: Facts, rules: Rules, walked: Life | None = None) -> Figures:
     )
 
 
-def live(facts: Facts, rules: Rules, walked: Life | None = None) -> Life:
+def live(facts: Facts, rules: Ruling, walked: Life | None = None) -> Life:
     """Walk through all facts in the order of time, or go on from where the walk has come."""
-    life = deepcopy(walked) or Life.begun(facts.snapshot.state.created_at, rules, first_assignee(facts))
+    begun = facts.snapshot.state.created_at
+    life = deepcopy(walked) or Life.begun(begun, rules.at(begun), first_assignee(facts))
     for fact in timeline(facts):
-        if isinstance(fact, Message):
-            life.hear(fact)
-        else:
-            life.turn(fact)
+        life.go_on(fact, rules.at(moment_of(fact)))
     return life
+
+
+def moment_of(fact: Message | Change) -> datetime:
+    """When it was."""
+    return fact.created_at if isinstance(fact, Message) else fact.at
 
 
 def timeline(facts: Facts) -> list[Message | Change]:

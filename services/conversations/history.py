@@ -19,6 +19,7 @@ from services.kernel import Process, Record, Retryable
 
 _IN_FLIGHT = 4
 _MESSAGES = 100  # in one answer
+_OVERLAP = 10  # of two answers: they are sorted by moment but begin after an id, and the two may disagree
 _PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
 _AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # then Chatwoot or Kafka is really away
 
@@ -85,13 +86,15 @@ class History:
         return True
 
     async def _messages(self, conversation: int) -> Sequence[rest.Message]:
-        found: list[rest.Message] = []
+        found: dict[int, rest.Message] = {}
+        after = 0
         while True:
-            query = {"after": found[-1].id if found else 0}
-            more = (await self._ask(f"conversations/{conversation}/messages", rest.Messages, query)).payload
-            found += more
+            path = f"conversations/{conversation}/messages"
+            more = (await self._ask(path, rest.Messages, {"after": after})).payload
+            found |= {one.id: one for one in more}
             if len(more) < _MESSAGES:
-                return found
+                return list(found.values())
+            after = sorted(one.id for one in more)[-_OVERLAP]
 
     async def _ask(self, path: str, form: type[T], query: dict[str, Any]) -> T:
         return await self._patiently(partial(self._account.get, query=query), path, form)

@@ -48,8 +48,15 @@ class Life:
         """A conversation begins, and with it the wait."""
         return cls(created, rules, assignee, assignee, created)
 
-    def hear(self, message: Message) -> None:
-        """A message was written."""
+    def go_on(self, fact: Message | Change, rules: Rules) -> None:
+        """The next fact, by the rules of its time."""
+        self.rules = rules
+        if isinstance(fact, Message):
+            self._hear(fact)
+        else:
+            self._turn(fact)
+
+    def _hear(self, message: Message) -> None:
         self._count(message)
         self.last_message_at = message.created_at
         if message.kind == "incoming":
@@ -62,8 +69,7 @@ class Life:
         elif message.kind == "bot" and not message.private and self.rules.bot_ends_wait:
             self.waiting = None
 
-    def turn(self, change: Change) -> None:
-        """An attribute changed."""
+    def _turn(self, change: Change) -> None:
         value = orjson.loads(change.current)
         if change.attribute == "assignee_id":
             self.assignee, self.assigned = value, True

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from schemas.reports import Comparison, Completeness, Group, Report, ReportSummary, WaitingList
+from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingList
 from services.conversations import tables
 from services.conversations.answers import Name, Question, answer
 from services.conversations.asking import compared
@@ -135,7 +135,7 @@ def _print(
     *,
     as_csv: bool,
 ) -> None:
-    states: list[Completeness] = [told.completeness for told in answers.values()]
+    states = {name: told.completeness for name, told in answers.items()}
     if as_csv:
         tables.write_csv(columns, rows, sys.stdout)
         sys.stderr.write(tables.complete(states) + "\n")

@@ -1,7 +1,7 @@
 """Report answers as a person reads them: a table on the terminal, or CSV for a spreadsheet."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.table import Table
 from schemas.reports import Completeness, Difference, Group, Percentiles, Waiting
 
 Rows = Sequence[Sequence[object]]
+_RULES = 3  # shown below a table; JSON has them all
 COLUMNS = (
     *(
         "store",
@@ -69,9 +70,9 @@ def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
     writer.writerows(rows)
 
 
-def complete(states: Iterable[Completeness]) -> str:
-    """How far the figures can be trusted: a line, and one more for each rule that could not be applied."""
-    told = list(states)
+def complete(states: Mapping[str, Completeness]) -> str:
+    """How far the figures of these stores can be trusted: a line, then some of the rules that could not be applied."""
+    told = list(states.values())
     known = [one.complete_to for one in told if one.complete_to is not None]
     until = f"complete to {min(known):%F %T} UTC" if len(known) == len(told) and known else "how complete is unknown"
     behind, lost = max((one.records_behind for one in told), default=0), sum(one.lost_changes for one in told)
@@ -82,7 +83,9 @@ def complete(states: Iterable[Completeness]) -> str:
         *[f"{lost} status changes lost"] * (lost > 0),
         *[f"{read} conversations imported, {vague} of their moments approximate"] * (read + vague > 0),
     ]
-    return "\n".join([", ".join(notes), *(rule for one in told for rule in one.not_applied)])
+    rules = [f"{store}, {rule}" for store, one in states.items() for rule in one.not_applied]
+    more = [f"and the same of {len(rules) - _RULES} more"] * (len(rules) > _RULES)
+    return "\n".join([", ".join(notes), *rules[:_RULES], *more])
 
 
 def _percentiles(values: Percentiles | None) -> tuple[object, object, object]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import asyncpg
+from pydantic import SecretStr
 
 from db.migrate import migrate
 from db.pool import use_json
@@ -22,6 +24,7 @@ from tests.eventually import eventually
 
 Server = Literal["kafka", "postgres"]
 
+_SERVERS = {"kafka": kafka.server, "postgres": postgres.server}
 # The shorter, the sooner a dead consumer is missed.
 SESSION_SECONDS = 3.0
 
@@ -46,34 +49,40 @@ class Installation:
             await conn.close()
 
     async def kill(self, server: Server) -> None:
-        """SIGKILL, and nothing is left of it when this returns."""
-        note = (kafka if server == "kafka" else postgres).server(self.directory).running()
+        """SIGKILL to the process; PostgreSQL's children end by themselves soon after."""
+        this = _SERVERS[server](self.directory)
+        note = this.running()
         assert note is not None, f"{server} was not running"
         os.kill(note.pid, signal.SIGKILL)
-        await eventually(lambda: not (kafka if server == "kafka" else postgres).address(self.directory))
+        await eventually(lambda: not this.running())
 
     async def revive(self) -> None:
         """Start what was killed; it comes back at the same address."""
         assert await stack.start(self.directory) == self.stack
 
     async def another_database(self) -> "Installation":
-        """The same servers with a database that nobody has used."""
-        name = f"chaos_{secrets.token_hex(6)}"
-        system = await asyncpg.connect(self.stack.database_url, timeout=10)
+        """The same servers with a copy of the database and a data directory that nobody has used."""
+        ours, name = urlsplit(self.stack.database_url), f"chaos_{secrets.token_hex(6)}"
+        system = await asyncpg.connect(ours._replace(path="/postgres").geturl(), timeout=10)
         try:
-            await system.execute(f"create database {name}")
+            await system.execute(f"create database {name} template {ours.path.removeprefix('/')}")
         finally:
             await system.close()
-        url = urlsplit(self.stack.database_url)._replace(path=f"/{name}").geturl()
-        await migrate(url)
-        return Installation(self.directory, self.stack, self.settings.model_copy(update=_database(url)))
+        url = ours._replace(path=f"/{name}").geturl()
+        place = self.settings.data_directory / name
+        place.mkdir()
+        told = {"database_url": SecretStr(url), "data_directory": place}
+        return Installation(self.directory, self.stack, self.settings.model_copy(update=told))
 
 
 @asynccontextmanager
 async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
-    """Both servers in this directory, for the length of a `with`."""
+    """Both servers in this directory, for the length of a `with`; what an earlier run left there is forgotten."""
+    await stack.stop(directory / "stack")
+    shutil.rmtree(directory, ignore_errors=True)
     running = await stack.start(directory / "stack")
     try:
+        await migrate(running.database_url)
         settings = Settings.model_validate(
             {
                 "kafka_bootstrap_servers": running.kafka,
@@ -86,7 +95,3 @@ async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
         yield Installation(directory / "stack", running, settings)
     finally:
         await asyncio.shield(stack.stop(directory / "stack"))
-
-
-def _database(url: str) -> dict[str, Any]:
-    return {"database_url": Settings.model_validate({"database_url": url}).database_url}

@@ -25,7 +25,7 @@ async def test_connection_terminated_around_commit_loses_and_doubles_nothing(
     times = max(_LEAST, kills // 2)
     await _widen_commit(installation)
 
-    async with consumed(installation, workers=2) as scene:
+    async with consumed(installation, workers=1) as scene:
         for _ in range(times):
             moment = chance.choice(list(_MOMENTS))
             async with installation.admin() as conn:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.conversations import Status
-from services.conversations.facts import Change, Facts, Kind, Message, Snapshot, State, union
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Kind, Message, Snapshot, State, union
 from services.conversations.figures import figures, timeline
-from services.conversations.rules import Rules
+from services.conversations.rules import Dated, Rules
 from services.conversations.walked import Walked, continued, settle
 from tests.unit.conversations import BEGIN, conversations, rules, snapshots
 
@@ -137,6 +137,35 @@ def test_deleted_answer_remains_the_first_response() -> None:
     assert [event.name for event in figures(conversation(messages=(answer,)), RULES).events] == ["first_response"]
 
 
+def test_answer_within_the_millisecond_of_the_reopening_comes_before_it() -> None:
+    """What is written reopens a conversation, not the other way round: the clock did not start with it."""
+    answer = Message(1, "human", "outgoing", False, 7, BEGIN + timedelta(seconds=20), False)
+    steps = (status(10, "open", "resolved"), status(20, "resolved", "open"))
+    ours = figures(conversation(messages=(answer,), changes=steps), RULES)
+    assert ours.first_response is not None
+    assert ours.first_response.seconds == 20
+
+
+def test_each_turn_is_reckoned_by_the_release_of_its_time() -> None:
+    """Only since the later release a reopening counts as one."""
+    releases = ((BEGIN, "3.16.0"), (BEGIN + timedelta(seconds=25), "4.13.0"))
+    steps = [status(at, *turn) for at, turn in ((10, CLOSED), (20, OPENED), (30, CLOSED), (40, OPENED))]
+    ours = figures(conversation(changes=tuple(steps)), Dated.of(releases, has_bot=False))
+    assert [event.end - BEGIN for event in ours.events if event.name == "conversation_opened"] == [
+        timedelta(seconds=40)
+    ]
+
+
+def test_resolution_that_only_the_api_shows_is_marked_as_approximate() -> None:
+    """Webhooks saw it reopened; whoever looked later finds it resolved, since about half a minute."""
+    steps = (status(10, *CLOSED), status(20, *OPENED))
+    seen = Change(STATUS_SEEN, BEGIN + timedelta(seconds=60), f'"{BEGIN + timedelta(seconds=30)}"', '"resolved"')
+    ours = figures(conversation(shown="resolved", changes=(*steps, seen)), RULES)
+    told = [(event.seconds, event.approximate) for event in ours.events if event.name == "conversation_resolved"]
+    assert (told, ours.approximate, ours.lost_changes) == ([(10, False), (30, True)], 1, 0)
+
+
+CLOSED, OPENED = ("open", "resolved"), ("resolved", "open")
 RULES = Rules.of("4.13.0", has_bot=False)
 
 

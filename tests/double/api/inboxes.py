@@ -55,6 +55,12 @@ def reset_secret(call: Call) -> Json:
     return inbox_full(call.state, row)
 
 
+def agent_bot(call: Call) -> Json:
+    """The key is always there; without a bot it is empty."""
+    bot = _inbox(call).bot
+    return {"agent_bot": {"id": bot.id, "name": bot.name, "account_id": call.account.id} if bot else {}}
+
+
 def set_agent_bot(call: Call) -> None:
     number = call.body["agent_bot"]
     _inbox(call).bot = call.state.bots[number] if number else None
@@ -80,6 +86,7 @@ ROUTES = [
     route("GET", "/inboxes/{inbox:int}", show),
     route("PATCH", "/inboxes/{inbox:int}", update, admin=True),
     route("POST", "/inboxes/{inbox:int}/reset_secret", reset_secret, admin=True, since=(4, 13)),
+    route("GET", "/inboxes/{inbox:int}/agent_bot", agent_bot),
     route("POST", "/inboxes/{inbox:int}/set_agent_bot", set_agent_bot, admin=True),
     route("POST", "/inbox_members", add_members, admin=True),
 ]

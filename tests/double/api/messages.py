@@ -13,9 +13,10 @@ _LONGEST = 150_000
 def index(call: Call) -> Json:
     """The newest 20 in ascending order; `before` an id 20 older ones, `after` an id up to 100 newer ones."""
     row = conversation_of(call)
+    from_an_id = bool(call.query("after"))  # 0 is an id, too: then it begins with the oldest
     before, after = int(call.query("before") or 0), int(call.query("after") or 0)
     rows = [one for one in row.messages if one.id > after and (not before or one.id < before)]
-    shown = rows[:_PAGE_AFTER] if after else rows[-_PAGE:]
+    shown = rows[:_PAGE_AFTER] if from_an_id else rows[-_PAGE:]
     return {"meta": _meta(call, row), "payload": [views.message(call.state, one) for one in shown]}
 
 

@@ -78,6 +78,14 @@ def create_label(call: Call) -> Json:
     return row
 
 
+def list_teams(call: Call) -> list[Json]:
+    return list(call.account.teams.values())
+
+
+def list_agents(call: Call) -> list[Json]:
+    return [views.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
+
+
 def create_team(call: Call) -> Json:
     row: Json = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
     now = iso(call.state.now())
@@ -136,6 +144,8 @@ ROUTES = [
     route("POST", "/custom_attribute_definitions", create_definition),
     route("GET", "/labels", list_labels),
     route("POST", "/labels", create_label, admin=True),
+    route("GET", "/agents", list_agents),
+    route("GET", "/teams", list_teams),
     route("POST", "/teams", create_team, admin=True),
     route("POST", "/agent_bots", create_bot, admin=True),
     route("POST", "/automation_rules", create_rule, admin=True),

@@ -25,12 +25,16 @@ class RecordedApi:
     fault: httpx.Response | None = None
     calls: list[str] = field(default_factory=list)
     bots: set[int] = field(default_factory=set)
+    release: str = ""
 
     def __post_init__(self) -> None:
         self.stores = {store["account"]: store for store in stores(self.run)}
+        self.release = str(stores(self.run)[0]["release"])
         self.bots |= {inbox for store in self.stores.values() for inbox in store["bot_inboxes"]}
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api":
+            return httpx.Response(200, json={"version": self.release, "queue_services": "ok"})
         found = _PATH.fullmatch(request.url.path)
         if found is None or int(found[1]) not in self.stores:
             return httpx.Response(404, json={"error": "Resource could not be found"})

@@ -95,3 +95,10 @@ async def test_question_that_cannot_be_answered_gets_a_sentence(
     answer = await client.get(path.format(slug=slug), params=query, headers=BEARER)
     assert answer.status_code == status
     assert answer.json()["error"]
+
+
+async def test_report_without_a_database_says_that_it_does_not_answer(settings: Settings) -> None:
+    async for client in asked(settings, api_token=TOKEN, database_url="postgresql://nobody@127.0.0.1:1/none"):
+        answer = await client.get("/api/reports/summary", headers=BEARER)
+        assert answer.status_code == 503
+        assert "does not answer" in answer.json()["error"]

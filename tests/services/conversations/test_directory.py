@@ -10,6 +10,7 @@ from db import directory as table
 from db.pool import Pool, scoped
 from services.conversations.directory import Directory
 from services.conversations.reports import by_group, summary
+from services.conversations.stores import known_stores
 from services.kernel import Process, Settings
 from tests.recordings.recorded import account_webhooks, reports
 from tests.recordings.test_figures_equal_chatwoot import reckoned
@@ -19,6 +20,7 @@ from tests.unit.test_chatwoot import Hand
 
 RUN = "chatwoot-4.13.0-bots"
 STORE = "meise-nord"
+_NAMED = "update public.chatwoot_accounts set release = '3.16.0' where organization_id = $1"
 SPAN = tuple(datetime.fromtimestamp(reports(RUN)[name], UTC) for name in ("since", "until"))
 
 
@@ -119,3 +121,26 @@ async def test_api_is_asked_once_a_day_and_when_a_webhook_names_somebody_unknown
         await turn(process)
         asked.append(sum(call.startswith(shop.id.hex) and call.endswith("/inboxes") for call in api.calls))
     assert asked == [1, 0, 1, 1, 0]
+
+
+async def test_first_release_told_holds_for_all_before_and_another_from_then_on(
+    pool: Pool, admin_pool: Pool, process: Process
+) -> None:
+    """The operator said 3.16, Chatwoot says 4.13: its rules hold from the beginning, until it says 3.16."""
+    api = RecordedApi(RUN)
+    shop = await listening(pool, admin_pool, process, api)
+    async with admin_pool.acquire() as conn:
+        await conn.execute(_NAMED, shop.id)
+    await turn(process)
+    api.release = "3.16.0"
+    process.clock.seconds += 90_000  # type: ignore[attr-defined]
+    await turn(process)
+    later = process.clock.now()
+
+    async with scoped(pool, {shop.id}) as conn:
+        events = await bench.events_of(conn, shop.id)
+        store = (await known_stores(conn, ()))[shop.id]
+    wanted = reckoned(RUN, account_webhooks(RUN))[STORE]
+    assert events == {number: list(figure.events) for number, figure in wanted.items() if figure.events}
+    opened = [store.rules(14).at(moment).openings_count for moment in (SPAN[0] - timedelta(days=99), later)]
+    assert opened == [True, False]

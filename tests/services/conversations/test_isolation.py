@@ -21,6 +21,7 @@ TABLES = (
     "public.chatwoot_conversations",
     "wootstream.directory",
     "wootstream.directory_readings",
+    "wootstream.releases",
     "wootstream.imported",
 )
 ROLES = ("wootstream_service", "wootstream_privacy", "wootstream_ingress", "authenticated", "anon")
@@ -41,6 +42,7 @@ async def store(pool: Pool, admin_pool: Pool) -> uuid.UUID:
     store = shops["kleiber-nord"].id
     async with scoped(pool, {store}) as conn:
         await directory.asked(conn, store, at=datetime.now(UTC), fault=None)
+        await directory.put_release(conn, store, "3.16.0", at=datetime.now(UTC))
         await imports.done(conn, store, [1])
     return store
 
