@@ -26,7 +26,7 @@ Victim = Literal["consumer", "ingress", "kafka", "postgres"]
 _TURN: tuple[Victim, ...] = ("consumer", "ingress", "kafka", "postgres", "consumer", "consumer", "ingress")
 _SERVICES = ("conversations", "widget", "customers", "contacts")
 _PER_SECOND = 200.0
-_MOST_APART = 200  # records between two strikes
+_MOST_APART = 50  # records between two strikes
 _WAIT_SECONDS = 120.0
 
 
