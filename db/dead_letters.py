@@ -45,13 +45,16 @@ _TURN = "select pg_advisory_xact_lock(hashtext('wootstream/dead letters'))"
 _OPEN = """
 select * from wootstream.dead_letters where id = any ($1::bigint[]) and redriven_at is null and discarded_at is null order by id
 """
-# Every group sees the record again, so the letters of other groups about it are settled, too. Its bytes are in the topic.
+# Every group sees the record again, so whatever letter tells of it is settled: another group's, or that of a copy with
+# the same id. Its bytes are in the topic.
 _REDRIVEN = """
-update wootstream.dead_letters twin set redriven_at = now(), record_key = null, record_value = null
-from wootstream.dead_letters sent
-where sent.id = any ($1::bigint[]) and twin.redriven_at is null and twin.discarded_at is null
-  and (twin.topic, twin.partition, twin.record_offset, twin.value_bytes) = (sent.topic, sent.partition, sent.record_offset, sent.value_bytes)
-  and twin.record_headers is not distinct from sent.record_headers
+with open as (
+  select id, topic, value_bytes,
+    coalesce(jsonb_path_query_first(record_headers, 'strict $[*] ? (@[0] == "id")') ->> 1, partition || '/' || record_offset) as record
+  from wootstream.dead_letters where redriven_at is null and discarded_at is null
+)
+update wootstream.dead_letters set redriven_at = now(), record_key = null, record_value = null
+where id in (select twin.id from open sent join open twin using (topic, record, value_bytes) where sent.id = any ($1::bigint[]))
 """
 # Discarding is for good, so nothing that a person said is kept: the position and the reason stay.
 _DISCARD = """

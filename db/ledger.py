@@ -2,14 +2,23 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
+from uuid import UUID
 
-from db.pool import Connection, Row
+from db.pool import Connection, Row, scope_of
 
 _LOCK = """
 select partition, next_offset, anchor_offset, anchor_id, cluster_id, first_offset, era
 from wootstream.ledger
 where consumer_group = $1 and topic = $2 and partition = any ($3::int[])
 order by partition for update
+"""
+# One statement less a batch; the scope is a row of the join, so it is set before anything is returned.
+_ENTER = """
+with scope as materialized (select set_config('wootstream.organizations', $4, true))
+select l.partition, l.next_offset, l.anchor_offset, l.anchor_id, l.cluster_id, l.first_offset, l.era
+from scope cross join wootstream.ledger l
+where l.consumer_group = $1 and l.topic = $2 and l.partition = any ($3::int[])
+order by l.partition for update of l
 """
 _LOOK = _LOCK.replace("for update", "")
 _BEGIN = """
@@ -21,9 +30,9 @@ update wootstream.ledger l set
   next_offset = m.next_offset, anchor_offset = coalesce(m.anchor_offset, l.anchor_offset), anchor_id = coalesce(m.anchor_id, l.anchor_id),
   consumed = l.consumed + m.applied + m.duplicate + m.ignored + m.dead,
   applied = l.applied + m.applied, duplicate = l.duplicate + m.duplicate, ignored = l.ignored + m.ignored, dead = l.dead + m.dead,
-  redelivered = l.redelivered + m.redelivered, updated_at = clock_timestamp()
-from unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
-  as m (partition, next_offset, anchor_offset, anchor_id, applied, duplicate, ignored, dead, redelivered)
+  hollow = l.hollow + m.hollow, redelivered = l.redelivered + m.redelivered, updated_at = clock_timestamp()
+from unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+  as m (partition, next_offset, anchor_offset, anchor_id, applied, duplicate, ignored, dead, hollow, redelivered)
 where l.consumer_group = $1 and l.topic = $2 and l.partition = m.partition
 """
 _SKIP = """
@@ -73,7 +82,12 @@ class Move:
     duplicate: int = 0
     ignored: int = 0
     dead: int = 0
+    hollow: int = 0
     redelivered: int = 0
+
+    @property
+    def consumed(self) -> int:
+        return self.applied + self.duplicate + self.ignored + self.dead
 
 
 _COLUMNS = tuple(field.name for field in fields(Move))
@@ -82,6 +96,13 @@ _COLUMNS = tuple(field.name for field in fields(Move))
 async def lock(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
     """Lock these partitions' rows in sorted order until the transaction ends; absent ones are left out."""
     return _places(await conn.fetch(_LOCK, group, topic, list(partitions)))
+
+
+async def enter(
+    conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Collection[UUID]
+) -> dict[int, Place]:
+    """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope."""
+    return _places(await conn.fetch(_ENTER, group, topic, list(partitions), scope_of(stores)))
 
 
 async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:

@@ -111,7 +111,12 @@ async def connect(database_url: str, *, role: str | None = None) -> Any:
 
 async def set_scope(conn: Connection, organizations: Collection[UUID]) -> None:
     """Let row security show exactly these stores until the transaction ends."""
-    await conn.execute(_SCOPE, "{" + ",".join(str(one) for one in sorted(organizations)) + "}")
+    await conn.execute(_SCOPE, scope_of(organizations))
+
+
+def scope_of(organizations: Collection[UUID]) -> str:
+    """The value of `wootstream.organizations` that shows exactly these stores."""
+    return "{" + ",".join(str(one) for one in sorted(organizations)) + "}"
 
 
 @asynccontextmanager

@@ -65,10 +65,10 @@ class Beacon(BaseModel):
 
     id: UUID
     event_type: EventType
-    page_url: Url | None = None
-    referrer: Url | None = None
+    page_url: str | None = None
+    referrer: str | None = None
     load_time_ms: int | None = Field(default=None, ge=0, lt=2**31)
-    widget_version: Name | None = None
+    widget_version: str | None = None
     event_data: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -18,6 +18,7 @@ from services.conversations import cli as figures
 from services.customers import app as customers
 from services.ingress import app as ingress
 from services.ingress import spool_cli
+from services.ingress import cli as doors
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
 from services.kernel.errors import describe
@@ -75,6 +76,7 @@ def topics() -> None:
 
 figures.add_to(app)
 control.add_to(app)
+doors.add_to(app)
 if importlib.util.find_spec("demo"):  # a production image has none
     from demo import cli as demo
 

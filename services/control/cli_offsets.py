@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.control import offsets as control
-from services.control.offsets import Adoption
+from services.control.adoption import Adoption
 from services.control.tables import Json, print_json, show
 from services.control.told import COLUMNS, row
 from services.kernel.installation import installed

@@ -1,7 +1,8 @@
 """`dead-letters redrive`: send records again as they were accepted, once what refused them is mended.
 
 Every group sees a record again, not only the one that set it aside: who has it already counts a duplicate, as after any
-repetition. So a record is sent once however many groups had refused it, and all their letters about it are settled.
+repetition. So a record is sent once however many groups had refused it and however often, and all letters about it are
+settled; else each round would double those that still fail.
 """
 
 import asyncio
@@ -81,7 +82,7 @@ async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Excep
     """Send each record once, however many letters it has; answers the first refusal, and the letters settled."""
     letters: dict[tuple[object, ...], list[int]] = {}
     for number, one in records.items():
-        letters.setdefault((one.topic, one.partition, one.offset, one.headers, one.value), []).append(number)
+        letters.setdefault((one.topic, one.id or (one.partition, one.offset), one.value), []).append(number)
     outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()], _told)
     refused: Exception | None = None
     sent: set[int] = set()

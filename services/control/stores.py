@@ -1,6 +1,7 @@
 """`stores`: attach an existing Chatwoot account, or change what is known of it; list them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID, uuid5
@@ -57,6 +58,8 @@ async def add(settings: Settings, store: Store) -> Added:
         except asyncpg.UniqueViolationError as taken:
             reason = _TAKEN.get(taken.constraint_name, f"{taken.constraint_name} refuses it")
             raise Stop(f"store {store.slug} cannot be added: {reason}") from taken
+        except asyncpg.ForeignKeyViolationError as absent:
+            raise Stop(f"there is no organization {organization}: make it, and name it with --organization") from absent
 
 
 async def listed(settings: Settings) -> Sequence[Row]:
@@ -85,11 +88,19 @@ async def _organization(pool: Pool, store: Store) -> UUID:
     return UUID(str(row["organization_id"]))
 
 
+async def _ensure_organization(conn: Connection, organization: UUID, name: str) -> None:
+    """A row where the table is ours. A host's own table is the host's to fill; the foreign key tells whether it did."""
+    with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.NotNullViolationError):
+        async with conn.transaction():
+            await table.add_organization(conn, organization, name)
+
+
 async def _add(conn: Connection, store: Store, organization: UUID, vault: Secrets) -> Added:
     if store.timezone and not await table.is_timezone(conn, store.timezone):
         raise Stop(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
-    await table.add_organization(conn, organization, store.name or store.slug)
     before = await table.account(conn, organization)
+    if before is None:
+        await _ensure_organization(conn, organization, store.name or store.slug)
     row = wanted(store, organization, before, vault)
     outcome: Literal["added", "changed", "unchanged"] = "changed" if before else "added"
     if before and row.columns == dict(before):

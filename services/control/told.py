@@ -46,7 +46,7 @@ def findings(audit: Audit) -> Iterator[str]:
         if line.truncated:
             yield (
                 f"truncated: {place} ends at {line.end_offset}, but {line.truncated} records beyond it were "
-                f"acknowledged and never read by {line.group or 'anybody'}"
+                f"acknowledged and never read by {line.group or 'anybody'}{_writing_off(line)}"
             )
         if line.halted:
             yield f"halted: {line.group} on {place}: {line.halted}; {cure(line)}"
@@ -54,7 +54,15 @@ def findings(audit: Audit) -> Iterator[str]:
 
 def cure(line: Line) -> str:
     """The command that lets a halted partition go on."""
-    return (
-        f"look with `wootstream offsets adopt --group {line.group} --topic {line.topic} --partition {line.partition} "
-        "--dry-run`, then leave --dry-run out"
-    )
+    return f"look with `wootstream offsets adopt {_place(line)} --dry-run`, then leave --dry-run out"
+
+
+def _writing_off(line: Line) -> str:
+    """How a truncation becomes a loss in the books, so that the next one is seen."""
+    if line.group is None or line.halted:
+        return ""
+    return f"; write them off with `wootstream offsets adopt {_place(line)} --at {line.next_offset}`"
+
+
+def _place(line: Line) -> str:
+    return f"--group {line.group} --topic {line.topic} --partition {line.partition}"

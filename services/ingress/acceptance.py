@@ -6,6 +6,7 @@ from services.ingress.acknowledged import Acknowledged
 from services.ingress.drain import Drainer
 from services.ingress.spool import Spool
 from services.ingress.spool_chunks import Full
+from services.ingress.spool_file import Unreadable
 from services.ingress.spool_level import Level
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_shelf import Shelf
@@ -30,9 +31,9 @@ class Acceptance:
         metrics: SpoolMetrics,
     ) -> None:
         self._publisher = publisher
-        self._spool = spool
-        self._switch = switch
-        self._drainer = drainer
+        self.spool = spool
+        self.switch = switch
+        self.drainer = drainer
         self._acknowledged = note
         self._in_kafka = metrics.kept.labels("kafka")
         self._in_spool = metrics.kept.labels("spool")
@@ -44,7 +45,7 @@ class Acceptance:
         directory = process.settings.data_directory / "spool"
         try:
             shelf = Shelf(directory, process.secrets, cap_bytes=process.settings.spool_bytes)
-        except OSError as error:
+        except (OSError, Unreadable) as error:
             raise Stop(f"the spool cannot be written ({error}): free or mount {directory}") from error
         spool = Spool(shelf, Level(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
@@ -63,18 +64,18 @@ class Acceptance:
 
     async def keep(self, record: Record) -> None:
         """Return once the record is durable. Raises NoRoom."""
-        way = self._switch.way
+        way = self.switch.way
         if way is Way.HOLDING:
-            way = await self._switch.decided()
+            way = await self.switch.decided()
         if way is Way.DIRECT:
             try:
                 await self._publish(record)
             except Retryable as away:
-                self._switch.spool_first(str(away))
+                self.switch.spool_first(str(away))
             else:
                 return
         try:
-            await self._spool.put(record)
+            await self.spool.put(record)
             self._in_spool.inc()
         except Full as full:
             await self._publish_in_spite(record, full)
@@ -86,7 +87,7 @@ class Acceptance:
 
     async def _publish_in_spite(self, record: Record, full: Full) -> None:
         """Out of its order, but not refused: the spool is full, and Kafka takes what is drained."""
-        if not self._drainer.answered:
+        if not self.drainer.answered:
             raise NoRoom(str(full)) from full
         try:
             await self._publish(record)

@@ -57,6 +57,7 @@ class Acknowledged:
         self._tallies: dict[tuple[str, int], _Tally] = {}
         self._ended: list[_Tally] = []
         self._written_at = process.clock.monotonic()
+        metrics.written.set(process.clock.now().timestamp())
         self._named_at = self._folded_at = float("-inf")
 
     def note(self, topic: str, partition: int, offset: int) -> None:
@@ -85,9 +86,12 @@ class Acknowledged:
         """Write what is known; what PostgreSQL does not take now, it is offered again with the next."""
         try:
             await self._name_cluster()
+        except (KafkaError, OSError) as error:  # TimeoutError is one, too
+            log.warning("acknowledged_waits_for_the_name_of_the_cluster", error=describe(error))
+        try:
             await self._put()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, Stop) as error:
-            log.warning("acknowledged_waits", error=describe(error))  # TimeoutError is an OSError
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Stop) as error:
+            log.warning("acknowledged_waits", error=describe(error))
 
     def _begin(self, topic: str, partition: int) -> _Tally:
         before = self._tallies.get((topic, partition))

@@ -7,7 +7,8 @@ from starlette.types import Message, Send
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# No answer of a door is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
+# No answer of a door is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing. One
+# without a body needs none of them, and each costs the hot path as much as a look-up.
 _SECURITY: Headers = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -19,11 +20,13 @@ _SECURITY: Headers = (
 class Answer:
     """A whole response."""
 
-    __slots__ = ("_body", "_start", "status")
+    __slots__ = ("_body", "_headers", "_start", "status")
 
     def __init__(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
         self.status = status
-        self._start: Message = {"type": "http.response.start", "status": status, "headers": [*headers, *_SECURITY]}
+        self._headers = headers
+        every = [*headers, *_SECURITY] if body else list(headers)
+        self._start: Message = {"type": "http.response.start", "status": status, "headers": every}
         self._body: Message = {"type": "http.response.body", "body": body}
 
     async def send(self, send: Send) -> None:
@@ -32,8 +35,7 @@ class Answer:
 
     def allowing(self, origin: bytes) -> "Answer":
         """The same, readable by a page of this origin."""
-        headers = tuple(one for one in self._start["headers"] if one not in _SECURITY)
-        return Answer(self.status, self._body["body"], (*headers, *cors(origin)))
+        return Answer(self.status, self._body["body"], (*self._headers, *cors(origin)))
 
 
 def cors(origin: bytes) -> Headers:

@@ -15,8 +15,8 @@ from services.ingress.doors import Doors
 from services.ingress.judging import judge, row
 from services.ingress.origins import network
 from services.ingress.quotas import Quota
-from services.ingress.refusals import Reason, Refused
-from services.ingress.requests import BEACON_BYTES, client_address, content_type, header
+from services.ingress.refusals import Reason, Refused, wrong_method
+from services.ingress.requests import BEACON_BYTES, Headers, client_address, content_type, headers
 from services.ingress.stores import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
@@ -46,11 +46,12 @@ class Beacons:
 
     async def take(self, scope: Scope, receive: Receive) -> Answer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
-        origin = header(scope, b"origin") or b""
+        given = headers(scope)
+        origin = given.get(b"origin", b"")
         try:
             if scope["method"] == "OPTIONS":
                 return self._preflight(origin)
-            answer = await self._take(scope, receive, origin)
+            answer = await self._take(scope, given, receive)
         except Refused as refused:
             if self._is_known(origin):
                 refused.answer = refused.answer.allowing(origin)
@@ -66,15 +67,15 @@ class Beacons:
     def _is_known(self, origin: bytes) -> bool:
         return origin.decode("latin-1") in self._doors.directory.known.origins
 
-    async def _take(self, scope: Scope, receive: Receive, origin: bytes) -> Answer:
+    async def _take(self, scope: Scope, given: Headers, receive: Receive) -> Answer:
         if scope["path"] != PREFIX:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "POST":
-            raise Refused(Reason.WRONG_METHOD)
-        if content_type(scope) not in _TYPES:
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
+        if content_type(given) not in _TYPES:
             raise Refused(Reason.WRONG_TYPE)
-        token, consent, events = _read(await self._doors.bodies.read(scope, receive, BEACON_BYTES))
-        store, claims = self._verify(token, origin)
+        token, consent, events = _read(await self._doors.bodies.read(scope, given, receive, BEACON_BYTES))
+        store, claims = self._verify(token, given.get(b"origin", b""))
         address = client_address(scope, self._hops)
         self._count(store, token, address, len(events))
         if "analytics" not in consent:
@@ -82,10 +83,10 @@ class Beacons:
         now = self._clock.now()
         kept, verdicts = judge(events, now)
         if kept:
-            about = _about(scope, store, claims, address, named="personalisation" in consent)
+            about = _about(given, store, claims, address, named="personalisation" in consent)
             record = Record.accepted(
                 topics.WIDGET_EVENTS.name,
-                key=f"{store.id}:{claims.session}".encode(),
+                key=f"{store.key}:{claims.session}".encode(),
                 value=orjson.dumps([row(event, about) for event in kept]),
                 store=store.id,
                 event="beacon",
@@ -126,14 +127,14 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     return token, consent, events
 
 
-def _about(scope: Scope, store: Store, claims: Claims, address: str, *, named: bool) -> dict[str, Any]:
+def _about(given: Headers, store: Store, claims: Claims, address: str, *, named: bool) -> dict[str, Any]:
     """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
     customer = claims.customer if named else None
     return {
         "session_id": claims.session,
         "customer_id": customer,
         "user_id": _uuid(customer),
-        "user_agent": (header(scope, b"user-agent") or b"")[:_LONGEST_USER_AGENT].decode("latin-1"),
+        "user_agent": given.get(b"user-agent", b"")[:_LONGEST_USER_AGENT].decode("latin-1"),
         "ip_address": address if store.keep_full_ip else network(address),
     }
 

@@ -24,7 +24,7 @@ class Doors:
     def __init__(self, process: Process, acceptance: Acceptance) -> None:
         self.process = process
         self.directory = Directory(process)
-        self.bodies = Bodies(process.settings.body_seconds)
+        self.bodies = Bodies()
         self.metrics = IngressMetrics(process.registry)
         self.tally = Tally(process)
         self.tokens = Tokens(process.secrets.derive("beacon token"))

@@ -15,15 +15,15 @@ from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEven
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
 from services.ingress.judging import Verdict
-from services.ingress.refusals import Reason, Refused
-from services.ingress.requests import WEBHOOK_BYTES, content_type, headers
+from services.ingress.refusals import Reason, Refused, wrong_method
+from services.ingress.requests import WEBHOOK_BYTES, Headers, content_type, headers
 from services.ingress.stores import Store
 from services.kernel import Record
 from services.kernel.errors import describe
 
 PREFIX = "/events/"
 _ONE, _BATCH, _EITHER = b"application/cloudevents+json", b"application/cloudevents-batch+json", b"application/json"
-_SIGNED = frozenset({b"webhook-id", b"webhook-timestamp", b"webhook-signature"})
+_SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _AT_ONCE = 100
 _NO_SECRET = secrets.token_bytes(32)
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
@@ -45,13 +45,13 @@ class Events:
     async def take(self, scope: Scope, receive: Receive) -> Answer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
         if scope["method"] != "POST":
-            raise Refused(Reason.WRONG_METHOD)
-        kind = content_type(scope)
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
+        given = headers(scope)
+        kind = content_type(given)
         if kind not in (_ONE, _BATCH, _EITHER):
             raise Refused(Reason.WRONG_TYPE)
         store = await self._doors.directory.named(scope["path"][len(PREFIX) :])
-        given = headers(scope, _SIGNED)
-        body = await self._doors.bodies.read(scope, receive, WEBHOOK_BYTES)
+        body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
         _verify(store, given, body)
         records, verdicts = self._judge(store, _events(kind, body))
         for first in range(0, len(records), _AT_ONCE):
@@ -74,7 +74,7 @@ class Events:
             records.append(
                 Record.accepted(
                     topics.SHOP_EVENTS.name,
-                    key=f"{store.id}:{event.data.customer_id}".encode(),
+                    key=f"{store.key}:{event.data.customer_id}".encode(),
                     value=text,
                     store=store.id,
                     event=event.type,
@@ -85,13 +85,13 @@ class Events:
         return records, verdicts
 
 
-def _verify(store: Store, given: dict[bytes, bytes], body: bytes) -> None:
+def _verify(store: Store, given: Headers, body: bytes) -> None:
     """Raises Refused; a store that does not exist fails where a wrong signature does."""
-    if given.keys() != _SIGNED:
-        raise Refused(Reason.UNSIGNED if store.slug else Reason.UNKNOWN_STORE)
     try:
-        named = {name.decode(): value.decode() for name, value in given.items()}
+        named = {name: given[name.encode()].decode() for name in _SIGNED}
         Webhook(store.event_secret or _NO_SECRET).verify(body, named, json_parse=False)
+    except KeyError as cause:
+        raise Refused(Reason.UNSIGNED if store.slug else Reason.UNKNOWN_STORE) from cause
     except (WebhookVerificationError, ValueError) as cause:  # also for text that is no UTF-8, and base64 that is none
         raise Refused(Reason.BAD_SIGNATURE if store.slug else Reason.UNKNOWN_STORE) from cause
 

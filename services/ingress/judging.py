@@ -1,16 +1,17 @@
 """A page's events, each judged on its own: what is kept of it, or why it is refused."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.beacons import Beacon, moment
+from schemas.beacons import Beacon
 from services.ingress.origins import without_query
 from services.kernel.errors import describe
 
-_OLDEST, _AHEAD = timedelta(hours=48), timedelta(minutes=10)
+_OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
+_VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its milliseconds
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
 
@@ -32,9 +33,9 @@ def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Verd
         verdicts: list[Verdict] = []
     except ValidationError:
         read, verdicts = _one_by_one(events)
-    kept = []
+    kept, now_ms = [], int(now.timestamp() * 1000)
     for index, event in read:
-        if verdict := _verdict(index, event, now):
+        if verdict := _verdict(index, event, now_ms):
             verdicts.append(verdict)
         else:
             kept.append(event)
@@ -61,13 +62,13 @@ def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[V
     return read, verdicts
 
 
-def _verdict(index: int, event: Beacon, now: datetime) -> Verdict | None:
-    try:
-        at = moment(event.id)
-    except ValueError as cause:
-        return Verdict(index, "invalid", str(cause))
-    if at < now - _OLDEST:
+def _verdict(index: int, event: Beacon, now_ms: int) -> Verdict | None:
+    number = event.id.int
+    if number >> 76 & 0xF != _VERSION or number >> 62 & 0b11 != _VARIANT:
+        return Verdict(index, "invalid", "its id is no UUIDv7")
+    ahead = (number >> 80) - now_ms
+    if ahead < -_OLDEST_MS:
         return Verdict(index, "too_old", "its id names a moment more than 48 hours ago")
-    if at > now + _AHEAD:
+    if ahead > _AHEAD_MS:
         return Verdict(index, "ahead", "its id names a moment more than 10 minutes ahead of the server's clock")
     return None

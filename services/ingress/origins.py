@@ -2,9 +2,11 @@
 
 import ipaddress
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from functools import lru_cache
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
+_WEB = frozenset({"http", "https"})
+_REMEMBERED = 4_096
 _KEPT_BITS = {4: 24, 6: 48}
 
 
@@ -23,6 +25,7 @@ def allowed_origins(domains: Iterable[str]) -> frozenset[str]:
     return frozenset(origins)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def network(address: str) -> str:
     """The /24 or /48 that an address lies in, as its first address; what is no address stays as it is."""
     try:
@@ -34,12 +37,10 @@ def network(address: str) -> str:
     return str(ipaddress.ip_network((parsed, _KEPT_BITS[parsed.version]), strict=False).network_address)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def without_query(url: str) -> str | None:
     """A page's address without query, fragment and user name; None for what is no web page."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            return None
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    except ValueError:
-        return None
+    scheme, _, rest = url.partition("#")[0].partition("?")[0].partition("://")
+    place, slash, path = rest.partition("/")
+    host = place.rpartition("@")[2]
+    return f"{scheme}://{host}{slash}{path}" if host and scheme in _WEB else None

@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope
 from schemas.widget import PageConfig, WidgetConfig
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
-from services.ingress.refusals import Reason, Refused
-from services.ingress.requests import header
+from services.ingress.refusals import Reason, Refused, wrong_method
+from services.ingress.requests import headers
 from services.ingress.stores import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
 
@@ -40,11 +40,11 @@ class Pages:
         if what != _CONFIG:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "GET":
-            raise Refused(Reason.WRONG_METHOD)
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"GET"))
         store = await self._doors.directory.of_website(website)
         if store is NOBODY:
             raise Refused(Reason.NO_SUCH_PATH)
-        origin = (header(scope, b"origin") or b"").decode("latin-1")
+        origin = headers(scope).get(b"origin", b"").decode("latin-1")
         if origin not in store.origins:
             raise Refused(Reason.FOREIGN_ORIGIN)
         try:

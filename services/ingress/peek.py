@@ -1,6 +1,5 @@
 """What must be known of a webhook's body before it goes on as it is: its event, its account, and what it is about."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,21 +27,23 @@ def peek(body: bytes, account_id: int) -> Peek:
     event = said.get("event") if type(said) is dict else None
     if type(event) is not str or not event.isascii() or not 0 < len(event) <= _LONGEST_EVENT:
         raise Refused(Reason.NO_EVENT)
-    for named in _accounts(said):
-        if named != account_id:
+    conversation = said.get("conversation")
+    for part in (said, conversation):
+        if type(part) is dict and not _may_be_of(account_id, part):
             raise Refused(Reason.OTHER_ACCOUNT)
     return Peek(event, _subject(event, said))
 
 
-def _accounts(said: dict[str, Any]) -> Iterator[Any]:
-    """Each account that the body names: its own, the conversation's, the last message's."""
-    conversation = _dict(said, "conversation")
-    for part in (said, conversation):
-        if account := part.get("account"):
-            yield account.get("id") if type(account) is dict else account
-        messages = part.get("messages")
-        if type(messages) is list and messages and type(messages[0]) is dict and "account_id" in messages[0]:
-            yield messages[0]["account_id"]
+def _may_be_of(account_id: int, part: dict[str, Any]) -> bool:
+    """Whether neither its account nor its last message's is another."""
+    if account := part.get("account"):
+        named = account.get("id") if type(account) is dict else account
+        if named != account_id:
+            return False
+    messages = part.get("messages")
+    if type(messages) is list and messages and type(messages[0]) is dict:
+        return bool(messages[0].get("account_id", account_id) == account_id)
+    return True
 
 
 def _subject(event: str, said: dict[str, Any]) -> str:

@@ -5,9 +5,10 @@ Exception
 """
 
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
-from services.ingress.answers import Answer, json_answer
+from services.ingress.answers import Answer, Headers, json_answer
 
 
 class Reason(StrEnum):
@@ -36,7 +37,7 @@ class Reason(StrEnum):
 
 
 # Reason → status and what the sender is told. All 401 read alike: nobody learns which stores there are.
-_TABLE: dict[Reason, tuple[int, str]] = {
+TABLE: dict[Reason, tuple[int, str]] = {
     Reason.NOT_JSON: (400, "the body is not JSON"),
     Reason.NO_EVENT: (400, "the body is no event of this door"),
     Reason.NONE_TAKEN: (400, "none of the events was taken"),
@@ -58,15 +59,18 @@ _TABLE: dict[Reason, tuple[int, str]] = {
     Reason.OVER_QUOTA: (429, "too many events"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),
 }
+_LAST = frozenset({Reason.SLOW, Reason.GONE})
 _RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5}
 
 
 def _answer(reason: Reason, status: int, told: str) -> Answer:
-    again = ((b"retry-after", b"%d" % _RETRY_SECONDS[reason]),) if reason in _RETRY_SECONDS else ()
-    return json_answer(status, {"error": told}, headers=again)
+    headers: Headers = ((b"connection", b"close"),) if reason in _LAST else ()
+    if reason in _RETRY_SECONDS:
+        headers = ((b"retry-after", b"%d" % _RETRY_SECONDS[reason]),)
+    return json_answer(status, {"error": told}, headers=headers)
 
 
-ANSWERS = {reason: _answer(reason, *row) for reason, row in _TABLE.items()}
+ANSWERS = {reason: _answer(reason, *row) for reason, row in TABLE.items()}
 
 
 class Refused(Exception):
@@ -77,3 +81,9 @@ class Refused(Exception):
         self.reason = reason
         self.store = store
         self.answer = answer or ANSWERS[reason]
+
+
+@cache
+def wrong_method(allowed: bytes) -> Answer:
+    """HTTP wants a 405 to name the methods that there are."""
+    return json_answer(405, {"error": TABLE[Reason.WRONG_METHOD][1]}, headers=((b"allow", allowed),))

@@ -1,10 +1,9 @@
 """What a door reads of a request: its headers and, within limits of size and time, its body."""
 
-import asyncio
-
 from starlette.types import Message, Receive, Scope
 
 from services.ingress.refusals import Reason, Refused
+from services.kernel.connection import LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
 BEACON_BYTES = 64 * 1024
@@ -12,31 +11,29 @@ BEACON_BYTES = 64 * 1024
 _SMALL_BYTES = 64 * 1024
 _LARGE_BODIES_BYTES = 64 * 1024 * 1024
 
+Headers = dict[bytes, bytes]
+
 
 class Bodies:
     """Reads bodies. What exceeds a small body is counted, so that a thousand slow senders cannot fill the memory."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._held = 0
 
-    async def read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
+    async def read(self, scope: Scope, given: Headers, receive: Receive, limit: int) -> bytes:
         """The whole body. Raises Refused: TOO_LARGE, SLOW, GONE, or NO_ROOM while large bodies fill their share."""
-        if (length := content_length(scope)) is not None and length > limit:
+        length = given.get(b"content-length", b"")
+        if length.isdigit() and int(length) > limit:
             raise Refused(Reason.TOO_LARGE)
-        try:
-            async with asyncio.timeout(self._seconds):
-                message = await receive()
-                if message["type"] == "http.request" and not message.get("more_body"):
-                    body: bytes = message.get("body", b"")
-                    if len(body) > limit:
-                        raise Refused(Reason.TOO_LARGE)
-                    return body
-                return await self._rest(message, receive, limit)
-        except TimeoutError as slow:
-            raise Refused(Reason.SLOW) from slow
+        message = await receive()
+        if message["type"] != "http.request" or message.get("more_body"):
+            return await self._rest(scope, message, receive, limit)
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise Refused(Reason.TOO_LARGE)
+        return body
 
-    async def _rest(self, message: Message, receive: Receive, limit: int) -> bytes:
+    async def _rest(self, scope: Scope, message: Message, receive: Receive, limit: int) -> bytes:
         body, counted = bytearray(), 0
         try:
             while True:
@@ -52,32 +49,16 @@ class Bodies:
                 counted += more
                 if not message.get("more_body"):
                     return bytes(body)
+                if LATE in scope:
+                    raise Refused(Reason.SLOW)
                 message = await receive()
         finally:
             self._held -= counted
 
 
-def content_length(scope: Scope) -> int | None:
-    """None where the sender does not say: chunked, or nothing."""
-    text = header(scope, b"content-length")
-    return int(text) if text and text.isdigit() else None
-
-
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of this name (lower case)."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
-
-
-def headers(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes]:
-    """Those of these names that the request has; the first of each."""
-    found: dict[bytes, bytes] = {}
-    for key, value in scope["headers"]:
-        if key in names:
-            found.setdefault(key, value)
-    return found
+def headers(scope: Scope) -> Headers:
+    """By name, lower case; of one that comes twice, the last."""
+    return dict(scope["headers"])
 
 
 def client_address(scope: Scope, hops: int) -> str:
@@ -90,6 +71,6 @@ def client_address(scope: Scope, hops: int) -> str:
     return seen[-hops] if len(seen) >= hops and seen[-hops] else peer
 
 
-def content_type(scope: Scope) -> bytes:
+def content_type(given: Headers) -> bytes:
     """Without parameters, lower case; empty if absent."""
-    return (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
+    return given.get(b"content-type", b"").partition(b";")[0].strip().lower()

@@ -109,6 +109,6 @@ class Spool:
                 self.level.measure()
                 return slack or (bool(group.settles) and self.records == 0)
             return slack and self._shelf.shrink()
-        except sqlite3.Error as error:  # what is kept is kept; who puts in next is told
+        except (sqlite3.Error, OSError) as error:  # what is kept is kept; who puts in next is told
             log.warning("spool_disk_is_unwell", error=str(error))
             return False

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _RESERVE_BYTES = 4 * 1024**2
+_SCARCE_BYTES = 1024**2
 
 
 class Reserve:
@@ -15,9 +16,12 @@ class Reserve:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def keep(self) -> None:
-        """Set it aside, or set it aside again, where the disk has plenty."""
-        if not self._path.exists() and shutil.disk_usage(self._path.parent).free > 3 * _RESERVE_BYTES:
+    def balance(self) -> None:
+        """Set it aside where the disk has plenty; give it up where not even a file could be opened."""
+        free = shutil.disk_usage(self._path.parent).free
+        if free < _SCARCE_BYTES:
+            self.give_up()
+        elif free > 3 * _RESERVE_BYTES and not self._path.exists():
             with suppress(OSError):  # somebody else was quicker with the rest of the disk; the next time then
                 self._path.write_bytes(bytes(_RESERVE_BYTES))
 

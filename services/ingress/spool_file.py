@@ -7,58 +7,31 @@ itself would be lost with the first of several descriptors. NAME.reserve is give
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from services.ingress.spool_disk import Reserve
+from services.ingress.spool_rows import SCHEMA, Change, New, Row
 
 _PAGE_BYTES = 4096
 _VACUUM_PAGES = 4_000
-_SCHEMA = """
-create table if not exists about (key_id text not null);
-create table if not exists chunks
-  (id integer primary key, accepted_at real not null, records int not null, size int not null, sealed blob not null);
-create table if not exists refused (id integer primary key, reason text not null, sealed blob not null);
-"""
 _OLDEST = "select accepted_at from chunks order by id limit 1"
 _INSERT = "insert into chunks (accepted_at, records, size, sealed) values (?, ?, ?, ?)"
+_REFUSE = """
+insert into refused (reason, accepted_at, records, size, sealed)
+select ?, accepted_at, ?, ?, ? from chunks where id = ?
+"""
+_OFFER_AGAIN = """
+begin immediate;
+insert into chunks (accepted_at, records, size, sealed)
+  select accepted_at, records, size, sealed from refused order by id;
+delete from refused;
+commit;
+"""
 _NEXT = "select id, records, size, sealed from chunks where id > ? order by id"
 
 
 class Unreadable(Exception):
     """The file is damaged, or another installation key sealed it."""
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """A chunk to be written: when its first record was accepted (seconds since 1970), and its size before sealing."""
-
-    accepted_at: float
-    records: int
-    size: int
-    sealed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A chunk as it lies in the file."""
-
-    id: int
-    records: int
-    size: int
-    sealed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What becomes of a chunk: sealed anew with the records that remain, or gone; and what Kafka refused of it."""
-
-    id: int
-    records: int
-    remaining: int = 0
-    size: int = 0
-    sealed: bytes = b""
-    refused: Sequence[tuple[str, bytes]] = ()  # reason and sealed record
 
 
 class SpoolFile:
@@ -68,18 +41,19 @@ class SpoolFile:
         self.path = path
         self._lock = lock
         self.reserve = Reserve(path.with_suffix(".reserve"))
+        self.reserve.balance()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
             # Overwriting what is deleted would need as much room again; it is sealed anyway.
             self._db.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = off;")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
             self._check_key(key_id)
+            self._db.executescript(_OFFER_AGAIN)
             self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
         except sqlite3.DatabaseError as damage:
             self._db.close()
-            raise Unreadable(f"{path} is damaged ({damage})") from damage
-        self.reserve.keep()
+            raise Unreadable(f"{path} cannot be read ({damage})") from damage
 
     def cap(self, cap_bytes: int) -> None:
         """From now on the file grows no larger: what is beyond is refused, what is deleted makes room."""
@@ -130,12 +104,13 @@ class SpoolFile:
         self.records += sum(one.records for one in chunks) + sum(one.remaining - one.records for one in changes)
 
     def _apply(self, change: Change) -> None:
+        for one in change.refused:
+            self._db.execute(_REFUSE, (one.reason, one.records, one.size, one.sealed, change.id))
         if change.remaining:
             values = (change.remaining, change.size, change.sealed, change.id)
             self._db.execute("update chunks set records = ?, size = ?, sealed = ? where id = ?", values)
         else:
             self._db.execute("delete from chunks where id = ?", (change.id,))
-        self._db.executemany("insert into refused (reason, sealed) values (?, ?)", change.refused)
 
     def read(self, after: int, *, records: int, limit_bytes: int) -> list[Row]:
         """The next chunks in the order of acceptance, about so many records, and one at least."""
@@ -155,7 +130,7 @@ class SpoolFile:
         if self.freed_bytes:
             return True
         self._db.execute("pragma wal_checkpoint(truncate)").fetchone()
-        self.reserve.keep()
+        self.reserve.balance()
         return False
 
     def close(self) -> None:

@@ -11,8 +11,9 @@ import uuid_utils
 
 from services.ingress.spool_chunks import Chunk, Full, Settled, chunks
 from services.ingress.spool_disk import claim
-from services.ingress.spool_file import Change, New, SpoolFile, Unreadable
+from services.ingress.spool_file import SpoolFile, Unreadable
 from services.ingress.spool_frames import seal, unseal
+from services.ingress.spool_rows import Change, New, Refused, Row
 from services.kernel.errors import Invalid
 from services.kernel.secrets import Secrets
 
@@ -85,10 +86,10 @@ class Shelf:
         """The next chunks after this one, from one file. What cannot be opened any more is set aside."""
         files = self._all()
         for file in files[files.index(after.of) :] if after and after.of in files else files:
-            rows = file.read(after.id if after and file is after.of else 0, records=records, limit_bytes=limit_bytes)
-            found = [chunk for row in rows if (chunk := self._opened(file, row.id, row.records, row.sealed))]
-            if rows:
-                return found or self.read(after, records=records, limit_bytes=limit_bytes)
+            last = after.id if after and file is after.of else 0
+            while rows := file.read(last, records=records, limit_bytes=limit_bytes):
+                if found := [chunk for row in rows if (chunk := self._opened(file, row))]:
+                    return found
         return []
 
     def shrink(self) -> bool:
@@ -127,19 +128,20 @@ class Shelf:
         left = sum(file.used_bytes for file in self._files)
         self._own.cap(max(_SMALLEST_BYTES, self.cap_bytes - left))
 
-    def _opened(self, file: SpoolFile, chunk_id: int, records: int, sealed: bytes) -> Chunk | None:
+    def _opened(self, file: SpoolFile, row: Row) -> Chunk | None:
         try:
-            return Chunk(file, chunk_id, records, unseal(self._secrets, sealed))
+            return Chunk(file, row.id, row.records, unseal(self._secrets, row.sealed))
         except Invalid as why:
-            log.error("spool_chunk_is_set_aside", file=file.path.name, records=records, why=str(why))
-            file.write((), [Change(chunk_id, records, refused=[(str(why), sealed)])])
+            log.error("spool_chunk_is_set_aside", file=file.path.name, records=row.records, why=str(why))
+            aside = Refused(str(why), row.records, row.size, row.sealed)
+            file.write((), [Change(row.id, row.records, refused=[aside])])
             return None
 
     def _new(self, accepted_at: float, frames: Sequence[bytes]) -> New:
         return New(accepted_at, len(frames), sum(map(len, frames)), seal(self._secrets, frames))
 
     def _change(self, settled: Settled) -> Change:
-        refused = [(why, seal(self._secrets, [one])) for why, one in settled.refused]
+        refused = [Refused(why, 1, len(one), seal(self._secrets, [one])) for why, one in settled.refused]
         remaining = settled.remaining
         sealed = seal(self._secrets, remaining) if remaining else b""
         return Change(

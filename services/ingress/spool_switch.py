@@ -71,7 +71,7 @@ class Switch:
             async with asyncio.timeout(_HOLD_SECONDS):
                 await self._decided.wait()
         except TimeoutError:
-            return Way.SPOOL
+            self.spool_first("the drainer takes too long with the last")
         return self.way
 
     async def watch(self) -> None:

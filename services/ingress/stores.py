@@ -20,6 +20,7 @@ class Store:
     """What the doors need of one store; `signers` are its webhook secrets, the current one first."""
 
     id: UUID
+    key: str  # the id as records' keys begin with it
     slug: str
     account_id: int
     signers: tuple[bytes, ...]
@@ -39,7 +40,7 @@ class Store:
 
 # Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
 NOBODY = Store(
-    UUID(int=0), "", 0, (secrets.token_bytes(32),), None, "", None, frozenset(), False, "", "", ""
+    UUID(int=0), "", "", 0, (secrets.token_bytes(32),), None, "", None, frozenset(), False, "", "", ""
 )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ def _store(row: Mapping[str, Any], keys: Secrets) -> Store:
     both = (secret("webhook_secret", "webhook_secret"), secret("webhook_secret_previous", "webhook_secret"))
     return Store(
         id=organization,
+        key=str(organization),
         slug=row["slug"],
         account_id=row["chatwoot_account_id"],
         signers=tuple(one.encode() for one in both if one),

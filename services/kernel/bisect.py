@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import asyncpg
 
 from db.pool import Connection
-from services.kernel.errors import Stop, Verdict, describe, verdict
+from services.kernel.errors import Invalid, Stop, Verdict, describe, verdict
 from services.kernel.record import Record
 
 # One guilty event of 500 costs 18 tries, 50 cost about 430; what is left over is the next transaction's.
@@ -74,7 +74,7 @@ def _halves(events: Sequence[E]) -> list[Sequence[E]]:
 
 def is_bug(error: Exception) -> bool:
     """Neither the database nor a value refused: our own code failed."""
-    return not isinstance(error, asyncpg.PostgresError | asyncpg.DataError | ValueError)
+    return not isinstance(error, Invalid | asyncpg.PostgresError | ValueError)
 
 
 def refuse_a_broken_release(bugs: Sequence[Exception], *, any_worked: bool) -> None:

@@ -18,3 +18,12 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def wait(self, seconds: float, *events: asyncio.Event) -> None:
+        """Sleep, but no longer than until one of the events is set."""
+        waits = [asyncio.ensure_future(self.sleep(seconds)), *(asyncio.ensure_future(one.wait()) for one in events)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()

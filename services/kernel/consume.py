@@ -4,29 +4,30 @@ FastStream fetches; offsets live in PostgreSQL beside the effect, and Kafka's co
 escapes into FastStream, for it would go on with the next batch.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from typing import Any, Generic
+import itertools
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Generic, TypeVar
 
 import structlog
-from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka.message import KafkaMessage
 
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel.bisect import E
-from services.kernel.errors import Verdict, describe, verdict
+from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.lookout import Lookout
 from services.kernel.offer import Offered, Work, offer
+from services.kernel.probe import Here
 from services.kernel.process import Process
 from services.kernel.record import Record
 
 MAX_POLL_SECONDS = 300
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
-_COMMIT_SECONDS = 5.0
 _HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
+S = TypeVar("S")
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -40,8 +41,16 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Work(group, topic.name, read, apply))
+    subscriber = subscriber_of(process, topic, group, listener=consumption.lookout)
+    subscriber(consumption.handle)
+    process.topics.append(topic)
+    consumption.lookout.watch(subscriber)
+
+
+def subscriber_of(process: Process, topic: Topic, group: str, **more: Any) -> Any:
+    """FastStream in batches of raw records; nothing is acknowledged by itself."""
     settings = process.settings
-    subscriber = process.broker.subscriber(
+    return process.broker.subscriber(
         topic.name,
         group_id=group,
         group_instance_id=f"{settings.group_instance}-{group}" if settings.group_instance else None,
@@ -54,13 +63,10 @@ def consume(
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
         heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
-        listener=consumption.lookout,
         parser=_untouched,
         decoder=_raw,
+        **more,
     )
-    subscriber(consumption.handle)
-    process.topics.append(topic)
-    consumption.lookout.watch(subscriber)
 
 
 async def _untouched(records: Any) -> KafkaMessage:
@@ -78,59 +84,62 @@ class Consumption(Generic[E]):
     def __init__(self, process: Process, work: Work[E]) -> None:
         self._process = process
         self._work = work
-        self._committed_at = 0.0
         self.lookout = Lookout(process, work.group, work.topic)
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. A failure ends the process; FastStream never sees it."""
-        if self._process.failure is not None:
+        if self._process.stopping.is_set():
             return
         try:
-            async with self.lookout.working():
+            async with self.lookout.working({one.partition for one in raw}):
                 await self._settle_all([Record.consumed(one) for one in raw])
         except Exception as error:
             self._process.fail(error)
 
     async def _settle_all(self, records: Sequence[Record]) -> None:
+        """Transaction by transaction; what is left when the time is over, Kafka hands out again."""
         give_up_at = self._process.clock.monotonic() + _HANDLER_SECONDS
-        waiting = list(_by_bytes(records, self._process.settings.batch_bytes))
-        while waiting:
-            part = waiting.pop(0)
-            result = await self._offer(part, give_up_at)
-            if result is None:
-                self.lookout.give_back([part, *waiting])
-                return
-            odd = await self.lookout.settle_odd(result)
-            if rest := [*result.rest, *odd]:
-                waiting.insert(0, rest)
-        await self._commit()
+        waiting = list(records)
+        try:
+            unchecked = self.lookout.unchecked(_held(records))
+            void = await self._patiently(self.lookout.settle, unchecked, give_up_at)
+            waiting = [one for one in records if one.partition not in void]
+            while waiting:
+                part = _up_to(waiting, self._process.settings.batch_bytes)
+                result = await self._patiently(self._offer, part, give_up_at)
+                void = await self._patiently(self.lookout.settle, _held(result.odd), give_up_at)
+                waiting = [one for one in (*result.rest, *waiting[len(part) :]) if one.partition not in void]
+        except _GivenUp:
+            self.lookout.give_back(_held(waiting))
 
-    async def _offer(self, records: Sequence[Record], give_up_at: float) -> Offered | None:
-        """Offer until the world is ready; None when it was not for so long that Kafka would take us for dead."""
-        careful, attempt, clock = False, 0, self._process.clock
-        while True:
-            started = clock.monotonic()
+    async def _offer(self, records: Sequence[Record]) -> Offered:
+        """Whole first; by halves when something in it is refused."""
+        started = self._process.clock.monotonic()
+        try:
+            result = await offer(self._process.pool(), self._work, records, careful=False)
+        except Exception as error:
+            if verdict(error) is not Verdict.GUILTY:
+                raise
+            result = await offer(self._process.pool(), self._work, records, careful=True)
+        self._count(result, len(records), self._process.clock.monotonic() - started)
+        return result
+
+    async def _patiently(self, step: Callable[[S], Awaitable[T]], subject: S, give_up_at: float) -> T:
+        """Try until the world is ready. Raises _GivenUp before Kafka takes us for dead, or when we must stop."""
+        clock, stopping = self._process.clock, self._process.stopping
+        for attempt in itertools.count():
+            if stopping.is_set() or clock.monotonic() > give_up_at:
+                break
             try:
-                result = await offer(self._process.pool(), self._work, records, careful=careful)
-                self._count(result, len(records), clock.monotonic() - started)
-                return result
+                return await step(subject)
             except Exception as error:
-                wanted = verdict(error)
-                if wanted is Verdict.STOP or (wanted is Verdict.GUILTY and careful):
+                if verdict(error) is not Verdict.AGAIN:
                     raise
-                careful = careful or wanted is Verdict.GUILTY
-                if wanted is Verdict.AGAIN:
-                    pause = _PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)]
-                    attempt += 1
-                    if clock.monotonic() + pause > give_up_at:
-                        return None
-                    await self._wait(error, attempt, pause)
-
-    async def _wait(self, error: Exception, attempt: int, pause: float) -> None:
-        self._process.metrics.retries.labels(self._work.group, type(error).__name__).inc()
-        log.warning("batch_waits", group=self._work.group, error=describe(error), attempt=attempt)
-        with self.lookout.waiting():
-            await self._process.clock.sleep(pause)
+                self._process.metrics.retries.labels(self._work.group, kind(error)).inc()
+                log.warning("batch_waits", group=self._work.group, error=describe(error), attempt=attempt)
+            with self.lookout.waiting():
+                await clock.wait(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)], stopping)
+        raise _GivenUp
 
     def _count(self, result: Offered, size: int, seconds: float) -> None:
         metrics, group = self._process.metrics, self._work.group
@@ -138,32 +147,27 @@ class Consumption(Generic[E]):
         metrics.batch_seconds.labels(group).observe(seconds)
         for (store, outcome), count in result.outcomes.items():
             metrics.records.labels(group, store, outcome).inc(count)
-        for kind, count in result.dead.items():
-            metrics.dead.labels(group, kind).inc(count)
-        self.lookout.moved(result.positions)
-
-    async def _commit(self) -> None:
-        """Tell Kafka too, every few seconds, for lag tools. What fails here costs nothing."""
-        now = self._process.clock.monotonic()
-        if now - self._committed_at < _COMMIT_SECONDS:
-            return
-        self._committed_at = now
-        try:
-            async with asyncio.timeout(_COMMIT_SECONDS):
-                await self.lookout.commit()
-        except (KafkaError, IllegalStateError, TimeoutError) as error:
-            log.debug("commit_skipped", group=self._work.group, error=type(error).__name__)
+        for reason, count in result.dead.items():
+            metrics.dead.labels(group, reason).inc(count)
+        self.lookout.progress()
 
 
-def _by_bytes(records: Sequence[Record], limit: int) -> Iterator[list[Record]]:
-    """Slices in order, each at most `limit` bytes of values or a single record."""
-    part: list[Record] = []
+class _GivenUp(Exception):
+    """The time of this handler call is over."""
+
+
+def _held(records: Sequence[Record]) -> dict[int, Here]:
+    """Where we stand in each partition with these records in hand."""
+    last = {one.partition: one.offset for one in records}
+    first = {one.partition: one.offset for one in reversed(records)}
+    return {partition: Here(last[partition] + 1, first[partition]) for partition in last}
+
+
+def _up_to(records: Sequence[Record], limit: int) -> Sequence[Record]:
+    """The first records, at most `limit` bytes of values or a single one."""
     size = 0
-    for one in records:
-        if part and size + len(one.value) > limit:
-            yield part
-            part, size = [], 0
-        part.append(one)
+    for count, one in enumerate(records):
         size += len(one.value)
-    if part:
-        yield part
+        if count and size > limit:
+            return records[:count]
+    return records

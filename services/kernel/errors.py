@@ -67,11 +67,16 @@ def verdict(error: BaseException) -> Verdict:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
         return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.STOP)
-    if isinstance(error, asyncpg.DataError):  # the driver could not encode a value: an InterfaceError and a ValueError
-        return Verdict.GUILTY
     if isinstance(error, Retryable | KafkaError | OSError | TimeoutError | asyncpg.InterfaceError):
         return Verdict.AGAIN
     return Verdict.GUILTY
+
+
+def kind(error: BaseException) -> str:
+    """What to count it under: the SQLSTATE's class, else the exception's name."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"SQLSTATE {(error.sqlstate or 'XX')[:2]}"
+    return type(error).__name__
 
 
 def describe(error: BaseException) -> str:

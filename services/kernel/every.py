@@ -1,5 +1,6 @@
 """Repeated work: at once while there is some, else after a pause; optionally in one process of all."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -13,15 +14,22 @@ log = structlog.get_logger()
 
 
 def every(
-    process: Process, work: Callable[[], Awaitable[bool]], *, name: str, seconds: float, alone: bool = False
+    process: Process,
+    work: Callable[[], Awaitable[bool]],
+    *,
+    name: str,
+    seconds: float,
+    alone: bool = False,
+    wake: asyncio.Event | None = None,
 ) -> None:
-    """Call `work` again at once while it answers True, else wait. With `alone`, one process at a time does it.
+    """Call `work` again at once while it answers True, else wait, but not once `wake` is set; `work` clears it.
 
+    With `alone`, one process at a time does it.
     What is Retryable is logged and tried again; anything else ends the process.
     """
 
     async def turn() -> None:
-        while True:
+        while not process.stopping.is_set():
             try:
                 async with _turn_of(process, name, alone=alone) as ours:
                     while await ours() and await work():
@@ -30,8 +38,8 @@ def every(
                 if verdict(error) is not Verdict.AGAIN:
                     raise
                 log.warning("work_waits", work=name, error=describe(error))
-                await process.clock.sleep(_AFTER_FAULT_SECONDS)
-            await process.clock.sleep(seconds)
+                await process.clock.wait(_AFTER_FAULT_SECONDS, process.stopping)
+            await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 
     process.background(name, turn)
 

@@ -53,10 +53,11 @@ def _renderer(form: Format) -> Processor:
 
 
 def _of_a_library(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """A library's sentence becomes a field: event names are ours."""
+    """A library's first line becomes a field: event names are ours, and asyncio's further lines quote exceptions."""
     record = event["_record"]
-    ours = {"event": "library_says", "library": record.name, "text": event["event"], "exc_info": record.exc_info}
-    return event | ours
+    text = str(event["event"]).partition("\n")[0]
+    ours = {"event": "library_says", "library": record.name, "text": text, "exc_info": record.exc_info}
+    return {**event, **ours}
 
 
 def tell_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:

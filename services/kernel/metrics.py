@@ -40,9 +40,9 @@ class Metrics:
             ("group", "topic", "partition"),
             registry=registry,
         )
-        # Age of the last record applied when records are waiting, else 0. Above a minute: figures are late.
+        # Age of the oldest record that waits, 0 when none does. Above a minute: figures are late; see batch seconds.
         self.lag_seconds = Gauge(
-            "wootstream_lag_seconds", "Age of what is being applied", ("group",), registry=registry
+            "wootstream_lag_seconds", "Age of the oldest record not yet consumed", ("group", "topic"), registry=registry
         )
         # Batches offered again, by SQLSTATE class or exception. Steady: the database is unwell; bursts: a failover.
         self.retries = Counter("wootstream_retries", "Batches offered again", ("group", "reason"), registry=registry)
@@ -54,7 +54,8 @@ class Metrics:
         )
         # Partitions that stand still because their log is another one. Above 0: `offsets show`, then `offsets adopt`.
         self.halted = Gauge("wootstream_halted_partitions", "Partitions halted", ("group", "topic"), registry=registry)
-        # Positions mended: seek-back, seek-forward, hollow. Now and then after a rebalance is normal.
+        # Odd positions settled: seek-back, seek-forward, hollow, lost. Now and then after a rebalance is normal; steady
+        # seek-back: somebody else commits for the group.
         self.mended = Counter(
             "wootstream_positions_mended", "Odd positions settled", ("group", "how"), registry=registry
         )

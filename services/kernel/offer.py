@@ -1,9 +1,10 @@
 """The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, account, commit."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Generic
 from uuid import UUID
 
@@ -12,12 +13,14 @@ import orjson
 from db import dead_letters, ledger, stores
 from db.dead_letters import Letter
 from db.ledger import Move, Place
-from db.pool import Connection, Pool, set_scope
+from db.pool import Connection, Pool
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
-from services.kernel.record import Record
+from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
+_FATES = ("applied", "duplicate", "ignored", "dead")
+_BY_PARTITION = attrgetter("partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,7 @@ class Offered:
     """What became of a batch once it was committed."""
 
     rest: list[Record] = field(default_factory=list)  # not tried: the next transaction's
-    odd: dict[int, list[Record]] = field(default_factory=dict)  # partitions whose position must be settled first
-    stale: set[int] = field(default_factory=set)  # partitions that brought only offsets we had
-    positions: dict[int, int] = field(default_factory=dict)
+    odd: list[Record] = field(default_factory=list)  # of partitions whose position must be settled first
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (store, outcome) → records
     dead: Counter[str] = field(default_factory=Counter)  # kind → records
 
@@ -46,10 +47,10 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
     """Apply what is new of these records, exactly once, whoever else was handed them."""
     result = Offered()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
-        known = await _set_scope(conn, records)
-        places = await ledger.lock(conn, work.group, work.topic, sorted({one.partition for one in records}))
+        partitions = {one.partition for one in records}
+        places = await ledger.enter(conn, work.group, work.topic, partitions, _stores(records))
         fresh, redelivered = _sift(records, places, result)
-        events, bad = _read(work, fresh, known)
+        events, bad = _read(work, fresh, await stores.known(conn) if fresh else set())
         applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         settled = _before_untried(fresh, applied, result)
@@ -64,37 +65,29 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
     return result
 
 
-async def _set_scope(conn: Connection, records: Iterable[Record]) -> set[UUID]:
-    """Row security shows this batch's stores and no other; returns those that exist."""
-    named = {store for one in records if (store := _store(one.header("store")))}
-    await set_scope(conn, named)
-    return await stores.known(conn)
-
-
-@lru_cache(maxsize=4096)
-def _store(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
+def _stores(records: Iterable[Record]) -> set[UUID]:
+    """Row security shows this batch's stores and no other."""
+    return {store for text in {one.header("store") for one in records} if (store := store_of(text))}
 
 
 def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) -> tuple[list[Record], Counter[int]]:
     """Keep what continues the ledger; below it is redelivered, above it or unknown is odd."""
     fresh: list[Record] = []
     redelivered: Counter[int] = Counter()
-    expected = {partition: place.next_offset for partition, place in places.items()}
-    for one in records:
-        wanted = expected.get(one.partition)
-        if one.partition in result.odd or wanted is None or one.offset > wanted:
-            result.odd.setdefault(one.partition, []).append(one)
-        elif one.offset < wanted:
-            redelivered[one.partition] += 1
-        else:
-            fresh.append(one)
-            expected[one.partition] = wanted + 1
-    result.stale = set(redelivered) - {one.partition for one in fresh} - set(result.odd)
-    return fresh, redelivered
+    for partition, group in groupby(sorted(records, key=_BY_PARTITION), _BY_PARTITION):
+        run = list(group)
+        wanted = places[partition].next_offset if partition in places else -1
+        news = [one for one in run if one.offset >= wanted]
+        # Records of one fetch stand in the log as they came: a gap after one that we had or wanted holds nothing.
+        if wanted == -1 or run[0].offset > wanted:
+            result.rest += run
+            result.odd += run
+            continue
+        fresh += news
+        redelivered[partition] = len(run) - len(news)
+        if not news:
+            result.odd += run
+    return fresh, +redelivered
 
 
 def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[list[E], dict[Record, tuple[str, str]]]:
@@ -122,7 +115,7 @@ def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) 
     for one in applied.untried:
         cut[one.partition] = min(one.offset, cut.get(one.partition, one.offset))
     settled = [one for one in fresh if one.offset < cut.get(one.partition, one.offset + 1)]
-    result.rest = [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
+    result.rest += [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
     return settled
 
 
@@ -137,38 +130,45 @@ def _account(
     result: Offered,
 ) -> list[Move]:
     """Each settled record becomes exactly one of dead, ignored, applied, duplicate."""
-    moves: dict[int, Move] = {}
-    for partition in {one.partition for one in settled} | set(redelivered):
-        moves[partition] = Move(partition, places[partition].next_offset, redelivered=redelivered[partition])
-    tallies: dict[int, Counter[str]] = defaultdict(Counter)
-    for one in settled:
-        outcome = "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate"
-        tallies[one.partition][outcome] += 1
-        result.outcomes[one.header("store") or "", outcome] += 1
-        move = moves[one.partition]
-        move.next_offset = one.offset + 1
-        move.anchor_offset = one.offset
-    for one in reversed(settled):  # the last real record of each partition is its anchor
-        move = moves[one.partition]
-        if move.anchor_offset == one.offset:
-            move.anchor_id = one.identity
-    for partition, tally in tallies.items():
-        for outcome, count in tally.items():
-            setattr(moves[partition], outcome, count)
-    result.positions = {partition: move.next_offset for partition, move in moves.items()}
-    return [moves[partition] for partition in sorted(moves)]
+    fates = [_fate(one, asked=asked, news=news, bad=bad) for one in settled]
+    result.outcomes.update(zip((one.header("store") or "" for one in settled), fates, strict=True))
+    tallies = Counter(zip((one.partition for one in settled), fates, strict=True))
+    last = {one.partition: one for one in settled}
+    moves: list[Move] = []
+    for partition in sorted(last.keys() | redelivered.keys()):
+        place = places[partition]
+        move = Move(partition, place.next_offset, redelivered=redelivered[partition])
+        move.applied, move.duplicate, move.ignored, move.dead = (tallies[partition, fate] for fate in _FATES)
+        if anchor := last.get(partition):
+            move.next_offset, move.anchor_offset, move.anchor_id = anchor.offset + 1, anchor.offset, anchor.identity
+            move.hollow = move.next_offset - place.next_offset - move.consumed
+        moves.append(move)
+    return moves
+
+
+def _fate(one: Record, *, asked: Container[Record], news: Container[Record], bad: Container[Record]) -> str:
+    if one in bad:
+        return "dead"
+    if one not in asked:
+        return "ignored"
+    return "applied" if one in news else "duplicate"
 
 
 def _letter(one: Record, place: Place, kind: str, reason: str) -> Letter:
-    headers = [[name, one.header(name) or ""] for name, _ in one.headers]
+    headers = [[_storable(name), _storable(one.header(name) or "")] for name, _ in one.headers]
     return Letter(
         era=place.era,
         partition=one.partition,
         offset=one.offset,
-        organization_id=_store(one.header("store")),
+        organization_id=store_of(one.header("store")),
         kind=kind,
-        reason=reason,
+        reason=_storable(reason),
         key=one.key,
         value=one.value,
-        headers=orjson.dumps(headers).decode().replace("\\u0000", "\\\\u0000"),
+        headers=orjson.dumps(headers).decode(),
     )
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL takes as text: a NUL and half a surrogate pair are shown escaped."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

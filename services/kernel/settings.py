@@ -36,10 +36,13 @@ class Settings(BaseSettings):
     )
     group_instance: str | None = Field(None, description="static membership: unique and stable, the pod's name")
     session_timeout_seconds: float = Field(10.0, gt=1, description="a consumer silent for so long loses its partitions")
+    metadata_max_age_seconds: float = Field(
+        30.0, gt=0, description="how soon consumers notice added partitions and moved leaders"
+    )
     sentry_dsn: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("sentry_dsn", "SENTRY_DSN"),
-        description="where errors are reported",
+        description="Sentry, told every error that is logged; needs the extra `sentry`",
     )
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")

@@ -34,7 +34,7 @@ class Names:
     def path(self, path: str) -> str:
         account = account_of(path)
         place, _, query = path.partition("?")
-        place = _IN_PATH.sub(lambda found: f"/{found[1]}/{self._id(found[1], account, int(found[2]))}", place)
+        place = _IN_PATH.sub(lambda found: f"/{found[1]}/{self.id(found[1], int(found[2]), account)}", place)
         pairs = (pair.partition("=") for pair in query.split("&") if pair)
         return f"{place}?" + "&".join(f"{name}={self.texts.get(value, value)}" for name, _, value in pairs)
 
@@ -45,7 +45,7 @@ class Names:
         if isinstance(value, list):
             return [self.value(one, account, kind) for one in value]
         if isinstance(value, int) and kind:
-            return self._id(kind, account, value)
+            return self.id(kind, value, account)
         if isinstance(value, str):
             return self.texts.get(value, value)
         return value
@@ -59,7 +59,7 @@ class Names:
         for kind, account, their_id, our_id in things(call, ours):
             self._ids[_key(kind, account or account_of(call.path), their_id)] = our_id
 
-    def _id(self, kind: str, account: int, number: int) -> int:
+    def id(self, kind: str, number: int, account: int = 0) -> int:
         return self._ids.get(_key(kind, account, number), number)
 
     def _vouched(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import asyncio
 import contextlib
 import json
 
+import uvloop
+
 from tests.double import seed
 from tests.double.app import serving
 from tests.double.installation import Double
@@ -17,7 +19,7 @@ def main() -> None:
     parser.add_argument("--account", type=int, help="an account that exists from the start")
     parser.add_argument("--token", default="token", help="its administrator's api_access_token")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(parser.parse_args()))
+        uvloop.run(_serve(parser.parse_args()))
 
 
 async def _serve(given: argparse.Namespace) -> None:

@@ -76,9 +76,10 @@ class Deliveries:
         self._waiting.extend([(target, build)] * (2 if self._chance.random() < self.duplicates else 1))
 
     async def notify(self) -> None:
-        """Wake the workers, once per request rather than once per delivery."""
-        async with self._wake:
-            self._wake.notify_all()
+        """Wake the workers if there is work, once per request rather than once per delivery."""
+        if self._waiting:
+            async with self._wake:
+                self._wake.notify_all()
 
     async def settled(self) -> None:
         """Return when nothing waits and nothing is on its way."""

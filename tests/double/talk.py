@@ -94,7 +94,7 @@ def _add(state: State, row: Conversation, content: str | None, **given: Any) -> 
     number = state.number("message")
     message = Message(id=number, conversation=row, content=content, created_at=now, updated_at=now, **given)
     row.messages.append(message)
-    row.last_activity_at = now
+    row.last_activity_at = row.updated_at = now
     state.messages[number] = message
     return message
 

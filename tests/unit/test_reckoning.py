@@ -1,8 +1,5 @@
 """The audit's arithmetic: what is missing, in flight or halted, from what ledger, logs and doors say."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,33 +8,9 @@ from db.pool import Row
 from services.control.positions import Cluster, Log
 from services.control.reckoning import Seen, reckon
 from services.control.verdict import Audit, Line
+from tests.unit.ledgers import KEY, NOON, acknowledged, ledger_row, seen
 
-_NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-_KEY = ("figures", "webhooks", 0)
 _OFFSETS = st.integers(0, 60)
-
-
-def ledger_row(first: int = 0, next_: int = 0, **told: Any) -> Row:
-    counts = dict.fromkeys(("applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered"), 0)
-    place = {"consumer_group": _KEY[0], "topic": _KEY[1], "partition": _KEY[2], "cluster_id": "here"}
-    return {**place, **counts, "consumed": next_ - first, "next_offset": next_, "anchor_offset": None, **told}
-
-
-def acknowledged(end: int, **told: Any) -> list[Row]:
-    place = {"topic": _KEY[1], "partition": _KEY[2], "cluster_id": "here"}
-    return [{**place, "highest_offset": end - 1, "updated_at": _NOON, **told}] if end else []
-
-
-def seen(rows: list[Row], log: tuple[int, int] | None, *, later: int = 0, strangers: bool = False, **told: Any) -> Seen:
-    logs = {_KEY[1:]: Log(*log)} if log else {}
-    found = {"acknowledged": [], "closed": []} | told
-    return Seen(
-        ledger=rows,
-        cluster=Cluster("here", logs),
-        later={_KEY: later},
-        strangers=frozenset({_KEY}) if strangers else frozenset(),
-        **found,
-    )
 
 
 def only(look: Seen) -> Line:
@@ -85,7 +58,7 @@ def test_another_log_halts_and_is_not_called_missing(row: Row, log: tuple[int, i
 
 
 def test_what_was_acknowledged_before_an_adoption_belongs_to_the_old_log() -> None:
-    closed = [{"consumer_group": _KEY[0], "topic": _KEY[1], "partition": _KEY[2], "closed_at": _NOON}]
+    closed = [{"consumer_group": KEY[0], "topic": KEY[1], "partition": KEY[2], "closed_at": NOON}]
     assert only(seen([ledger_row()], (0, 3), acknowledged=acknowledged(50), closed=closed)).truncated == 0
 
 

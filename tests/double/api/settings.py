@@ -68,6 +68,10 @@ def create_definition(call: Call) -> Json:
     return row
 
 
+def list_labels(call: Call) -> Json:
+    return {"payload": list(call.account.labels.values())}
+
+
 def create_label(call: Call) -> Json:
     row: Json = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | call.body
     call.account.labels[row["id"]] = row
@@ -138,6 +142,7 @@ ROUTES = [
     route("DELETE", "/webhooks/{webhook:int}", delete_webhook, admin=True),
     route("GET", "/custom_attribute_definitions", list_definitions),
     route("POST", "/custom_attribute_definitions", create_definition),
+    route("GET", "/labels", list_labels),
     route("POST", "/labels", create_label, admin=True),
     route("GET", "/agents", list_agents),
     route("GET", "/teams", list_teams),

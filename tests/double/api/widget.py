@@ -69,9 +69,10 @@ def trigger(visit: Visit) -> Response:
 
 
 def begin(visit: Visit) -> Json:
-    """A conversation whose first message is the visitor's."""
+    """A conversation whose first message is the visitor's. Who is known already keeps their name."""
     if given := visit.body.get("contact"):
-        people.identify(visit.state, visit.events, visit.contact, given)
+        known = visit.contact.email or visit.contact.phone_number or visit.contact.identifier
+        people.identify(visit.state, visit.events, visit.contact, given | ({"name": None} if known else {}))
     row = _begin(visit, visit.body["message"], custom_attributes=visit.body.get("custom_attributes") or {})
     _say(visit, row)
     return widget_views.conversation(visit.state, row, visit.contact)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from demo.stack import Stack
 from services.kernel import Settings, Stop
 from tests.services.control.verbs import answer, call
 
@@ -19,6 +20,18 @@ async def test_each_setting_has_its_variable_meaning_and_source_and_no_secret_is
     assert (key["variable"], key["source"], key["value"]) == ("WOOTSTREAM_INSTALLATION_KEY", "environment", "(hidden)")
     assert (port["source"], port["value"], port["default"]) == ("default", "8080", "8080")
     assert "postgresql://" not in (await call("settings")).stdout
+
+
+async def test_running_local_stack_fills_in_what_the_environment_leaves_out(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if Settings().kafka_bootstrap_servers or Settings().database_url or Settings().stack != "embedded":
+        pytest.skip("the environment names the servers")
+    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", ".local/test")
+    told = {one["name"]: one for one in await answer("settings")}
+    kafka, database = told["kafka_bootstrap_servers"], told["database_url"]
+    assert (kafka["source"], kafka["value"]) == ("local stack", stack.kafka)
+    assert (database["source"], database["value"]) == ("local stack", "(hidden)")
 
 
 async def test_setting_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

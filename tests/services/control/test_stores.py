@@ -14,6 +14,7 @@ from schemas.stores import Store
 from services.control import stores
 from services.kernel import Settings, Stop
 from services.kernel.secrets import load_secrets
+from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call
 
 
@@ -128,6 +129,19 @@ async def test_what_belongs_to_another_store_is_refused(shared: tuple[str, ...],
     await stores.add(settings, first)
     with pytest.raises(Stop, match="belongs to another store"):
         await stores.add(settings, shop(**{name: getattr(first, name) for name in shared}))
+
+
+async def test_where_organizations_are_the_hosts_own_a_store_needs_one_of_them(bench: Bench) -> None:
+    await bench.admin.execute("revoke insert on public.organizations from wootstream_service")
+    own = uuid.uuid4()
+    await bench.admin.execute("insert into public.organizations (id, name) values ($1, 'shop')", own)
+    store = shop()
+
+    with pytest.raises(Stop, match="make it, and name it with --organization"):
+        await stores.add(bench.settings, store)
+    added = await stores.add(bench.settings, store.model_copy(update={"organization_id": own}))
+
+    assert (added.organization_id, added.outcome) == (own, "added")
 
 
 def test_signature_and_path_token_exclude_each_other() -> None:

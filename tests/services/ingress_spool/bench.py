@@ -19,6 +19,7 @@ from services.kernel import Process, Record, Settings
 from services.kernel.topics import Admin, ensure_topics
 
 _SILENCE_MS = 500
+_PAUSE_SECONDS = 0.02
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Bench:
         async def sender(key: str) -> None:
             while not until.is_set():
                 await self.keep(acceptance, key, value=b'{"content": "%s"}' % uuid.uuid4().hex.encode() * 20)
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(_PAUSE_SECONDS)
 
         await asyncio.gather(*(sender(f"key-{number}") for number in range(keys)))
 

@@ -7,14 +7,17 @@ import sys
 from asyncio.subprocess import PIPE
 from asyncio.subprocess import Process as Child
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
+from services.kernel.topics import ensure_topics
 from tests.eventually import eventually
-from tests.services.ingress_spool.bench import Bench, in_order
+from tests.services.ingress_spool.bench import Bench, in_order, open_bench
 from tests.services.ingress_spool.own_kafka import OwnKafka
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
@@ -26,10 +29,10 @@ async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_no
     async with bench.accepting() as (process, acceptance):
         until = asyncio.Event()
         sending = asyncio.create_task(bench.send(acceptance, until))
-        await eventually(lambda: _kept(process, "kafka") > 300)
+        await eventually(lambda: _kept(process, "kafka") > 100)
         await lone_kafka.kill()
         before = len(bench.kept)
-        await eventually(lambda: len(bench.kept) > before + 2_000)
+        await eventually(lambda: len(bench.kept) > before + 500)
         await lone_kafka.start()
         await eventually(lambda: not _spooling(process), seconds=20)
         until.set()
@@ -93,6 +96,38 @@ async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench
 
     assert kept > 10
     assert {record.id for record in await bench.stored()} == set(bench.kept)
+
+
+async def test_record_too_large_for_the_topic_is_set_aside_and_stops_nobody(
+    lone_kafka: OwnKafka, database_url: str, tmp_path: Path
+) -> None:
+    await lone_kafka.start()
+    async with (
+        open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench,
+        bench.accepting() as (process, acceptance),
+    ):
+        await bench.keep(acceptance, value=os.urandom(50_000))
+        await asyncio.gather(*(bench.keep(acceptance) for _ in range(50)))
+        await eventually(lambda: not _spooling(process), seconds=20)
+
+        assert process.registry.get_sample_value("wootstream_spool_refused_records") == 1
+        assert [record.id for record in await bench.stored()] == bench.kept[1:]
+
+
+async def test_record_set_aside_is_offered_again_by_the_next_process(
+    lone_kafka: OwnKafka, database_url: str, tmp_path: Path
+) -> None:
+    await lone_kafka.start()
+    async with open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
+        async with bench.accepting() as (process, acceptance):
+            await bench.keep(acceptance, value=os.urandom(50_000))
+            await eventually(lambda: not _spooling(process), seconds=20)
+        await ensure_topics(bench.settings, [replace(bench.topic, extra={})])
+
+        async with bench.accepting() as (process, _):
+            await eventually(lambda: not _spooling(process), seconds=20)
+
+        assert [record.id for record in await bench.stored()] == bench.kept
 
 
 def _kept(process: Process, where: str) -> float:

@@ -1,70 +1,21 @@
 """The spool on the disk: what goes in comes out, whatever happened in between."""
 
-import asyncio
 import base64
 import os
-import shutil
 import sqlite3
-import subprocess
-import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry
 
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Full, Settled
-from services.ingress.spool_frames import unframe
-from services.ingress.spool_level import Level
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Shelf
-from services.kernel import Clock, Record
-from services.kernel.secrets import Secrets
+from services.ingress.spool_chunks import Full
+from services.kernel import Record
 from tests.eventually import eventually
+from tests.services.ingress_spool.shelf_bench import drain, opened, put, put_until_full, record, waiting
+from tests.services.ingress_spool.small_disk import fill, give_back, mounted
 
-_KEY = os.urandom(32)
 _MEBIBYTE = 1024**2
-
-
-@asynccontextmanager
-async def opened(directory: Path, *, key: bytes = _KEY, cap_bytes: int = 64 * _MEBIBYTE) -> AsyncIterator[Spool]:
-    """A spool as a process has it, given up at the end with what is still in it."""
-    shelf = Shelf(directory, Secrets(key), cap_bytes=cap_bytes)
-    spool = Spool(shelf, Level(shelf, SpoolMetrics(CollectorRegistry())), Clock())
-    try:
-        yield spool
-    finally:
-        await spool.close()
-
-
-def record(value: bytes = b"{}", *, key: bytes | None = b"k") -> Record:
-    accepted = Record.accepted(
-        "chatwoot.webhooks",
-        key=b"",
-        value=value,
-        store=uuid.uuid4(),
-        event="e",
-        origin="webhook",
-        received_at=datetime.now(UTC),
-    )
-    return Record(accepted.topic, key, value, accepted.headers)
-
-
-async def put(spool: Spool, records: Sequence[Record]) -> None:
-    await asyncio.gather(*map(spool.put, records))
-
-
-async def waiting(spool: Spool) -> list[Record]:
-    return [one for chunk in await spool.read(None, 100_000) for one in unframe(chunk.frames)]
-
-
-async def drain(spool: Spool) -> None:
-    while chunks := await spool.read(None, 1_000):
-        await spool.settle([Settled(chunk) for chunk in chunks])
 
 
 async def test_records_outlive_their_process_byte_for_byte_and_in_order(tmp_path: Path) -> None:
@@ -165,39 +116,29 @@ async def test_disk_that_is_really_full_refuses_records_but_not_the_draining(sma
         await drain(spool)
         assert waited > 10
         assert spool.records == 0
-        (small_disk / "filler").unlink()
+        give_back(small_disk)
         await spool.put(record(os.urandom(100_000)))
         assert spool.level.fault() is None
 
 
-async def put_until_full(spool: Spool) -> None:
-    for _ in range(1_000):
-        await spool.put(record(os.urandom(100_000)))
+async def test_process_that_starts_on_a_full_disk_drains_what_another_left(small_disk: Path) -> None:
+    async with opened(small_disk) as spool:
+        with pytest.raises(Full):
+            await put_until_full(spool)
+    fill(small_disk)
+
+    async with opened(small_disk) as spool:
+        await drain(spool)
+
+        assert spool.records == 0
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
 def bytes_in(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.iterdir())
 
 
-def fill(directory: Path) -> None:
-    """Take what the disk has left, to the last byte."""
-    with (directory / "filler").open("ab", buffering=0) as file:
-        for size in (65_536, 4_096, 1):
-            while True:
-                try:
-                    file.write(bytes(size))
-                except OSError:
-                    break
-    assert shutil.disk_usage(directory).free == 0
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB; only root can mount one."""
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", tmp_path], capture_output=True, check=False
-    )
-    if mount.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True)
+    with mounted(tmp_path, megabytes=24) as directory:
+        yield directory

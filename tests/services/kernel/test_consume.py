@@ -1,25 +1,15 @@
 """consume: each record once, poison set aside, and the world's moods waited for."""
 
-import random
+import asyncio
+import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import pytest
-
 from db.pool import Connection
 from services.kernel import Record, Retryable
+from services.kernel.process import GRACEFUL_SECONDS
 from tests.eventually import eventually
 from tests.kernel_bench import Bench, Number
-
-BATCH = 500
-_DEEP = b'{"n":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-POISON = {
-    "not JSON": b"hello",
-    "wrong shape": b'{"m": 1}',
-    "refused by a constraint": b'{"n": -1}',
-    "refused by its type": b'{"n": 99999999999}',
-    "nested 100,000 deep": _DEEP,
-}
 
 
 async def test_each_record_is_applied_once(bench: Bench) -> None:
@@ -48,10 +38,8 @@ async def test_what_does_not_concern_a_group_is_counted_ignored(bench: Bench) ->
 
 
 async def test_a_store_that_is_gone_is_ignored_not_poison(bench: Bench) -> None:
-    stranger = Record.accepted(
-        bench.topic.name, key=b"k", value=b'{"n": 1}', store=__import__("uuid").uuid4(), event="number", origin="shop",
-        received_at=bench.process.clock.now(),
-    )  # fmt: skip
+    stranger = bench.record(1)
+    stranger.headers = (("event", b"number"), ("store", str(uuid.uuid4()).encode()))
     async with bench.consuming():
         await bench.send_records([stranger, bench.record(2)])
         await bench.until("consumed", 2)
@@ -59,40 +47,20 @@ async def test_a_store_that_is_gone_is_ignored_not_poison(bench: Bench) -> None:
     assert await bench.dead() == []
 
 
-@pytest.mark.parametrize("kind", POISON)
-@pytest.mark.parametrize("percent", [1, 10, 50, 100])
-async def test_poison_is_set_aside_and_the_rest_is_stored(bench: Bench, kind: str, percent: int) -> None:
-    chance = random.Random(percent)
-    guilty = set(chance.sample(range(BATCH), BATCH * percent // 100))
-    if kind == "nested 100,000 deep":
-        guilty = set(list(guilty)[:20])
-    await bench.send_records([bench.record(n, value=POISON[kind] if n in guilty else None) for n in range(BATCH)])
-    async with bench.consuming():
-        await bench.until("consumed", BATCH)
-    assert await bench.stored() == [n for n in range(BATCH) if n not in guilty]
-    letters = await bench.dead()
-    assert len(letters) == len(guilty)
-    assert all(letter["record_value"] == POISON[kind] and letter["reason"] for letter in letters)
+async def test_what_is_larger_than_a_batch_in_bytes_goes_by_several_transactions(bench: Bench) -> None:
+    bench.settings = bench.settings.model_copy(update={"batch_bytes": 1_000})
+    sizes: list[int] = []
 
+    async def noting(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        sizes.append(sum(len(event.record.value) for event in events))
+        return await bench.apply(conn, events)
 
-async def test_headers_that_are_no_text_drop_nothing(bench: Bench) -> None:
-    odd = bench.record(1)
-    odd.headers = (*odd.headers, ("shop", b"\xff\xfe"), ("empty", b""))
-    async with bench.consuming():
-        await bench.send_records([odd, bench.record(2)])
-        await bench.until("consumed", 2)
-    assert await bench.stored() == [1, 2]
-
-
-async def test_a_record_without_a_store_is_a_dead_letter(bench: Bench) -> None:
-    nobody = bench.record(1)
-    nobody.headers = (("event", b"number"), ("store", b"\xff"))
-    async with bench.consuming():
-        await bench.send_records([nobody])
-        await bench.until("consumed", 1)
-    [letter] = await bench.dead()
-    assert letter["organization_id"] is None
-    assert "store" in letter["reason"]
+    padded = [bench.record(n, value=b'{"n": %d, "pad": "%s"}' % (n, b"x" * 200)) for n in range(50)]
+    await bench.send_records([*padded, bench.record(50, value=b'{"n": 50, "pad": "%s"}' % (b"x" * 3_000))])
+    async with bench.consuming(apply=noting):
+        await bench.until("applied", 51)
+    assert sorted(sizes)[-1] > 3_000  # a record alone may be larger
+    assert sorted(sizes)[-2] <= 1_000
 
 
 async def test_a_world_that_is_not_ready_gets_the_same_batch_again(bench: Bench) -> None:
@@ -155,3 +123,32 @@ async def test_two_processes_share_a_group_without_doubling(bench: Bench) -> Non
         await bench.send(range(3_000))
         await bench.until("applied", 3_000)
     assert await bench.stored() == list(range(3_000))
+
+
+async def test_a_stop_while_the_world_is_not_ready_does_not_wait_for_it(bench: Bench) -> None:
+    tried = asyncio.Event()
+
+    async def never(_conn: Connection, _events: Sequence[Number]) -> Collection[Record]:
+        tried.set()
+        raise Retryable("not in this test")
+
+    await bench.send(range(10))
+    async with asyncio.timeout(GRACEFUL_SECONDS - 3):  # after these a handler is cut off by force
+        async with bench.consuming(apply=never):
+            await tried.wait()
+    assert await bench.total("consumed") == 0
+
+
+async def test_a_stop_under_load_ends_in_time_and_a_restart_goes_on(bench: Bench) -> None:
+    async def slow(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        await conn.execute("select pg_sleep(0.1)")
+        return await bench.apply(conn, events)
+
+    await bench.send(range(5_000))
+    async with bench.consuming(apply=slow):
+        await bench.until("applied", 1)
+    stopped_at = await bench.total("applied")
+    async with bench.consuming():
+        await bench.until("applied", 5_000)
+    assert stopped_at < 5_000
+    assert await bench.stored() == list(range(5_000))

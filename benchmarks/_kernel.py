@@ -1,0 +1,230 @@
+"""The four consumers of the kernel benchmark, on one topic full of recorded webhooks."""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from db.migrate import migrate
+from db.pool import Connection
+from schemas.topics import MAX_MESSAGE_BYTES, Topic
+from services.kernel import Clock, Process, Publisher, Record, Settings, consume
+from services.kernel.consume import subscriber_of
+from services.kernel.topics import client_options, ensure_topics
+from tests.recordings.recorded import RUNS, account_webhooks
+
+_PATIENCE_SECONDS = 300
+_TABLE = """
+create table wootstream.bench (organization_id uuid not null, number bigint not null, event text not null);
+grant insert on wootstream.bench to wootstream_service;
+"""
+_INSERT = "insert into wootstream.bench select * from unnest($1::uuid[], $2::bigint[], $3::text[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The event: the decoded body."""
+
+    record: Record
+    body: dict[str, Any]
+
+
+def read(record: Record) -> Said:
+    return Said(record, orjson.loads(record.value))
+
+
+async def keep(conn: Connection, events: Sequence[Said]) -> Collection[Record]:
+    """One unnest insert a batch."""
+    stores = [event.record.store for event in events]
+    rows = stores, [event.body.get("id", 0) for event in events], [event.body["event"] for event in events]
+    await conn.execute(_INSERT, *rows)
+    return [event.record for event in events]
+
+
+class Stretch:
+    """A stretch of work by a clock: from the first batch to the last, in µs a record."""
+
+    def __init__(self, records: int, clock: Callable[[], float]) -> None:
+        self._records = records
+        self._clock = clock
+        self._seen = self._first = 0
+        self.over = asyncio.Event()
+
+    def passed(self, count: int) -> None:
+        if not self._seen:
+            self._first, self._began = count, self._clock()
+        self._seen += count
+        if self._seen >= self._records:
+            self._ended = self._clock()
+            self.over.set()
+
+    @property
+    def microseconds(self) -> float:
+        return (self._ended - self._began) / (self._records - self._first) * 1e6
+
+
+class Remembering:
+    """A connection and its pool, with the ledger in memory: what the kernel costs without PostgreSQL."""
+
+    def __init__(self, store: uuid.UUID, partitions: int) -> None:
+        self._stores = [{"organization_id": store}]
+        self._next = dict.fromkeys(range(partitions), 0)
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager["Remembering"]:
+        return nullcontext(self)
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        return nullcontext()
+
+    async def execute(self, query: str, *args: Any) -> str:
+        if "update wootstream.ledger" in query:
+            self._next |= dict(zip(args[2], args[3], strict=True))
+        return ""
+
+    async def fetch(self, query: str, *args: Any) -> Sequence[dict[str, Any]]:
+        if "wootstream.ledger" not in query:
+            return self._stores
+        place = {"anchor_offset": None, "anchor_id": None, "cluster_id": "", "first_offset": 0, "era": 1}
+        return [place | {"partition": one, "next_offset": self._next[one]} for one in args[2]]
+
+
+class WithoutSql(Process):
+    """A process whose database only remembers."""
+
+    def __init__(self, settings: Settings, memory: Remembering) -> None:
+        super().__init__(settings)
+        self._memory = memory
+
+    def pool(self, role: str = "") -> Any:
+        return self._memory
+
+
+@dataclass
+class Bench:
+    """A topic full of records, and the ways to consume it; each answers in µs a record."""
+
+    settings: Settings
+    topic: Topic
+    store: uuid.UUID
+    records: int
+
+    async def bare(self, batch: int) -> float:
+        """getmany and the decode."""
+        stretch = Stretch(self.records, time.process_time)
+        async with AIOKafkaConsumer(
+            **client_options(self.settings), auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES
+        ) as consumer:
+            consumer.assign([TopicPartition(self.topic.name, one) for one in range(self.topic.partitions)])
+            while not stretch.over.is_set():
+                fetched = await consumer.getmany(timeout_ms=100, max_records=batch)
+                if events := [orjson.loads(one.value) for part in fetched.values() for one in part]:
+                    stretch.passed(len(events))
+        return stretch.microseconds
+
+    async def kernel_without_sql(self, batch: int) -> float:
+        stretch = Stretch(self.records, time.process_time)
+
+        async def apply(_conn: Connection, events: Sequence[Said]) -> Collection[Record]:
+            stretch.passed(len(events))
+            return [event.record for event in events]
+
+        process = WithoutSql(self._of(batch), Remembering(self.store, self.topic.partitions))
+        consume(process, self.topic, group=_new_group(), read=read, apply=apply)
+        return await self._until_over(process, stretch)
+
+    async def with_ledger(self, batch: int) -> float:
+        stretch = Stretch(self.records, time.perf_counter)
+
+        async def apply(conn: Connection, events: Sequence[Said]) -> Collection[Record]:
+            news = await keep(conn, events)
+            stretch.passed(len(events))
+            return news
+
+        process = Process(self._of(batch))
+        consume(process, self.topic, group=_new_group(), read=read, apply=apply)
+        return await self._until_over(process, stretch)
+
+    async def without_ledger(self, batch: int) -> float:
+        """The same loop and the same insert in a transaction, and no promise."""
+        stretch, process = Stretch(self.records, time.perf_counter), Process(self._of(batch))
+
+        async def handle(raw: Any) -> None:
+            events = [read(Record.consumed(one)) for one in raw]
+            async with process.pool().acquire(timeout=10) as conn, conn.transaction():
+                await keep(conn, events)
+            stretch.passed(len(events))
+
+        subscriber_of(process, self.topic, _new_group())(handle)
+        return await self._until_over(process, stretch)
+
+    def _of(self, batch: int) -> Settings:
+        return self.settings.model_copy(update={"batch_records": batch})
+
+    async def _until_over(self, process: Process, stretch: Stretch) -> float:
+        await process.broker.start()
+        await process.clock.wait(_PATIENCE_SECONDS, stretch.over, process.stopping)
+        await process.broker.stop()
+        await process.close()
+        if not stretch.over.is_set():
+            raise process.failure or TimeoutError
+        return stretch.microseconds
+
+
+def _new_group() -> str:
+    return f"bench-{uuid.uuid4().hex[:10]}"
+
+
+@asynccontextmanager
+async def open_bench(kafka: str, database_url: str, folder: Path, records: int) -> AsyncIterator[Bench]:
+    """A topic full of recorded webhooks of one store."""
+    settings = Settings.model_validate(
+        {"kafka_bootstrap_servers": kafka, "database_url": database_url, "http_port": 0, "data_directory": folder}
+    )
+    bench = Bench(settings, Topic(f"bench.{uuid.uuid4().hex[:8]}", 1), uuid.uuid4(), records)
+    await migrate(database_url)
+    admin = await asyncpg.connect(database_url)
+    await admin.execute(_TABLE)
+    await admin.execute("insert into public.organizations (id, name) values ($1, 'bench')", bench.store)
+    await admin.execute(
+        "insert into public.chatwoot_accounts"
+        " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)"
+        " values ($1, 'bench', 'http://bench', 1, 'bench', 'bench')", bench.store,
+    )  # fmt: skip
+    await ensure_topics(settings, [bench.topic])
+    await _fill(bench)
+    try:
+        yield bench
+    finally:
+        await admin.execute("drop table wootstream.bench")
+        await admin.close()
+
+
+async def _fill(bench: Bench) -> None:
+    bodies = itertools.cycle(one for run in RUNS for one in account_webhooks(run))
+    publisher = Publisher(bench.settings, Clock())
+    await publisher.connect()
+    for _ in range(0, bench.records, 500):
+        await asyncio.gather(*(publisher.publish(_record(bench, next(bodies))) for _ in range(500)))
+    await publisher.stop()
+
+
+def _record(bench: Bench, said: Any) -> Record:
+    return Record.accepted(
+        bench.topic.name,
+        key=uuid.uuid4().bytes,
+        value=said.body,
+        store=bench.store,
+        event=said.event,
+        origin="webhook",
+        received_at=datetime.now(UTC),
+    )

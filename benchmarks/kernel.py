@@ -1,0 +1,86 @@
+"""What the kernel costs: all but its SQL against bare aiokafka, and one insert with the ledger against one without.
+
+kernel_vs_bare is in processor time of this process, for there is nothing to wait for: getmany and the decode, against
+the same records through FastStream, the lock-and-filter and the accounting, with a connection that only remembers.
+with_ledger_vs_without is in elapsed time on a real PostgreSQL. Both are ratios of medians, at several batch sizes; the
+one that counts is 500. `python -m benchmarks.kernel --json` ends with one object.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import platform
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks._kernel import Bench, open_bench
+from demo.stack import resolve
+from services.kernel import Settings
+from services.kernel.process import COLLECT_AFTER
+
+BATCHES = (50, 200, 500)
+
+Measure = Callable[[int], Awaitable[float]]
+
+
+async def measure(records: int, rounds: int) -> dict[str, Any]:
+    """Alternate each pair on the same topic, with the collector as `wootstream run` sets it, for both of a pair."""
+    gc.set_threshold(*COLLECT_AFTER)
+    given = Settings()
+    with tempfile.TemporaryDirectory() as folder:
+        url = given.database_url.get_secret_value() if given.database_url else None
+        stack_at = Path(folder) / "stack"
+        kafka = given.kafka_bootstrap_servers
+        async with (
+            resolve(stack_at, kafka_bootstrap_servers=kafka, database_url=url) as stack,
+            open_bench(stack.kafka, stack.database_url, Path(folder), records) as bench,
+        ):
+            return await _pairs(bench, rounds)
+
+
+async def _pairs(bench: Bench, rounds: int) -> dict[str, Any]:
+    ratios, figures = {}, {}
+    for batch in BATCHES:
+        for name, (ours, other), unit in (
+            ("kernel_vs_bare", (bench.kernel_without_sql, bench.bare), "processor"),
+            ("with_ledger_vs_without", (bench.with_ledger, bench.without_ledger), "elapsed"),
+        ):
+            ratio, mine, theirs = await _alternate(ours, other, batch, rounds)
+            print(
+                f"{name} at batches of {batch}: {ratio:.2f} ({mine:.1f} against {theirs:.1f} µs {unit} time a record)"
+            )
+            ratios[name if batch == BATCHES[-1] else f"{name}_{batch}"] = round(ratio, 3)
+            figures[f"{name}_{batch}_microseconds"] = [round(mine, 2), round(theirs, 2)]
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
+    return {"name": "kernel", "ratios": ratios, "figures": figures, "machine": machine}
+
+
+async def _alternate(ours: Measure, other: Measure, batch: int, rounds: int) -> tuple[float, float, float]:
+    mine, theirs = [], []
+    for _ in range(rounds):
+        theirs.append(await other(batch))
+        mine.append(await ours(batch))
+    return statistics.median(theirs) / statistics.median(mine), statistics.median(mine), statistics.median(theirs)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description="the kernel against bare aiokafka, and with its ledger against without"
+    )
+    options.add_argument("--json", action="store_true", help="end with one JSON object")
+    options.add_argument("--records", type=int, default=20_000)
+    options.add_argument("--rounds", type=int, default=5)
+    chosen = options.parse_args()
+    result = asyncio.run(measure(chosen.records, chosen.rounds))
+    if chosen.json:
+        print(orjson.dumps(result).decode())
+
+
+if __name__ == "__main__":
+    main()
