@@ -12,12 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
-from services.conversations.answers import NAMES, Question, answer
-from services.kernel import Process, Stop
+from services.conversations.account import Untold, account_of
+from services.conversations.answers import NAMES, Question, answer, span
+from services.conversations.comparison import compare
+from services.kernel import Process, Retryable, Stop
 from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.installation import stores_named
 
 _MOST = 1000
+_COMPARE = "compare"
 
 
 def add_to(process: Process) -> None:
@@ -48,16 +51,21 @@ def _guarded(
 
 async def _report(process: Process, request: Request) -> Response:
     name, store, now = request.path_params["name"], request.path_params.get("store", ""), process.clock.now()
-    if name not in NAMES:
-        return _refusal(404, f"there is no report {name}; there are: {', '.join(NAMES)}")
+    if name not in (*NAMES, _COMPARE):
+        return _refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
     try:
         asked = await stores_named(process.pool(), store)
     except Stop as reason:
         return _refusal(404, str(reason))
     try:
-        told = await _told(process, asked, _question(request), now)
+        if name == _COMPARE:
+            told = await _compared(process, asked, request, now)
+        else:
+            told = await _told(process, asked, _question(request), now)
     except Stop as reason:
         return _refusal(400, str(reason))
+    except (Untold, Retryable) as reason:
+        return _refusal(502, str(reason))
     body = told[store] if store else told
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
 
@@ -67,6 +75,19 @@ async def _told(process: Process, asked: Mapping[str, UUID], question: Question,
     for slug, organization in asked.items():
         async with scoped(process.pool(), {organization}) as conn:
             told[slug] = await answer(conn, organization, question, now=now)
+    return told
+
+
+async def _compared(
+    process: Process, asked: Mapping[str, UUID], request: Request, now: datetime
+) -> dict[str, BaseModel]:
+    told: dict[str, BaseModel] = {}
+    ends = (request.query_params.get("since", "7d"), request.query_params.get("until", "1h"))
+    for slug, organization in asked.items():
+        async with scoped(process.pool(), {organization}) as conn:
+            since, until = await span(conn, organization, *ends, now=now)
+            account = await account_of(conn, process, organization)
+        told[slug] = await compare(process.pool(), account, since=since, until=until)
     return told
 
 

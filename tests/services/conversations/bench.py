@@ -19,7 +19,6 @@ from services.conversations.events import Event
 from services.conversations.facts import State
 from services.kernel import Chatwoot, Process, Record
 from tests.recordings.recorded import Delivery, stores
-from tests.services.conversations.recorded_api import RecordedApi
 
 _FIRST_ARRIVAL = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -65,10 +64,10 @@ async def give_token(admin: Pool, process: Process, organization: uuid.UUID) -> 
         )
 
 
-async def answered_by(process: Process, api: RecordedApi) -> None:
-    """Let the process's calls be answered by a recorded run."""
+async def answered_by(process: Process, transport: httpx.AsyncBaseTransport) -> None:
+    """Let the process's calls be answered there."""
     await process.chatwoot.close()
-    process.chatwoot = Chatwoot(process.settings, process.clock, CollectorRegistry(), httpx.MockTransport(api.answer))
+    process.chatwoot = Chatwoot(process.settings, process.clock, CollectorRegistry(), transport)
 
 
 def slug(organization: uuid.UUID) -> str:

@@ -33,7 +33,7 @@ async def test_only_deleted_conversations_differ_from_chatwoots_report(
     """A store attached before its recording; one conversation of all was deleted, and that is the reason given."""
     shops = await bench.install(admin_pool, run)
     await bench.apply(pool, bench.records(account_webhooks(run), shops))
-    await bench.answered_by(process, RecordedApi(run))
+    await bench.answered_by(process, RecordedApi(run).transport)
     since, until = (datetime.fromtimestamp(reports(run)[name], UTC) for name in ("since", "until"))
     for shop in shops.values():
         await bench.give_token(admin_pool, process, shop.id)

@@ -39,7 +39,7 @@ async def listening(pool: Pool, admin: Pool, process: Process, api: RecordedApi,
     given = [one for one in account_webhooks(api.run) if one.store == store]
     await bench.apply(pool, bench.records(given, {store: shop}))
     await bench.give_token(admin, process, shop.id)
-    await bench.answered_by(process, api)
+    await bench.answered_by(process, api.transport)
     return shop
 
 

@@ -12,7 +12,7 @@ from schemas.reports import Group, Totals
 from services.conversations.reports import By, by_group, summary
 from services.conversations.spans import moment
 from tests.recordings.parity import DELETED, TOLERANCE_SECONDS
-from tests.recordings.recorded import RUNS, disordered, reports, rows
+from tests.recordings.recorded import RUNS, account_webhooks, disordered, reports, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench
 from tests.services.conversations.dialogues import dialogue
@@ -73,6 +73,27 @@ async def test_groups_equal_chatwoots_summary_reports(run: str, by: By, pool: Po
                 assert group.resolutions_count == wanted["resolved_conversations_count"]
     print(f"{run} by {by}: compared {compared} groups")
     assert compared > 0
+
+
+async def test_lost_status_change_is_said_beside_the_figures(pool: Pool, admin_pool: Pool) -> None:
+    """One webhook of all never came: the reopening of a conversation that was resolved again."""
+    run, shops = RUNS[0], await bench.install(admin_pool, RUNS[0])
+    given = account_webhooks(run)
+    lost = next(one for one in given if one.store == "amsel-nord" and _REOPENS in one.body)
+    await bench.apply(pool, bench.records([one for one in given if one is not lost], shops))
+
+    shop = shops["amsel-nord"]
+    since, until = (datetime.fromtimestamp(reports(run)[name], UTC) for name in ("since", "until"))
+    async with scoped(pool, {shop.id}) as conn:
+        told = await summary(conn, shop.id, since=since, until=until)
+    assert told.completeness.lost_changes == 1
+    assert (
+        told.resolutions_count
+        == reports(run)["stores"]["amsel-nord"]["reports.summary?type=account"]["resolutions_count"]
+    )
+
+
+_REOPENS = b'"status":{"previous_value":"resolved","current_value":"open"}'
 
 
 @pytest.mark.parametrize("run", RUNS)
