@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -130,10 +131,20 @@ class Process:
 
     async def _start_consumers(self) -> None:
         if self._broker is not None:
-            self.cluster_id = await wait_for_installation(self.settings, self.clock, self.pool(), self.topics)
-            await self._broker.start()
+            while not await self._started(self._broker):
+                await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS)
             log.info("consumers_started", topics=sorted({topic.name for topic in self.topics}))
         self.site.ready.set()
+
+    async def _started(self, broker: KafkaBroker) -> bool:
+        """Wait for the installation, then start; False if Kafka went away in between."""
+        self.cluster_id = await wait_for_installation(self.settings, self.clock, self.pool(), self.topics)
+        try:
+            await broker.start()
+        except KafkaError as error:
+            log.warning("kafka_is_away", error=type(error).__name__)
+            return False
+        return True
 
     async def _stop_work(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.
