@@ -58,6 +58,7 @@ lock: install  ## resolve the dependencies anew into requirements.lock
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches
-	@if [ -x $(BIN)/wootstream ]; then $(BIN)/wootstream local stop && WOOTSTREAM_DATA_DIRECTORY=.local/test $(BIN)/wootstream local stop; fi
+	@if [ -x $(BIN)/wootstream ]; then for place in .local .local/test .local/test/chaos; do \
+	  WOOTSTREAM_DATA_DIRECTORY=$$place $(BIN)/wootstream local stop || exit; done; fi
 	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,7 +19,7 @@ from db.migrate import migrate
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.consume import subscriber_of
+from services.kernel.subscriber import subscriber_of
 from services.kernel.topics import client_options, ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 

@@ -1,7 +1,7 @@
 """Connections: one pool per role, lazily connected, with JSON as Python objects and row security in mind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
@@ -64,8 +64,12 @@ class Pool:
             if not self._open:
                 await self._pool
                 self._open = True
-        async with self._pool.acquire(timeout=timeout) as connection:
-            yield connection
+        try:
+            async with self._pool.acquire(timeout=timeout) as connection:
+                yield connection
+        except asyncpg.InternalClientError as lost:
+            # What the driver says of some connections that PostgreSQL ended in the middle of a statement.
+            raise asyncpg.ConnectionDoesNotExistError("the connection is lost") from lost
 
     async def close(self) -> None:
         """Wait for what is in use, then close."""
@@ -114,7 +118,7 @@ async def set_scope(conn: Connection, organizations: Collection[UUID]) -> None:
     await conn.execute(_SCOPE, scope_of(organizations))
 
 
-def scope_of(organizations: Collection[UUID]) -> str:
+def scope_of(organizations: Iterable[UUID]) -> str:
     """The value of `wootstream.organizations` that shows exactly these stores."""
     return "{" + ",".join(str(one) for one in sorted(organizations)) + "}"
 

@@ -17,8 +17,8 @@ from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
 from services.ingress import app as ingress
-from services.ingress import spool_cli
 from services.ingress import cli as doors
+from services.ingress import spool_cli
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
 from services.kernel.errors import describe

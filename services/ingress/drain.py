@@ -42,7 +42,7 @@ class Drainer:
         self._acknowledged = note
         self._metrics = metrics
         self._clock = clock
-        self.answered = False  # whether Kafka took what was offered last
+        self.answered = False  # whether Kafka took what was offered last, as long as we are wanted
 
     async def run(self) -> None:
         """Drain whenever there is something to drain."""
@@ -63,7 +63,7 @@ class Drainer:
             return await self._knock()
         chunks = await self._spool.read(None, _RECORDS)
         if not chunks:
-            return await self._all_out()
+            return self._all_out()
         while chunks:
             if sum(chunk.records for chunk in chunks) >= self._spool.records:
                 self._switch.hold()
@@ -78,12 +78,13 @@ class Drainer:
         self.answered = await (self._publish(chunks) if chunks else self._publisher.reaches())
         return self.answered
 
-    async def _all_out(self) -> bool:
+    def _all_out(self) -> bool:
         """Nothing waits. What was put in before the holding began is seen by the next turn; direct comes after that."""
         if self._switch.way is Way.HOLDING:
             self._switch.direct()
-            return True
-        self._switch.hold()
+            self.answered = False  # when we are wanted again, Kafka has gone away
+        else:
+            self._switch.hold()
         return True
 
     async def _publish(self, chunks: Sequence[Chunk]) -> bool:

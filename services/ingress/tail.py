@@ -13,7 +13,7 @@ from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.refused import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
-from services.kernel.topics import client_options
+from services.kernel.topics import Admin, client_options
 
 _DOORS = {WEBHOOKS.name: "webhooks", WIDGET_EVENTS.name: "beacons", SHOP_EVENTS.name: "events"}
 _QUIET_MS = 500
@@ -37,7 +37,7 @@ async def accepted(settings: Settings, *, last: int, follow: bool) -> AsyncItera
     consumer: Any = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
     await consumer.start()
     try:
-        parts = await _parts(consumer)
+        parts = await _parts(settings)
         consumer.assign(parts)
         ends, begins = await consumer.end_offsets(parts), await consumer.beginning_offsets(parts)
         for part in parts:
@@ -70,11 +70,12 @@ async def refused(
         await clock.sleep(WRITE_SECONDS)
 
 
-async def _parts(consumer: Any) -> list[TopicPartition]:
-    known = await consumer.topics()
-    if absent := sorted(_DOORS.keys() - known):
+async def _parts(settings: Settings) -> list[TopicPartition]:
+    async with Admin(settings) as admin:
+        described = await admin.describe_topics(sorted(_DOORS))
+    if absent := [one["topic"] for one in described if one["error_code"]]:
         raise Stop(f"Kafka has no topic {', '.join(absent)}: run `wootstream topics`")
-    return [TopicPartition(topic, number) for topic in _DOORS for number in consumer.partitions_for_topic(topic)]
+    return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
 
 
 async def _fetched(consumer: Any) -> list[Arrival]:

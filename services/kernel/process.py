@@ -32,6 +32,7 @@ _LAST_TURN_SECONDS = 2.0
 # A batch of decoded bodies is thousands of containers that all die together. With Python's own thresholds the collector
 # walks them again and again, which was half of a consumer's processor time.
 COLLECT_AFTER = (50_000, 20, 20)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = structlog.get_logger()
 
 
@@ -104,7 +105,7 @@ class Process:
     async def serve(self) -> int:
         """Serve until SIGTERM, SIGINT or a failure; return the exit code."""
         loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        for signum in _SIGNALS:
             loop.add_signal_handler(signum, self.stopping.set)
         server = Server(self.site, self.settings)
         await server.start()
@@ -115,6 +116,8 @@ class Process:
         self.site.ready.clear()
         await asyncio.gather(server.stop(), self._stop_work(tasks))
         await self.close()
+        for signum in _SIGNALS:
+            loop.remove_signal_handler(signum)
         return 1 if self.failure else 0
 
     def _all_work(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:

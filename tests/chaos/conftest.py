@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,8 +10,9 @@ import pytest_asyncio
 from tests.chaos.installation import Installation, installed_alone
 from tests.chaos.verdict import Verdict
 
+_DIRECTORY = Path(__file__).parents[2] / ".local" / "test" / "chaos"
 _VERDICT = pytest.StashKey[Verdict]()
-_FAILED = pytest.StashKey[int]()
+_PASSED = pytest.StashKey[bool]()
 
 
 def is_long(config: pytest.Config) -> bool:
@@ -19,10 +21,11 @@ def is_long(config: pytest.Config) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not is_long(config):
-        for item in items:
-            if item.get_closest_marker("chaos"):
-                item.add_marker(pytest.mark.skip(reason="a long round: make chaos"))
+    for item in items:
+        if item.get_closest_marker("chaos") and not is_long(config):
+            item.add_marker(pytest.mark.skip(reason="a long round: make chaos"))
+        if "servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +36,12 @@ def verdict(request: pytest.FixtureRequest) -> Verdict:
     return found
 
 
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for a long round."""
+    return is_long(request.config)
+
+
 @pytest.fixture
 def chance(verdict: Verdict, request: pytest.FixtureRequest) -> random.Random:
     """This test's chance, from the session's seed, which is printed."""
@@ -41,20 +50,21 @@ def chance(verdict: Verdict, request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
-    """A Kafka and a PostgreSQL of these tests alone."""
-    async with installed_alone(tmp_path_factory.mktemp("chaos")) as installation:
+async def servers() -> AsyncIterator[Installation]:
+    """A Kafka and a PostgreSQL of these tests alone. Not below pytest's own directory: each session that starts closes
+    that to other users again, and PostgreSQL, which root may not run, could not come back there."""
+    async with installed_alone(_DIRECTORY) as installation:
         yield installation
 
 
 @pytest_asyncio.fixture
 async def installation(servers: Installation) -> Installation:
-    """A database of this test's own, migrated."""
+    """A database of this test's own."""
     return await servers.another_database()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    session.config.stash[_FAILED] = session.testsfailed
+    session.config.stash[_PASSED] = exitstatus == pytest.ExitCode.OK
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -62,5 +72,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     found = config.stash.get(_VERDICT, None)
     if found is None or not is_long(config):
         return
-    print(*(f"chaos: {one.line()}" for one in found.rounds), sep="\n")
-    print(found.line(failed=config.stash.get(_FAILED, 0)))
+    print("", *(f"chaos: {one.line()}" for one in found.rounds), sep="\n")
+    print(found.line(passed=config.stash.get(_PASSED, False)))

@@ -6,6 +6,7 @@ a record that is applied twice is a row twice there, whatever the content keys o
 
 import asyncio
 import hashlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -15,7 +16,6 @@ from uuid import UUID
 
 from db.pool import Connection
 from schemas.topics import Topic
-from services.cli import SERVICES
 from services.kernel import Process, Record, Settings, consume, run
 from services.kernel.logs import configure_logs
 from services.kernel.publish import quiet_client_logs
@@ -49,6 +49,12 @@ async def keep(sink: str, conn: Connection, events: Sequence[Kept]) -> Collectio
     return set(records)
 
 
+def adding(service: str) -> Callable[[Process], None]:
+    """How this service adds itself; none but those asked for are imported, for that is most of a start."""
+    add_to: Callable[[Process], None] = importlib.import_module(f"services.{service}.app").add_to
+    return add_to
+
+
 def add_sink(sink: str, topic: str) -> Callable[[Process], None]:
     def add_to(process: Process) -> None:
         consume(process, Topic(topic, kept_days=1), group=sink, read=Kept, apply=partial(keep, sink))
@@ -60,4 +66,4 @@ if __name__ == "__main__":
     configure_logs("info", "json")
     quiet_client_logs()
     _, sink, topic, *names = sys.argv
-    sys.exit(asyncio.run(run(Settings(), [add_sink(sink, topic), *(SERVICES[name] for name in names)])))
+    sys.exit(asyncio.run(run(Settings(), [add_sink(sink, topic), *map(adding, names)])))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,16 +13,21 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import asyncpg
+from pydantic import SecretStr
 
 from db.migrate import migrate
 from db.pool import use_json
 from demo import stack
 from demo.stack import Stack, kafka, postgres
+from demo.stack.locks import locked
 from services.kernel import Settings
 from tests.eventually import eventually
 
 Server = Literal["kafka", "postgres"]
 
+_SERVERS = {"kafka": kafka.server, "postgres": postgres.server}
+# Another session in this checkout may be at it.
+_TURN_SECONDS = 3600.0
 # The shorter, the sooner a dead consumer is missed.
 SESSION_SECONDS = 3.0
 
@@ -46,47 +52,60 @@ class Installation:
             await conn.close()
 
     async def kill(self, server: Server) -> None:
-        """SIGKILL, and nothing is left of it when this returns."""
-        note = (kafka if server == "kafka" else postgres).server(self.directory).running()
+        """SIGKILL to the process; PostgreSQL's children end by themselves soon after."""
+        this = _SERVERS[server](self.directory)
+        note = this.running()
         assert note is not None, f"{server} was not running"
         os.kill(note.pid, signal.SIGKILL)
-        await eventually(lambda: not (kafka if server == "kafka" else postgres).address(self.directory))
+        await eventually(lambda: not this.running())
 
     async def revive(self) -> None:
         """Start what was killed; it comes back at the same address."""
         assert await stack.start(self.directory) == self.stack
 
     async def another_database(self) -> "Installation":
-        """The same servers with a database that nobody has used."""
-        name = f"chaos_{secrets.token_hex(6)}"
-        system = await asyncpg.connect(self.stack.database_url, timeout=10)
+        """The same servers with a copy of the database and a data directory that nobody has used."""
+        ours, name = urlsplit(self.stack.database_url), f"chaos_{secrets.token_hex(6)}"
+        system = await asyncpg.connect(ours._replace(path="/postgres").geturl(), timeout=10)
         try:
-            await system.execute(f"create database {name}")
+            await system.execute(f"create database {name} template {ours.path.removeprefix('/')}")
         finally:
             await system.close()
-        url = urlsplit(self.stack.database_url)._replace(path=f"/{name}").geturl()
-        await migrate(url)
-        return Installation(self.directory, self.stack, self.settings.model_copy(update=_database(url)))
+        url = ours._replace(path=f"/{name}").geturl()
+        place = self.settings.data_directory / name
+        place.mkdir()
+        told = {"database_url": SecretStr(url), "data_directory": place}
+        return Installation(self.directory, self.stack, self.settings.model_copy(update=told))
 
 
 @asynccontextmanager
 async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
-    """Both servers in this directory, for the length of a `with`."""
-    running = await stack.start(directory / "stack")
+    """Both servers in this directory, for the length of a `with`; what an earlier run left there is forgotten."""
+    directory.mkdir(parents=True, exist_ok=True)
+    async with locked(directory.with_suffix(".lock"), seconds=_TURN_SECONDS, otherwise=f"{directory} is in use"):
+        await stack.stop(directory / "stack")
+        shutil.rmtree(directory)
+        async with _servers(directory / "stack") as running:
+            yield Installation(directory / "stack", running, _settings(directory, running))
+
+
+@asynccontextmanager
+async def _servers(directory: Path) -> AsyncIterator[Stack]:
+    running = await stack.start(directory)
     try:
-        settings = Settings.model_validate(
-            {
-                "kafka_bootstrap_servers": running.kafka,
-                "database_url": running.database_url,
-                "data_directory": directory,
-                "session_timeout_seconds": SESSION_SECONDS,
-                "http_port": 0,
-            }
-        )
-        yield Installation(directory / "stack", running, settings)
+        await migrate(running.database_url)
+        yield running
     finally:
-        await asyncio.shield(stack.stop(directory / "stack"))
+        await asyncio.shield(stack.stop(directory))
 
 
-def _database(url: str) -> dict[str, Any]:
-    return {"database_url": Settings.model_validate({"database_url": url}).database_url}
+def _settings(directory: Path, running: Stack) -> Settings:
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": running.kafka,
+            "database_url": running.database_url,
+            "data_directory": directory,
+            "session_timeout_seconds": SESSION_SECONDS,
+            "http_port": 0,
+        }
+    )

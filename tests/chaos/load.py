@@ -16,11 +16,13 @@ from services.kernel.clock import Clock
 from services.kernel.publish import Publisher
 from tests.chaos.consuming import digest
 from tests.chaos.sink import Sink
+from tests.eventually import eventually
 
 Item = TypeVar("Item")
 
 _AGAIN_SECONDS = 0.05
 _KEYS = 64
+_PATIENCE_SECONDS = 300.0  # on a machine that has much else to do
 
 
 class Source(Protocol[Item]):
@@ -49,10 +51,15 @@ class Load(Generic[Item]):
             await asyncio.sleep(_AGAIN_SECONDS)
         self.acknowledged[kept] += 1
 
+    async def comes_to(self, acknowledged: int) -> None:
+        """Wait until so many were acknowledged."""
+        await eventually(lambda: self.acknowledged.total() >= acknowledged, seconds=_PATIENCE_SECONDS)
+
     async def finish(self) -> None:
         """Say that the end is wanted, and wait until the source has come to it."""
         self._ending = True
-        await self._player
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await self._player
 
     async def stop(self) -> None:
         self._player.cancel()

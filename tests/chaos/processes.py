@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,17 +73,26 @@ class Worker:
             self._process.terminate()
         return await self._process.wait()
 
-    def _membership(self) -> dict[str, str]:
-        return {"WOOTSTREAM_GROUP_INSTANCE": self.instance} if self.instance else {}
+    async def end(self) -> None:
+        """SIGKILL, if it still runs."""
+        if self._process is not None and self._process.returncode is None:
+            await self.kill()
 
     def told(self) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_TOLD:])
 
+    def _membership(self) -> dict[str, str]:
+        return {"WOOTSTREAM_GROUP_INSTANCE": self.instance} if self.instance else {}
 
-async def end(workers: Iterable[Worker]) -> None:
-    """Leave nobody behind, frozen ones neither, whatever the test did."""
-    for worker in workers:
-        if worker._process is not None and worker._process.returncode is None:
-            worker._process.kill()
-            await worker._process.wait()
+
+@asynccontextmanager
+async def started(*workers: Worker) -> AsyncIterator[None]:
+    """They run for the length of a `with`. Nobody is left at its end, frozen ones neither, whatever the test did."""
+    try:
+        for worker in workers:
+            await worker.start()
+        yield
+    finally:
+        for worker in workers:
+            await worker.end()

@@ -10,7 +10,7 @@ from schemas.topics import Topic
 from services.kernel import Record
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load, Numbers, numbers, playing
-from tests.chaos.processes import Worker, end
+from tests.chaos.processes import Worker, started
 from tests.chaos.sink import Sink, Told
 from tests.eventually import eventually
 
@@ -70,13 +70,8 @@ async def consumed(installation: Installation, *, workers: int, static: bool = F
     name = f"sink_{secrets.token_hex(5)}"
     sink = Sink(installation, name, Topic(f"chaos.{name}", kept_days=1, partitions=_PARTITIONS))
     await sink.make()
-    started = [sink.worker(number, static=static) for number in range(workers)]
-    try:
-        for worker in started:
-            await worker.start()
-        async with numbers(sink) as source, playing(source, per_second=_PER_SECOND) as load:
-            scene = Scene(sink, load, source, started)
-            await scene.moves(1)
-            yield scene
-    finally:
-        await end(started)
+    members = [sink.worker(number, static=static) for number in range(workers)]
+    async with started(*members), numbers(sink) as source, playing(source, per_second=_PER_SECOND) as load:
+        scene = Scene(sink, load, source, members)
+        await scene.moves(1)
+        yield scene

@@ -1,5 +1,6 @@
 """Kafka goes away under steady webhooks at the real door. The long round: `OUTAGE_SECONDS=60 OUTAGE_RATE=2000`."""
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,15 +16,14 @@ from demo.stack.ports import free_ports
 from services.control.audit import audit
 from services.kernel.topics import ensure_topics
 from tests.chaos.installation import Installation
-from tests.chaos.processes import Worker, end
+from tests.chaos.processes import Worker
 from tests.chaos.senders import Senders, numbers_in_topic, sending
 from tests.eventually import eventually
-from tests.kernel_bench import scaled
 from tests.services.ingress.bench import Shop, open_shop
 from tests.services.ingress_spool.small_disk import fill, give_back, mounted
 
 pytestmark = pytest.mark.chaos
-_SECONDS, _RATE = scaled("OUTAGE_SECONDS", 10), scaled("OUTAGE_RATE", 300)
+_SECONDS, _RATE = int(os.environ.get("OUTAGE_SECONDS", 10)), int(os.environ.get("OUTAGE_RATE", 300))
 _INGRESS = ("-c", "from services.cli import main; main()", "run", "ingress")
 
 
@@ -82,7 +82,7 @@ async def door(installation: Installation, directory: Path) -> AsyncIterator[Doo
         await opened.opens()
         yield opened
     finally:
-        await end([worker])
+        await worker.end()
 
 
 async def test_kafka_away_under_load_refuses_nobody_loses_nothing_and_the_audit_is_clean(

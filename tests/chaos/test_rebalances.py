@@ -17,6 +17,7 @@ from tests.chaos.verdict import Verdict, listed
 
 _LEAST = 5
 _KILLS_A_REBALANCE = 4
+_MOST_APART = 200  # records between a joining and a leaving
 
 
 async def test_consumers_that_join_and_leave_lose_and_double_nothing(
@@ -29,8 +30,8 @@ async def test_consumers_that_join_and_leave_lose_and_double_nothing(
             async with guest(scene.sink):
                 if number % 2:  # else it leaves while it is still joining, or has just joined
                     await scene.hears_from(os.getpid())
-                await scene.moves(chance.randrange(300))
-            await scene.moves(chance.randrange(300))
+                await scene.moves(chance.randrange(_MOST_APART))
+            await scene.moves(chance.randrange(_MOST_APART))
             moments.append(datetime.now(UTC))
         told = await scene.settled()
 

@@ -25,11 +25,11 @@ async def test_connection_terminated_around_commit_loses_and_doubles_nothing(
     times = max(_LEAST, kills // 2)
     await _widen_commit(installation)
 
-    async with consumed(installation, workers=2) as scene:
+    async with consumed(installation, workers=1) as scene:
         for _ in range(times):
             moment = chance.choice(list(_MOMENTS))
             async with installation.admin() as conn:
-                await eventually(lambda: conn.fetchval(_TERMINATE.format(moment=_MOMENTS[moment])), seconds=30)  # noqa: B023
+                await eventually(lambda: conn.fetchval(_TERMINATE.format(moment=_MOMENTS[moment])), seconds=60)  # noqa: B023
         told = await scene.settled()
 
     assert (told.lost, told.doubled) == (0, 0)

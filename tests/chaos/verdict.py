@@ -8,18 +8,17 @@ from tests.chaos.sink import Told
 
 @dataclass(frozen=True)
 class Round:
-    """One kind of attack: how often, what it left, and what else there is to say of it."""
+    """One kind of attack: how often, how many records it met, what it left, and what else there is to say of it."""
 
     attack: str
     times: int
-    lost: int
-    doubled: int
-    redelivered: int
+    told: Told
     more: str = ""
 
     def line(self) -> str:
-        said = f"{self.times} {self.attack}: {self.lost} lost, {self.doubled} doubled, {self.redelivered} redelivered"
-        return f"{said}; {self.more}" if self.more else said
+        told = self.told
+        said = f"{self.times} {self.attack}: {told.stored} records, {told.lost} lost, {told.doubled} doubled"
+        return "; ".join(filter(None, (f"{said}, {told.redelivered} redelivered", self.more)))
 
 
 @dataclass
@@ -28,23 +27,22 @@ class Verdict:
 
     seed: int
     rounds: list[Round] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)  # claims that hold beyond the counts: "audit clean"
+    shown: list[str] = field(default_factory=list)  # what holds beyond the counts: "audit clean"
 
     def add(self, attack: str, times: int, told: Told, more: str = "") -> None:
-        self.rounds.append(Round(attack, times, told.lost, told.doubled, told.redelivered, more))
+        self.rounds.append(Round(attack, times, told, more))
 
-    def storm(self, kills: int, told: Told, *, generations: int, rows: int) -> None:
-        """The round that also holds the audit and the figures against a calm run."""
-        more = f"{told.stored} records, {generations} generations of stores with the same {rows} rows as the calm one"
-        self.add("kills of consumers, door, Kafka and PostgreSQL", kills, told, more)
-        self.shown += ["audit clean", "figures equal"]
+    def add_compared(self, attack: str, times: int, told: Told, *, generations: int, rows: int) -> None:
+        """A round that also held the audit and the figures against a calm run."""
+        self.add(attack, times, told, f"audit clean, the same {rows} rows as a calm run in {generations} generations")
+        self.shown = ["audit clean", "figures equal"]
 
-    def line(self, *, failed: int) -> str:
+    def line(self, *, passed: bool) -> str:
         """The last line."""
-        if failed or not self.rounds:
-            return f"chaos: {failed} rounds FAILED (seed {self.seed})"
+        if not passed:
+            return f"chaos: FAILED, or ended early: see above (seed {self.seed})"
         times = sum(one.times for one in self.rounds)
-        lost, doubled = sum(one.lost for one in self.rounds), sum(one.doubled for one in self.rounds)
+        lost, doubled = (sum(getattr(one.told, name) for one in self.rounds) for name in ("lost", "doubled"))
         claims = ", ".join([f"{lost} lost", f"{doubled} doubled", *self.shown])
         return f"chaos: {times} sudden deaths and upsets, {claims} (seed {self.seed})"
 

@@ -16,7 +16,7 @@ from tests.services.control.verbs import answer, call
 async def send(bench: Bench, *numbers: int) -> int:
     """Send to one partition; answers which."""
     await bench.send_records([bench.record(n) for n in numbers[:-1]])
-    return (await bench.process.publisher.publish(bench.record(numbers[-1])))[0]
+    return (await bench.publisher.publish(bench.record(numbers[-1])))[0]
 
 
 async def consumed(bench: Bench, count: int) -> None:
@@ -50,7 +50,7 @@ async def make_topic_again(bench: Bench) -> None:
         return bench.topic.name in await ensure_topics(bench.settings, [bench.topic])
 
     await eventually(made)
-    await bench.process.publisher._producer.client.force_metadata_update()
+    await bench.connect()
 
 
 async def test_all_that_was_accepted_is_accounted_for_to_the_record_and_from_sql(bench: Bench) -> None:

@@ -26,6 +26,11 @@ class Wire:
         except (asyncio.IncompleteReadError, ConnectionError):
             return 0, b""
 
+    async def say(self, part: bytes) -> None:
+        """Send without waiting for an answer."""
+        self._writer.write(part)
+        await self._writer.drain()
+
     @property
     def closed(self) -> bool:
         return self._reader.at_eof() or self._writer.is_closing()
