@@ -22,7 +22,8 @@ $(READY): requirements.lock pyproject.toml
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 	@# uv installs in a tenth of pip's time; pip knows indexes and certificates that only pip was told of.
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	@# Byte code is made once here, or every start of a process would compile it where PYTHONDONTWRITEBYTECODE is set.
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $(READY)
@@ -38,7 +39,7 @@ fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 
 test: install  ## all tests, on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses 4 --dist loadgroup --cov --cov-report=term:skip-covered
 
 demo: install  ## recorded traffic through everything for FOR=60 seconds, then the audit (FOR=0: until Ctrl-C)
 	@$(BIN)/wootstream demo --for $(FOR)
@@ -57,6 +58,7 @@ lock: install  ## resolve the dependencies anew into requirements.lock
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches
-	@if [ -x $(BIN)/wootstream ]; then $(BIN)/wootstream local stop && WOOTSTREAM_DATA_DIRECTORY=.local/test $(BIN)/wootstream local stop; fi
+	@if [ -x $(BIN)/wootstream ]; then for place in .local .local/test .local/test/chaos; do \
+	  WOOTSTREAM_DATA_DIRECTORY=$$place $(BIN)/wootstream local stop || exit; done; fi
 	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from db.stores import add_organization
-from schemas.topics import Topic
+from schemas.topics import WEBHOOKS, Topic
 from services.conversations import handlers
 from services.conversations.batch import Heard
 from services.kernel import Process, Record, Settings, consume
@@ -34,9 +34,10 @@ CONSUMED = "select coalesce(sum(consumed), 0) from wootstream.ledger where consu
 class Bench:
     """One stack, and what a round needs of it."""
 
-    def __init__(self, settings: Settings, admin: Any) -> None:
+    def __init__(self, settings: Settings, admin: Any, looks: Any) -> None:
         self.settings = settings
         self.admin = admin
+        self.looks = looks  # a pool: several look at once
 
     async def fill(self, topic: Topic, records: int) -> list[Record]:
         """A topic with the recorded webhooks of as many new stores as needed."""
@@ -124,7 +125,8 @@ class Bench:
 
 
 def group_of(topic: Topic) -> str:
-    return f"bench-{topic.name}"
+    """The service's own group where its own topic is read."""
+    return "conversations" if topic == WEBHOOKS else f"bench-{topic.name}"
 
 
 def record(topic: Topic, store: uuid.UUID, event: str, body: bytes) -> Record:

@@ -1,40 +1,87 @@
-"""How long from just before a record is published until its row can be seen, while others flow."""
+"""How long from just before a webhook is posted to the door until its row can be seen, while others flow."""
 
 import asyncio
+import secrets
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
 
-from benchmarks._conversations import CONSUMED, Bench, group_of, record
-from schemas.topics import Topic
-from services.conversations import handlers
-from services.kernel import Process, Record, consume
+import httpx
+import orjson
+
+from benchmarks._conversations import CONSUMED, GREETINGS, Bench, group_of
+from demo.webhooks import sign
+from schemas.topics import WEBHOOKS
+from services.conversations import app as conversations
+from services.ingress import app as ingress
+from services.kernel import Process, Record
 from services.kernel.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
-_SEEN = "select true from wootstream.conversations where organization_id = $1"
+_SEEN = "select true from wootstream.conversations where organization_id = $1 and conversation_id = $2"
+_NUMBERS = range(10_000, 60_000, 10_000)  # of the conversations that probes begin
+_LIKE = next(one for one in account_webhooks(RUNS[0]) if one.event == "message_created")
+_SIGNS = "update public.chatwoot_accounts set webhook_secret = $2, chatwoot_account_id = $3 where organization_id = $1"
 
 
-async def latency(bench: Bench, topic: Topic, *, rate: float, seconds: float) -> list[float]:
-    """Seconds from just before a record is published until its row can be seen, while `rate` a second flow."""
-    await ensure_topics(bench.settings, [topic])
-    await bench.meet(topic)
+@dataclass(frozen=True)
+class Door:
+    """A store's door, as Chatwoot knows it."""
+
+    client: httpx.AsyncClient
+    store: uuid.UUID
+    path: str
+    secret: str
+
+    async def post(self, body: bytes) -> None:
+        """A signed webhook; anything but an acceptance ends the measurement."""
+        timestamp = str(int(datetime.now(UTC).timestamp()))
+        headers = {"x-chatwoot-timestamp": timestamp, "x-chatwoot-signature": sign(self.secret, timestamp, body)}
+        (await self.client.post(self.path, content=body, headers=headers)).raise_for_status()
+
+
+async def latency(bench: Bench, *, rate: float, seconds: float) -> list[float]:
+    """Seconds from just before a webhook is posted until its row can be seen, while `rate` records a second flow."""
+    await ensure_topics(bench.settings)
+    await bench.meet(WEBHOOKS)
     given: list[Record] = []
     while len(given) < rate * seconds:
-        given += [one for run in RUNS for one in await bench.new_stores(topic, run)]
-    sender, consumer, group = Process(bench.settings), Process(bench.settings), group_of(topic)
+        given += [one for run in RUNS for one in await bench.new_stores(WEBHOOKS, run)]
+    sender, server = Process(bench.settings), Process(bench.settings)
+    store, secret = await _signing_store(bench, server)
+    ingress.add_to(server)
+    conversations.add_to(server)
     await sender.publisher.connect()
-    consume(consumer, topic, group=group, read=handlers.read, apply=handlers.keep)
-    serving = asyncio.create_task(consumer.serve())
+    serving = asyncio.create_task(server.serve())
     await sender.publisher.publish(given[0])
-    while not await bench.admin.fetchval(CONSUMED, group):
+    while await bench.admin.fetchval(CONSUMED, group_of(WEBHOOKS)) <= GREETINGS:
         await asyncio.sleep(0.05)
-    flowing = asyncio.create_task(_flow(sender, given, rate=rate, seconds=seconds))
-    waits = await _probe(bench, sender, topic, flowing)
-    consumer.stopping.set()
+    async with httpx.AsyncClient(base_url=server.address) as client:
+        door = Door(client, store, f"/webhooks/chatwoot/{_slug(store)}", secret)
+        await _wait(bench, door, _NUMBERS[0])  # the door has yet to hear of the store
+        flowing = asyncio.create_task(_flow(sender, given, rate=rate, seconds=seconds))
+        probes = [_probe(bench, door, numbers, flowing) for numbers in map(count, _NUMBERS[1:])]
+        waits = [wait for part in await asyncio.gather(*probes) for wait in part]
+    server.stopping.set()
     await serving
     await sender.publisher.stop()
     await sender.chatwoot.close()
     return waits
+
+
+async def _signing_store(bench: Bench, server: Process) -> tuple[uuid.UUID, str]:
+    """A store of the recorded body's account whose webhooks are signed."""
+    store, secret = await bench.attach(1, "4.13.0"), secrets.token_hex(16)
+    sealed = server.secrets.seal(secret, organization=store, column="webhook_secret")
+    await bench.admin.execute(_SIGNS, store, sealed, orjson.loads(_LIKE.body)["account"]["id"])
+    return store, secret
+
+
+def _slug(store: uuid.UUID) -> str:
+    return f"s-{store.hex[:20]}"
 
 
 async def _flow(sender: Process, given: Sequence[Record], *, rate: float, seconds: float) -> None:
@@ -46,14 +93,20 @@ async def _flow(sender: Process, given: Sequence[Record], *, rate: float, second
         await asyncio.sleep(0.01)
 
 
-async def _probe(bench: Bench, sender: Process, topic: Topic, flowing: asyncio.Task[None]) -> list[float]:
+async def _probe(bench: Bench, door: Door, numbers: Iterator[int], flowing: asyncio.Task[None]) -> list[float]:
+    """One after another while the others flow."""
     waits = []
-    body = next(one.body for one in account_webhooks(RUNS[0]) if one.event == "message_created")
     while not flowing.done():
-        probe = record(topic, await bench.attach(1, "4.13.0"), "message_created", body)
-        began = time.perf_counter()
-        await sender.publisher.publish(probe)
-        while not await bench.admin.fetchval(_SEEN, probe.store):
-            await asyncio.sleep(0.002)
-        waits.append(time.perf_counter() - began)
+        waits.append(await _wait(bench, door, next(numbers)))
     return waits
+
+
+async def _wait(bench: Bench, door: Door, number: int) -> float:
+    like = orjson.loads(_LIKE.body)
+    body = orjson.dumps(like | {"id": number, "conversation": like["conversation"] | {"id": number}})
+    began = time.perf_counter()
+    await door.post(body)
+    async with bench.looks.acquire() as conn:
+        while not await conn.fetchval(_SEEN, door.store, number):
+            await asyncio.sleep(0.002)
+    return time.perf_counter() - began

@@ -16,7 +16,9 @@ join public.chatwoot_contacts t on t.organization_id = k.organization_id
 join wootstream.customers u on u.organization_id = k.organization_id and u.customer_id = t.customer_id
 """
 _STORES = """
-select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, i.has_bot
+select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, i.has_bot,
+  (select jsonb_agg(jsonb_build_array(since, release) order by since) from wootstream.releases r
+    where r.organization_id = a.organization_id) as releases
 from public.chatwoot_accounts a left join wootstream.inboxes i on i.organization_id = a.organization_id
 order by a.account_status = 'deleted', a.created_at desc
 """

@@ -29,15 +29,15 @@ update wootstream.conversations c set
   labels = array(select jsonb_array_elements_text(n.labels::jsonb)), started_at = n.started_at,
   first_reply_at = n.first_reply_at, waiting_since = n.waiting_since, snoozed_until = n.snoozed_until,
   unanswered_since = n.unanswered_since, counts = n.counts::jsonb, resolutions = n.resolutions, reopenings = n.reopenings,
-  lost_changes = n.lost_changes, rating = n.rating, event_count = n.event_count, events_digest = n.events_digest,
+  lost_changes = n.lost_changes, approximate = n.approximate, rating = n.rating, event_count = n.event_count, events_digest = n.events_digest,
   walked = n.walked::jsonb, updated_at = now()
 from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::bytea[], $6::text[], $7::text[], $8::int[],
   $9::int[], $10::int[], $11::text[], $12::int[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-  $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int[], $22::int[], $23::int[], $24::int2[],
-  $25::int[], $26::bytea[], $27::text[])
+  $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int[], $22::int[], $23::int[], $24::int[],
+  $25::int2[], $26::int[], $27::bytea[], $28::text[])
   as n (organization_id, conversation_id, seen_at, seen_sent_at, seen_digest, seen, status, inbox_id, contact_id,
     assignee_id, assignee_type, team_id, priority, labels, started_at, first_reply_at, waiting_since, snoozed_until,
-    unanswered_since, counts, resolutions, reopenings, lost_changes, rating, event_count, events_digest, walked)
+    unanswered_since, counts, resolutions, reopenings, lost_changes, approximate, rating, event_count, events_digest, walked)
 where c.organization_id = n.organization_id and c.conversation_id = n.conversation_id
 """
 _PUT_ROWS = """
@@ -65,14 +65,14 @@ where c.organization_id = n.organization_id and c.chatwoot_conversation_id = n.c
 """
 _PUT_EVENTS = """
 insert into wootstream.chatwoot_reporting_events as e
-  (organization_id, chatwoot_conversation_id, ordinal, name, value, user_id, inbox_id, event_start, event_end)
+  (organization_id, chatwoot_conversation_id, ordinal, name, value, user_id, inbox_id, event_start, event_end, approximate)
 select * from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::int[], $6::int[], $7::int[], $8::timestamptz[],
-  $9::timestamptz[]) order by 1, 2, 3
+  $9::timestamptz[], $10::bool[]) order by 1, 2, 3
 on conflict (organization_id, chatwoot_conversation_id, ordinal) do update set
   name = excluded.name, value = excluded.value, user_id = excluded.user_id, inbox_id = excluded.inbox_id,
-  event_start = excluded.event_start, event_end = excluded.event_end
-where (e.name, e.value, e.user_id, e.inbox_id, e.event_start, e.event_end)
-  is distinct from (excluded.name, excluded.value, excluded.user_id, excluded.inbox_id, excluded.event_start, excluded.event_end)
+  event_start = excluded.event_start, event_end = excluded.event_end, approximate = excluded.approximate
+where (e.name, e.value, e.user_id, e.inbox_id, e.event_start, e.event_end, e.approximate) is distinct from
+  (excluded.name, excluded.value, excluded.user_id, excluded.inbox_id, excluded.event_start, excluded.event_end, excluded.approximate)
 """
 _TRIM_EVENTS = """
 delete from wootstream.chatwoot_reporting_events e

@@ -3,12 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from db.pool import Connection, Row
-
-State = Literal["open", "redriven", "discarded", "any"]
 
 # Beyond this a store's letters keep only their position: the topic still has the bytes for days.
 STORE_BYTES_CAP = 64 * 1024 * 1024
@@ -32,44 +29,53 @@ where ($1::uuid is null or organization_id = $1)
   and ($2::text is null or position(lower($2) in lower(reason)) > 0)
   and ($3::timestamptz is null or set_aside_at >= $3)
   and ($4::bigint[] is null or id = any ($4))
-  and case $5::text
-    when 'open' then redriven_at is null and discarded_at is null
-    when 'redriven' then redriven_at is not null and discarded_at is null
-    when 'discarded' then discarded_at is not null
-    else true end
+  and redriven_at is null and discarded_at is null
 """
 _GROUPS = f"""
 select reason, kind, consumer_group, topic, count(*) as letters, sum(value_bytes)::bigint as value_bytes,
   count(*) filter (where record_value is null) as without_value, array_agg(distinct organization_id) as organizations,
   (array_agg(id order by id))[1:3] as first_ids, min(set_aside_at) as oldest, max(set_aside_at) as newest
 from wootstream.dead_letters {_WANTED}
-group by reason, kind, consumer_group, topic order by letters desc, reason, consumer_group, topic limit $6
+group by reason, kind, consumer_group, topic order by letters desc, reason, consumer_group, topic limit $5
 """  # noqa: S608
-_COUNT = f"select count(*) from wootstream.dead_letters {_WANTED}"  # noqa: S608
-_TAKE = f"select * from wootstream.dead_letters {_WANTED} and id > $6 order by id limit $7 for update skip locked"  # noqa: S608
+_CHOSEN = f"select id, value_bytes from wootstream.dead_letters {_WANTED} order by id limit $5"  # noqa: S608
 _ONE = "select * from wootstream.dead_letters where id = $1"
-_REDRIVEN = "update wootstream.dead_letters set redriven_at = now() where id = any ($1::bigint[])"
+# Redrive and discard take turns, so that neither sends or forgets what the other has in hand.
+_TURN = "select pg_advisory_xact_lock(hashtext('wootstream/dead letters'))"
+_OPEN = """
+select * from wootstream.dead_letters where id = any ($1::bigint[]) and redriven_at is null and discarded_at is null order by id
+"""
+# Every group sees the record again, so whatever letter tells of it is settled: another group's, or that of a copy with
+# the same id. Its bytes are in the topic.
+_REDRIVEN = """
+with open as (
+  select id, topic, value_bytes,
+    coalesce(jsonb_path_query_first(record_headers, 'strict $[*] ? (@[0] == "id")') ->> 1, partition || '/' || record_offset) as record
+  from wootstream.dead_letters where redriven_at is null and discarded_at is null
+)
+update wootstream.dead_letters set redriven_at = now(), record_key = null, record_value = null
+where id in (select twin.id from open sent join open twin using (topic, record, value_bytes) where sent.id = any ($1::bigint[]))
+"""
 # Discarding is for good, so nothing that a person said is kept: the position and the reason stay.
 _DISCARD = """
 update wootstream.dead_letters set discarded_at = now(), record_key = null, record_value = null, record_headers = null
-where id = any ($1::bigint[])
+where id = any ($1::bigint[]) and redriven_at is null and discarded_at is null returning id
 """
 _STORES = "select organization_id from wootstream.dead_letter_stores() as organization_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters: every field that is not None narrows."""
+    """Which of the letters that nobody settled yet: every field that is not None narrows."""
 
     store: UUID | None = None
     reason: str | None = None
     since: datetime | None = None
     ids: tuple[int, ...] | None = None
-    state: State = "open"
 
     @property
     def values(self) -> tuple[object, ...]:
-        return self.store, self.reason, self.since, self.ids, self.state
+        return self.store, self.reason, self.since, self.ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +110,27 @@ async def by_reason(conn: Connection, wanted: Wanted, *, limit: int) -> Sequence
     return await conn.fetch(_GROUPS, *wanted.values, limit)
 
 
-async def count(conn: Connection, wanted: Wanted) -> int:
-    return int(await conn.fetchval(_COUNT, *wanted.values))
-
-
-async def take(conn: Connection, wanted: Wanted, *, after: int, limit: int) -> Sequence[Row]:
-    """The wanted letters beyond id `after`, locked until the transaction ends; those that somebody else holds are left out."""
-    return await conn.fetch(_TAKE, *wanted.values, after, limit)
+async def chosen(conn: Connection, wanted: Wanted, *, limit: int | None) -> Sequence[Row]:
+    """Number and size of the wanted letters in scope, oldest first."""
+    return await conn.fetch(_CHOSEN, *wanted.values, limit)
 
 
 async def one(conn: Connection, number: int) -> Row | None:
     return await conn.fetchrow(_ONE, number)
 
 
+async def open_ones(conn: Connection, ids: Collection[int]) -> Sequence[Row]:
+    """Those of the letters that nobody settled meanwhile; nobody else redrives or discards until the transaction ends."""
+    await conn.execute(_TURN)
+    return await conn.fetch(_OPEN, sorted(ids))
+
+
 async def mark_redriven(conn: Connection, ids: Collection[int]) -> None:
+    """Their records are in the topic again; the letters keep position, headers and reason."""
     await conn.execute(_REDRIVEN, sorted(ids))
 
 
-async def discard(conn: Connection, ids: Collection[int]) -> None:
+async def discard(conn: Connection, ids: Collection[int]) -> int:
     """Give them up for good: what the records said is forgotten, where they stood and why they failed is kept."""
-    await conn.execute(_DISCARD, sorted(ids))
+    await conn.execute(_TURN)
+    return len(await conn.fetch(_DISCARD, sorted(ids)))

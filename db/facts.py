@@ -18,9 +18,12 @@ select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::text[]
   $8::timestamptz[], $9::bool[]) order by 1, 2, 3
 on conflict (organization_id, conversation_id, message_id) do update set
   deleted = m.deleted or excluded.deleted,
-  kind = case when m.sender_id is null then excluded.kind else m.kind end,
-  sender_id = coalesce(m.sender_id, excluded.sender_id)
+  kind = case when 'campaign' in (m.kind, excluded.kind) then 'campaign' when m.sender_id is null then excluded.kind
+    else m.kind end,
+  sender_id = coalesce(m.sender_id, excluded.sender_id),
+  created_at = greatest(m.created_at, excluded.created_at)
 where excluded.deleted > m.deleted or (m.sender_id is null and excluded.sender_id is not null)
+  or excluded.created_at > m.created_at or (excluded.kind = 'campaign' and m.kind <> 'campaign')
 returning organization_id, conversation_id, message_id
 """
 _KEEP_CHANGES = """
@@ -59,7 +62,7 @@ join wootstream.ratings r on r.organization_id = k.organization_id and r.convers
 
 
 async def keep_messages(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
-    """A deleted message stays, marked; a sender once known stays known."""
+    """A deleted message stays, marked; a sender once known stays known, as do a campaign and the more exact moment."""
     return await _keep(conn, _KEEP_MESSAGES, rows)
 
 

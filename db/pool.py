@@ -64,8 +64,12 @@ class Pool:
             if not self._open:
                 await self._pool
                 self._open = True
-        async with self._pool.acquire(timeout=timeout) as connection:
-            yield connection
+        try:
+            async with self._pool.acquire(timeout=timeout) as connection:
+                yield connection
+        except asyncpg.InternalClientError as lost:
+            # What the driver says of some connections that PostgreSQL ended in the middle of a statement.
+            raise asyncpg.ConnectionDoesNotExistError("the connection is lost") from lost
 
     async def close(self) -> None:
         """Wait for what is in use, then close."""

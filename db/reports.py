@@ -7,7 +7,8 @@ from uuid import UUID
 from db.pool import Connection, Row
 
 # The same span told by agent, inbox, team, day or for the whole account. An agent has the conversations that are
-# assigned to him now, the events that Chatwoot books to him, and the messages he wrote.
+# assigned to them now, the events that Chatwoot books to them, the messages they wrote, and the ratings of conversations
+# that were theirs when the customer answered.
 _GROUPS = """
 with span as (select $1::uuid as organization_id, $2::timestamptz as since, $3::timestamptz as until, $4::text as by,
   $5::text as zone),
@@ -33,7 +34,14 @@ conversations as (
   join wootstream.conversations c on c.organization_id = m.organization_id and c.conversation_id = m.conversation_id
   where span.by <> 'agents' or m.kind = 'human'
 ), answers as (
-  select case span.by when 'agents' then c.assignee_id::text when 'inboxes' then c.inbox_id::text
+  select case span.by when 'agents' then nullif(coalesce(
+      (select h.current from wootstream.changes h where h.organization_id = r.organization_id
+        and h.conversation_id = r.conversation_id and h.attribute = 'assignee_id' and h.changed_at <= r.answered_at
+        order by h.changed_at desc limit 1),
+      (select h.previous from wootstream.changes h where h.organization_id = r.organization_id
+        and h.conversation_id = r.conversation_id and h.attribute = 'assignee_id' and h.changed_at > r.answered_at
+        order by h.changed_at limit 1), c.assignee_id::text), 'null')
+    when 'inboxes' then c.inbox_id::text
     when 'teams' then c.team_id::text when 'days' then (r.answered_at at time zone zone)::date::text end as id, r.rating
   from span join wootstream.ratings r on r.organization_id = span.organization_id
     and r.answered_at >= since and r.answered_at < until
@@ -77,7 +85,9 @@ left join rated on rated.id is not distinct from ids.id
 order by ids.id
 """
 _STORE = """
-select slug, release, timezone, chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
+select slug, timezone, coalesce((
+    select r.release from wootstream.releases r where r.organization_id = $1 order by since desc limit 1), release) as release,
+  chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
 where organization_id = $1 order by account_status = 'deleted', created_at desc limit 1
 """
 _WAITING = """
@@ -87,20 +97,15 @@ from wootstream.conversations h join public.chatwoot_conversations c on c.organi
 where h.organization_id = $1 and h.waiting_since is not null and h.status in ('open', 'pending')
 order by h.waiting_since, h.conversation_id limit $2
 """
+# Webhooks name who was assigned, the API names everybody.
 _AGENTS = """
-select assignee_id::text as id, max(assignee_name) as name from public.chatwoot_conversations
-where organization_id = $1 and assignee_id is not null group by 1
+select coalesce(d.id, a.id)::text as id, coalesce(d.name, a.name) as name from (
+  select assignee_id as id, max(assignee_name) as name from public.chatwoot_conversations
+  where organization_id = $1 and assignee_type = 'User' group by 1
+) a full join (select id, name from wootstream.directory where organization_id = $1 and kind = 'agent') d on d.id = a.id
 """
+_TEAMS = "select id::text, name from wootstream.directory where organization_id = $1 and kind = 'team'"
 _INBOXES = "select inbox_id::text as id, name from wootstream.inboxes where organization_id = $1"
-_LOST = "select coalesce(sum(lost_changes), 0)::int from wootstream.conversations where organization_id = $1"
-_PROGRESS = """
-select l.partition, l.next_offset, l.anchor_id, a.highest_offset, a.updated_at
-from wootstream.ledger l left join (
-  select partition, max(highest_offset) as highest_offset, max(updated_at) as updated_at
-  from wootstream.acknowledged where topic = $2 group by partition
-) a on a.partition = l.partition
-where l.consumer_group = $1 and l.topic = $2
-"""
 
 
 async def groups(
@@ -121,17 +126,6 @@ async def waiting(conn: Connection, organization: UUID, *, limit: int) -> Sequen
 
 
 async def names(conn: Connection, organization: UUID, *, by: str) -> dict[str, str | None]:
-    """What agents or inboxes are called, as far as webhooks told."""
-    statement = {"agents": _AGENTS, "inboxes": _INBOXES}.get(by)
+    """What agents, inboxes or teams are called, as far as anybody told."""
+    statement = {"agents": _AGENTS, "inboxes": _INBOXES, "teams": _TEAMS}.get(by)
     return {row["id"]: row["name"] for row in await conn.fetch(statement, organization)} if statement else {}
-
-
-async def lost_changes(conn: Connection, organization: UUID) -> int:
-    """Status changes that are known to have been lost on their way."""
-    count: int = await conn.fetchval(_LOST, organization)
-    return count
-
-
-async def progress(conn: Connection, *, group: str, topic: str) -> Sequence[Row]:
-    """Per partition: how far the group is, and how far ingress saw records acknowledged."""
-    return await conn.fetch(_PROGRESS, group, topic)

@@ -1,6 +1,6 @@
 """Stores and their Chatwoot accounts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -13,23 +13,27 @@ from public.chatwoot_accounts where account_status = 'active'
 _KNOWN = "select organization_id from public.chatwoot_accounts"
 _STORES = "select organization_id, slug, account_status from wootstream.stores() order by slug"
 _ORGANIZATION = "insert into public.organizations (id, name) values ($1, $2) on conflict do nothing"
-_PUT = """
-insert into public.chatwoot_accounts as a
-  (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, release, api_access_token, webhook_secret, event_secret,
-   website_token, unsigned, path_token_sha256, domains, push, locale, timezone, currency)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+_COLUMNS = (
+    "organization_id", "slug", "chatwoot_base_url", "chatwoot_account_id", "account_name", "release",
+    "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "website_token",
+    "unsigned", "path_token_sha256", "domains", "push", "locale", "timezone", "currency",
+)  # fmt: skip
+_PUT = f"""
+insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})
+values ({", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))})
 on conflict (organization_id, chatwoot_account_id) do update set
-  account_name = excluded.account_name, release = excluded.release, api_access_token = excluded.api_access_token,
-  webhook_secret_previous = case when a.webhook_secret is distinct from excluded.webhook_secret then a.webhook_secret end,
-  webhook_secret = excluded.webhook_secret, event_secret = excluded.event_secret, website_token = excluded.website_token,
-  chatwoot_base_url = excluded.chatwoot_base_url, unsigned = excluded.unsigned, path_token_sha256 = excluded.path_token_sha256,
-  domains = excluded.domains, push = excluded.push, locale = excluded.locale, timezone = excluded.timezone, currency = excluded.currency,
-  updated_at = now()
-"""
+  {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}, updated_at = now()
+"""  # noqa: S608
 _INBOXES = """
-insert into wootstream.inboxes (organization_id, inbox_id, has_bot)
+insert into wootstream.inboxes as i (organization_id, inbox_id, has_bot)
 select $1, unnest($2::int[]), true
-on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now()
+on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now(),
+  recount_after = case when i.has_bot then i.recount_after else 0 end
+"""
+_IS_TIMEZONE = "select exists (select from pg_timezone_names where name = $1)"
+_LISTED = """
+select organization_id, slug, account_name, account_status, chatwoot_base_url, chatwoot_account_id, release, website_token, unsigned, domains,
+  push, locale, timezone, currency, api_access_token is not null as has_api_token from public.chatwoot_accounts order by slug
 """
 _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 and account_status <> 'deleted'"
 
@@ -53,9 +57,14 @@ async def add_organization(conn: Connection, organization_id: UUID, name: str) -
     await conn.execute(_ORGANIZATION, organization_id, name)
 
 
-async def put(conn: Connection, *values: object) -> None:
-    """Attach an account, or change it; a changed webhook secret stays valid as the previous one. Values in _PUT's order."""
-    await conn.execute(_PUT, *values)
+async def put(conn: Connection, columns: Mapping[str, object]) -> None:
+    """Attach an account, or change it; secrets come sealed, each for the column where it stands."""
+    await conn.execute(_PUT, *(columns[name] for name in _COLUMNS))
+
+
+async def is_timezone(conn: Connection, name: str) -> bool:
+    """Whether PostgreSQL, which reckons the store's days, knows it."""
+    return bool(await conn.fetchval(_IS_TIMEZONE, name))
 
 
 async def mark_bots(conn: Connection, organization_id: UUID, inboxes: Collection[int]) -> None:
@@ -66,3 +75,8 @@ async def mark_bots(conn: Connection, organization_id: UUID, inboxes: Collection
 async def account(conn: Connection, organization_id: UUID) -> Row | None:
     """The store's account row, secrets sealed; the store must be in scope."""
     return await conn.fetchrow(_ACCOUNT, organization_id)
+
+
+async def listed(conn: Connection) -> Sequence[Row]:
+    """The stores in scope as an operator sees them: no secret, sealed or not."""
+    return await conn.fetch(_LISTED)

@@ -1,4 +1,4 @@
-"""Widget events as they lie in widget.events: a record is one accepted POST, an array of them."""
+"""Widget events: as a page sends them, and as they lie in widget.events, where a record is one accepted POST."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ EventType = Literal[
 def text(value: str, characters: int) -> str:
     """Without NUL and lone surrogates, which PostgreSQL's text cannot hold, and no longer than that."""
     whole = value[:characters].replace("\0", "\ufffd")
-    return whole.encode("utf-8", "replace").decode() if any("\ud800" <= one <= "\udfff" for one in whole) else whole
+    return whole if whole.isascii() else whole.encode("utf-8", "replace").decode()
 
 
 Name = Annotated[str, AfterValidator(lambda value: text(value, NAME_CHARACTERS))]
@@ -51,6 +51,39 @@ class WidgetReport(BaseModel):
     load_time_ms: int | None = None
     widget_version: Name | None = None
     event_data: dict[str, Any] = Field(default_factory=dict)
+
+
+Purpose = Literal["analytics", "personalisation"]
+MOST_EVENTS = 100
+
+
+class Beacon(BaseModel):
+    """One event as a page tells it. `id` is a UUIDv7 by the server's clock: the page adds the difference between
+    `server_time` of its configuration and its own clock. Who the visitor is, the token says; a page cannot."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    id: UUID
+    event_type: EventType
+    page_url: str | None = None
+    referrer: str | None = None
+    load_time_ms: int | None = Field(default=None, ge=0, lt=2**31)
+    widget_version: str | None = None
+    event_data: dict[str, Any] = Field(default_factory=dict)
+
+
+class BeaconPost(BaseModel):
+    """The body of POST /beacons, as text/plain (no preflight, so sendBeacon can) or application/json.
+
+    `consent` names the purposes that the visitor agreed to: without `analytics` nothing is kept, without
+    `personalisation` nothing says which customer it was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    token: str = Field(max_length=2048)
+    consent: tuple[Purpose, ...]
+    events: tuple[Beacon, ...] = Field(min_length=1, max_length=MOST_EVENTS)
 
 
 def moment(event_id: UUID) -> datetime:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 
 class Answer(BaseModel):
@@ -38,10 +38,12 @@ class Satisfaction(Answer):
     surveys_sent: int = 0
     ratings: dict[int, int] = Field(default_factory=dict)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def satisfied_share(self) -> float | None:
         return (self.ratings.get(4, 0) + self.ratings.get(5, 0)) / self.answers if self.answers else None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def response_rate(self) -> float | None:
         return self.answers / self.surveys_sent if self.surveys_sent else None
@@ -59,21 +61,29 @@ class Group(Totals):
     resolved_conversations: int = 0
     satisfaction: Satisfaction = Satisfaction()
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def reopen_rate(self) -> float | None:
         return self.reopened_conversations / self.resolved_conversations if self.resolved_conversations else None
 
 
 class Completeness(Answer):
-    """How far the figures can be trusted: all that was accepted until then is in them."""
+    """How far the figures can be trusted: all that was accepted until then is in them.
+
+    `imported` counts conversations read through the API: where one was reopened, it shows the last resolution only.
+    `approximate` counts turns whose moment only it showed. `not_applied` names rules for which something is unknown.
+    """
 
     complete_to: datetime | None = None
     records_behind: int = 0
     lost_changes: int = 0
+    imported: int = 0
+    approximate: int = 0
+    not_applied: tuple[str, ...] = ()
 
 
-class ReportSummary(Totals):
-    """Chatwoot's summary of a span and of the one before it."""
+class ReportSummary(Group):
+    """Chatwoot's summary of a span and of the one before it, and what Chatwoot cannot say of it."""
 
     previous: Totals = Totals()
     completeness: Completeness = Completeness()
@@ -101,3 +111,36 @@ class Waiting(Answer):
     assignee: str | None
     inbox: str | None
     url: str
+
+
+class WaitingList(Answer):
+    """Customers who wait now, longest first."""
+
+    store: str
+    waiting: tuple[Waiting, ...]
+    completeness: Completeness = Completeness()
+
+
+class Difference(Answer):
+    """One key of Chatwoot's summary: our figure, Chatwoot's, and where they differ the likely reason."""
+
+    key: str
+    ours: float | None
+    chatwoots: float | None
+    reason: str | None = None
+
+
+class Comparison(Answer):
+    """Our summary of a span beside Chatwoot's own."""
+
+    store: str
+    since: datetime
+    until: datetime
+    figures: tuple[Difference, ...]
+    fault: str | None = None  # why Chatwoot did not tell
+    completeness: Completeness = Completeness()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def equal(self) -> bool:
+        return self.fault is None and not any(one.reason for one in self.figures)

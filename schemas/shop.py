@@ -1,6 +1,12 @@
-"""What a shop says: CloudEvents 1.0 in structured JSON, one customer's or one order's news each."""
+"""What a shop says: CloudEvents 1.0 in structured JSON, one customer's or one order's news each.
 
-from datetime import UTC, datetime
+To POST /events/{store}, signed as Standard Webhooks: one event, or an array of up to a thousand. The operator's own
+systems may write the topic `shop.events` themselves: the event as value, `{store}:{customer}` as key, and the headers
+`event` (its type), `store` (a UUID, as in the key), `received-at` (RFC 3339) and `id`. The reader judges both by the
+same rules, and sets aside what breaks them.
+"""
+
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -9,6 +15,9 @@ ShopEventType = Literal[
     "customer.registered", "customer.updated", "order.placed", "order.paid", "order.refunded", "order.cancelled"
 ]
 TYPES: frozenset[str] = frozenset(ShopEventType.__args__)  # type: ignore[attr-defined]
+MOST_EVENTS = 1_000
+# Clocks differ; but what is dated tomorrow would win over all that follows.
+AHEAD = timedelta(minutes=10)
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
 

@@ -1,43 +1,38 @@
 """A store: one shop with its Chatwoot account, as the operator describes it."""
 
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
 class Store(BaseModel):
-    """An existing account to attach. `push` starts in shadow: differences are computed and shown, nothing is sent."""
+    """An existing account to attach, or what to change about an attached one: what is None stays as it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    organization_id: UUID
     slug: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-    name: str
-    base_url: str = Field(pattern=r"^https?://[^/]+$")
-    account_id: int = Field(gt=0, lt=2**31)
-    website_token: str = Field(min_length=8)
-    release: str = Field("4.13.0", pattern=r"^\d+\.\d+(\.\d+)?$")
-    api_access_token: SecretStr | None = None
-    webhook_secret: SecretStr | None = None
-    event_secret: SecretStr | None = None
-    path_token: SecretStr | None = None
-    domains: tuple[str, ...] = ()
-    push: Literal["off", "shadow", "live"] = "shadow"
-    locale: str = "nl"
-    timezone: str = "Europe/Amsterdam"
-    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    organization_id: UUID | None = None
+    name: str | None = Field(None, min_length=1)
+    base_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
+    account_id: int | None = Field(None, gt=0, lt=2**31)
+    release: str | None = Field(None, pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")
+    website_token: str | None = Field(None, min_length=8)
+    api_access_token: SecretStr | None = Field(None, min_length=1)
+    webhook_secret: SecretStr | None = Field(None, min_length=1)
+    event_secret: SecretStr | None = Field(None, min_length=1)
+    unsigned: bool = False
+    path_token: SecretStr | None = Field(None, min_length=16)
+    domains: tuple[str, ...] | None = None
+    push: Literal["off", "shadow", "live"] | None = None
+    locale: str | None = Field(None, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
+    timezone: str | None = None
+    currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     bot_inboxes: tuple[int, ...] = ()
 
     @model_validator(mode="after")
-    def _proves_its_webhooks(self) -> "Store":
-        """Signed by a secret, or, for releases before 4.11.2, unsigned with a secret token at the end of the URL."""
-        if (self.webhook_secret is None) == (self.path_token is None):
-            raise ValueError(
-                "give either a webhook secret (Chatwoot 4.11.2 and later) or a path token (unsigned releases)"
-            )
+    def _proves_its_webhooks_in_one_way(self) -> Self:
+        """By a signature, or, for releases before 4.11.2, by a secret token at the end of the URL."""
+        if self.webhook_secret and (self.unsigned or self.path_token):
+            raise ValueError("give either a webhook secret (Chatwoot 4.11.2 and later) or `unsigned`, not both")
         return self
-
-    @property
-    def unsigned(self) -> bool:
-        return self.path_token is not None

@@ -1,26 +1,35 @@
 """`wootstream`: every verb; the only module that knows all services. What a verb does lives in its service."""
 
 import asyncio
+import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import asyncpg
 import typer
+from aiokafka.errors import KafkaError
 
 from db.migrate import MigrationChanged, MigrationLocked, migrate
 from services.contacts import app as contacts
-from services.control.installation import installed
+from services.control import cli as control
 from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
+from services.ingress import app as ingress
+from services.ingress import cli as doors
+from services.ingress import spool_cli
 from services.kernel import Process, Stop
 from services.kernel import run as run_services
+from services.kernel.errors import describe
+from services.kernel.installation import installed
 from services.kernel.logs import configure_logs
 from services.kernel.publish import quiet_client_logs
 from services.kernel.topics import ensure_topics
 from services.widget import app as widget
 
 SERVICES: dict[str, Callable[[Process], None]] = {
+    "ingress": ingress.add_to,
     "conversations": conversations.add_to,
     "widget": widget.add_to,
     "customers": customers.add_to,
@@ -45,7 +54,6 @@ def run(
         raise Stop(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
     settings = installed()
     configure_logs(settings.log_level, settings.log_format)
-    quiet_client_logs()
     chosen = [add_to for name, add_to in SERVICES.items() if not names or name in names]
     raise typer.Exit(asyncio.run(run_services(settings, chosen)))
 
@@ -66,14 +74,33 @@ def topics() -> None:
     print("\n".join(f"made {name}" for name in names) or "all there")
 
 
-app.add_typer(figures.report, name="report")
-app.add_typer(figures.explain_, name="explain")
+figures.add_to(app)
+control.add_to(app)
+doors.add_to(app)
+if importlib.util.find_spec("demo"):  # a production image has none
+    from demo import cli as demo
+
+    demo.add_to(app)
+spool_cli.add_to(app)
 
 
 def main() -> None:
     """The command line: what a person can cure is one sentence and exit code 2."""
+    quiet_client_logs()
     try:
         app()
     except (Stop, MigrationChanged, MigrationLocked) as reason:
-        print(reason, file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(reason))
+    except KafkaError as error:
+        _refuse(f"Kafka does not answer ({type(error).__name__}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+        _refuse(f"PostgreSQL does not answer as it should ({describe(error)}): see that it runs, and DATABASE_URL")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -39,6 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("fuzz")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several workers share one Kafka. Who reads the installation's own topics in the services' own groups would take
+    records from another worker's database, so these tests go to one worker."""
+    for item in items:
+        if "topics" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("the installation's topics"))
+
+
 @pytest.fixture(scope="session")
 def kills(request: pytest.FixtureRequest) -> int:
     """How many sudden deaths a chaos test makes: `make chaos KILLS=200`."""

@@ -34,6 +34,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 message.max.bytes=4718592
@@ -112,7 +113,8 @@ async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple
     aside = directory / "kafka.new"
     shutil.rmtree(aside, ignore_errors=True)
     properties = _write_properties(directory, aside, ports=ports)
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # One of 64 such names begins with a hyphen, which the tool takes for an option.
+    cluster = "W" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
     command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", properties]
     code, said = await run_tool(command, seconds=_FORMAT_SECONDS)
     if code:

@@ -7,10 +7,10 @@ from db import audit as table
 from db import ledger
 from db.pool import Pool, Row
 from schemas import topics
-from services.control.installation import database
 from services.control.positions import Cluster, first_records, look
 from services.control.reckoning import Key, Seen, key, reckon
 from services.control.verdict import Audit, Loss
+from services.kernel.installation import database
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 

@@ -44,7 +44,9 @@ def acknowledged_end(seen: Seen, place: Place, *, cluster_id: str, after: dateti
     mine = (
         row
         for row in seen.acknowledged
-        if (row["topic"], row["partition"]) == place and row["cluster_id"] == cluster_id and row["updated_at"] > after
+        if (row["topic"], row["partition"]) == place
+        and row["cluster_id"] in (None, cluster_id)  # None: its ingress could not ask
+        and row["updated_at"] > after
     )
     return max((row["highest_offset"] + 1 for row in mine), default=0)
 
@@ -60,6 +62,7 @@ def _line(seen: Seen, row: Row) -> Line:
     end = log.end if log else 0
     acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id, after=began(seen, key(row)))
     later = max(next_offset, seen.later.get(key(row), next_offset))
+    halted = _halted(seen, row, log)
     return Line(
         group=row["consumer_group"],
         topic=row["topic"],
@@ -69,9 +72,9 @@ def _line(seen: Seen, row: Row) -> Line:
         begin_offset=log.begin if log else None,
         end_offset=log.end if log else None,
         in_flight=max(0, log.end - max(next_offset, log.begin)) if log else 0,
-        unreachable=max(0, log.begin - later) if log else 0,
+        unreachable=max(0, log.begin - later) if log and not halted else 0,
         truncated=max(0, acknowledged - max(end, next_offset)),
-        halted=_halted(seen, row, log),
+        halted=halted,
     )
 
 

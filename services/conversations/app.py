@@ -1,10 +1,15 @@
-"""chatwoot.webhooks → facts → figures; contacts hears whose attributes may have moved."""
+"""chatwoot.webhooks → facts → figures; contacts hears whose attributes may have moved; the API tells names and bots."""
 
 from schemas import topics
-from services.conversations import handlers
-from services.kernel import Process, consume
+from services.conversations import api, handlers
+from services.conversations.directory import Directory
+from services.kernel import Process, consume, every
+
+_LOOK_SECONDS = 10.0
 
 
 def add_to(process: Process) -> None:
-    """Consume the stores' webhooks about conversations and messages."""
+    """Consume the stores' webhooks about conversations and messages; answer reports."""
     consume(process, topics.WEBHOOKS, group="conversations", read=handlers.read, apply=handlers.keep)
+    every(process, Directory(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
+    api.add_to(process)

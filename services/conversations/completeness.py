@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from db import reports as table
+from db import completeness as table
+from db import directory
 from db.pool import Connection, Row
 from schemas import topics
 from schemas.reports import Completeness
@@ -19,7 +20,18 @@ async def completeness(conn: Connection, organization: UUID) -> Completeness:
     return Completeness(
         complete_to=min(map(_accepted_at, late)) if late else _last_round(progress),
         records_behind=sum(map(_behind, late)),
-        lost_changes=await table.lost_changes(conn, organization),
+        **dict(await table.doubts(conn, organization)),
+        not_applied=tuple(map(_not_applied, await directory.unknown_bots(conn, organization))),
+    )
+
+
+def _not_applied(inbox: Row) -> str:
+    """Which rule waits for the API, where nobody told whether a bot answers first."""
+    fault = "the store was attached without an API token" if inbox["untold"] else inbox["fault"]
+    asked = f" ({fault})" if fault else ""
+    return (
+        f"inbox {inbox['name'] or inbox['inbox_id']}: whether a bot answers first is not known{asked}; its handovers "
+        "and resolutions count only where a conversation began as pending"
     )
 
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import orjson
 
-from services.conversations.facts import Change, Facts, Message
-from services.conversations.figures import first_assignee, timeline
-from services.conversations.life import Event, Life
-from services.conversations.rules import Rules
+from services.conversations.events import Event
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Message
+from services.conversations.figures import first_assignee, moment_of, timeline
+from services.conversations.life import Life
+from services.conversations.rules import Ruling
 
 
 class Step(NamedTuple):
@@ -20,22 +21,20 @@ class Step(NamedTuple):
     made: tuple[str, ...]
 
 
-def explain(facts: Facts, rules: Rules) -> list[Step]:
+def explain(facts: Facts, rules: Ruling) -> list[Step]:
     """The whole life of a conversation as steps, the last of them how it stands."""
-    life = Life.begun(facts.snapshot.state.created_at, rules, first_assignee(facts))
-    return [Step(life.created, "conversation begins, and the customer's wait with it", ()), *_steps(life, facts)]
+    begun = facts.snapshot.state.created_at
+    life = Life.begun(begun, rules.at(begun), first_assignee(facts))
+    return [Step(begun, "conversation begins, and the customer's wait with it", ()), *_steps(life, facts, rules)]
 
 
-def _steps(life: Life, facts: Facts) -> Iterator[Step]:
+def _steps(life: Life, facts: Facts, rules: Ruling) -> Iterator[Step]:
     for fact in timeline(facts):
         known, lost = len(life.events), life.lost_changes
-        if isinstance(fact, Message):
-            life.hear(fact)
-            yield Step(fact.created_at, _told(fact), tuple(map(_event, life.events[known:])))
-        else:
-            life.turn(fact)
-            gap = ("a status change before this one was lost on its way",) * (life.lost_changes - lost)
-            yield Step(fact.at, _changed(fact), (*gap, *map(_event, life.events[known:])))
+        life.go_on(fact, rules.at(moment_of(fact)))
+        gap = ("a status change before this one was lost on its way",) * (life.lost_changes - lost)
+        told = _told(fact) if isinstance(fact, Message) else _changed(fact)
+        yield Step(moment_of(fact), told, (*gap, *map(_event, life.events[known:])))
     for rating in sorted(facts.ratings, key=lambda rating: rating.at):
         yield Step(rating.at, f"survey {rating.message_id} was answered with {rating.rating}", ())
 
@@ -46,12 +45,16 @@ def _told(message: Message) -> str:
 
 
 def _changed(change: Change) -> str:
+    if change.attribute == STATUS_SEEN:
+        since = datetime.fromisoformat(orjson.loads(change.previous))
+        return f"the API shows it {_plain(change.current)}, since about {since:%F %T}"
     return f"{change.attribute}: {_plain(change.previous)} → {_plain(change.current)}"
 
 
 def _event(event: Event) -> str:
     booked = f"booked to {event.user_id}" if event.user_id else "booked to nobody"
-    return f"{event.name}: {event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"
+    about = "about " * event.approximate
+    return f"{event.name}: {about}{event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"
 
 
 def _plain(text: str) -> str:

@@ -20,6 +20,9 @@ TRACKED = (
     "waiting_since",
     "snoozed_until",
 )
+# Not a change but a sight: what the API showed, at the moment the conversation was last written. Webhooks tell exact
+# moments; where one is missing, a turn of the status happened at the latest then.
+STATUS_SEEN = "status_seen"
 
 
 class Message(NamedTuple):
@@ -111,11 +114,16 @@ def union(parts: Iterable[Facts]) -> Facts:
 
 
 def better_message(known: Message | None, told: Message) -> Message:
-    """Once deleted always deleted, and a known sender wins over one who has left since."""
+    """Once deleted always deleted; a known sender wins over one who has left since. The API tells whole seconds and no
+    campaigns, so the later moment is the exact one, and a campaign stays a campaign."""
     if known is None:
         return told
     better = told if known.sender_id is None else known
-    return better._replace(deleted=told.deleted or known.deleted)
+    return better._replace(
+        deleted=told.deleted or known.deleted,
+        created_at=max(told.created_at, known.created_at),
+        kind="campaign" if "campaign" in (told.kind, known.kind) else better.kind,
+    )
 
 
 def fresher(known: Snapshot | None, seen: Snapshot) -> Snapshot:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.conversations.facts import Change, Facts, Message, Rating, State
-from services.conversations.life import Event, Life
-from services.conversations.rules import Rules
+from services.conversations.events import Event
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
+from services.conversations.life import Life
+from services.conversations.rules import Ruling
 
 
 class Figures(NamedTuple):
@@ -25,10 +26,11 @@ class Figures(NamedTuple):
     unanswered_since: datetime | None
     rating: Rating | None
     lost_changes: int
+    approximate: int
     last_activity_at: datetime
 
 
-def figures(facts: Facts, rules: Rules, walked: Life | None = None) -> Figures:
+def figures(facts: Facts, rules: Ruling, walked: Life | None = None) -> Figures:
     """Reckon one conversation from all that is known of it; of what is `walked` already, facts need not hold it."""
     life = live(facts, rules, walked)
     state = stand(facts)
@@ -45,19 +47,23 @@ def figures(facts: Facts, rules: Rules, walked: Life | None = None) -> Figures:
         rating=max(facts.ratings, key=lambda rating: rating[1:], default=None),
         # the last change we know of does not lead to how things stand: one got lost on its way
         lost_changes=life.lost_changes + (life.status not in (None, state.status)),
+        approximate=life.approximate,
         last_activity_at=max(filter(None, (state.created_at, state.last_activity_at, life.last_message_at))),
     )
 
 
-def live(facts: Facts, rules: Rules, walked: Life | None = None) -> Life:
+def live(facts: Facts, rules: Ruling, walked: Life | None = None) -> Life:
     """Walk through all facts in the order of time, or go on from where the walk has come."""
-    life = deepcopy(walked) or Life.begun(facts.snapshot.state.created_at, rules, first_assignee(facts))
+    begun = facts.snapshot.state.created_at
+    life = deepcopy(walked) or Life.begun(begun, rules.at(begun), first_assignee(facts))
     for fact in timeline(facts):
-        if isinstance(fact, Message):
-            life.hear(fact)
-        else:
-            life.turn(fact)
+        life.go_on(fact, rules.at(moment_of(fact)))
     return life
+
+
+def moment_of(fact: Message | Change) -> datetime:
+    """When it was."""
+    return fact.created_at if isinstance(fact, Message) else fact.at
 
 
 def timeline(facts: Facts) -> list[Message | Change]:
@@ -69,7 +75,7 @@ def timeline(facts: Facts) -> list[Message | Change]:
 def stand(facts: Facts) -> State:
     """How the conversation stands: the freshest snapshot, and what is known to have changed after it."""
     state = facts.snapshot.state
-    later = [change for change in facts.changes if change.at > facts.snapshot.at]
+    later = [change for change in facts.changes if change.at > facts.snapshot.at and change.attribute != STATUS_SEEN]
     for change in sorted(later, key=_when):
         state = _changed(state, change)
     return state

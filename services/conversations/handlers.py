@@ -1,32 +1,39 @@
 """Keep what is news, reckon the touched conversations again, say whose contact attributes may have moved."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from db import context, conversations, due
+from db import context, conversations, directory, due
 from db.pool import Connection
-from schemas import webhooks
+from schemas import rest, webhooks
 from schemas.conversations import ConversationEvent, MessageEvent
 from services.conversations import histories, rows
 from services.conversations.batch import Batch, Heard, Key
-from services.conversations.facts import Facts
+from services.conversations.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures import figures
 from services.conversations.hearing import facts_of
 from services.conversations.histories import Head
 from services.conversations.rows import Reckoned
+from services.conversations.seeing import facts_seen
 from services.conversations.stores import Store, known_stores
 from services.conversations.walked import Walked, continued, settle
 from services.kernel import Invalid, Record
 
+T = TypeVar("T")
+
 
 def read(record: Record) -> Heard | None:
-    """The facts of a webhook about a conversation or a message; None for all others."""
+    """The facts of a webhook about a conversation or a message, or of a look through the API; None for all others."""
+    if record.event == rest.CONVERSATION:
+        history = _parse(record, rest.History.model_validate_json)
+        return Heard(record, (record.store, history.conversation.id), facts_seen(history, seen_at=record.received_at))
     if record.event not in webhooks.CONVERSATION_EVENTS:
         return None
-    event, sent_at = _parse(record), _sent_at(record)
+    event, sent_at = _parse(record, lambda body: webhooks.parse(record.event, body)), _sent_at(record)
     if isinstance(event, MessageEvent):
         key, inbox_name = (record.store, event.conversation.id), event.inbox.name if event.inbox else None
         return Heard(record, key, facts_of(event, sent_at=sent_at), inbox_name)
@@ -35,9 +42,9 @@ def read(record: Record) -> Heard | None:
     return None
 
 
-def _parse(record: Record) -> webhooks.Webhook | None:
+def _parse(record: Record, parse: Callable[[bytes], T]) -> T:
     try:
-        return webhooks.parse(record.event, record.value)
+        return parse(record.value)
     except ValidationError as error:
         # where and what kind of fault; the values are personal data
         faults = sorted({f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()})
@@ -52,18 +59,34 @@ async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
     new = await histories.keep(conn, batch)
     touched = {key: snapshots[key] for key in {key for key, _ in new} | set(refreshed.values())}
     if touched:
-        stores = await known_stores(conn, events)
-        told = batch.told(new)
-        walked = {
-            key: continued(heads[key].walked, stores[key[0]].rules(seen.state.inbox_id), told[key])
-            for key, seen in touched.items()
-        }
-        known = await histories.load(conn, touched, walked)
-        await _put(conn, [_reckon(key, known[key], stores[key[0]], walked[key]) for key in sorted(known)], heads)
+        await _reckon(conn, touched, heads, await known_stores(conn, events), batch.told(new))
     return batch.tellers(new) | set(refreshed)
 
 
-def _reckon(key: Key, facts: Facts, store: Store, walked: Walked | None) -> Reckoned:
+async def reckon_again(conn: Connection, keys: Collection[Key]) -> None:
+    """The same facts by rules that changed."""
+    heads = await histories.lock(conn, keys) if keys else {}
+    known = {key: head.snapshot for key, head in heads.items() if head.snapshot}
+    if known:
+        await _reckon(conn, known, heads, await known_stores(conn, ()), {})
+
+
+async def _reckon(
+    conn: Connection,
+    touched: Mapping[Key, Snapshot],
+    heads: Mapping[Key, Head],
+    stores: Mapping[UUID, Store],
+    told: Mapping[Key, Sequence[Message | Change]],
+) -> None:
+    walked = {
+        key: continued(heads[key].walked, stores[key[0]].rules(seen.state.inbox_id), told.get(key, ()))
+        for key, seen in touched.items()
+    }
+    known = await histories.load(conn, touched, walked)
+    await _put(conn, [_figures(key, known[key], stores[key[0]], walked[key]) for key in sorted(known)], heads)
+
+
+def _figures(key: Key, facts: Facts, store: Store, walked: Walked | None) -> Reckoned:
     inbox = facts.snapshot.state.inbox_id
     rules = store.rules(inbox)
     ours = figures(facts, rules, walked.life if walked else None)
@@ -79,6 +102,7 @@ async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Ke
     await conversations.put_events(conn, [event for one in moved for event in rows.events(one)])
     fewer = [one for one in moved if rows.event_count(one.figures) < heads[one.key].event_count]
     await conversations.trim_events(conn, [(*one.key, rows.event_count(one.figures)) for one in fewer])
+    await directory.note(conn, {id_ for one in reckoned for id_ in _named(one)})
     await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
 
 
@@ -86,6 +110,15 @@ async def _put_customers(conn: Connection, begun: Sequence[Reckoned]) -> None:
     """Whom the shop knew when the conversation began; later orders do not change it."""
     contacts = [(*one.key, contact) for one in begun if (contact := one.figures.state.contact_id) is not None]
     await conversations.put_customers(conn, [rows.customer(row) for row in await context.customers(conn, contacts)])
+
+
+def _named(one: Reckoned) -> Iterator[tuple[UUID, str, int]]:
+    """Whose names reports will need."""
+    state = one.figures.state
+    if state.assignee_id is not None and state.assignee_type == "User":
+        yield one.key[0], "agent", state.assignee_id
+    if state.team_id is not None:
+        yield one.key[0], "team", state.team_id
 
 
 def _due(one: Reckoned, before: Head) -> Iterator[tuple[UUID, str]]:

@@ -15,10 +15,10 @@ _BOTS = frozenset({"agent_bot", "captain_assistant"})
 def facts_of(event: ConversationEvent | MessageEvent, *, sent_at: datetime) -> Facts:
     """The facts of one webhook; `sent_at` is Chatwoot's send time, or the arrival where the release names none."""
     if isinstance(event, MessageEvent):
-        snapshot = _snapshot(event.conversation, event.created_at, sent_at=sent_at)
+        snapshot = snapshot_of(event.conversation, event.created_at, sent_at=sent_at)
         return Facts(snapshot, messages=_messages(event), ratings=_ratings(event, snapshot))
     at = _changed_at(event)
-    snapshot = _snapshot(event, at or datetime.fromtimestamp(event.created_at, UTC), sent_at=sent_at)
+    snapshot = snapshot_of(event, at or datetime.fromtimestamp(event.created_at, UTC), sent_at=sent_at)
     return Facts(snapshot, changes=_changes(event, at) if at else ())
 
 
@@ -64,11 +64,12 @@ def _changed_at(event: ConversationEvent) -> datetime | None:
 def _changes(event: ConversationEvent, at: datetime) -> tuple[Change, ...]:
     steps = ((name, event.changed(name)) for name in TRACKED)
     return tuple(
-        Change(name, at, _text(step.previous_value), _text(step.current_value)) for name, step in steps if step
+        Change(name, at, text_of(step.previous_value), text_of(step.current_value)) for name, step in steps if step
     )
 
 
-def _snapshot(seen: Conversation, at_least: datetime, *, sent_at: datetime) -> Snapshot:
+def snapshot_of(seen: Conversation, at_least: datetime, *, sent_at: datetime) -> Snapshot:
+    """The state that a body shows; `at_least` is how old it can be at most where the release does not say."""
     assignee, team, sender = seen.meta.assignee, seen.meta.team, seen.meta.sender
     session = seen.contact_inbox
     state = State(
@@ -108,5 +109,6 @@ def _moment(seconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A change's value: JSON text."""
     return orjson.dumps(value).decode()

@@ -5,22 +5,12 @@ Seconds are differences of whole seconds, as Chatwoot reckons them.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 import orjson
 
-from services.conversations.facts import Change, Message
+from services.conversations.events import Event
+from services.conversations.facts import STATUS_SEEN, Change, Message
 from services.conversations.rules import Rules
-
-
-class Event(NamedTuple):
-    """One of Chatwoot's reporting events."""
-
-    name: str
-    seconds: int
-    user_id: int | None
-    start: datetime
-    end: datetime
 
 
 @dataclass(slots=True)
@@ -43,6 +33,8 @@ class Life:
     reopenings: int = 0
     resolutions: int = 0
     lost_changes: int = 0
+    approximate: int = 0
+    guessing: bool = False
     unanswered_since: datetime | None = None
     last_message_at: datetime | None = None
     first_response: Event | None = None
@@ -56,8 +48,15 @@ class Life:
         """A conversation begins, and with it the wait."""
         return cls(created, rules, assignee, assignee, created)
 
-    def hear(self, message: Message) -> None:
-        """A message was written."""
+    def go_on(self, fact: Message | Change, rules: Rules) -> None:
+        """The next fact, by the rules of its time."""
+        self.rules = rules
+        if isinstance(fact, Message):
+            self._hear(fact)
+        else:
+            self._turn(fact)
+
+    def _hear(self, message: Message) -> None:
         self._count(message)
         self.last_message_at = message.created_at
         if message.kind == "incoming":
@@ -70,8 +69,7 @@ class Life:
         elif message.kind == "bot" and not message.private and self.rules.bot_ends_wait:
             self.waiting = None
 
-    def turn(self, change: Change) -> None:
-        """An attribute changed."""
+    def _turn(self, change: Change) -> None:
         value = orjson.loads(change.current)
         if change.attribute == "assignee_id":
             self.assignee, self.assigned = value, True
@@ -83,6 +81,8 @@ class Life:
             self._answer(datetime.fromisoformat(value), None)
         elif change.attribute == "status":
             self._turn_status(orjson.loads(change.previous), value, change.at)
+        elif change.attribute == STATUS_SEEN and value != self.status:
+            self._see_status(value, datetime.fromisoformat(orjson.loads(change.previous)))
 
     def _count(self, message: Message) -> None:
         marks = ["outgoing"] * (message.message_type == "outgoing") + ["private"] * message.private
@@ -112,6 +112,15 @@ class Life:
         elif current == "open":
             self._open(previous, at)
 
+    def _see_status(self, seen: str, at: datetime) -> None:
+        """It stands as no webhook told: it turned before. What it was from its beginning on is no turn."""
+        if self.status is None and seen != "resolved":
+            return
+        self.approximate += 1
+        self.guessing = True
+        self._turn_status(self.status or "open", seen, at)
+        self.guessing = False
+
     def _resolve(self, at: datetime) -> None:
         self.resolutions += 1
         self.last_resolution = self._note("conversation_resolved", self.created, at, self.assignee)
@@ -134,6 +143,6 @@ class Life:
         return self.rules.has_bot or self.born_pending
 
     def _note(self, name: str, start: datetime, end: datetime, user_id: int | None) -> Event:
-        event = Event(name, int(end.timestamp()) - int(start.timestamp()), user_id, start, end)
+        event = Event(name, int(end.timestamp()) - int(start.timestamp()), user_id, start, end, self.guessing)
         self.events.append(event)
         return event

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from db import reports as table
 from db.pool import Connection, Row
-from schemas.reports import Group, Percentiles, Report, ReportSummary, Satisfaction, Totals, Waiting
+from schemas.reports import Group, Percentiles, Report, ReportSummary, Satisfaction, Totals, Waiting, WaitingList
 from services.conversations.completeness import completeness
 from services.conversations.rules import release_of
 
@@ -19,7 +19,9 @@ async def summary(conn: Connection, organization: UUID, *, since: datetime, unti
     now = await _account(conn, organization, since, until)
     before = await _account(conn, organization, since - (until - since), since)
     return ReportSummary(
-        **_totals(now), previous=Totals(**_totals(before)), completeness=await completeness(conn, organization)
+        **{name: getattr(now, name) for name in Group.model_fields},
+        previous=Totals(**{name: getattr(before, name) for name in Totals.model_fields}),
+        completeness=await completeness(conn, organization),
     )
 
 
@@ -39,11 +41,11 @@ async def by_group(conn: Connection, organization: UUID, by: By, *, since: datet
     )
 
 
-async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit: int = 100) -> list[Waiting]:
+async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit: int) -> WaitingList:
     """Customers who wait for an answer now, longest first, each with a link into Chatwoot."""
     store = await _store(conn, organization)
     place = f"{store['chatwoot_base_url']}/app/accounts/{store['chatwoot_account_id']}/conversations"
-    return [
+    people = tuple(
         Waiting(
             conversation_id=row["conversation_id"],
             waiting_since=row["waiting_since"],
@@ -54,7 +56,8 @@ async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit:
             url=f"{place}/{row['conversation_id']}",
         )
         for row in await table.waiting(conn, organization, limit=limit)
-    ]
+    )
+    return WaitingList(store=store["slug"], waiting=people, completeness=await completeness(conn, organization))
 
 
 async def _account(conn: Connection, organization: UUID, since: datetime, until: datetime) -> Group:
@@ -67,10 +70,6 @@ async def _store(conn: Connection, organization: UUID) -> Row:
     if store is None:
         raise LookupError("this store has no Chatwoot account")
     return store
-
-
-def _totals(group: Group) -> dict[str, Any]:
-    return {name: getattr(group, name) for name in Totals.model_fields}
 
 
 def _group(row: Row, *, release: str, names: Mapping[str, str | None]) -> Group:

@@ -37,7 +37,8 @@ def head(one: Reckoned) -> tuple[object, ...]:
         *(state.status, state.inbox_id, state.contact_id, state.assignee_id, state.assignee_type, state.team_id),
         *(state.priority, _json(state.labels), state.created_at, state.first_reply_created_at),
         *(state.waiting_since, state.snoozed_until, figures.unanswered_since, _json(figures.counts)),
-        *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.rating and figures.rating.rating),
+        *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.approximate),
+        figures.rating and figures.rating.rating,
         *(event_count(figures), events_digest(figures), _WALKED.dump_json(one.walked).decode()),
     )
 
@@ -60,7 +61,7 @@ def events(one: Reckoned) -> list[tuple[object, ...]]:
     """wootstream.chatwoot_reporting_events."""
     inbox = one.figures.state.inbox_id
     return [
-        (*one.key, ordinal, event.name, event.seconds, event.user_id, inbox, event.start, event.end)
+        (*one.key, ordinal, event.name, event.seconds, event.user_id, inbox, event.start, event.end, event.approximate)
         for ordinal, event in enumerate(one.figures.events, start=one.figures.events_before)
     ]
 

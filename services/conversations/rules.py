@@ -10,6 +10,8 @@ the bot's own resolution, else creation |
 Seen on 3.16.0 and 4.13.0; in between by the change log, whose last column says only "between 4.4 and 4.13".
 """
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 
@@ -26,6 +28,27 @@ class Rules(NamedTuple):
         """The rules of a release such as "4.13.0"."""
         version = release_of(release)
         return cls(version >= (4, 4), version >= (4, 10), version >= (4, 10), has_bot)
+
+    def at(self, _moment: datetime) -> "Rules":
+        """They always hold."""
+        return self
+
+
+class Dated(NamedTuple):
+    """Rules of a store that changed its release: each holds since a moment, the first also before."""
+
+    since: tuple[tuple[datetime, Rules], ...]
+
+    @classmethod
+    def of(cls, releases: Sequence[tuple[datetime, str]], *, has_bot: bool) -> "Dated":
+        return cls(tuple((since, Rules.of(release, has_bot=has_bot)) for since, release in sorted(releases)))
+
+    def at(self, moment: datetime) -> Rules:
+        """Those that held at the moment."""
+        return next((rules for since, rules in reversed(self.since) if since <= moment), self.since[0][1])
+
+
+Ruling = Rules | Dated
 
 
 def release_of(text: str) -> tuple[int, ...]:

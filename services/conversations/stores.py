@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from db import context
-from db.pool import Connection
+from db.pool import Connection, Row
 from services.conversations.batch import Heard
-from services.conversations.rules import Rules
+from services.conversations.rules import Dated, Rules, Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +24,23 @@ class Store:
     """A store's account, as far as figures depend on it."""
 
     account_id: int
-    release: str
+    releases: tuple[tuple[datetime, str], ...]
     inboxes: dict[int, Inbox] = field(default_factory=dict)
 
-    def rules(self, inbox_id: int) -> Rules:
+    def rules(self, inbox_id: int) -> Ruling:
         """The reporting rules for conversations of an inbox; of an unknown one no bot is known."""
         inbox = self.inboxes.get(inbox_id)
-        return Rules.of(self.release, has_bot=inbox is not None and inbox.has_bot)
+        has_bot = inbox is not None and inbox.has_bot
+        if len(self.releases) == 1:
+            return Rules.of(self.releases[0][1], has_bot=has_bot)
+        return Dated.of(self.releases, has_bot=has_bot)
 
 
 async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, Store]:
     """The stores in scope. What these webhooks call their inboxes is remembered: conversations do not say it."""
     stores: dict[UUID, Store] = {}
     for row in await context.stores(conn):
-        store = stores.setdefault(row["organization_id"], Store(row["chatwoot_account_id"], row["release"]))
+        store = stores.setdefault(row["organization_id"], Store(row["chatwoot_account_id"], _releases(row)))
         if row["inbox_id"] is not None:
             store.inboxes[row["inbox_id"]] = Inbox(row["name"], row["has_bot"])
     renamed: dict[tuple[UUID, int], str] = {}
@@ -48,3 +52,12 @@ async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, 
             stores[organization].inboxes[inbox_id] = Inbox(event.inbox_name, known is not None and known.has_bot)
     await context.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
     return stores
+
+
+def _releases(row: Row) -> tuple[tuple[datetime, str], ...]:
+    """As the API told, else as the operator named it."""
+    told = row["releases"] or [(_EVER, row["release"])]
+    return tuple((datetime.fromisoformat(since), release) for since, release in told)
+
+
+_EVER = datetime.fromtimestamp(0, UTC).isoformat()

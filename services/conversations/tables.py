@@ -1,15 +1,16 @@
 """Report answers as a person reads them: a table on the terminal, or CSV for a spreadsheet."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 
-from schemas.reports import Completeness, Group, Percentiles, Waiting
+from schemas.reports import Comparison, Completeness, Difference, Group, Percentiles, Waiting
 
 Rows = Sequence[Sequence[object]]
+_RULES = 3  # shown below a table; JSON has them all
 COLUMNS = (
     *(
         "store",
@@ -26,6 +27,7 @@ COLUMNS = (
     ),
     *("resolution", "reply", "reopened", "satisfied", "answered"),
 )
+COMPARISON_COLUMNS = ("store", "figure", "ours", "chatwoot's", "difference", "likely reason")
 WAITING_COLUMNS = ("store", "conversation", "waiting", "since", "status", "assignee", "inbox", "link")
 
 
@@ -47,6 +49,18 @@ def waiting_row(store: str, one: Waiting) -> list[object]:
     return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
 
 
+def comparison_rows(store: str, told: Comparison) -> list[list[object]]:
+    """A line a figure, or one that says why there is none."""
+    if told.fault:
+        return [[store, None, None, None, None, told.fault]]
+    return [_figure_row(store, one) for one in told.figures]
+
+
+def _figure_row(store: str, one: Difference) -> list[object]:
+    apart = None if one.reason is None else _rounded((one.ours or 0) - (one.chatwoots or 0))
+    return [store, one.key, _rounded(one.ours), _rounded(one.chatwoots), apart, one.reason or "equal"]
+
+
 def show(columns: Sequence[str], rows: Rows, *, footer: str = "") -> None:
     """A table on the terminal."""
     table = Table(*columns, caption=footer or None)
@@ -62,13 +76,22 @@ def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
     writer.writerows(rows)
 
 
-def complete(states: Iterable[Completeness]) -> str:
-    """How far the figures can be trusted, in one line."""
-    told = list(states)
+def complete(states: Mapping[str, Completeness]) -> str:
+    """How far the figures of these stores can be trusted: a line, then some of the rules that could not be applied."""
+    told = list(states.values())
     known = [one.complete_to for one in told if one.complete_to is not None]
     until = f"complete to {min(known):%F %T} UTC" if len(known) == len(told) and known else "how complete is unknown"
     behind, lost = max((one.records_behind for one in told), default=0), sum(one.lost_changes for one in told)
-    return until + f", {behind} records behind" * (behind > 0) + f", {lost} status changes lost" * (lost > 0)
+    read, vague = sum(one.imported for one in told), sum(one.approximate for one in told)
+    notes = [
+        until,
+        *[f"{behind} records behind"] * (behind > 0),
+        *[f"{lost} status changes lost"] * (lost > 0),
+        *[f"{read} conversations imported, {vague} of their moments approximate"] * (read + vague > 0),
+    ]
+    rules = [f"{store}, {rule}" for store, one in states.items() for rule in one.not_applied]
+    more = [f"and the same of {len(rules) - _RULES} more"] * (len(rules) > _RULES)
+    return "\n".join([", ".join(notes), *rules[:_RULES], *more])
 
 
 def _percentiles(values: Percentiles | None) -> tuple[object, object, object]:

@@ -10,9 +10,9 @@ from datetime import datetime
 import orjson
 
 from services.conversations.facts import Change, Facts, Message
-from services.conversations.figures import first_assignee, live, timeline
+from services.conversations.figures import first_assignee, live, moment_of, timeline
 from services.conversations.life import Life
-from services.conversations.rules import Rules
+from services.conversations.rules import Ruling
 
 LONG = 300
 KEPT_OPEN = 100  # webhooks overtake each other by seconds, so the last facts stay open
@@ -28,13 +28,13 @@ class Walked:
 
 
 def settle(
-    facts: Facts, rules: Rules, walked: Walked | None, *, long: int = LONG, kept_open: int = KEPT_OPEN
+    facts: Facts, rules: Ruling, walked: Walked | None, *, long: int = LONG, kept_open: int = KEPT_OPEN
 ) -> Walked | None:
     """Go on with the walk once many facts lie open, but for the last of them."""
     told = timeline(facts)
     if len(told) < long:
         return walked
-    to = _moment(told[-kept_open])
+    to = moment_of(told[-kept_open])
     messages = [message for message in facts.messages if message.created_at <= to]
     changes = [change for change in facts.changes if change.at <= to]
     message_id = max((message.id for message in messages), default=walked.message_id if walked else -1)
@@ -42,15 +42,19 @@ def settle(
     if to > facts.snapshot.at or any(m.id <= message_id for m in facts.messages if m.created_at > to):
         return walked
     behind = Facts(facts.snapshot, tuple(messages), tuple(changes))
-    life = live(behind, rules, walked.life if walked else Life.begun(_born(facts), rules, first_assignee(facts)))
+    life = live(
+        behind,
+        rules,
+        walked.life if walked else Life.begun(_born(facts), rules.at(_born(facts)), first_assignee(facts)),
+    )
     life.events_before += len(life.events)
     life.events.clear()
     return Walked(life, to, message_id)
 
 
-def continued(walked: Walked | None, rules: Rules, told: Iterable[Message | Change]) -> Walked | None:
+def continued(walked: Walked | None, rules: Ruling, told: Iterable[Message | Change]) -> Walked | None:
     """The walk to go on from; none if other rules, or a new fact, concern what lies behind."""
-    if walked is None or walked.life.rules != rules or any(_behind(walked, fact) for fact in told):
+    if walked is None or walked.life.rules != rules.at(walked.to) or any(_behind(walked, fact) for fact in told):
         return None
     return walked
 
@@ -71,7 +75,3 @@ def _contradicts(life: Life, change: Change) -> bool:
 
 def _born(facts: Facts) -> datetime:
     return facts.snapshot.state.created_at
-
-
-def _moment(fact: Message | Change) -> datetime:
-    return fact.created_at if isinstance(fact, Message) else fact.at

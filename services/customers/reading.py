@@ -1,16 +1,12 @@
 """One record of shop.events → what the shop said. Trusted systems write it directly, so it is judged here, too."""
 
-from datetime import timedelta
-
 from pydantic import TypeAdapter
 
-from schemas.shop import TYPES, CustomerEvent, OrderEvent, ShopEvent
+from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
 from services.customers.said import Said
 from services.kernel import Invalid, Record
 
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
-# Clocks differ; but what is dated tomorrow would win over all that follows.
-_AHEAD = timedelta(minutes=10)
 
 
 def read(record: Record) -> Said | None:
@@ -20,7 +16,7 @@ def read(record: Record) -> Said | None:
     event = _EVENT.validate_json(record.value)
     if record.event not in (None, event.type):
         raise Invalid("the `event` header names another type than the event itself")
-    if event.time > record.received_at + _AHEAD:
+    if event.time > record.received_at + AHEAD:
         raise Invalid("time lies in the future")
     return _customer(record, event) if isinstance(event, CustomerEvent) else _order(record, event)
 

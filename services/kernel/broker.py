@@ -12,7 +12,7 @@ from services.kernel.settings import Settings
 
 GRACEFUL_SECONDS = 12.0  # a consumer that has not settled its batch by then is cut off
 MAX_POLL_SECONDS = 300
-_HEARTBEATS = 3.3  # in the time after which silence is death
+_HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 
 
 def make_broker(settings: Settings) -> KafkaBroker:
@@ -51,7 +51,7 @@ def subscriber_of(broker: KafkaBroker, settings: Settings, topic: Topic, group: 
         max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),
-        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS),
+        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
         parser=_untouched,
         decoder=_raw,
         **more,

@@ -67,7 +67,9 @@ def verdict(error: BaseException) -> Verdict:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
         return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.STOP)
-    if isinstance(error, Retryable | KafkaError | OSError | TimeoutError | asyncpg.InterfaceError):
+    # InternalClientError: the driver lost track of a connection that ended in the middle of a statement.
+    driver = asyncpg.InterfaceError | asyncpg.InternalClientError
+    if isinstance(error, Retryable | KafkaError | OSError | TimeoutError | driver):
         return Verdict.AGAIN
     return Verdict.GUILTY
 

@@ -22,7 +22,7 @@ async def wait_for_installation(settings: Settings, clock: Clock, pool: Pool, wa
     """Wait until Kafka and PostgreSQL answer; return the cluster's id. Raises Stop with the cure."""
     while True:
         try:
-            await _check_schema(pool)
+            await check_schema(pool)
             return await _check_topics(settings, wanted)
         except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             if isinstance(error, asyncpg.PostgresError) and verdict(error) is Verdict.STOP:
@@ -33,7 +33,8 @@ async def wait_for_installation(settings: Settings, clock: Clock, pool: Pool, wa
             await clock.sleep(_AGAIN_SECONDS)
 
 
-async def _check_schema(pool: Pool) -> None:
+async def check_schema(pool: Pool) -> None:
+    """Raises Stop when a migration is missing."""
     async with pool.acquire(timeout=10) as conn:
         if names := await missing(conn):
             raise Stop(

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from services.kernel.connection import limited
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
 
@@ -70,8 +71,10 @@ class Server:
             site,
             host=settings.http_host,
             port=settings.http_port,
+            http=limited(settings),
             lifespan="off",
             log_config=None,
+            log_level="error",  # what strangers send must not fill the logs
             access_log=False,
             server_header=False,
             proxy_headers=False,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
@@ -31,6 +32,7 @@ _LAST_TURN_SECONDS = 2.0
 # A batch of decoded bodies is thousands of containers that all die together. With Python's own thresholds the collector
 # walks them again and again, which was half of a consumer's processor time.
 COLLECT_AFTER = (50_000, 20, 20)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = structlog.get_logger()
 
 
@@ -47,6 +49,7 @@ class Process:
         self.chatwoot = Chatwoot(settings, self.clock, self.registry)
         self.site = Site(self.registry)
         self.cluster_id = ""
+        self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()
         self.topics: list[Topic] = []
@@ -102,16 +105,19 @@ class Process:
     async def serve(self) -> int:
         """Serve until SIGTERM, SIGINT or a failure; return the exit code."""
         loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        for signum in _SIGNALS:
             loop.add_signal_handler(signum, self.stopping.set)
         server = Server(self.site, self.settings)
         await server.start()
+        self.address = server.address
         tasks = [asyncio.create_task(self._guard(work), name=name) for name, work in self._all_work()]
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()
         self.site.ready.clear()
         await asyncio.gather(server.stop(), self._stop_work(tasks))
         await self.close()
+        for signum in _SIGNALS:
+            loop.remove_signal_handler(signum)
         return 1 if self.failure else 0
 
     def _all_work(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -125,10 +131,20 @@ class Process:
 
     async def _start_consumers(self) -> None:
         if self._broker is not None:
-            self.cluster_id = await wait_for_installation(self.settings, self.clock, self.pool(), self.topics)
-            await self._broker.start()
+            while not await self._started(self._broker):
+                await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS)
             log.info("consumers_started", topics=sorted({topic.name for topic in self.topics}))
         self.site.ready.set()
+
+    async def _started(self, broker: KafkaBroker) -> bool:
+        """Wait for the installation, then start; False if Kafka went away in between."""
+        self.cluster_id = await wait_for_installation(self.settings, self.clock, self.pool(), self.topics)
+        try:
+            await broker.start()
+        except KafkaError as error:
+            log.warning("kafka_is_away", error=type(error).__name__)
+            return False
+        return True
 
     async def _stop_work(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.

@@ -60,15 +60,17 @@ class Record:
         extra: Mapping[str, str] | None = None,
     ) -> Self:
         """Make the record of something accepted now; its id is a UUIDv7."""
-        named = {
-            "event": event,  # first: consumers filter on it before they look at anything else
-            "store": str(store),
-            "id": str(uuid_utils.uuid7()),
-            "received-at": received_at.astimezone(UTC).isoformat(timespec="microseconds"),
-            "origin": origin,
-            **(extra or {}),
-        }
-        return cls(topic, key, value, tuple((name, text.encode("ascii", "replace")) for name, text in named.items()))
+        moment = received_at if received_at.tzinfo is UTC else received_at.astimezone(UTC)
+        headers = [
+            ("event", event.encode("ascii", "replace")),  # first: consumers look at it before anything else
+            ("store", _text(store)),
+            ("id", str(uuid_utils.uuid7()).encode()),
+            ("received-at", moment.isoformat(timespec="microseconds").encode()),
+            ("origin", origin.encode("ascii", "replace")),
+        ]
+        if extra:
+            headers += [(name, text.encode("ascii", "replace")) for name, text in extra.items()]
+        return cls(topic, key, value, tuple(headers))
 
     @classmethod
     def consumed(cls, raw: Any) -> Self:
@@ -122,3 +124,8 @@ class Record:
     def identity(self) -> str:
         """What tells this record from another at the same offset of a topic that was made again."""
         return self.id or hashlib.sha256(self.value).hexdigest()
+
+
+@lru_cache(maxsize=10_000)
+def _text(store: UUID) -> bytes:
+    return str(store).encode()

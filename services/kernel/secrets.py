@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import os
 from pathlib import Path
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.kernel.errors import Stop
+from services.kernel.errors import Invalid, Stop
 from services.kernel.settings import Settings
 
 _NONCE_BYTES = 12
@@ -23,7 +24,12 @@ class Secrets:
         if len(key) != _KEY_BYTES:
             raise Stop("the installation key must be base64 of 32 bytes; make one with: openssl rand -base64 32")
         self._cipher = AESGCM(key)
+        self._key = key
         self._key_id = hashlib.sha256(key).hexdigest()[:8]
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for this purpose alone, the same in every process of the installation."""
+        return hmac.digest(self._key, f"wootstream/{purpose}".encode(), "sha256")
 
     def seal(self, text: str, *, organization: UUID, column: str) -> str:
         """`v1.<key id>.<base64 of nonce and ciphertext>`."""
@@ -40,6 +46,23 @@ class Secrets:
         except (ValueError, InvalidTag) as cause:
             raise Stop(f"{column} of store {organization} cannot be opened with this installation key") from cause
         return opened.decode()
+
+    @property
+    def key_id(self) -> str:
+        """Tells installation keys apart without telling the key."""
+        return self._key_id
+
+    def seal_bytes(self, data: bytes, *, place: str) -> bytes:
+        """Nonce and ciphertext, for files of our own; `open_bytes` wants the same place."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, data, place.encode())
+
+    def open_bytes(self, sealed: bytes, *, place: str) -> bytes:
+        """Raises Invalid when another key sealed it, or when it was moved, changed or cut short."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
+        except (ValueError, InvalidTag) as cause:
+            raise Invalid(f"what was sealed for {place} cannot be opened with this installation key") from cause
 
 
 def _place(organization: UUID, column: str) -> bytes:

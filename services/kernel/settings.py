@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
+    api_token: SecretStr | None = Field(
+        None, min_length=16, description="who bears it may ask for reports over HTTP; absent: nobody may"
+    )
     public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
     installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
     installation_key_file: Path | None = Field(None, description="file that holds the installation key")
@@ -55,6 +58,9 @@ class Settings(BaseSettings):
         description="the local Kafka and PostgreSQL: from packages, or in Docker",
     )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
+    spool_bytes: int = Field(
+        2 * 1024**3, ge=4 * 1024**2, description="how large one ingress's spool may grow while Kafka is away"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log that is written"
     )
@@ -63,3 +69,17 @@ class Settings(BaseSettings):
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
+    http_connections: int = Field(2_000, gt=0, description="open HTTP connections; those beyond are closed unanswered")
+    head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to say what it wants")
+    body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
+    proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
+    beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one beacon token")
+    beacons_per_minute_network: int = Field(6_000, gt=0, description="widget events a minute of one /24 or /48 network")
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """The environment variable that sets this field."""
+        alias = cls.model_fields[name].validation_alias
+        if isinstance(alias, AliasChoices):
+            return next(str(choice) for choice in alias.choices if str(choice).isupper())
+        return f"{cls.model_config['env_prefix']}{name}".upper()

@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -12,18 +11,17 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from db import due
 from db.pool import Pool, scoped
 from services.kernel import Settings
 from services.kernel.secrets import load_secrets
+from tests.double.app import listening
 from tests.eventually import eventually
-from tests.services.attached import ACCOUNT_ID, attach
+from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsApi
 
 _PEOPLE = 200
@@ -35,22 +33,17 @@ _HOST = "127.0.0.1"
 async def serving(api: ContactsApi) -> AsyncIterator[str]:
     """The contacts API on a port of its own; answers after 20 ms, so that deaths find calls in flight."""
 
-    async def answer(request: Request) -> Response:
-        asked = httpx.Request(request.method, str(request.url), content=await request.body())
-        answered = api.answer(asked)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        asked = httpx.Request(
+            request.method, str(request.url), headers=request.headers.raw, content=await request.body()
+        )
+        answered = await api.answer(asked)
         await asyncio.sleep(0.02)
-        return Response(answered.content, answered.status_code, media_type="application/json")
+        await Response(await answered.aread(), answered.status_code)(scope, receive, send)
 
-    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "PUT", "POST"])])
-    with socket.socket() as bound:
-        bound.bind((_HOST, 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        running = asyncio.create_task(server.serve([bound]))
-        try:
-            yield f"http://{_HOST}:{bound.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
+    async with listening(answer) as base_url:
+        yield base_url
 
 
 async def _seed(pool: Pool, store: uuid.UUID) -> None:
@@ -93,11 +86,7 @@ async def test_a_sender_killed_again_and_again_tells_everybody(
         api.add(_HOST, number, identifier=f"c{number}")
     async with serving(api) as base_url:
         store = await attach(admin_pool, push="live", chatwoot_base_url=base_url)
-        token = load_secrets(settings).seal("token", organization=store, column="api_access_token")
-        async with admin_pool.acquire() as conn:
-            await conn.execute(
-                "update public.chatwoot_accounts set api_access_token = $2 where organization_id = $1", store, token
-            )
+        await authorize(admin_pool, store, load_secrets(settings))
         await _seed(pool, store)
         for _ in range(kills):
             process, before = await _start(settings), len(api.calls)

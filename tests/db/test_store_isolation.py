@@ -25,6 +25,7 @@ _ROWS: dict[str, dict[str, Any]] = {
         "chatwoot_account_id": ACCOUNT_ID, "chatwoot_contact_id": 7, "changed": {}, "removed": [],
     },
     "wootstream.contact_absences": {"customer_id": "c1", "names_sha256": b"x"},
+    "wootstream.access_log": {"actor": "somebody", "action": "show", "object": "letter 1"},
     "wootstream.due": {"person": "customer:c1"},
 }  # fmt: skip
 _ROLES = ("wootstream_service", "wootstream_privacy", "wootstream_ingress", "authenticated", "anon")

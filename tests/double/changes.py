@@ -7,11 +7,20 @@ from typing import Any
 
 from tests.double.rows import Contact, Conversation, Json
 
-_CONTACT = ["name", "email", "phone_number", "updated_at", "additional_attributes", "identifier", "custom_attributes", "last_activity_at", "contact_type", "blocked"]
-_CONVERSATION = ["status", "assignee_id", "updated_at", "additional_attributes", "team_id", "snoozed_until", "custom_attributes", "first_reply_created_at", "priority", "waiting_since", "cached_label_list", "label_list"]
+_CONTACT = """
+    name email phone_number updated_at additional_attributes identifier custom_attributes last_activity_at
+    contact_type blocked
+""".split()
+_CONVERSATION = """
+    status assignee_id updated_at additional_attributes team_id snoozed_until custom_attributes
+    first_reply_created_at priority waiting_since cached_label_list label_list
+""".split()
 # Only these make a conversation_updated (facts: app/models/conversation.rb, list of notified changes).
 _TOLD = set(
-    ["team_id", "assignee_id", "status", "snoozed_until", "custom_attributes", "label_list", "waiting_since", "first_reply_created_at", "priority"]
+    """
+    team_id assignee_id status snoozed_until custom_attributes label_list waiting_since
+    first_reply_created_at priority
+""".split()
 )
 
 

@@ -1,24 +1,25 @@
 """Webhooks on their way: signed, posted once, never repeated, in no promised order.
 
-The body is built when its turn comes, not when the change happened, as Chatwoot's jobs do; so `conversation_created` may
-already hold the greeting. `duplicates` and `reorder` bring out on purpose what a busy Sidekiq does by chance.
+The body is built when its turn comes, not when the change happened, as Chatwoot's jobs do; so `conversation_created`
+may already hold the greeting. `duplicates` and `reorder` bring out on purpose what a busy Sidekiq does by chance.
 """
 
 import asyncio
-import hashlib
-import hmac
+import contextlib
 import json
 import logging
 import random
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
 
+from demo.webhooks import sign
 from tests.double.rows import Json
+from tests.double.state import Vanished
 
 TIMEOUT_SECONDS = 5.0
 _WORKERS = 10  # Sidekiq's default
@@ -52,20 +53,18 @@ def encode(body: Json) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).translate(_RAILS_ESCAPES).encode()
 
 
-def signature(secret: str, timestamp: str, body: bytes) -> str:
-    return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
 class Deliveries:
-    """The queue and its ten workers. `sent` remembers the last thousand, `outcomes` counts all."""
+    """The queue and its ten workers. `sent` remembers the last thousand, `outcomes` counts all.
 
-    def __init__(self, client: httpx.AsyncClient, now: Callable[[], datetime], *, seed: int = 1) -> None:
+    What a body is about may be deleted before its turn comes: then nobody hears of it.
+    """
+
+    def __init__(self, now: Callable[[], datetime], *, seed: int) -> None:
         self.duplicates = 0.0  # share of deliveries that go out twice, the second under another id
         self.reorder = False  # take any waiting delivery instead of the oldest
         self.clock_skew_seconds = 0  # for stale or future timestamps
         self.sent: deque[Sent] = deque(maxlen=1000)
         self.outcomes: Counter[int | str] = Counter()
-        self._client = client
         self._now = now
         self._chance = random.Random(seed)
         self._waiting: deque[tuple[Target, Callable[[], Json]]] = deque()
@@ -77,9 +76,10 @@ class Deliveries:
         self._waiting.extend([(target, build)] * (2 if self._chance.random() < self.duplicates else 1))
 
     async def notify(self) -> None:
-        """Wake the workers, once per request rather than once per delivery."""
-        async with self._wake:
-            self._wake.notify_all()
+        """Wake the workers if there is work, once per request rather than once per delivery."""
+        if self._waiting:
+            async with self._wake:
+                self._wake.notify_all()
 
     async def settled(self) -> None:
         """Return when nothing waits and nothing is on its way."""
@@ -87,19 +87,28 @@ class Deliveries:
             self._wake.notify_all()
             await self._wake.wait_for(lambda: not self._waiting and not self._busy)
 
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_WORKERS):
-                group.create_task(self._work())
+    @contextlib.asynccontextmanager
+    async def running(self, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[None]:
+        """Deliver while the block runs; what still waits at its end is lost, as in a Sidekiq that is killed."""
+        client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport)
+        async with client, asyncio.TaskGroup() as group:
+            workers = [group.create_task(self._work(client)) for _ in range(_WORKERS)]
+            try:
+                yield
+            finally:
+                for worker in workers:
+                    worker.cancel()
 
-    async def _work(self) -> None:
+    async def _work(self, client: httpx.AsyncClient) -> None:
         while True:
             async with self._wake:
                 await self._wake.wait_for(lambda: bool(self._waiting))
                 target, build = self._take()
                 self._busy += 1
             try:
-                await self._post(target, build())
+                await self._post(client, target, build())
+            except Vanished:
+                self.outcomes["vanished"] += 1
             finally:
                 async with self._wake:
                     self._busy -= 1
@@ -110,11 +119,11 @@ class Deliveries:
             self._waiting.rotate(-self._chance.randrange(len(self._waiting)))
         return self._waiting.popleft()
 
-    async def _post(self, target: Target, body: Json) -> None:
+    async def _post(self, client: httpx.AsyncClient, target: Target, body: Json) -> None:
         raw = encode(body)
         headers = self._headers(target, raw)
         try:
-            outcome: int | str = (await self._client.post(target.url, content=raw, headers=headers)).status_code
+            outcome: int | str = (await client.post(target.url, content=raw, headers=headers)).status_code
         except httpx.HTTPError as error:
             outcome = type(error).__name__
         if outcome not in range(200, 300):
@@ -130,5 +139,5 @@ class Deliveries:
         if target.secret is not None:
             timestamp = str(int(self._now().timestamp()) + self.clock_skew_seconds)
             headers["x-chatwoot-timestamp"] = timestamp
-            headers["x-chatwoot-signature"] = signature(target.secret, timestamp, raw)
+            headers["x-chatwoot-signature"] = sign(target.secret, timestamp, raw)
         return headers

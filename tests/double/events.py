@@ -6,11 +6,12 @@ from typing import Any
 from tests.double import payloads
 from tests.double.changes import told
 from tests.double.delivery import Deliveries, Target
-from tests.double.rows import Account, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
+from tests.double.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
 from tests.double.state import State
 
-_BOT_EVENTS = {"message_created", "message_updated", "webwidget_triggered", "conversation_opened"}
-_BOT_EVENTS |= {"conversation_resolved"}
+_BOT_EVENTS = set(
+    "message_created message_updated webwidget_triggered conversation_opened conversation_resolved".split()
+)
 _MODERN_BOT_EVENTS = _BOT_EVENTS | {"conversation_updated", "conversation_status_changed"}
 
 
@@ -53,7 +54,7 @@ class Events:
         build = lambda: payloads.widget_opened(self._state, identity, inbox, event_info)  # noqa: E731
         self._tell(inbox.account_id, inbox, "webwidget_triggered", build)
 
-    def typing(self, row: Conversation, who: User, *, on: bool, private: bool) -> None:
+    def typing(self, row: Conversation, who: User | Bot, *, on: bool, private: bool) -> None:
         build = lambda: payloads.typing(self._state, row, who, private=private)  # noqa: E731
         name = "conversation_typing_on" if on else "conversation_typing_off"
         self._tell(row.account_id, self._state.inboxes[row.inbox_id], name, build)

@@ -21,8 +21,11 @@ _SETTINGS: Json = {
     "sender_name_type": "friendly",
     "business_name": None,
 }
-_STANDARD_FIELDS = (("emailAddress", "email", "Email Id"), ("fullName", "text", "Full name"))
-_STANDARD_FIELDS += (("phoneNumber", "text", "Phone number"),)
+_STANDARD_FIELDS = (
+    ("emailAddress", "email", "Email Id"),
+    ("fullName", "text", "Full name"),
+    ("phoneNumber", "text", "Phone number"),
+)
 _PRE_CHAT: Json = {
     "pre_chat_message": "Share your queries or comments here.",
     "pre_chat_fields": [
@@ -45,9 +48,16 @@ _WIDGET: Json = {
 }
 _API: Json = {"hmac_mandatory": False, "webhook_url": None, "additional_attributes": {}}
 _NOT_WIDGET = dict.fromkeys(
-    ["allowed_domains", "widget_color", "website_url", "welcome_title", "welcome_tagline", "web_widget_script", "website_token", "selected_feature_flags", "reply_time"]
+    """
+    allowed_domains widget_color website_url welcome_title welcome_tagline web_widget_script website_token
+    selected_feature_flags reply_time
+    """.split()
 )
-_COLUMNS_3 = ["name", "enable_auto_assignment", "greeting_enabled", "greeting_message", "working_hours_enabled", "out_of_office_message", "timezone", "enable_email_collect", "csat_survey_enabled", "allow_messages_after_resolved", "auto_assignment_config", "lock_to_single_conversation", "sender_name_type", "business_name"]
+_COLUMNS_3 = """
+    name enable_auto_assignment greeting_enabled greeting_message working_hours_enabled out_of_office_message
+    timezone enable_email_collect csat_survey_enabled allow_messages_after_resolved auto_assignment_config
+    lock_to_single_conversation sender_name_type business_name
+""".split()
 
 
 def new_settings(given: Json) -> Json:

@@ -1,4 +1,4 @@
-"""rack-attack's throttles: fixed windows of a minute aligned to the clock, and loopback exempt unless told otherwise."""
+"""rack-attack's throttles: fixed windows of a minute aligned to the clock; loopback is exempt unless told otherwise."""
 
 from collections import Counter
 from collections.abc import Callable

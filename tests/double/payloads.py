@@ -13,7 +13,8 @@ def account(row: Account) -> Json:
 
 
 def contact(state: State, row: Contact) -> Json:
-    """The webhook form; it has no `type`."""
+    """The webhook form; it has no `type`. Raises Vanished."""
+    state.still(row.account_id, row.id)
     form = {
         "account": account(state.accounts[row.account_id]),
         "additional_attributes": row.additional_attributes,
@@ -81,7 +82,7 @@ def message(state: State, row: Message) -> Json:
 
 
 def widget_opened(state: State, identity: ContactInbox, inbox: Inbox, event_info: Json) -> Json:
-    visitor = state.contacts[identity.contact_id]
+    visitor = state.still(inbox.account_id, identity.contact_id)
     current = next((one for one in state.conversations_of(visitor) if one.contact_inbox is identity), None)
     return {
         "id": identity.id,
@@ -94,7 +95,7 @@ def widget_opened(state: State, identity: ContactInbox, inbox: Inbox, event_info
     }
 
 
-def typing(state: State, row: Conversation, who: User, *, private: bool) -> Json:
+def typing(state: State, row: Conversation, who: User | Bot, *, private: bool) -> Json:
     return {"user": _sender(state, who), "conversation": conversation(state, row), "is_private": private}
 
 
@@ -112,7 +113,7 @@ def _meta(state: State, row: Conversation) -> Json:
     if state.release.modern:
         assignee["assignee_type"] = "User" if row.assignee_id else None
     return {
-        "sender": push.contact(state.contacts[row.contact_id], state.release),
+        "sender": push.contact(state.partner(row), state.release),
         **assignee,
         "team": {"id": team["id"], "name": team["name"]} if team else None,
         "hmac_verified": row.contact_inbox.hmac_verified,

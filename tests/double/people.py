@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
+from tests.double.bearers import UNIQUE
 from tests.double.changes import change_contact
 from tests.double.errors import Invalid
 from tests.double.events import Events
 from tests.double.rows import Account, Contact, Inbox, Json
-from tests.double.state import UNIQUE, State
+from tests.double.state import State
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _E164 = re.compile(r"\+[1-9]\d{1,14}")

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-_NAMES = ["conversation_created", "conversation_status_changed", "conversation_updated", "message_created", "message_updated", "webwidget_triggered", "contact_created", "contact_updated"]
+_NAMES = """
+    conversation_created conversation_status_changed conversation_updated message_created message_updated
+    webwidget_triggered contact_created contact_updated
+""".split()
 _INBOX_NAMES = ["inbox_created", "inbox_updated"]
 _TYPING_NAMES = ["conversation_typing_on", "conversation_typing_off"]
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-type_of_message = {"incoming": 0, "outgoing": 1, "activity": 2, "template": 3}
-
 Json = dict[str, Any]
+type_of_message = {"incoming": 0, "outgoing": 1, "activity": 2, "template": 3}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,7 +15,7 @@ class User:
     email: str
     token: str
     pubsub_token: str
-    custom_attributes: Json | None
+    custom_attributes: Json | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +23,6 @@ class Bot:
     id: int
     account_id: int
     name: str
-    description: str | None
     outgoing_url: str | None
     token: str
     secret: str

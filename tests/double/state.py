@@ -6,14 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from tests.double.bearers import Bearers
 from tests.double.errors import not_found
 from tests.double.release import Release
 from tests.double.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Message, User
 
-UNIQUE = ("email", "identifier", "phone_number")
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_ADJECTIVES = ["autumn", "hidden", "bitter", "misty", "silent", "empty", "dry", "dark", "summer", "icy", "quiet", "white", "cool", "spring", "winter"]
-_NOUNS = ["waterfall", "river", "breeze", "moon", "rain", "wind", "sea", "morning", "snow", "lake", "sunset", "pine", "shadow", "leaf", "dawn"]
+_ADJECTIVES = """
+    autumn hidden bitter misty silent empty dry dark summer icy quiet white cool spring winter
+""".split()
+_NOUNS = "waterfall river breeze moon rain wind sea morning snow lake sunset pine shadow leaf dawn".split()
+
+
+class Vanished(Exception):
+    """What is asked for was there, and was deleted since."""
 
 
 def machine_time() -> datetime:
@@ -21,7 +27,10 @@ def machine_time() -> datetime:
 
 
 class State:
-    """One installation. Contact and message ids are global, conversations are numbered within their account."""
+    """One installation. Conversations are numbered within their account, everything else throughout the installation.
+
+    Contacts are kept by account all the same: recordings of several installations fit side by side.
+    """
 
     def __init__(self, *, release: Release, now: Callable[[], datetime] = machine_time, seed: int = 1) -> None:
         self.release = release
@@ -32,18 +41,22 @@ class State:
         self.users: dict[int, User] = {}
         self.bots: dict[int, Bot] = {}
         self.inboxes: dict[int, Inbox] = {}
-        self.contacts: dict[int, Contact] = {}
+        self.contacts: defaultdict[int, dict[int, Contact]] = defaultdict(dict)  # account id -> contact id -> contact
+        self.tokens: dict[str, User | Bot] = {}
         self.messages: dict[int, Message] = {}
         self.contact_inboxes: dict[str, ContactInbox] = {}  # source id -> identity
-        self._identities: defaultdict[int, dict[str, ContactInbox]] = defaultdict(dict)
+        self._identities: defaultdict[tuple[int, int], dict[str, ContactInbox]] = defaultdict(dict)
         self._numbers: Counter[str] = Counter()
-        self._bearers: dict[tuple[int, str, str], int] = {}
-        self._borne: dict[int, list[tuple[int, str, str]]] = {}
+        self._bearers = Bearers()
 
     def number(self, kind: str) -> int:
         """The next id of a table; ids are never used twice."""
         self._numbers[kind] += 1
         return self._numbers[kind]
+
+    def used(self, kind: str, number: int) -> None:
+        """This id was brought along: later ones are higher."""
+        self._numbers[kind] = max(self._numbers[kind], number)
 
     def token(self) -> str:
         return "".join(self.chance.choices(_BASE58, k=24))
@@ -71,14 +84,21 @@ class State:
         )
 
     def contact(self, account: Account, contact_id: int) -> Contact:
-        found = self.contacts.get(contact_id)
-        return found if found and found.account_id == account.id else not_found()
+        return self.contacts[account.id].get(contact_id) or not_found()
 
-    def contacts_of(self, account: Account) -> list[Contact]:
-        return [contact for contact in self.contacts.values() if contact.account_id == account.id]
+    def still(self, account_id: int, contact_id: int) -> Contact:
+        """A contact that was there. Raises Vanished."""
+        found = self.contacts[account_id].get(contact_id)
+        if found is None:
+            raise Vanished
+        return found
+
+    def partner(self, row: Conversation) -> Contact:
+        """Whom a conversation is with. Raises Vanished."""
+        return self.still(row.account_id, row.contact_id)
 
     def identities(self, contact: Contact) -> list[ContactInbox]:
-        return list(self._identities[contact.id].values())
+        return list(self._identities[_at(contact)].values())
 
     def identify(self, contact: Contact, inbox: Inbox, source_id: str | None = None) -> ContactInbox:
         """A new identity of the contact in an inbox."""
@@ -90,43 +110,34 @@ class State:
             pubsub_token=self.token(),
             created_at=self.now(),
         )
-        self.contact_inboxes[made.source_id] = self._identities[contact.id][made.source_id] = made
+        self.contact_inboxes[made.source_id] = self._identities[_at(contact)][made.source_id] = made
         return made
 
     def hand_over(self, identity: ContactInbox, to: Contact) -> None:
         """The identity belongs to another contact from now on."""
-        del self._identities[identity.contact_id][identity.source_id]
+        del self._identities[to.account_id, identity.contact_id][identity.source_id]
         identity.contact_id = to.id
-        self._identities[to.id][identity.source_id] = identity
+        self._identities[_at(to)][identity.source_id] = identity
 
     def bearer(self, account_id: int, key: str, value: str | None) -> Contact | None:
         """The contact that bears this e-mail (in any case), identifier or phone number."""
-        found = self._bearers.get((account_id, key, _folded(key, value))) if value else None
-        return self.contacts[found] if found is not None else None
+        return self._bearers.find(account_id, key, value)
 
     def keep(self, contact: Contact) -> None:
         """Store a contact, or store it again after a change."""
-        self._forget_bearing(contact)
-        self.contacts[contact.id] = contact
-        values = ((key, getattr(contact, key)) for key in UNIQUE)
-        borne = [(contact.account_id, key, _folded(key, value)) for key, value in values if value]
-        self._borne[contact.id] = borne
-        self._bearers.update(dict.fromkeys(borne, contact.id))
+        self.contacts[contact.account_id][contact.id] = contact
+        self._bearers.keep(contact)
 
     def remove(self, contact: Contact) -> None:
-        self._forget_bearing(contact)
-        del self.contacts[contact.id]
-        for source_id in self._identities.pop(contact.id, ()):
+        self._bearers.forget(contact)
+        del self.contacts[contact.account_id][contact.id]
+        for source_id in self._identities.pop(_at(contact), ()):
             del self.contact_inboxes[source_id]
-
-    def _forget_bearing(self, contact: Contact) -> None:
-        for at in self._borne.pop(contact.id, ()):
-            self._bearers.pop(at, None)
 
     def conversations_of(self, contact: Contact) -> list[Conversation]:
         account = self.accounts[contact.account_id]
         return [one for one in account.conversations.values() if one.contact_id == contact.id]
 
 
-def _folded(key: str, value: str | None) -> str:
-    return (value or "").lower() if key == "email" else (value or "")
+def _at(contact: Contact) -> tuple[int, int]:
+    return contact.account_id, contact.id

@@ -1,4 +1,4 @@
-"""What may happen in a conversation: it begins, somebody speaks, its state changes; in the order Chatwoot does things."""
+"""What may happen in a conversation: it begins, somebody speaks, its state changes; in Chatwoot's order."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tests.double import automation, people
 from tests.double.changes import change_conversation
 from tests.double.events import Events
-from tests.double.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
+from tests.double.rows import Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
 from tests.double.state import State
 
 
@@ -65,7 +65,7 @@ def change_status(state: State, events: Events, row: Conversation, status: str, 
     change(state, events, row, status=status, snoozed_until=until)
     note(state, row, f"Conversation was marked {status} by {by.name if by else 'the customer'}")
     if status == "resolved" and row.waiting_since and state.release.clears_waiting_on_resolve:
-        change(state, events, row, waiting_since=None)
+        row.waiting_since = None  # without an event
     inbox = state.inboxes[row.inbox_id]
     asked = any(one.content_type == "input_csat" for one in row.messages)
     if status == "resolved" and inbox.settings["csat_survey_enabled"] and not asked:
@@ -74,13 +74,27 @@ def change_status(state: State, events: Events, row: Conversation, status: str, 
         _template(state, events, row, text, content_type="input_csat", content_attributes=shown)
 
 
+def erase(state: State, events: Events, message: Message) -> None:
+    """A deleted message stays, with other words."""
+    message.content, message.updated_at = "This message was deleted", state.now()
+    message.content_attributes = {"deleted": True}
+    events.message_updated(message)
+
+
+def fill_in(state: State, events: Events, message: Message, **answers: Any) -> None:
+    """The customer answered a form: a rating, an e-mail address."""
+    message.content_attributes = message.content_attributes | answers
+    message.updated_at = state.now()
+    events.message_updated(message)
+
+
 def _add(state: State, row: Conversation, content: str | None, **given: Any) -> Message:
     now = state.now()
     given.setdefault("message_type", "outgoing")
     number = state.number("message")
     message = Message(id=number, conversation=row, content=content, created_at=now, updated_at=now, **given)
     row.messages.append(message)
-    row.last_activity_at = now
+    row.last_activity_at = row.updated_at = now
     state.messages[number] = message
     return message
 
@@ -98,9 +112,9 @@ def _after_incoming(state: State, events: Events, row: Conversation, message: Me
         change(state, events, row, waiting_since=message.created_at)
     inbox = state.inboxes[row.inbox_id]
     if sum(one.message_type == "incoming" for one in row.messages) == 1:
-        for text, kind in _first_answers(inbox, state.contacts[row.contact_id]):
+        for text, kind in _first_answers(inbox, state.partner(row)):
             _template(state, events, row, text, content_type=kind)
-    people.store(state, events, state.contacts[row.contact_id], last_activity_at=state.now())
+    people.store(state, events, state.partner(row), last_activity_at=state.now())
 
 
 def _first_answers(inbox: Inbox, contact: Contact) -> Iterable[tuple[str, str]]:
@@ -127,7 +141,3 @@ def _after_reply(state: State, events: Events, row: Conversation, message: Messa
         change(state, events, row, first_reply_created_at=message.created_at, waiting_since=None)
     elif human or (isinstance(message.sender, Bot) and state.release.bot_reply_ends_waiting):
         change(state, events, row, waiting_since=None)
-
-
-def of(account: Account, display_id: int) -> Conversation | None:
-    return account.conversations.get(display_id)

@@ -39,31 +39,6 @@ def contact_inbox(state: State, row: ContactInbox) -> Json:
     return {"source_id": row.source_id, "inbox": shown}
 
 
-def raw_contact(state: State, row: Contact) -> Json:
-    """The row with all its columns, as the widget's API shows it."""
-    form: Json = {
-        "id": row.id,
-        "name": row.name,
-        "email": row.email,
-        "phone_number": row.phone_number,
-        "account_id": row.account_id,
-        "created_at": iso(row.created_at),
-        "updated_at": iso(row.updated_at),
-        "additional_attributes": row.additional_attributes,
-        "identifier": row.identifier,
-        "custom_attributes": row.custom_attributes,
-        "last_activity_at": iso(row.last_activity_at),
-        "contact_type": row.contact_type,
-        "middle_name": "",
-        "last_name": "",
-        "location": None,
-        "country_code": None,
-        "blocked": row.blocked,
-        "label_list": row.labels,
-    }
-    return form | ({"company_id": None} if state.release.modern else {})
-
-
 def conversation(state: State, row: Conversation) -> Json:
     latest, spoken = push.last(row), push.last(row, spoken=True)
     form: Json = {
@@ -99,7 +74,7 @@ def conversation(state: State, row: Conversation) -> Json:
 def _meta(state: State, row: Conversation) -> Json:
     account = state.accounts[row.account_id]
     form: Json = {
-        "sender": contact(state, state.contacts[row.contact_id], identities=False),
+        "sender": contact(state, state.partner(row), identities=False),
         "channel": state.inboxes[row.inbox_id].channel_type,
     }
     if row.assignee_id:
@@ -107,7 +82,7 @@ def _meta(state: State, row: Conversation) -> Json:
         if state.release.modern:
             form["assignee_type"] = "User"
     if row.team_id:
-        form["team"] = account.teams[row.team_id] | {"is_member": False}
+        form["team"] = team(account.teams[row.team_id])
     return form | {"hmac_verified": row.contact_inbox.hmac_verified}
 
 
@@ -126,6 +101,11 @@ def message(state: State, row: Message) -> Json:
         "source_id": row.source_id,
     }
     return form | ({"sender": push.sender(row.sender, state.release)} if row.sender else {})
+
+
+def team(row: Json) -> Json:
+    """Without its times, which only the answer to an assignment shows."""
+    return {key: value for key, value in row.items() if not key.endswith("_at")} | {"is_member": False}
 
 
 def agent(state: State, account: Account, row: User) -> Json:

@@ -18,9 +18,10 @@ from schemas import topics as names
 from services.contacts.app import add_to as add_contacts
 from services.customers.app import add_to as add_customers
 from services.kernel import Chatwoot, Process, Record, Settings
+from services.kernel.secrets import load_secrets
 from services.widget.app import add_to as add_widget
 from tests.eventually import eventually
-from tests.services.attached import attach
+from tests.services.attached import attach, authorize
 from tests.services.contacts.api import ContactsApi
 from tests.services.widget.test_handlers import event as beacon
 
@@ -90,6 +91,7 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
     seed = random.randrange(2**32)
     print("seed", seed)
     api, store = ContactsApi(fault=httpx.Response(503)), await attach(admin_pool, push="live")
+    await authorize(admin_pool, store, load_secrets(settings))
     at = f"{store.hex}.example"
     for number in range(_CUSTOMERS):
         api.add(at, number + 1, identifier=f"c{number}", email=f"c{number}@x.example")

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.conversations.events import Event
 from services.conversations.facts import State
-from services.conversations.life import Event
 from tests.recordings.recorded import rows
 
 TOLERANCE_SECONDS = 1
-NAMES = ("conversation_resolved", "first_response", "reply_time")
+NAMES = (
+    *("conversation_resolved", "first_response", "reply_time", "conversation_opened"),
+    *("conversation_bot_resolved", "conversation_bot_handoff"),
+)
 # Deleted through the API while recording. No webhook tells that, so only reconciliation can notice.
 DELETED = {("chatwoot-4.13.0", 3): {28}}
 _PRIORITIES = ("low", "medium", "high", "urgent")
@@ -27,9 +30,8 @@ def compare_events(run: str, account: int, ours: Mapping[int, Iterable[Event]]) 
             mine[conversation, event.name].append(event)
     compared: Counter[str] = Counter()
     for conversation, name in sorted(theirs.keys() | mine.keys()):
-        if name in NAMES:
-            where = f"{run}, account {account}, conversation {conversation}, {name}"
-            compared[name] += _compare(mine[conversation, name], theirs[conversation, name], where=where)
+        where = f"{run}, account {account}, conversation {conversation}, {name}"
+        compared[name] += _compare(mine[conversation, name], theirs[conversation, name], where=where)
     return compared
 
 

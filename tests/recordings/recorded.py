@@ -3,7 +3,7 @@
 import gzip
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,31 @@ class Delivery:
         return self.path.removeprefix("/hooks/")
 
 
+@dataclass(frozen=True)
+class Call:
+    """One recorded call of Chatwoot's API; `path` with its query, `request` is None where none was sent."""
+
+    step: str
+    sent_at: float
+    method: str
+    path: str
+    request_headers: dict[str, str]
+    request: Any
+    status: int
+    response: Any
+
+
 @cache
 def deliveries(run: str) -> tuple[Delivery, ...]:
     """All deliveries of a run, in the order of arrival."""
     return tuple(_delivery(line) for line in _lines(run, "webhooks.jsonl"))
+
+
+def calls(run: str) -> list[Call]:
+    """All calls of a run, in the order in which they were sent."""
+    names = [field.name for field in fields(Call)]
+    entries = [orjson.loads(line) for line in _lines(run, "api.jsonl")]
+    return sorted((Call(**{name: e[name] for name in names}) for e in entries), key=lambda call: call.sent_at)
 
 
 def account_webhooks(run: str) -> list[Delivery]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from hypothesis import strategies as st
 
-from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, State
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, Snapshot, State
 from services.conversations.rules import Rules
 
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -42,7 +42,7 @@ def messages(draw: st.DrawFn) -> tuple[Message, ...]:
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[Change, ...]:
-    """Steps of status and assignee; some are lost on their way, so chains have gaps."""
+    """Steps of status and assignee; some are lost on their way, so chains have gaps. Looks through the API between."""
     steps = []
     for attribute, values in (("status", _STATUSES), ("assignee_id", (None, 7, 8))):
         walk = draw(st.lists(st.tuples(moments, st.sampled_from(values), st.integers(0, 9)), max_size=8))
@@ -51,7 +51,13 @@ def changes(draw: st.DrawFn) -> tuple[Change, ...]:
             if value != before and luck:
                 steps.append(Change(attribute, at, orjson.dumps(before).decode(), orjson.dumps(value).decode()))
             before = value
-    return tuple(steps)
+    looks = draw(st.lists(st.tuples(moments, moments, st.sampled_from(_STATUSES)), max_size=2))
+    return (*steps, *(_sight(min(pair[:2]), max(pair[:2]), pair[2]) for pair in looks))
+
+
+def _sight(since: datetime, at: datetime, status: str) -> Change:
+    """A look through the API."""
+    return Change(STATUS_SEEN, at, orjson.dumps(since.isoformat()).decode(), orjson.dumps(status).decode())
 
 
 @st.composite

@@ -9,7 +9,7 @@ from db import due
 from db.pool import Pool, scoped
 from services.contacts.sender import Sender
 from services.kernel import Process
-from tests.services.attached import ACCOUNT_ID, attach
+from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsApi
 from tests.unit.test_chatwoot import Hand
 
@@ -29,11 +29,7 @@ class Bench:
 
     async def store(self, **columns: Any) -> uuid.UUID:
         store = await attach(self.admin, **{"push": "live"} | columns)
-        sealed = self.process.secrets.seal("token", organization=store, column="api_access_token")
-        async with self.admin.acquire() as conn:
-            await conn.execute(
-                "update public.chatwoot_accounts set api_access_token = $2 where organization_id = $1", store, sealed
-            )
+        await authorize(self.admin, store, self.process.secrets)
         return store
 
     async def customer(self, store: uuid.UUID, customer: str = "c1", **columns: Any) -> None:

@@ -37,16 +37,16 @@ async def test_a_store_that_wants_it_gets_a_contact_made(bench: Bench) -> None:
     await bench.customer(store, email="jan@x.example", name="Jan")
     await bench.change(store)
     await bench.sender.shift()
-    (made,) = (contact for (at, _), contact in bench.api.contacts.items() if at == host(store))
-    assert (made["identifier"], made["email"], made["name"]) == ("c1", "jan@x.example", "Jan")
-    assert made["custom_attributes"]["customer_tier"] == "Gold"
+    (made,) = bench.api.contacts(host(store)).values()
+    assert (made.identifier, made.email, made.name) == ("c1", "jan@x.example", "Jan")
+    assert made.custom_attributes["customer_tier"] == "Gold"
 
 
 async def test_a_contact_that_was_merged_away_is_looked_for_again(bench: Bench) -> None:
     store = await bench.store()
     await bench.customer(store, email="jan@x.example")
     await bench.contact(store, customer_id="c1", email="jan@x.example")
-    bench.api.contacts.clear()
+    bench.api.forget(host(store))
     bench.api.add(host(store), 8, identifier="c1", email="jan@x.example")
     await bench.change(store)
     await bench.sender.shift()

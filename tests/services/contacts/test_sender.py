@@ -63,7 +63,7 @@ async def test_a_person_marked_while_being_sent_is_sent_again(bench: Bench) -> N
     async def and_meanwhile(request: httpx.Request) -> httpx.Response:
         if len(bench.made(store)) == 0:
             await bench.change(store, order_count=9)
-        return answer(request)
+        return await answer(request)
 
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(and_meanwhile))
     await bench.sender.shift()

@@ -45,12 +45,10 @@ async def test_one_stores_outage_does_not_delay_another(bench: Bench) -> None:
         await bench.customer(store)
         await bench.contact(store, customer_id="c1")
         await bench.change(store)
-    bench.api.contacts.pop((host(well), 7))
-    bench.api.add(host(well), 7, identifier="c1")
     answer = bench.api.answer
 
-    def only_one_is_down(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(500) if request.url.host == host(down) else answer(request)
+    async def only_one_is_down(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(500) if request.url.host == host(down) else await answer(request)
 
     bench.process.chatwoot = Chatwoot(
         bench.process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(only_one_is_down)
@@ -96,8 +94,8 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
     await bench.contact(store, customer_id="c1")
     await bench.change(store)
 
-    def die(request: httpx.Request) -> httpx.Response:
-        bench.api.answer(request)
+    async def die(request: httpx.Request) -> httpx.Response:
+        await bench.api.answer(request)
         raise asyncio.CancelledError
 
     process = bench.process

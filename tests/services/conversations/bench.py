@@ -13,8 +13,8 @@ from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.topics import WEBHOOKS
 from services.conversations import handlers
+from services.conversations.events import Event
 from services.conversations.facts import State
-from services.conversations.life import Event
 from services.kernel import Record
 from tests.recordings.recorded import Delivery, stores
 
@@ -30,14 +30,14 @@ class Shop:
     recorded: dict[str, Any]
 
 
-async def install(admin: Pool, run: str) -> dict[str, Shop]:
+async def install(admin: Pool, run: str, *, told_of_bots: bool = True) -> dict[str, Shop]:
     """Attach the stores of a run, each under a new organization and a new installation's address."""
     shops = {}
     for store in stores(run):
         shop = Shop(uuid.uuid4(), store["account"], store)
         async with admin.acquire() as conn:
             await attach(conn, shop.id, account=shop.account, release=store["release"])
-            await table.mark_bots(conn, shop.id, store["bot_inboxes"])
+            await table.mark_bots(conn, shop.id, store["bot_inboxes"] * told_of_bots)
         shops[store["name"]] = shop
     return shops
 

@@ -10,11 +10,12 @@ from services.kernel import Record
 from tests.recordings.recorded import account_webhooks
 from tests.services.conversations.bench import record
 
+_BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
-def dialogue(organization: uuid.UUID, *, conversation: int, messages: int) -> list[Record]:
+
+def dialogue(organization: uuid.UUID, *, conversation: int, messages: int, begun: datetime = _BEGUN) -> list[Record]:
     """A customer and an agent take turns, a second apart; bodies like the recorded ones."""
     like = orjson.loads(next(one.body for one in account_webhooks("chatwoot-4.13.0") if one.event == "message_created"))
-    begun = datetime(2026, 1, 1, tzinfo=UTC)
     return [
         record(
             organization,

@@ -1,12 +1,14 @@
 """Row security of the conversations' tables: in another store's scope nobody finds these rows, whatever the verb."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
-from db.pool import Pool, set_scope
+from db import directory, imports
+from db.pool import Pool, scoped, set_scope
 from tests.recordings.recorded import account_webhooks
 from tests.services.conversations import bench
 
@@ -17,6 +19,10 @@ TABLES = (
     "wootstream.conversations",
     "wootstream.chatwoot_reporting_events",
     "public.chatwoot_conversations",
+    "wootstream.directory",
+    "wootstream.directory_readings",
+    "wootstream.releases",
+    "wootstream.imported",
 )
 ROLES = ("wootstream_service", "wootstream_privacy", "wootstream_ingress", "authenticated", "anon")
 VERBS = {
@@ -33,7 +39,12 @@ async def store(pool: Pool, admin_pool: Pool) -> uuid.UUID:
     """A store with rows in every table."""
     shops = await bench.install(admin_pool, "chatwoot-3.16.0")
     await bench.apply(pool, bench.records(account_webhooks("chatwoot-3.16.0"), shops))
-    return shops["kleiber-nord"].id
+    store = shops["kleiber-nord"].id
+    async with scoped(pool, {store}) as conn:
+        await directory.asked(conn, store, at=datetime.now(UTC), fault=None)
+        await directory.put_release(conn, store, "3.16.0", at=datetime.now(UTC))
+        await imports.done(conn, store, [1])
+    return store
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -1,16 +1,21 @@
 """Reports on real PostgreSQL, against the answers of Chatwoot's own reports for the same span."""
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db import reports as table
 from db.pool import Pool, scoped
 from schemas.reports import Group, Totals
 from services.conversations.reports import By, by_group, summary
+from services.kernel.moments import moment
 from tests.recordings.parity import DELETED, TOLERANCE_SECONDS
-from tests.recordings.recorded import RUNS, account_webhooks, reports
+from tests.recordings.recorded import RUNS, account_webhooks, disordered, reports
 from tests.services.conversations import bench
+from tests.services.conversations.dialogues import dialogue
 
+ORDER = "17"  # shuffled by this seed, 30 % repeated
 COUNTS = ("conversations_count", "incoming_messages_count", "outgoing_messages_count", "resolutions_count")
 AVERAGES = ("avg_first_response_time", "avg_resolution_time", "reply_time")
 
@@ -19,7 +24,7 @@ AVERAGES = ("avg_first_response_time", "avg_resolution_time", "reply_time")
 async def test_summary_equals_chatwoots_own_report(run: str, pool: Pool, admin_pool: Pool) -> None:
     """Counts exactly, averages within a second; a conversation deleted since is one that no webhook took back."""
     shops = await bench.install(admin_pool, run)
-    await bench.apply(pool, bench.records(account_webhooks(run), shops))
+    await bench.apply(pool, bench.records(disordered(run, ORDER), shops))
     answers = reports(run)
     since, until = (datetime.fromtimestamp(answers[name], UTC) for name in ("since", "until"))
 
@@ -49,7 +54,7 @@ ANSWERED = [(run, by) for run in RUNS for by in GROUPS if (run, by) != ("chatwoo
 async def test_groups_equal_chatwoots_summary_reports(run: str, by: By, pool: Pool, admin_pool: Pool) -> None:
     """The averages of each agent, inbox and team, and the conversations and resolutions where the release says them."""
     shops = await bench.install(admin_pool, run)
-    await bench.apply(pool, bench.records(account_webhooks(run), shops))
+    await bench.apply(pool, bench.records(disordered(run, ORDER), shops))
     answers = reports(run)
     since, until = (datetime.fromtimestamp(answers[name], UTC) for name in ("since", "until"))
 
@@ -68,6 +73,47 @@ async def test_groups_equal_chatwoots_summary_reports(run: str, by: By, pool: Po
     assert compared > 0
 
 
+async def test_lost_status_change_is_said_beside_the_figures(pool: Pool, admin_pool: Pool) -> None:
+    """One webhook of all never came: the reopening of a conversation that was resolved again."""
+    run, shops = RUNS[0], await bench.install(admin_pool, RUNS[0])
+    given = account_webhooks(run)
+    lost = next(one for one in given if one.store == "amsel-nord" and _REOPENS in one.body)
+    await bench.apply(pool, bench.records([one for one in given if one is not lost], shops))
+
+    shop = shops["amsel-nord"]
+    since, until = (datetime.fromtimestamp(reports(run)[name], UTC) for name in ("since", "until"))
+    async with scoped(pool, {shop.id}) as conn:
+        told = await summary(conn, shop.id, since=since, until=until)
+    assert told.completeness.lost_changes == 1
+    assert (
+        told.resolutions_count
+        == reports(run)["stores"]["amsel-nord"]["reports.summary?type=account"]["resolutions_count"]
+    )
+
+
+_REOPENS = b'"status":{"previous_value":"resolved","current_value":"open"}'
+
+
 def counts(totals: Totals) -> dict[str, int]:
     """The counts of a summary."""
     return {key: getattr(totals, key) for key in COUNTS}
+
+
+async def test_day_of_the_clock_change_has_its_25_hours(pool: Pool, admin_pool: Pool) -> None:
+    """Amsterdam, 25 October 2026: from 22:00 UTC the evening before to 23:00 UTC, 25 hours later."""
+    organization = uuid.uuid4()
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, organization, account=1)
+    begun = [datetime(2026, 10, day, hour, 30, tzinfo=UTC) for day, hour in ((24, 21), (24, 22), (25, 22), (25, 23))]
+    for number, moment_ in enumerate(begun, start=1):
+        await bench.apply(pool, dialogue(organization, conversation=number, messages=2, begun=moment_))
+
+    async with scoped(pool, {organization}) as conn:
+        row = await table.store(conn, organization)
+        assert row is not None
+        days = [moment(text, zone=row["timezone"], now=begun[0]) for text in ("2026-10-25", "2026-10-26")]
+        whole = await by_group(conn, organization, "days", since=begun[0], until=begun[-1] + timedelta(hours=1))
+        day = await summary(conn, organization, since=days[0], until=days[1])
+    told = {group.id: (group.conversations_count, group.incoming_messages_count) for group in whole.groups}
+    assert told == {"2026-10-24": (1, 1), "2026-10-25": (2, 2), "2026-10-26": (1, 1)}
+    assert (day.conversations_count, days[1].astimezone(UTC) - days[0].astimezone(UTC)) == (2, timedelta(hours=25))

@@ -1,0 +1,135 @@
+"""ingress_vs_bare: our doors against the least that could be written, on the same Kafka, each in a process of its own.
+
+Bare reads the body and awaits the same acks=all produce; ours also verifies, limits, looks into the body, finds the
+key and counts. Load comes over 64 connections, with recorded bodies. A ratio is the worse of two: of throughput, and
+of the process's CPU a request, medians of alternating rounds. Beacons are counted in events, ten in a POST.
+`python -m benchmarks.ingress --json` ends with one object.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+
+from benchmarks._ingress import EVENTS, Server, beacons, server, webhooks
+from benchmarks._load import waits
+from db.migrate import migrate
+from db.pool import use_json
+from demo.stack import Stack, resolve
+from services.kernel import Settings
+from services.kernel.topics import ensure_topics
+from tests.services.ingress.bench import Shop, open_shop
+
+_MUCH = "1000000000"
+_HALF_LOAD_SECONDS = 10
+
+
+async def measure(count: int, rounds: int) -> dict[str, Any]:
+    """Both servers side by side."""
+    given = Settings()
+    with tempfile.TemporaryDirectory() as folder:
+        url = given.database_url.get_secret_value() if given.database_url else None
+        async with resolve(
+            Path(folder) / "stack", kafka_bootstrap_servers=given.kafka_bootstrap_servers, database_url=url
+        ) as stack:
+            shop = await _shop(stack, Path(folder))
+            environment = _environment(stack, folder)
+            async with server("bare", environment) as bare, server("ours", environment) as ours:
+                return await _compare(bare, ours, shop, count, rounds)
+
+
+async def _shop(stack: Stack, folder: Path) -> Shop:
+    await migrate(stack.database_url)
+    settings = Settings(database_url=stack.database_url, kafka_bootstrap_servers=stack.kafka, data_directory=folder)
+    await ensure_topics(settings)
+    async with asyncpg.create_pool(stack.database_url, min_size=0, max_size=1, init=use_json) as admin:
+        return await open_shop(admin, settings)
+
+
+def _environment(stack: Stack, folder: str) -> dict[str, str]:
+    return {
+        "DATABASE_URL": stack.database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": stack.kafka,
+        "WOOTSTREAM_DATA_DIRECTORY": folder,
+        "WOOTSTREAM_HTTP_PORT": "0",
+        "WOOTSTREAM_BEACONS_PER_MINUTE": _MUCH,
+        "WOOTSTREAM_BEACONS_PER_MINUTE_NETWORK": _MUCH,
+        "WOOTSTREAM_WEBHOOK_SKEW_SECONDS": "3600",
+    }
+
+
+async def _compare(bare: Server, ours: Server, shop: Shop, count: int, rounds: int) -> dict[str, Any]:
+    for_bare, for_ours = webhooks(shop, count)
+    figures = await _alternate((bare, for_bare), (ours, for_ours), rounds)
+    rate = figures["ours_per_second"] / 2
+    p99_bare = await _p99(bare, for_bare, rate)
+    p99_ours = await _p99(ours, for_ours, rate)
+    print(f"p99 at {rate:,.0f} requests/s: bare {p99_bare * 1000:.1f} ms, ours {p99_ours * 1000:.1f} ms")
+    for_bare, for_ours = await beacons(ours.address, shop, count // 2)
+    of_beacons = await _alternate((bare, for_bare), (ours, for_ours), rounds)
+    return {
+        "name": "ingress",
+        "ratios": {
+            "ingress_vs_bare": min(figures["throughput_ratio"], figures["cpu_ratio"]),
+            "p99_vs_bare_at_half": round(p99_ours / p99_bare, 3),
+            "beacon_events_vs_bare": min(of_beacons["throughput_ratio"], of_beacons["cpu_ratio"]),
+        },
+        "figures": {
+            **{f"webhooks_{name}": value for name, value in figures.items()},
+            **{f"beacons_{name}": value for name, value in of_beacons.items()},
+            "beacon_events_per_second": of_beacons["ours_per_second"] * EVENTS,
+            "p99_at_half_seconds": round(p99_ours, 4),
+        },
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+    }
+
+
+async def _alternate(
+    bare: tuple[Server, list[bytes]], ours: tuple[Server, list[bytes]], rounds: int
+) -> dict[str, float]:
+    """Rounds in turn; the first warms connections, caches and Kafka, and does not count."""
+    for number in range(rounds + 1):
+        for one, requests in (bare, ours) if number % 2 else (ours, bare):
+            if number <= 1:
+                one.rates, one.cpu = [], []
+            await one.round(requests)
+        told = [f"{one.rates[-1]:,.0f}/s {one.cpu[-1] * 1e6:.0f} µs" for one, _ in (bare, ours)]
+        print(f"bare {told[0]}   ours {told[1]}")
+    rates = [statistics.median(one.rates) for one, _ in (bare, ours)]
+    cpu = [statistics.median(one.cpu) for one, _ in (bare, ours)]
+    return {
+        "throughput_ratio": round(rates[1] / rates[0], 3),
+        "cpu_ratio": round(cpu[0] / cpu[1], 3),
+        "bare_per_second": round(rates[0]),
+        "ours_per_second": round(rates[1]),
+        "bare_cpu_microseconds": round(cpu[0] * 1e6, 1),
+        "ours_cpu_microseconds": round(cpu[1] * 1e6, 1),
+    }
+
+
+async def _p99(one: Server, requests: list[bytes], rate: float) -> float:
+    many = requests * (int(rate * _HALF_LOAD_SECONDS) // len(requests) + 1)
+    found = await waits(one.address, many[: int(rate * _HALF_LOAD_SECONDS)], rate=rate)
+    return found[int(len(found) * 0.99)]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="the doors against a bare ASGI application")
+    options.add_argument("--json", action="store_true", help="end with one JSON object")
+    options.add_argument("--requests", type=int, default=10_000)
+    options.add_argument("--rounds", type=int, default=4)
+    chosen = options.parse_args()
+    result = asyncio.run(measure(chosen.requests, chosen.rounds))
+    if chosen.json:
+        print(orjson.dumps(result).decode())
+
+
+if __name__ == "__main__":
+    main()

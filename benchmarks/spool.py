@@ -1,0 +1,171 @@
+"""spool_vs_direct and drain_vs_producer: what an outage of Kafka costs, against the same work without one.
+
+Direct and spool keep the same recorded webhooks from as many senders, each of which waits until its record is durable:
+on the one side acks=all, on the other an fsync. Draining is held against the client alone, which sends records that
+already lie in memory, with the same key, headers and compression, as many at a time.
+`python -m benchmarks.spool --json` ends with one object.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Awaitable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from demo.stack import resolve
+from schemas.topics import MAX_MESSAGE_BYTES, Topic
+from services.ingress.acceptance import Acceptance
+from services.ingress.spool_switch import Way
+from services.kernel import Process, Record, Settings
+from services.kernel.logs import configure_logs
+from services.kernel.publish import quiet_client_logs
+from services.kernel.topics import client_options, ensure_topics
+from tests.recordings.recorded import RUNS, account_webhooks
+
+_SENDERS = 64
+_WINDOW = 1_500  # as many as the drainer offers at a time
+
+
+class Round:
+    """One process, not served, on one new topic; every measure is in records a second."""
+
+    def __init__(self, settings: Settings, topic: Topic, count: int) -> None:
+        self._settings = settings
+        self._process = Process(settings)
+        self._acceptance = Acceptance.of(self._process)
+        self._records = made(topic, count)
+
+    async def measure(self) -> dict[str, float]:
+        """Directly, into the spool, out of it, and by the client alone."""
+        acceptance, count = self._acceptance, len(self._records)
+        await self._process.publisher.connect()
+        await self._keep(self._records[:_WINDOW])
+        figures = {"direct": count / await _seconds(self._keep(self._records))}
+        acceptance.switch.spool_first("the benchmark says so")
+        figures["spool"] = count / await _seconds(self._keep(self._records))
+        draining = asyncio.create_task(acceptance.drainer.run())
+        figures["drain"] = count / await _seconds(self._until_direct())
+        draining.cancel()
+        figures["producer"] = count / await self._alone()
+        await acceptance.spool.close()
+        await self._process.publisher.stop()
+        await self._process.chatwoot.close()
+        return figures
+
+    async def _keep(self, records: Sequence[Record]) -> None:
+        waiting = iter(records)
+
+        async def sender() -> None:
+            for record in waiting:
+                await self._acceptance.keep(record)
+
+        await asyncio.gather(*(sender() for _ in range(_SENDERS)))
+
+    async def _until_direct(self) -> None:
+        while self._acceptance.switch.way is not Way.DIRECT:
+            await asyncio.sleep(0.002)
+
+    async def _alone(self) -> float:
+        producer: Any = AIOKafkaProducer(
+            **client_options(self._settings),
+            acks="all",
+            compression_type="zstd",
+            linger_ms=5,
+            max_batch_size=256 * 1024,
+            max_request_size=MAX_MESSAGE_BYTES,
+        )
+        await producer.start()
+        try:
+            await _send(producer, self._records[:_WINDOW])
+            return await _seconds(_send(producer, self._records))
+        finally:
+            await producer.stop()
+
+
+async def _send(producer: Any, records: Sequence[Record]) -> None:
+    for start in range(0, len(records), _WINDOW):
+        window = records[start : start + _WINDOW]
+        sent = [
+            await producer.send(one.topic, value=one.value, key=one.key, headers=list(one.headers)) for one in window
+        ]
+        await asyncio.wait(sent)
+
+
+async def _seconds(work: Awaitable[None]) -> float:
+    began = time.perf_counter()
+    await work
+    return time.perf_counter() - began
+
+
+def made(topic: Topic, count: int) -> list[Record]:
+    """Recorded webhooks, in turn, of some hundred conversations."""
+    store, bodies = uuid.uuid4(), [one.body for run in RUNS for one in account_webhooks(run)]
+    return [
+        Record.accepted(
+            topic.name,
+            key=f"{store}:conversation:{number % 500}".encode(),
+            value=bodies[number % len(bodies)],
+            store=store,
+            event="message_created",
+            origin="webhook",
+            received_at=datetime.now(UTC),
+        )
+        for number in range(count)
+    ]
+
+
+async def measure(count: int, rounds: int) -> dict[str, Any]:
+    """As many rounds, the medians of their ratios."""
+    given = Settings()
+    seen: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        url = given.database_url.get_secret_value() if given.database_url else None
+        async with resolve(
+            Path(folder) / "stack", kafka_bootstrap_servers=given.kafka_bootstrap_servers, database_url=url
+        ) as stack:
+            settings = Settings(kafka_bootstrap_servers=stack.kafka, data_directory=Path(folder), log_level="warning")
+            for _ in range(rounds):
+                topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", 1)
+                await ensure_topics(settings, [topic])
+                seen.append(await Round(settings, topic, count).measure())
+                print("   ".join(f"{name} {rate:,.0f}/s" for name, rate in seen[-1].items()), flush=True)
+    return {
+        "name": "spool",
+        "ratios": {
+            "spool_vs_direct": _median(one["spool"] / one["direct"] for one in seen),
+            "drain_vs_producer": _median(one["drain"] / one["producer"] for one in seen),
+        },
+        "figures": {f"{name}_records_per_second": round(_median(one[name] for one in seen)) for name in seen[0]},
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+    }
+
+
+def _median(values: Iterable[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="what an outage of Kafka costs")
+    options.add_argument("--json", action="store_true", help="end with one JSON object")
+    options.add_argument("--records", type=int, default=20_000)
+    options.add_argument("--rounds", type=int, default=5)
+    chosen = options.parse_args()
+    configure_logs("error", "console")
+    quiet_client_logs()
+    result = asyncio.run(measure(chosen.records, chosen.rounds))
+    if chosen.json:
+        print(orjson.dumps(result).decode())
+
+
+if __name__ == "__main__":
+    main()

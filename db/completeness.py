@@ -1,0 +1,32 @@
+"""What may be missing in a store's figures: changes lost on their way, moments that only the API told, records to come."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+_DOUBTS = """
+select coalesce(sum(lost_changes), 0)::int as lost_changes, coalesce(sum(approximate), 0)::int as approximate,
+  (select count(*)::int from wootstream.imported i where i.organization_id = $1) as imported
+from wootstream.conversations where organization_id = $1
+"""
+_PROGRESS = """
+select l.partition, l.next_offset, l.anchor_id, a.highest_offset, a.updated_at
+from wootstream.ledger l left join (
+  select partition, max(highest_offset) as highest_offset, max(updated_at) as updated_at
+  from wootstream.acknowledged where topic = $2 group by partition
+) a on a.partition = l.partition
+where l.consumer_group = $1 and l.topic = $2
+"""
+
+
+async def doubts(conn: Connection, organization: UUID) -> Row:
+    """Status changes known to have been lost on their way, and turns of which only the API told."""
+    row = await conn.fetchrow(_DOUBTS, organization)
+    assert row is not None
+    return row
+
+
+async def progress(conn: Connection, *, group: str, topic: str) -> Sequence[Row]:
+    """Per partition: how far the group is, and how far ingress saw records acknowledged."""
+    return await conn.fetch(_PROGRESS, group, topic)

@@ -1,0 +1,126 @@
+"""`wootstream local | replay | demo`: for people who try it out, and for scripts; a production image has none of it."""
+
+import asyncio
+import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from demo import recording, replay, show
+from demo.recording import NotARecording
+from demo.replay import Moved, Plan
+from demo.stack import Unavailable
+from demo.stack.cli import app as local
+from demo.stack.cli import fetching
+from demo.stack.jars import Progress as Fetching
+from demo.webhooks import accepted
+from services.kernel.errors import Stop
+from services.kernel.installation import environment, installed
+from services.kernel.settings import Settings
+
+_GAVE_UP = 130  # as shells say of what SIGINT ended
+_stderr = Console(stderr=True)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.add_typer(local, name="local")
+    app.command(name="replay")(replay_)
+    app.command()(demo)
+
+
+def replay_(
+    directory: Annotated[Path, typer.Argument(help="a folder with webhooks.jsonl and stores.json, or of such folders")],
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="In random order.")] = False,
+    repeat: Annotated[float, typer.Option(min=0, max=1, help="Share of the webhooks that is sent twice.")] = 0.0,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Webhooks a second; left out: as fast as it goes.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="For the same order again.")] = None,
+    url: Annotated[str | None, typer.Option(help="The ingress; left out: WOOTSTREAM_PUBLIC_URL.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Attach a recording's stores and post its account webhooks, signed anew, through the HTTP door.
+
+    Exit code 1 if any was refused. What was sent before Ctrl-C stays sent; the same again changes nothing.
+    """
+    settings, plan = (
+        installed(kafka=False),
+        Plan(seed if seed is not None else random.randrange(2**32), shuffle, repeat, rate),
+    )
+    try:
+        chosen = plan.arranged(recording.deliveries(directory))
+    except NotARecording as reason:
+        raise Stop(str(reason)) from reason
+    doors = asyncio.run(replay.attach(settings, directory))
+    with _sending(len(chosen)) as moved:
+        answers = asyncio.run(replay.post(url or settings.public_url, doors, chosen, plan, moved))
+    taken = accepted(answers)
+    told = {
+        "accepted": taken,
+        "refused": len(chosen) - taken,
+        "answers": {str(k): v for k, v in sorted(answers.items())},
+    }
+    if as_json:
+        print(orjson.dumps(told | {"seed": plan.seed}).decode())
+    else:
+        print(f"accepted {told['accepted']}, refused {told['refused']} (answers: {told['answers']}, seed {plan.seed})")
+    raise typer.Exit(0 if taken == len(chosen) else 1)
+
+
+def demo(
+    for_: Annotated[float, typer.Option("--for", min=0, help="Seconds of traffic; 0: until Ctrl-C.")] = 60.0,
+    rate: Annotated[float, typer.Option(min=0, help="Recorded webhooks a second; 0: as fast as it goes.")] = 40.0,
+) -> None:
+    """Recorded traffic, a simulated shop and its visitors through everything, then the figures and the audit.
+
+    Exit code 0 only if the audit is clean. Ctrl-C ends the traffic early; a second one gives up.
+    """
+    code = 0
+    try:
+        with fetching() as progress:
+            code = asyncio.run(_interruptible(environment(), for_, rate or None, progress))
+    except* (Unavailable, Stop) as reasons:  # alone, or out of a task group
+        raise Stop("; ".join(str(one) for one in _leaves(reasons))) from reasons
+    raise typer.Exit(code)
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for one in group.exceptions:
+        yield from _leaves(one) if isinstance(one, BaseExceptionGroup) else (one,)
+
+
+async def _interruptible(settings: Settings, seconds: float, per_second: float | None, fetching: Fetching) -> int:
+    """The first Ctrl-C ends the traffic, or all where none flows yet; the next gives up. Nothing stays behind."""
+    wish = show.Wish(seconds, per_second, random.randrange(2**32), asyncio.Event(), asyncio.Event())
+    task = asyncio.create_task(show.run(settings, wish, fetching))
+
+    def interrupted() -> None:
+        if wish.sending.is_set() and not wish.enough.is_set():
+            wish.enough.set()
+        else:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        _stderr.print("given up; nothing of it runs any more, and what was accepted is kept")
+        return _GAVE_UP
+
+
+@contextmanager
+def _sending(total: int) -> Iterator[Moved]:
+    columns = (TextColumn("webhooks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)

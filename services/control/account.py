@@ -1,0 +1,121 @@
+"""An account's row as the operator wants it: what is told replaces, the rest stays; secrets sealed for their column."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from schemas.stores import Store
+from services.kernel.errors import Stop
+from services.kernel.secrets import Secrets
+
+_SECRET_BYTES = 32
+_DEFAULTS: Mapping[str, Any] = {
+    "release": "4.13.0",
+    "domains": [],
+    "push": "shadow",
+    "locale": "nl",
+    "timezone": "Europe/Amsterdam",
+    "currency": "EUR",
+    "unsigned": False,
+}
+_SEALED = ("api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret")
+_COLUMNS = {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"} | {
+    name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency")
+}
+_NEEDED = {
+    "chatwoot_base_url": "--base-url",
+    "chatwoot_account_id": "--account",
+    "website_token": "--website-token",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The row to be, and the secrets that only this moment knows in the clear."""
+
+    columns: dict[str, Any]
+    path_token: str | None  # None: signed, or made earlier and kept
+    made_event_secret: str | None
+
+
+def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> Wanted:
+    """The account's columns. What would not change keeps its very bytes. Raises Stop where something is missing."""
+    known = dict.fromkeys((*_SEALED, "path_token_sha256")) | dict(before or {"account_name": store.slug, **_DEFAULTS})
+    seal = _Seal(vault, organization, known)
+    told = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
+    columns = known | {"organization_id": organization, "slug": store.slug} | told
+    if store.domains is not None:
+        columns["domains"] = list(store.domains)
+    _check(store, columns, before)
+    token = _path_token(store, known)
+    columns |= _signed(store, seal) | _unsigned(store, token)
+    made = None if known["event_secret"] or store.event_secret else _event_secret()
+    columns |= seal.put("event_secret", store.event_secret or (SecretStr(made) if made else None))
+    columns |= seal.put("api_access_token", store.api_access_token)
+    return Wanted(columns, token, made)
+
+
+def _check(store: Store, columns: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    if absent := [option for column, option in _NEEDED.items() if columns.get(column) is None]:
+        raise Stop(f"store {store.slug} is new, so it needs {', '.join(absent)}")
+    if before is None and not (store.webhook_secret or store.path_token or store.unsigned):
+        raise Stop(f"store {store.slug} needs its webhook secret; releases before 4.11.2 have none: say --unsigned")
+    if before and columns["chatwoot_account_id"] != before["chatwoot_account_id"]:
+        raise Stop(
+            f"store {store.slug} is attached to account {before['chatwoot_account_id']}: a store keeps its account"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    vault: Secrets
+    organization: UUID
+    known: Mapping[str, Any]
+
+    def put(self, column: str, text: SecretStr | None) -> dict[str, str | None]:
+        """The column with this text; None, or the text that is there, changes nothing."""
+        if text is None or text.get_secret_value() == self.opened(column):
+            return {}
+        return {column: self.vault.seal(text.get_secret_value(), organization=self.organization, column=column)}
+
+    def opened(self, column: str) -> str | None:
+        """What stands there in the clear; None also for what another installation key sealed: it is replaced."""
+        try:
+            sealed = self.known[column]
+            return self.vault.open(sealed, organization=self.organization, column=column) if sealed else None
+        except Stop:
+            return None
+
+
+def _signed(store: Store, seal: _Seal) -> dict[str, Any]:
+    """A changed secret stays valid as the previous one, sealed as it was: Chatwoot may sign with it for a while."""
+    if store.webhook_secret is None:
+        return {}
+    changed: dict[str, Any] = seal.put("webhook_secret", store.webhook_secret)
+    if changed:
+        changed["webhook_secret_previous"] = seal.known["webhook_secret"]
+    return changed | {"unsigned": False, "path_token_sha256": None}
+
+
+def _path_token(store: Store, known: Mapping[str, Any]) -> str | None:
+    if store.path_token:
+        return store.path_token.get_secret_value()
+    return secrets.token_urlsafe(_SECRET_BYTES) if store.unsigned and not known["unsigned"] else None
+
+
+def _unsigned(store: Store, token: str | None) -> dict[str, Any]:
+    if token is None:
+        return {}
+    hashed = hashlib.sha256(token.encode()).digest()
+    return {"unsigned": True, "path_token_sha256": hashed, "webhook_secret": None, "webhook_secret_previous": None}
+
+
+def _event_secret() -> str:
+    """In the form of Standard Webhooks."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

@@ -1,0 +1,54 @@
+"""The operator's verbs at the command line: `stores`, `audit`, `offsets`, `dead-letters`, `settings`."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from services.control import settings as known
+from services.control.audit import audit as run_audit
+from services.control.cli_letters import letters
+from services.control.cli_offsets import offsets
+from services.control.cli_stores import stores
+from services.control.tables import Json, print_json, show
+from services.control.tables import since as moment
+from services.control.told import show_audit
+from services.kernel.installation import installed
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.add_typer(stores, name="stores")
+    app.command()(audit)
+    app.add_typer(offsets, name="offsets")
+    app.add_typer(letters, name="dead-letters")
+    app.command()(settings)
+
+
+def audit(
+    since: Annotated[
+        str | None, typer.Option(help="count only losses noticed since: 12h, 7d, or a date or time; default: ever")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what became of every record that was accepted; exit 1 if any is missing or a partition stands still.
+
+    Works while the system runs: what has arrived but was not read yet is counted as in flight, not as missing.
+    """
+    answer = asyncio.run(run_audit(installed(), since=moment(since)))
+    if as_json:
+        print_json(answer.as_json())
+    else:
+        show_audit(answer)
+    raise typer.Exit(0 if answer.clean else 1)
+
+
+def settings(as_json: Json = False) -> None:
+    """Every setting: its variable, meaning, default, and where its value comes from; secrets hidden."""
+    rows = known.settings()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    show(("variable", "value", "from", "default", "meaning"),
+         [(row.variable, row.value, row.source, row.default, row.meaning) for row in rows])  # fmt: skip

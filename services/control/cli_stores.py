@@ -1,0 +1,128 @@
+"""`wootstream stores`: the operator's shops and their Chatwoot accounts."""
+
+import asyncio
+import sys
+from typing import Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from schemas.stores import Store
+from services.control import store_options as options
+from services.control import stores as control
+from services.control.tables import Json, print_json, show
+from services.kernel.errors import Stop, describe
+from services.kernel.installation import installed
+
+stores = typer.Typer(no_args_is_help=True, help="The shops and their Chatwoot accounts.")
+
+_COLUMNS = ("store", "status", "Chatwoot", "account", "release", "webhooks", "push", "domains", "zone", "organization")
+
+
+@stores.command()
+def add(
+    slug: options.Slug,
+    base_url: options.BaseUrl = None,
+    account: options.Account = None,
+    website_token: options.WebsiteToken = None,
+    name: options.Name = None,
+    release: options.Release = None,
+    unsigned: options.Unsigned = False,
+    domains: options.Domains = None,
+    push: options.Push = None,
+    locale: options.Locale = None,
+    timezone: options.Timezone = None,
+    currency: options.Currency = None,
+    bots: options.Bots = None,
+    organization: options.Organization = None,
+    api_access_token: options.ApiToken = None,
+    webhook_secret: options.WebhookSecret = None,
+    event_secret: options.EventSecret = None,
+    path_token: options.PathToken = None,
+    stdin: options.Stdin = False,
+    as_json: Json = False,
+) -> None:
+    """Attach an existing account, or change what the options name; the rest stays as it is.
+
+    Secrets are best kept off the command line: from the environment, as one JSON object on stdin, or asked for on a
+    terminal. An event secret is made where a store has none, and so is the token of an unsigned store's webhook URL;
+    both are told once.
+    """
+    secrets = {"api_access_token": api_access_token, "webhook_secret": webhook_secret,
+               "event_secret": event_secret, "path_token": path_token}  # fmt: skip
+    secrets = _read(secrets) if stdin else _asked(secrets, unsigned)
+    store = _store(
+        slug=slug, base_url=base_url, account_id=account, website_token=website_token, name=name, release=release,
+        unsigned=unsigned, domains=domains, push=push, locale=locale, timezone=timezone, currency=currency,
+        bot_inboxes=bots or (), organization_id=organization, **secrets,
+    )  # fmt: skip
+    settings = installed(kafka=False)
+    _tell(asyncio.run(control.add(settings, store)), settings.public_url, as_json=as_json)
+
+
+@stores.command(name="list")
+def list_(as_json: Json = False) -> None:
+    """Every store, without its secrets."""
+    rows = asyncio.run(control.listed(installed(kafka=False)))
+    if as_json:
+        print_json(rows)
+        return
+    told = [
+        (row["slug"], row["account_status"], row["chatwoot_base_url"], row["chatwoot_account_id"], row["release"],
+         "unsigned" if row["unsigned"] else "signed", row["push"], " ".join(row["domains"]), row["timezone"],
+         row["organization_id"])
+        for row in rows
+    ]  # fmt: skip
+    show(_COLUMNS, told, footer="" if rows else "none yet: add one with `wootstream stores add`")
+
+
+def _store(slug: str, **told: Any) -> Store:
+    try:
+        return Store.model_validate({"slug": slug} | told)
+    except ValidationError as error:
+        raise Stop(f"store {slug} cannot be added: {describe(error)}") from error
+
+
+def _read(given: dict[str, str | None]) -> dict[str, str | None]:
+    """Secrets on stdin win over those of the environment."""
+    try:
+        read = orjson.loads(sys.stdin.buffer.read())
+    except orjson.JSONDecodeError:
+        read = None
+    if not isinstance(read, dict) or not read.keys() <= given.keys():
+        raise Stop(f"--secrets-stdin needs one JSON object with some of {', '.join(given)}")
+    return given | read
+
+
+def _asked(given: dict[str, str | None], unsigned: bool) -> dict[str, str | None]:
+    """What a person at a terminal says where the environment says nothing."""
+    if sys.stdin.isatty():
+        signed = not unsigned and not given["path_token"]
+        for name in ("api_access_token", *(("webhook_secret",) if signed else ())):
+            given[name] = given[name] or typer.prompt(
+                f"{name} (empty: leave as it is)", hide_input=True, default="", show_default=False, err=True
+            )
+    return {name: text or None for name, text in given.items()}
+
+
+def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
+    address = public_url.rstrip("/")
+    told = {
+        "slug": added.slug,
+        "organization_id": added.organization_id,
+        "outcome": added.outcome,
+        "webhook_url": address + added.webhook_path if added.webhook_path else None,
+        "event_url": f"{address}/events/{added.slug}",
+        "event_secret": added.made_event_secret,
+    }
+    if as_json:
+        print_json(told)
+        return
+    lines = {
+        f"store {added.slug}": f"{added.outcome} ({added.organization_id})",
+        "webhook URL": told["webhook_url"] or "as told when it was made; a path token given now replaces it",
+        "event URL": told["event_url"],
+        "event secret": added.made_event_secret and f"{added.made_event_secret} (told this once)",
+    }
+    print("\n".join(f"{name:<14}{text}" for name, text in lines.items() if text))

@@ -1,0 +1,131 @@
+"""`dead-letters redrive`: send records again as they were accepted, once what refused them is mended.
+
+Every group sees a record again, not only the one that set it aside: who has it already counts a duplicate, as after any
+repetition. So a record is sent once however many groups had refused it and however often, and all letters about it are
+settled; else each round would double those that still fail.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db import dead_letters
+from db.dead_letters import Wanted
+from db.pool import Row
+from services.control.positions import first_records, look
+from services.control.reach import Advance, Reach, reach, slices
+from services.kernel import Clock, Publisher, Record, Settings
+from services.kernel.errors import Stop, describe
+from services.kernel.publish import quiet_client_logs
+
+_CONNECT_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What became of the letters asked for."""
+
+    sent: int = 0  # letters whose record is in the topic again
+    gone: int = 0  # letters that only the topic had the bytes of, and it has them no longer: they stay
+
+
+async def redrive(
+    settings: Settings, wanted: Wanted, *, store: str | None, limit: int | None, advance: Advance
+) -> Redriven:
+    """Send the wanted letters' records again, oldest first. Raises Stop when Kafka does not take them.
+
+    A record is marked only once every replica has it, so whatever dies in between costs a repetition, never a record.
+    """
+    result = Redriven()
+    async with reach(settings, wanted, store) as ours:
+        async with ours.transaction() as conn:
+            chosen = await dead_letters.chosen(conn, ours.wanted, limit=limit)
+        publisher = await _connected(settings) if chosen else None
+        try:
+            for part in slices(chosen):
+                assert publisher is not None
+                await _redrive(settings, ours, publisher, part, result)
+                advance(result.sent + result.gone, len(chosen))
+        finally:
+            if publisher:
+                await publisher.stop()
+    return result
+
+
+async def _connected(settings: Settings) -> Publisher:
+    quiet_client_logs()
+    publisher = Publisher(settings, Clock())
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await publisher.connect()
+    except TimeoutError as late:
+        raise Stop(f"Kafka at {settings.kafka_bootstrap_servers} does not answer: nothing was sent") from late
+    return publisher
+
+
+async def _redrive(settings: Settings, ours: Reach, publisher: Publisher, ids: Sequence[int], result: Redriven) -> None:
+    async with ours.transaction() as conn:
+        rows = await dead_letters.open_ones(conn, ids)
+        records = await _records(settings, rows)
+        refused, sent = await _send(publisher, records)
+        await dead_letters.mark_redriven(conn, [row["id"] for row in rows if row["id"] in sent])
+    result.sent += len(sent)
+    result.gone += len(rows) - len(records)
+    if refused:
+        raise Stop(
+            f"Kafka did not take all of them ({describe(refused)}): {result.sent} were sent again, the others wait; "
+            "repeat the command when Kafka is well"
+        )
+
+
+async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Exception | None, set[int]]:
+    """Send each record once, however many letters it has; answers the first refusal, and the letters settled."""
+    letters: dict[tuple[object, ...], list[int]] = {}
+    for number, one in records.items():
+        letters.setdefault((one.topic, one.id or (one.partition, one.offset), one.value), []).append(number)
+    outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()], _told)
+    refused: Exception | None = None
+    sent: set[int] = set()
+    for numbers, outcome in zip(letters.values(), outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            refused = refused or outcome
+        else:
+            sent.update(numbers)
+    return refused, sent
+
+
+def _told(_topic: str, _partition: int, _offset: int) -> None:
+    """Only the doors keep a count of what was acknowledged: the audit holds them to what they accepted."""
+
+
+async def _records(settings: Settings, rows: Sequence[Row]) -> dict[int, Record]:
+    """The record of each letter that can still be had, by the letter's number."""
+    kept = {row["id"]: _record(row, row["record_key"], row["record_value"]) for row in rows
+            if row["record_value"] is not None}  # fmt: skip
+    return kept | await _from_topic(settings, [row for row in rows if row["record_value"] is None])
+
+
+async def _from_topic(settings: Settings, rows: Sequence[Row]) -> dict[int, Record]:
+    """Beyond the store's cap only the position was kept; the record there must still be the same one."""
+    if not rows:
+        return {}
+    cluster = await look(settings, {row["topic"] for row in rows})
+    places = {row["id"]: ((row["topic"], row["partition"]), row["record_offset"]) for row in rows}
+    found = await first_records(settings, set(places.values()), cluster)
+    records = {}
+    for row in rows:
+        there = found.get(places[row["id"]])
+        if there and there.offset == row["record_offset"] and _same(there, row):
+            records[row["id"]] = _record(row, there.key, there.value)
+    return records
+
+
+def _same(there: Record, row: Row) -> bool:
+    return (there.id, len(there.value)) == (dict(row["record_headers"]).get("id"), row["value_bytes"])
+
+
+def _record(row: Row, key: bytes | None, value: bytes) -> Record:
+    """As it was accepted, id and time of receipt too; only where it comes from now is told anew."""
+    told = dict(row["record_headers"]) | {"origin": "redrive"}
+    headers = tuple((name, text.encode()) for name, text in told.items())
+    return Record(row["topic"], key, value, headers, partition=row["partition"], offset=row["record_offset"])

@@ -1,0 +1,111 @@
+"""`stores`: attach an existing Chatwoot account, or change what is known of it; list them."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID, uuid5
+
+import asyncpg
+
+from db import stores as table
+from db.pool import Connection, Pool, Row, scoped
+from schemas.stores import Store
+from services.control.account import wanted
+from services.kernel.errors import Stop
+from services.kernel.installation import database, stores_named
+from services.kernel.secrets import Secrets, load_secrets
+from services.kernel.settings import Settings
+
+# Drawn once: the name space in which short names become ids.
+_NAMES = UUID("5f1f8f5e-6f8c-4b3a-9d55-0d6c7a1b2e94")
+_TAKEN = {
+    "chatwoot_accounts_slug_key": "its short name belongs to another store",
+    "chatwoot_accounts_website_token_key": "its website token belongs to another store",
+    "chatwoot_accounts_chatwoot_base_url_chatwoot_account_id_key": "its Chatwoot account belongs to another store",
+    "chatwoot_accounts_one_live": "the organization has another account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of it. Secrets made here are told this once: the database holds them sealed or hashed."""
+
+    slug: str
+    organization_id: UUID
+    outcome: Literal["added", "changed", "unchanged"]
+    unsigned: bool
+    path_token: str | None  # as given or made now; None: signed, or made earlier
+    made_event_secret: str | None
+
+    @property
+    def webhook_path(self) -> str | None:
+        """Where Chatwoot posts; None where its token was told earlier and cannot be told again."""
+        path = f"/webhooks/chatwoot/{self.slug}"
+        if self.unsigned:
+            return f"{path}/{self.path_token}" if self.path_token else None
+        return path
+
+
+async def add(settings: Settings, store: Store) -> Added:
+    """Attach the account, or change what `store` names; the same call again changes nothing. Raises Stop."""
+    vault = load_secrets(settings)
+    async with database(settings) as pool:
+        organization = await _organization(pool, store)
+        try:
+            async with scoped(pool, {organization}) as conn:
+                return await _add(conn, store, organization, vault)
+        except asyncpg.UniqueViolationError as taken:
+            reason = _TAKEN.get(taken.constraint_name, f"{taken.constraint_name} refuses it")
+            raise Stop(f"store {store.slug} cannot be added: {reason}") from taken
+        except asyncpg.ForeignKeyViolationError as absent:
+            raise Stop(f"there is no organization {organization}: make it, and name it with --organization") from absent
+
+
+async def listed(settings: Settings) -> Sequence[Row]:
+    """Every store, without its secrets."""
+    async with database(settings) as pool:
+        known = await stores_named(pool, None)
+        async with scoped(pool, known.values()) as conn:
+            return await table.listed(conn)
+
+
+async def _organization(pool: Pool, store: Store) -> UUID:
+    """The id that goes with the short name already; for a new one the id given, else one derived from the name.
+
+    Derived and not drawn: two commands at once mean the same store, and a database made anew recognises the store whose
+    records the topics still hold.
+    """
+    async with pool.acquire(timeout=10) as conn:
+        known = {row["slug"]: row for row in await table.everyone(conn)}
+    row = known.get(store.slug)
+    if row is None:
+        return store.organization_id or uuid5(_NAMES, store.slug)
+    if row["account_status"] == "deleted":
+        raise Stop(f"store {store.slug} was deleted: take another short name")
+    if store.organization_id not in (None, row["organization_id"]):
+        raise Stop(f"store {store.slug} is organization {row['organization_id']} already")
+    return UUID(str(row["organization_id"]))
+
+
+async def _ensure_organization(conn: Connection, organization: UUID, name: str) -> None:
+    """A row where the table is ours. A host's own table is the host's to fill; the foreign key tells whether it did."""
+    with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.NotNullViolationError):
+        async with conn.transaction():
+            await table.add_organization(conn, organization, name)
+
+
+async def _add(conn: Connection, store: Store, organization: UUID, vault: Secrets) -> Added:
+    if store.timezone and not await table.is_timezone(conn, store.timezone):
+        raise Stop(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
+    before = await table.account(conn, organization)
+    if before is None:
+        await _ensure_organization(conn, organization, store.name or store.slug)
+    row = wanted(store, organization, before, vault)
+    outcome: Literal["added", "changed", "unchanged"] = "changed" if before else "added"
+    if before and row.columns == dict(before):
+        outcome = "unchanged"
+    else:
+        await table.put(conn, row.columns)
+    await table.mark_bots(conn, organization, store.bot_inboxes)
+    return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, row.made_event_secret)

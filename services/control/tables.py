@@ -1,0 +1,66 @@
+"""How the operator's verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from services.kernel import Clock, Stop
+from services.kernel.moments import moment
+
+# Where nobody looks, a line is not broken for want of a terminal's width.
+_PIPED_WIDTH = 250
+
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
+
+
+def since(text: str | None) -> datetime | None:
+    """So long ago, or a date or time, of UTC where it names no zone; None: ever. Raises Stop."""
+    try:
+        return moment(text, zone="UTC", now=Clock().now()) if text else None
+    except (ValueError, OverflowError) as cause:
+        raise Stop(f"{text!r} is no time: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00") from cause
+
+
+def print_json(answer: object) -> None:
+    """One line; dates as ISO 8601, ids as text."""
+    sys.stdout.write(orjson.dumps(answer, default=_plain).decode() + "\n")
+
+
+def _plain(one: Any) -> Any:
+    """What orjson does not know: ids as the driver makes them, and rows of the database."""
+    return str(one) if isinstance(one, UUID) else dict(one)
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: str = "") -> None:
+    """Numbers right, words left."""
+    piped = None if sys.stdout.isatty() else _PIPED_WIDTH
+    console = Console(highlight=False, markup=False, width=piped)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    told = [[*row] for row in rows]
+    for number, name in enumerate(columns):
+        numeric = bool(told) and all(isinstance(row[number], int | None) for row in told)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=number == 0)
+    for row in told:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+    if footer:
+        console.print(footer, soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for people; nothing where nobody looks."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

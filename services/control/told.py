@@ -1,0 +1,76 @@
+"""The audit in a person's words: a table, each missing range by name, and what to do about it."""
+
+from collections.abc import Iterator
+
+from services.control.tables import show
+from services.control.verdict import Audit, Line
+
+_COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
+COLUMNS = ("group", "topic", "partition", *_COUNTS, "next", "end", "in flight")
+
+
+def row(line: Line) -> tuple[object, ...]:
+    """One line of the table."""
+    counts = (getattr(line, name) for name in _COUNTS)
+    group = line.group or "(nobody yet)"
+    return (group, line.topic, line.partition, *counts, line.next_offset, line.end_offset, line.in_flight)
+
+
+def show_audit(audit: Audit) -> None:
+    """Print all that holds anything; the last line is the verdict."""
+    told = [line for line in audit.lines if _says_something(line)]
+    empty = len(audit.lines) - len(told)
+    left_out = [f"left out: {empty} that hold no record"] if empty else []
+    footer = ["", *left_out, *findings(audit), verdict(audit)]
+    show(COLUMNS, [row(line) for line in told], footer="\n".join(footer))
+
+
+def _says_something(line: Line) -> bool:
+    return bool(line.next_offset or line.end_offset or line.truncated or line.halted)
+
+
+def verdict(audit: Audit) -> str:
+    """One sentence."""
+    state = "clean" if audit.clean else "NOT CLEAN"
+    halted = f", {len(audit.halted)} partitions halted" if audit.halted else ""
+    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{halted}"
+
+
+def findings(audit: Audit) -> Iterator[str]:
+    """Each range that is missing and each partition that stands still, with the cure where there is one."""
+    for loss in audit.losses:
+        yield (
+            f"lost: {loss.group} never read {loss.topic} {loss.partition}, offsets {loss.first_offset} to "
+            f"{loss.next_offset - 1}: gone before it came there (noticed {loss.noticed_at:%F %T})"
+        )
+    for line in audit.lines:
+        place = f"{line.topic} {line.partition}"
+        if line.unreachable and line.next_offset is not None:
+            last = line.next_offset + line.unreachable - 1
+            yield (
+                f"gone: {place}, offsets {line.next_offset} to {last}: the log begins after them, "
+                f"{line.group} has not noticed yet; run its service"
+            )
+        if line.truncated:
+            yield (
+                f"truncated: {place} ends at {line.end_offset}, but {line.truncated} records beyond it were "
+                f"acknowledged and never read by {line.group or 'anybody'}{_writing_off(line)}"
+            )
+        if line.halted:
+            yield f"halted: {line.group} on {place}: {line.halted}; {cure(line)}"
+
+
+def cure(line: Line) -> str:
+    """The command that lets a halted partition go on."""
+    return f"look with `wootstream offsets adopt {_place(line)} --dry-run`, then leave --dry-run out"
+
+
+def _writing_off(line: Line) -> str:
+    """How a truncation becomes a loss in the books, so that the next one is seen."""
+    if line.group is None or line.halted:
+        return ""
+    return f"; write them off with `wootstream offsets adopt {_place(line)} --at {line.next_offset}`"
+
+
+def _place(line: Line) -> str:
+    return f"--group {line.group} --topic {line.topic} --partition {line.partition}"

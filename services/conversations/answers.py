@@ -1,0 +1,53 @@
+"""One question about figures, whoever asks it: the command line and HTTP get the same answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+from uuid import UUID
+
+from db import reports as table
+from db.pool import Connection
+from schemas.reports import Report, ReportSummary, WaitingList
+from services.conversations import reports
+from services.kernel import Stop
+from services.kernel.moments import moment
+
+Name = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]
+NAMES: tuple[Name, ...] = get_args(Name)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which report, of which span in the store's own zone; `limit` is of those who wait."""
+
+    name: Name
+    since: str = "7d"
+    until: str = "0m"
+    limit: int = 20
+
+
+async def answer(
+    conn: Connection, organization: UUID, question: Question, *, now: datetime
+) -> Report | ReportSummary | WaitingList:
+    """The answer for one store, which must be in scope. Raises Stop."""
+    if question.name == "waiting":
+        return await reports.waiting(conn, organization, now=now, limit=question.limit)
+    since, until = await span(conn, organization, question.since, question.until, now=now)
+    if question.name == "summary":
+        return await reports.summary(conn, organization, since=since, until=until)
+    return await reports.by_group(conn, organization, question.name, since=since, until=until)
+
+
+async def span(
+    conn: Connection, organization: UUID, since: str, until: str, *, now: datetime
+) -> tuple[datetime, datetime]:
+    """Both ends of a span as people say them. Raises Stop."""
+    row = await table.store(conn, organization)
+    zone = row["timezone"] if row else "UTC"
+    try:
+        begin, end = moment(since, zone=zone, now=now), moment(until, zone=zone, now=now)
+    except (ValueError, OverflowError) as cause:
+        raise Stop(f"{since} or {until} is no time: say 7d, 12h, 2026-11-01 or 2026-11-01T09:00") from cause
+    if begin >= end:
+        raise Stop(f"a span from {since} to {until} is empty: `since` comes before `until`")
+    return begin, end

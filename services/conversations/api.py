@@ -1,0 +1,98 @@
+"""Reports over HTTP, the same answers as the command line's JSON, for whoever bears the installation's token."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from db.pool import scoped
+from services.conversations.account import Untold
+from services.conversations.answers import NAMES, Question, answer
+from services.conversations.comparison import compare_each
+from services.kernel import Process, Retryable, Stop
+from services.kernel.errors import Verdict, describe, verdict
+from services.kernel.installation import stores_named
+
+_MOST = 1000
+_COMPARE = "compare"
+
+
+def add_to(process: Process) -> None:
+    """`GET /api/stores/{store}/reports/{name}` and, for every store, `GET /api/reports/{name}`; off without a token."""
+    if process.settings.api_token is None:
+        return
+    token = process.settings.api_token.get_secret_value()
+    for path in ("/api/stores/{store}/reports/{name}", "/api/reports/{name}"):
+        process.route(path, _guarded(token, lambda request: _report(process, request)))
+
+
+def _guarded(
+    token: str, endpoint: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def guarded(request: Request) -> Response:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
+            return _refusal(401, "say who you are: Authorization: Bearer, with WOOTSTREAM_API_TOKEN")
+        try:
+            return await endpoint(request)
+        except Exception as error:
+            if verdict(error) is not Verdict.AGAIN:
+                raise
+            return _refusal(503, f"the database does not answer: {describe(error)}")
+
+    return guarded
+
+
+async def _report(process: Process, request: Request) -> Response:
+    name, store, now = request.path_params["name"], request.path_params.get("store", ""), process.clock.now()
+    if name not in (*NAMES, _COMPARE):
+        return _refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
+    try:
+        asked = await stores_named(process.pool(), store)
+    except Stop as reason:
+        return _refusal(404, str(reason))
+    try:
+        if name == _COMPARE:
+            told = await _compared(process, asked, request)
+        else:
+            told = await _told(process, asked, _question(request), now)
+    except Stop as reason:
+        return _refusal(400, str(reason))
+    except (Untold, Retryable) as reason:
+        return _refusal(502, str(reason))
+    body = told[store] if store else told
+    return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
+
+
+async def _told(
+    process: Process, asked: Mapping[str, UUID], question: Question, now: datetime
+) -> Mapping[str, BaseModel]:
+    told = {}
+    for slug, organization in asked.items():
+        async with scoped(process.pool(), {organization}) as conn:
+            told[slug] = await answer(conn, organization, question, now=now)
+    return told
+
+
+async def _compared(process: Process, asked: Mapping[str, UUID], request: Request) -> Mapping[str, BaseModel]:
+    since, until = request.query_params.get("since", "7d"), request.query_params.get("until", "1h")
+    return await compare_each(process, asked, since=since, until=until)
+
+
+def _question(request: Request) -> Question:
+    known = {field.name for field in fields(Question)} - {"name"}
+    given = {key: value for key, value in request.query_params.items() if key in known}
+    limit = given.pop("limit", "20")
+    if not limit.isdecimal() or not 0 < int(limit) <= _MOST:
+        raise Stop(f"limit is a number from 1 to {_MOST}")
+    return Question(request.path_params["name"], limit=int(limit), **given)
+
+
+def _refusal(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status_code=status)

@@ -1,0 +1,60 @@
+"""Verbs that ask Chatwoot: a process without a server, at a fifth of the pace, so that the sender keeps the rest."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from uuid import UUID
+
+from db.pool import scoped
+from schemas.reports import Comparison
+from services.conversations.account import Account, Untold, account_of
+from services.conversations.comparison import compare_each
+from services.kernel import Process, Retryable, Settings, Stop
+from services.kernel.installation import database, installed, stores_named
+
+_SHARE = 0.2
+
+
+@asynccontextmanager
+async def asking(settings: Settings) -> AsyncIterator[Process]:
+    """A process whose pool and Chatwoot client are closed in the end. Raises Stop when the database cannot be used."""
+    share = {"chatwoot_calls_per_second": settings.chatwoot_calls_per_second * _SHARE}
+    async with database(settings):  # which says what a person can cure
+        process = Process(settings.model_copy(update=share))
+        try:
+            yield process
+        finally:
+            await process.publisher.stop()
+            await process.chatwoot.close()
+            await process.pool().close()
+
+
+async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
+    """Each store's summary beside Chatwoot's. Raises Stop where a single store's API does not tell."""
+    async with asking(installed(kafka=False)) as process:
+        stores = await stores_asked(process, store)
+        with told(next(iter(stores))):
+            return await compare_each(process, stores, since=since, until=until)
+
+
+async def stores_asked(process: Process, store: str) -> dict[str, UUID]:
+    """The store named, or every store. Raises Stop where there is none."""
+    stores = await stores_named(process.pool(), store)
+    if not stores:
+        raise Stop("there is no store yet: add one with `wootstream stores add`")
+    return stores
+
+
+async def told_account(process: Process, name: str, organization: UUID) -> Account:
+    """The store's account. Raises Stop where its API cannot be asked."""
+    with told(name):
+        async with scoped(process.pool(), {organization}) as conn:
+            return await account_of(conn, process, organization)
+
+
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """What Chatwoot does not tell is a sentence that names the store."""
+    try:
+        yield
+    except (Untold, Retryable) as reason:
+        raise Stop(f"{name}: {reason}") from reason

@@ -1,0 +1,85 @@
+"""What only the API tells: the release, names of inboxes, agents and teams, and which inboxes have a bot.
+
+Read once a day, and when a webhook names somebody unknown. Where a bot came or went, the figures of that inbox follow
+by the other rule; a new release's rules hold from then on.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from db import directory as table
+from db import stores
+from db.pool import Connection, scoped
+from schemas import rest
+from services.conversations import handlers
+from services.conversations.account import Account, Untold, account_of
+from services.kernel import Process, Retryable
+
+_EVERY = timedelta(days=1)
+_AGAIN = timedelta(minutes=10)
+_STORES = 20  # read before it is asked again whether this is still the only process that does
+_STEP = 200  # conversations reckoned in one transaction
+log = structlog.get_logger()
+
+
+class Directory:
+    """Runs in one process of the installation at a time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def turn(self) -> bool:
+        """Read a few stores that are to be read, reckon a few conversations again; True if there may be more to do.
+
+        A store that does not tell costs the others nothing."""
+        now = self._process.clock.now()
+        async with scoped(self._process.pool(), ()) as conn:
+            everyone = {row["organization_id"] for row in await stores.everyone(conn)}
+        async with scoped(self._process.pool(), everyone) as conn:
+            unread = await table.unread(conn, now=now, every=_EVERY, again=_AGAIN)
+            recounts = await table.recounts(conn)
+        for store in unread[:_STORES]:
+            await self._ask(store)
+        for row in recounts[:1]:
+            async with scoped(self._process.pool(), {row["organization_id"]}) as conn:
+                await _recount(conn, row["organization_id"], row["inbox_id"], row["recount_after"])
+        return bool(unread or recounts)
+
+    async def _ask(self, store: UUID) -> None:
+        fault = None
+        try:
+            async with scoped(self._process.pool(), {store}) as conn:
+                account = await account_of(conn, self._process, store)
+            await self._read(account)
+        except (Untold, Retryable) as reason:
+            fault = str(reason)
+            log.warning("directory_is_not_told", store=str(store), reason=fault)
+        async with scoped(self._process.pool(), {store}) as conn:
+            await table.asked(conn, store, at=self._process.clock.now(), fault=fault)
+
+    async def _read(self, account: Account) -> None:
+        """Ask for everything first: half an answer would make the rest look gone."""
+        inboxes = [
+            (one.id, one.name, (await account.get(f"inboxes/{one.id}/agent_bot", rest.InboxBot)).is_set)
+            for one in (await account.get("inboxes", rest.Inboxes)).payload
+        ]
+        agents = await account.get("agents", tuple[rest.Agent, ...])
+        teams = await account.get("teams", tuple[rest.Agent, ...])
+        release = await account.release()
+        at = self._process.clock.now()
+        async with scoped(self._process.pool(), {account.store}) as conn:
+            await table.put_inboxes(conn, account.store, sorted(inboxes), at=at)
+            for kind, people in (("agent", agents), ("team", teams)):
+                names = sorted((one.id, one.name) for one in people)
+                await table.put_names(conn, account.store, kind, names, at=at)
+            if release:
+                await table.put_release(conn, account.store, release, at=at)
+            await table.checked(conn, account.store, at=at)
+
+
+async def _recount(conn: Connection, store: UUID, inbox_id: int, after: int) -> None:
+    numbers = await table.beyond(conn, store, inbox_id, after, limit=_STEP)
+    await handlers.reckon_again(conn, {(store, number) for number in numbers})
+    await table.recounted(conn, store, inbox_id, up_to=numbers[-1] if len(numbers) == _STEP else None)

@@ -1,0 +1,119 @@
+"""Conversations from before a store was attached: read through the API, sent through the same topic as webhooks.
+
+A conversation is remembered once its record is acknowledged. Whatever dies in between, it is read again, and its facts
+are known by their keys.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
+
+from db import imports as table
+from db.pool import scoped
+from schemas import rest
+from schemas.topics import WEBHOOKS
+from services.conversations.account import Account, Gone
+from services.kernel import Process, Record, Retryable
+
+_IN_FLIGHT = 4
+_MESSAGES = 100  # in one answer
+_OVERLAP = 10  # of two answers: they are sorted by moment but begin after an id, and the two may disagree
+_PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
+_AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # then Chatwoot or Kafka is really away
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]  # conversations looked at, of how many
+
+
+class History:
+    """One store's import."""
+
+    def __init__(self, process: Process, account: Account, *, everything: bool = False) -> None:
+        self._process = process
+        self._account = account
+        self._everything = everything
+        self._done: set[int] = set()
+
+    async def run(self, progress: Progress) -> int:
+        """Import until nothing is left; how many were read. Raises Untold, and Retryable when waiting did not help."""
+        if not self._everything:
+            async with scoped(self._process.pool(), {self._account.store}) as conn:
+                self._done = await table.imported(conn, self._account.store)
+        total = 0
+        while read := await self._pass(progress):
+            total += read
+        return total
+
+    async def _pass(self, progress: Progress) -> int:
+        """Once through the list, which moves while people talk: so another pass looks whether anything was missed."""
+        seen, read = 0, 0
+        async for page in self._pages():
+            of = max(page.meta.all_count, seen + len(page.payload))
+            for start in range(0, len(page.payload), _IN_FLIGHT):
+                some = page.payload[start : start + _IN_FLIGHT]
+                read += sum(await asyncio.gather(*(self._import(one) for one in some if self._is_wanted(one))))
+                seen += len(some)
+                progress(seen, of)
+        return read
+
+    async def _pages(self) -> AsyncIterator[rest.Page]:
+        """The list, oldest first where the release can sort it so, until its empty page."""
+        for number in count(1):
+            query = {"status": "all", "assignee_type": "all", "sort_by": "created_at_asc", "page": number}
+            page = (await self._ask("conversations", rest.Conversations, query)).data
+            if not page.payload:
+                return
+            yield page
+
+    def _is_wanted(self, one: rest.Conversation) -> bool:
+        begun_before = one.created_at < self._account.attached_at.timestamp()
+        return one.id not in self._done and (self._everything or begun_before)
+
+    async def _import(self, one: rest.Conversation) -> bool:
+        """False if it was deleted meanwhile."""
+        try:
+            messages = await self._messages(one.id)
+        except Gone:
+            return False
+        for start in range(0, max(1, len(messages)), _PER_RECORD):
+            part = rest.History(conversation=one, messages=tuple(messages[start : start + _PER_RECORD]))
+            await self._patiently(self._process.publisher.publish, self._record(part))
+        async with scoped(self._process.pool(), {self._account.store}) as conn:
+            await table.done(conn, self._account.store, [one.id])
+        self._done.add(one.id)
+        return True
+
+    async def _messages(self, conversation: int) -> Sequence[rest.Message]:
+        found: dict[int, rest.Message] = {}
+        after = 0
+        while True:
+            path = f"conversations/{conversation}/messages"
+            more = (await self._ask(path, rest.Messages, {"after": after})).payload
+            found |= {one.id: one for one in more}
+            if len(more) < _MESSAGES:
+                return list(found.values())
+            after = sorted(one.id for one in more)[-_OVERLAP]
+
+    async def _ask(self, path: str, form: type[T], query: dict[str, Any]) -> T:
+        return await self._patiently(partial(self._account.get, query=query), path, form)
+
+    async def _patiently(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        for seconds in _AGAIN_SECONDS:
+            try:
+                return await work(*arguments)
+            except Retryable:
+                await self._process.clock.sleep(seconds)
+        return await work(*arguments)
+
+    def _record(self, part: rest.History) -> Record:
+        return Record.accepted(
+            WEBHOOKS.name,
+            key=f"{self._account.store}:conversation:{part.conversation.id}".encode(),
+            value=part.model_dump_json().encode(),
+            store=self._account.store,
+            event=rest.CONVERSATION,
+            origin="import",
+            received_at=self._process.clock.now(),
+        )

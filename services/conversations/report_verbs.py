@@ -1,0 +1,143 @@
+"""`wootstream report …`: figures as a table, as CSV or as JSON."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingList
+from services.conversations import tables
+from services.conversations.answers import Name, Question, answer
+from services.conversations.asking import compared
+from services.kernel import Clock, Stop
+from services.kernel.installation import each_store
+
+report = typer.Typer(
+    help="Figures that equal Chatwoot's own, and what Chatwoot cannot say. Without a verb: the summary.",
+    invoke_without_command=True,
+)
+
+Store = Annotated[str, typer.Option(help="the store's short name; left out: every store")]
+All = Annotated[bool, typer.Option("--all-stores", help="every store, one after the other, in one table")]
+Since = Annotated[str, typer.Option(help="so long ago (30m, 12h, 7d, 4w), or a date or time of the store's zone")]
+Until = Annotated[str, typer.Option(help="likewise; the span ends before it")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table; of several stores by their names")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV instead of a table")]
+
+
+@report.callback()
+def _default(
+    ctx: typer.Context,
+    store: Store = "",
+    all_stores: All = False,
+    since: Since = "7d",
+    until: Until = "0m",
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        _figures(Question("summary", since, until), _one(store, all_stores), as_json=as_json, as_csv=as_csv)
+
+
+def _verb(name: Name, text: str) -> None:
+    def command(
+        store: Store = "",
+        all_stores: All = False,
+        since: Since = "7d",
+        until: Until = "0m",
+        as_json: Json = False,
+        as_csv: Csv = False,
+    ) -> None:
+        _figures(Question(name, since, until), _one(store, all_stores), as_json=as_json, as_csv=as_csv)
+
+    report.command(name, help=text)(command)
+
+
+_verb("summary", "Chatwoot's summary of a span and of the one before it (that one with --json).")
+_verb("agents", "The same by agent: who answered, and whose conversations.")
+_verb("inboxes", "The same by inbox.")
+_verb("teams", "The same by team.")
+_verb("days", "The same by day of the store's own calendar.")
+
+
+@report.command()
+def waiting(
+    store: Store = "",
+    all_stores: All = False,
+    limit: Annotated[int, typer.Option(min=1, help="how many of each store")] = 20,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Customers who wait for an answer now, longest first, with a link into Chatwoot."""
+    answers = _ask(Question("waiting", limit=limit), _one(store, all_stores))
+    if as_json:
+        print_json(store, answers)
+        return
+    rows = [tables.waiting_row(name, one) for name, told in answers.items() for one in told.waiting]
+    _print(tables.WAITING_COLUMNS, sorted(rows, key=lambda row: str(row[3])), answers, as_csv=as_csv)
+
+
+@report.command()
+def compare(
+    store: Store = "",
+    all_stores: All = False,
+    since: Since = "7d",
+    until: Until = "1h",
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Our summary beside Chatwoot's own reports, with the likely reason of each difference."""
+    answers = asyncio.run(compared(_one(store, all_stores), since, until))
+    if as_json:
+        print_json(store, answers)
+        return
+    rows = [row for name, told in answers.items() for row in tables.comparison_rows(name, told)]
+    _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
+
+
+def print_json(store: str, answers: Mapping[str, object]) -> None:
+    """The answer for one store, or of several by their names."""
+    told = answers[store] if store else answers
+    sys.stdout.write(orjson.dumps(told, default=lambda one: one.model_dump(mode="json")).decode() + "\n")
+
+
+def _one(store: str, all_stores: bool) -> str:
+    if store and all_stores:
+        raise Stop("say either --store NAME or --all-stores")
+    return store
+
+
+def _ask(question: Question, store: str) -> Any:
+    now = Clock().now()
+    return asyncio.run(each_store(store, lambda conn, id_, _: answer(conn, id_, question, now=now)))
+
+
+def _figures(question: Question, store: str, *, as_json: bool, as_csv: bool) -> None:
+    answers: Mapping[str, Report | ReportSummary] = _ask(question, store)
+    if as_json:
+        print_json(store, answers)
+        return
+    rows = [tables.group_row(name, group) for name, told in answers.items() for group in _groups(told)]
+    _print(tables.COLUMNS, rows, answers, as_csv=as_csv)
+
+
+def _groups(told: Report | ReportSummary) -> Sequence[Group]:
+    return told.groups if isinstance(told, Report) else (told,)
+
+
+def _print(
+    columns: Sequence[str],
+    rows: Sequence[list[object]],
+    answers: Mapping[str, Report | ReportSummary | WaitingList | Comparison],
+    *,
+    as_csv: bool,
+) -> None:
+    states = {name: told.completeness for name, told in answers.items()}
+    if as_csv:
+        tables.write_csv(columns, rows, sys.stdout)
+        sys.stderr.write(tables.complete(states) + "\n")
+    else:
+        tables.show(columns, rows, footer=tables.complete(states))

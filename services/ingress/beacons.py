@@ -1,0 +1,147 @@
+"""The storefronts' door: POST /beacons, what visitors' pages report."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.types import Receive, Scope
+
+from schemas import topics
+from schemas.beacons import MOST_EVENTS
+from services.ingress.answers import MAY_POST, TAKEN, Answer
+from services.ingress.doors import Doors
+from services.ingress.judging import judge, row
+from services.ingress.origins import network
+from services.ingress.quotas import Quota
+from services.ingress.refusals import Reason, Refused, wrong_method
+from services.ingress.requests import BEACON_BYTES, Headers, client_address, content_type, headers
+from services.ingress.stores import Store
+from services.ingress.tokens import Claims
+from services.kernel import Record
+
+PREFIX = "/beacons"
+_TYPES = frozenset({b"text/plain", b"application/json"})
+_LONGEST_USER_AGENT = 512
+_taken_for = lru_cache(maxsize=1024)(TAKEN.allowing)
+
+
+class Beacons:
+    """Limit, open the token, ask for consent, judge each event, keep."""
+
+    name = "beacons"
+
+    def __init__(self, doors: Doors) -> None:
+        settings = doors.process.settings
+        self._doors = doors
+        self._clock = doors.process.clock
+        self._hops = settings.proxy_hops
+        self._by_token = Quota(self._clock, settings.beacons_per_minute)
+        self._by_network = Quota(self._clock, settings.beacons_per_minute_network)
+
+    def store_of(self, _scope: Scope) -> Store | None:
+        """The URL names none."""
+        return None
+
+    async def take(self, scope: Scope, receive: Receive) -> Answer:
+        """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
+        given = headers(scope)
+        origin = given.get(b"origin", b"")
+        try:
+            if scope["method"] == "OPTIONS":
+                return self._preflight(origin)
+            answer = await self._take(scope, given, receive)
+        except Refused as refused:
+            if self._is_known(origin):
+                refused.answer = refused.answer.allowing(origin)
+            raise
+        return _taken_for(origin) if answer is TAKEN else answer.allowing(origin)
+
+    def _preflight(self, origin: bytes) -> Answer:
+        """A page that sends application/json asks first, without its token: any store's domain may."""
+        if not self._is_known(origin):
+            raise Refused(Reason.FOREIGN_ORIGIN)
+        return MAY_POST.allowing(origin)
+
+    def _is_known(self, origin: bytes) -> bool:
+        return origin.decode("latin-1") in self._doors.directory.known.origins
+
+    async def _take(self, scope: Scope, given: Headers, receive: Receive) -> Answer:
+        if scope["path"] != PREFIX:
+            raise Refused(Reason.NO_SUCH_PATH)
+        if scope["method"] != "POST":
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
+        if content_type(given) not in _TYPES:
+            raise Refused(Reason.WRONG_TYPE)
+        token, consent, events = _read(await self._doors.bodies.read(scope, given, receive, BEACON_BYTES))
+        store, claims = self._verify(token, given.get(b"origin", b""))
+        address = client_address(scope, self._hops)
+        self._count(store, token, address, len(events))
+        if "analytics" not in consent:
+            raise Refused(Reason.NO_CONSENT, store=store.id)
+        now = self._clock.now()
+        kept, verdicts = judge(events, now)
+        if kept:
+            about = _about(given, store, claims, address, named="personalisation" in consent)
+            record = Record.accepted(
+                topics.WIDGET_EVENTS.name,
+                key=f"{store.key}:{claims.session}".encode(),
+                value=orjson.dumps([row(event, about) for event in kept]),
+                store=store.id,
+                event="beacon",
+                origin="beacon",
+                received_at=now,
+            )
+            await self._doors.keep(self.name, store, record)
+        return self._doors.told(self.name, store, len(kept), verdicts)
+
+    def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
+        """Raises Refused."""
+        claims = self._doors.tokens.open(token, self._clock.now())
+        store = self._doors.directory.known.by_id.get(claims.store) if claims else None
+        if claims is None or store is None:
+            raise Refused(Reason.BAD_TOKEN)
+        if claims.origin not in store.origins or claims.origin != origin.decode("latin-1"):
+            raise Refused(Reason.FOREIGN_ORIGIN, store=store.id)
+        return store, claims
+
+    def _count(self, store: Store, token: str, address: str, events: int) -> None:
+        if not (self._by_token.take(token, events) and self._by_network.take(network(address), events)):
+            raise Refused(Reason.OVER_QUOTA, store=store.id)
+
+
+def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
+    """Token, consent and events, unjudged. Raises Refused."""
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError as cause:
+        raise Refused(Reason.NOT_JSON) from cause
+    if type(said) is not dict:
+        raise Refused(Reason.NO_EVENT)
+    token, consent, events = said.get("token"), said.get("consent"), said.get("events")
+    if type(token) is not str or type(consent) is not list or type(events) is not list or not events:
+        raise Refused(Reason.NO_EVENT)
+    if len(events) > MOST_EVENTS:
+        raise Refused(Reason.TOO_LARGE)
+    return token, consent, events
+
+
+def _about(given: Headers, store: Store, claims: Claims, address: str, *, named: bool) -> dict[str, Any]:
+    """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
+    customer = claims.customer if named else None
+    return {
+        "session_id": claims.session,
+        "customer_id": customer,
+        "user_id": _uuid(customer),
+        "user_agent": given.get(b"user-agent", b"")[:_LONGEST_USER_AGENT].decode("latin-1"),
+        "ip_address": address if store.keep_full_ip else network(address),
+    }
+
+
+def _uuid(customer: str | None) -> str | None:
+    """Shops whose customers are the host's users know them by the user's id."""
+    try:
+        return str(UUID(customer)) if customer else None
+    except ValueError:
+        return None

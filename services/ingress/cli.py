@@ -1,0 +1,112 @@
+"""`wootstream tail`, `verify`, `openapi`: what the doors saw, what a signature lacks, how the doors are described."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+from aiokafka.errors import KafkaError
+
+from services.ingress import tail as arrivals
+from services.ingress.mistakes import examine, parse
+from services.ingress.openapi import description
+from services.ingress.tail import Arrival
+from services.kernel import Clock, Settings, Stop
+from services.kernel.installation import database, environment, installed, stores_named
+from services.kernel.publish import quiet_client_logs
+
+_COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs."""
+    app.command()(tail)
+    app.command()(verify)
+    app.command()(openapi)
+
+
+def tail(
+    store: Annotated[str, typer.Option(help="the store's short name; left out: every store")] = "",
+    refused: Annotated[bool, typer.Option("--refused", help="what was turned away, with the reason")] = False,
+    last: Annotated[int, typer.Option(min=0, max=1_000, help="begin with so many that came before")] = 20,
+    once: Annotated[bool, typer.Option("--once", help="end after those instead of waiting for more")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
+) -> None:
+    """What arrives at the doors, as it comes, until Ctrl-C: store, event, size and place; nothing personal."""
+    quiet_client_logs()
+    try:
+        asyncio.run(_tail(installed(), store, refused=refused, last=last, follow=not once, as_json=as_json))
+    except KafkaError as error:
+        raise Stop(f"Kafka does not answer ({type(error).__name__}): is it running?") from error
+    except KeyboardInterrupt:
+        return
+
+
+async def _tail(settings: Settings, slug: str, *, refused: bool, last: int, follow: bool, as_json: bool) -> None:
+    async with database(settings) as pool:
+        known = await stores_named(pool, None)
+        only = (await stores_named(pool, slug))[slug] if slug else None
+        names = {organization: name for name, organization in known.items()}
+        if refused:
+            shown = arrivals.refused(pool, list(names), only, last=last, follow=follow, clock=Clock())
+        else:
+            shown = arrivals.accepted(settings, last=last, follow=follow)
+        await _print(shown, names, only, as_json=as_json)
+
+
+async def _print(shown: AsyncIterator[Arrival], names: dict[UUID, str], only: UUID | None, *, as_json: bool) -> None:
+    async for one in shown:
+        if only in (None, one.store):
+            name = names.get(one.store, "?") if one.store else "-"
+            sys.stdout.write((_object(one, name) if as_json else _line(one, name)) + "\n")
+            sys.stdout.flush()
+
+
+def _object(one: Arrival, name: str) -> str:
+    return orjson.dumps(one, default=str).decode()[:-1] + f',"slug":{orjson.dumps(name).decode()}}}'
+
+
+def _line(one: Arrival, name: str) -> str:
+    rest = f"×{one.count}" if one.size is None else f"{one.size:>8,} B  {one.position}"  # noqa: RUF001
+    at = f"{one.at:%F %T}" if one.at else "-"
+    return _COLUMNS.format(at=at, store=name, door=one.door, what=one.what, rest=rest)
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="header lines, an empty line, the body")],
+    secret_stdin: Annotated[bool, typer.Option("--secret-stdin", help="read the secret from standard input")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """Say whether a saved request is rightly signed, and if not, which mistake its signature shows.
+
+    For Chatwoot's webhooks and for the shops' Standard Webhooks. Ends with 1 where the signature is wrong.
+    """
+    if not secret_stdin:
+        raise Stop("give the secret on standard input, with --secret-stdin: an argument would be seen by others")
+    secret = sys.stdin.read().strip("\r\n")
+    try:
+        finding = examine(parse(file.read_bytes()), secret, Clock().now())
+    except ValueError as error:
+        raise Stop(
+            "the secret is no base64: an event secret begins with whsec_ and is shown once, at attaching"
+        ) from error
+    allowed = environment().webhook_skew_seconds
+    if as_json:
+        print(orjson.dumps(finding._asdict()).decode())
+    else:
+        print(finding.told)
+        if finding.age_seconds is not None:
+            late = "" if abs(finding.age_seconds) <= allowed else f"; now it would be refused: {allowed} s are allowed"
+            print(f"it was signed {finding.age_seconds} s ago{late}")
+    raise typer.Exit(0 if finding.right else 1)
+
+
+def openapi() -> None:
+    """The doors as OpenAPI 3.1, on standard output."""
+    document = description(version("wootstream"))
+    print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,81 @@
+"""What the doors share, and the step around each of them: every request ends in one answer and one count."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from services.ingress.acceptance import Acceptance, NoRoom
+from services.ingress.answers import TAKEN, Answer, json_answer
+from services.ingress.directory import Directory
+from services.ingress.judging import Verdict
+from services.ingress.metrics import IngressMetrics
+from services.ingress.refusals import Reason, Refused
+from services.ingress.requests import Bodies
+from services.ingress.stores import Store
+from services.ingress.tally import Tally
+from services.ingress.tokens import Tokens
+from services.kernel import Process, Record
+
+
+class Doors:
+    """The stores, the limits, and where accepted records go."""
+
+    def __init__(self, process: Process, acceptance: Acceptance) -> None:
+        self.process = process
+        self.directory = Directory(process)
+        self.bodies = Bodies()
+        self.metrics = IngressMetrics(process.registry)
+        self.tally = Tally(process)
+        self.tokens = Tokens(process.secrets.derive("beacon token"))
+        self._acceptance = acceptance
+
+    async def keep(self, door: str, store: Store, record: Record) -> None:
+        """Return once the record is durable; then it counts as accepted. Raises NoRoom."""
+        await self._acceptance.keep(record)
+        self.metrics.accepted(door, store.slug).inc()
+
+    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[Verdict]) -> Answer:
+        """What the sender of several events hears. Raises Refused where none was taken."""
+        if not verdicts:
+            return TAKEN
+        for verdict in verdicts:
+            self.metrics.dropped(door, verdict.fault)
+        refused = [{"index": one.place, "reason": one.reason} for one in verdicts]
+        if kept:
+            return json_answer(200, {"taken": kept, "refused": refused})
+        answer = json_answer(400, {"error": "none of the events was taken", "taken": 0, "refused": refused})
+        raise Refused(Reason.NONE_TAKEN, store=store.id, answer=answer)
+
+
+class Take(Protocol):
+    """One kind of request."""
+
+    name: str
+
+    def store_of(self, scope: Scope) -> Store | None: ...
+    async def take(self, scope: Scope, receive: Receive) -> Answer: ...
+
+
+class Door:
+    """The ASGI application around one kind of request."""
+
+    def __init__(self, doors: Doors, kind: Take) -> None:
+        self._doors = doors
+        self._kind = kind
+        self._take = kind.take
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._take(scope, receive)
+        except Refused as refused:
+            answer = self._refuse(scope, refused)
+        except NoRoom:
+            answer = self._refuse(scope, Refused(Reason.NO_ROOM))
+        await answer.send(send)
+
+    def _refuse(self, scope: Scope, refused: Refused) -> Answer:
+        named = None if refused.store else self._kind.store_of(scope)
+        self._doors.metrics.refused(self._kind.name, refused.reason).inc()
+        self._doors.tally.note(self._kind.name, refused.reason, named.id if named else refused.store)
+        return refused.answer

@@ -1,0 +1,133 @@
+"""The drainer: publishes what waits in the spool, in its order, and says when Kafka may come first again."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+from aiokafka.errors import MessageSizeTooLargeError
+
+from services.ingress.acknowledged import Acknowledged
+from services.ingress.spool import Spool
+from services.ingress.spool_chunks import Chunk, Settled
+from services.ingress.spool_frames import frame, unframe
+from services.ingress.spool_metrics import SpoolMetrics
+from services.ingress.spool_switch import Switch, Way
+from services.kernel import Clock, Publisher, Record, Retryable
+from services.kernel.verdicts import Place
+
+# Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
+# arrive late and then comes twice, so after a failure one record is offered, then more and more.
+_RECORDS = 1_500
+_WIDER = 4
+_AGAIN_SECONDS = 0.5
+_STOP_SECONDS = 2.0
+_NOT_OFFERED = Retryable("not offered")
+log = structlog.get_logger()
+
+
+class Drainer:
+    """One per process."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        publisher: Publisher,
+        switch: Switch,
+        note: Acknowledged,
+        metrics: SpoolMetrics,
+        clock: Clock,
+    ) -> None:
+        self._spool = spool
+        self._publisher = publisher
+        self._switch = switch
+        self._acknowledged = note
+        self._metrics = metrics
+        self._clock = clock
+        self._window = 1
+
+    async def run(self) -> None:
+        """Drain whenever there is something to drain."""
+        while True:
+            await self._switch.wanted.wait()
+            try:
+                again_at_once = await self._turn()
+            except sqlite3.Error as error:
+                log.error("spool_cannot_be_read", error=str(error))
+                again_at_once = False
+            if not again_at_once:
+                self._window = 1
+                self._switch.spool_first("Kafka does not take what is in the spool")
+                await self._clock.sleep(_AGAIN_SECONDS)
+
+    @property
+    def answered(self) -> bool:
+        """Whether Kafka took what was offered last, as long as we are wanted."""
+        return self._window > 1
+
+    async def _turn(self) -> bool:
+        """Publish what there is; False when Kafka does not take it."""
+        chunks = await self._spool.read(None, self._window)
+        if not chunks:
+            return await self._all_out()
+        while chunks:
+            whole = self._window == _RECORDS
+            if whole and sum(chunk.records for chunk in chunks) >= self._spool.records:
+                self._switch.hold()
+            ahead = self._spool.read(chunks[-1], _RECORDS) if whole else None
+            if not await self._publish(chunks):
+                return False
+            self._window = min(_RECORDS, self._window * _WIDER)
+            chunks = await ahead if ahead else []
+        return True
+
+    async def _all_out(self) -> bool:
+        """Nothing waits. What was put in before the holding began is seen by the next turn; direct comes after that."""
+        if self._switch.way is Way.HOLDING:
+            self._switch.direct()
+            self._window = 1  # when we are wanted again, Kafka has gone away
+            return True
+        if not self.answered and not await self._publisher.reaches():
+            return False
+        self._switch.hold()
+        return True
+
+    async def _publish(self, chunks: Sequence[Chunk]) -> bool:
+        """Publish and settle, to the end even when the process is told to stop meanwhile."""
+        publishing = asyncio.create_task(self._offer(chunks))
+        try:
+            return await asyncio.shield(publishing)
+        except asyncio.CancelledError:
+            with suppress(TimeoutError):  # what was not settled is published again by the next process
+                await asyncio.wait_for(publishing, _STOP_SECONDS)
+            raise
+
+    async def _offer(self, chunks: Sequence[Chunk]) -> bool:
+        """True when Kafka took what it was offered: all, or the first few while it has yet to show that it is back."""
+        waiting = [(chunk, list(unframe(chunk.frames))) for chunk in chunks]
+        records = [record for _, some in waiting for record in some]
+        offered = records if self._window == _RECORDS else records[: self._window]
+        outcomes = await self._publisher.publish_all(offered, self._acknowledged.note)
+        outcomes += [_NOT_OFFERED] * (len(records) - len(outcomes))
+        each = zip(records, outcomes, strict=True)
+        settled = [self._settled(chunk, [next(each) for _ in some]) for chunk, some in waiting]
+        await self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
+        return not any(isinstance(one, Exception) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED)
+
+    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> Settled:
+        remaining, refused = [], []
+        for record, outcome in each:
+            if not isinstance(outcome, Exception):
+                continue
+            if _for_good(outcome):
+                log.error("kafka_refuses_a_record_for_good", topic=record.topic, id=record.id, bytes=len(record.value))
+                refused.append((type(outcome).__name__, frame(record)))
+            else:
+                remaining.append(frame(record))
+        self._metrics.drained.inc(len(each) - len(remaining) - len(refused))
+        return Settled(chunk, remaining, refused)
+
+
+def _for_good(error: Exception) -> bool:
+    return isinstance(error, MessageSizeTooLargeError)

@@ -1,0 +1,74 @@
+"""A page's events, each judged on its own: what is kept of it, or why it is refused."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.beacons import Beacon
+from services.ingress.origins import without_query
+from services.kernel.errors import describe
+
+_OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
+_VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its milliseconds
+_ONE = TypeAdapter(Beacon)
+_ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
+
+Fault = Literal["invalid", "too_old", "ahead"]
+
+
+class Verdict(NamedTuple):
+    """Why the event at this place of the request was refused; `reason` is for the sender."""
+
+    place: int
+    fault: Fault
+    reason: str
+
+
+def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Verdict]]:
+    """Those that are kept, and the verdicts on the others."""
+    try:
+        read: list[tuple[int, Beacon]] = list(enumerate(_ALL.validate_python(events)))
+        verdicts: list[Verdict] = []
+    except ValidationError:
+        read, verdicts = _one_by_one(events)
+    kept, now_ms = [], int(now.timestamp() * 1000)
+    for index, event in read:
+        if verdict := _verdict(index, event, now_ms):
+            verdicts.append(verdict)
+        else:
+            kept.append(event)
+    return kept, sorted(verdicts)
+
+
+def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
+    """As it lies in the topic: its addresses without their queries, and what the door knows itself."""
+    return {
+        **event.__dict__,
+        "page_url": without_query(event.page_url) if event.page_url else None,
+        "referrer": without_query(event.referrer) if event.referrer else None,
+        **about,
+    }
+
+
+def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[Verdict]]:
+    read, verdicts = [], []
+    for index, event in enumerate(events):
+        try:
+            read.append((index, _ONE.validate_python(event)))
+        except ValidationError as error:
+            verdicts.append(Verdict(index, "invalid", describe(error)))
+    return read, verdicts
+
+
+def _verdict(index: int, event: Beacon, now_ms: int) -> Verdict | None:
+    number = event.id.int
+    if number >> 76 & 0xF != _VERSION or number >> 62 & 0b11 != _VARIANT:
+        return Verdict(index, "invalid", "its id is no UUIDv7")
+    ahead = (number >> 80) - now_ms
+    if ahead < -_OLDEST_MS:
+        return Verdict(index, "too_old", "its id names a moment more than 48 hours ago")
+    if ahead > _AHEAD_MS:
+        return Verdict(index, "ahead", "its id names a moment more than 10 minutes ahead of the server's clock")
+    return None

@@ -1,0 +1,108 @@
+"""What a storefront's page asks for: GET /widget/{website_token}/config."""
+
+import secrets
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+from starlette.types import Receive, Scope
+
+from schemas.widget import PageConfig, WidgetConfig
+from services.ingress.answers import Answer
+from services.ingress.doors import Doors
+from services.ingress.refusals import Reason, Refused, wrong_method
+from services.ingress.requests import headers
+from services.ingress.stores import NOBODY, Store
+from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
+
+PREFIX = "/widget/"
+_CONFIG = "config"
+_MOST_FIELDS = 8
+_LAUNCHER = {"nl": "Chat met {}", "de": "Chat mit {}"}
+_LAUNCHER_ELSEWHERE = "Chat with {}"
+
+
+class Pages:
+    """Look whose page asks, and give it its widget's settings and a token for its beacons."""
+
+    name = "config"
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._clock = doors.process.clock
+
+    def store_of(self, scope: Scope) -> Store | None:
+        """Whom the URL names."""
+        return self._doors.directory.known.by_website.get(_parts(scope)[0])
+
+    async def take(self, scope: Scope, _receive: Receive) -> Answer:
+        """200 for a page of the store's domains. Raises Refused."""
+        website, what = _parts(scope)
+        if what != _CONFIG:
+            raise Refused(Reason.NO_SUCH_PATH)
+        if scope["method"] != "GET":
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"GET"))
+        store = await self._doors.directory.of_website(website)
+        if store is NOBODY:
+            raise Refused(Reason.NO_SUCH_PATH)
+        origin = headers(scope).get(b"origin", b"").decode("latin-1")
+        if origin not in store.origins:
+            raise Refused(Reason.FOREIGN_ORIGIN)
+        try:
+            config = self._config(store, origin, _query(scope))
+        except Refused as refused:
+            refused.answer = refused.answer.allowing(origin.encode("latin-1"))
+            raise
+        body = config.model_dump_json(by_alias=True).encode()
+        return Answer(200, body, _JSON).allowing(origin.encode("latin-1"))
+
+    def _config(self, store: Store, origin: str, query: dict[str, str]) -> PageConfig:
+        now = self._clock.now()
+        session = query.get("session") or secrets.token_urlsafe(16)
+        if not SESSION.fullmatch(session):
+            raise Refused(Reason.NO_EVENT)
+        expires = int(now.timestamp()) + TOKEN_SECONDS
+        customer = _customer(store, query, now)
+        return PageConfig(
+            widget=_widget(store),
+            server_time=now,
+            session=session,
+            customer=customer,
+            token=self._doors.tokens.make(Claims(store.id, origin, session, customer, expires)),
+            token_expires=datetime.fromtimestamp(expires, UTC),
+        )
+
+
+_JSON = ((b"content-type", b"application/json"),)
+
+
+def _widget(store: Store) -> WidgetConfig:
+    launcher = _LAUNCHER.get(store.locale.partition("_")[0], _LAUNCHER_ELSEWHERE).format(store.name)
+    return WidgetConfig(
+        website_token=store.website_token,
+        base_url=store.chatwoot_base_url,
+        locale=store.locale,
+        launcher_title=launcher,
+    )
+
+
+def _customer(store: Store, query: dict[str, str], now: datetime) -> str | None:
+    """Whom the shop vouches for, if the page names somebody. Raises Refused."""
+    customer = query.get("customer")
+    if customer is None:
+        return None
+    if not vouched(store.event_secret, customer, query.get("expires", ""), query.get("proof", ""), now):
+        raise Refused(Reason.NOT_VOUCHED)
+    return customer
+
+
+def _parts(scope: Scope) -> tuple[str, str]:
+    website, _, what = scope["path"][len(PREFIX) :].partition("/")
+    return website, what
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    try:
+        fields = parse_qs(scope["query_string"].decode("ascii"), errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as cause:
+        raise Refused(Reason.NO_EVENT) from cause
+    return {name: values[0] for name, values in fields.items()}

@@ -1,0 +1,89 @@
+"""Why a door refuses, and what it answers: the only place that knows both.
+
+Exception
+└── Refused   this request is not taken; no retry of the same request helps, except after OVER_QUOTA and NO_ROOM
+"""
+
+from enum import StrEnum
+from functools import cache
+from uuid import UUID
+
+from services.ingress.answers import Answer, Headers, json_answer
+
+
+class Reason(StrEnum):
+    """The name under which /metrics and `wootstream tail --refused` count it."""
+
+    NOT_JSON = "not_json"
+    NO_EVENT = "no_event"  # JSON, but not what Chatwoot, a storefront or a shop sends
+    NONE_TAKEN = "none_taken"  # each event of the request was refused; the answer says why
+    GONE = "gone"  # the sender hung up before its body was whole
+    UNKNOWN_STORE = "unknown_store"
+    UNSIGNED = "unsigned"
+    BAD_SIGNATURE = "bad_signature"
+    SKEWED = "skewed"  # rightly signed, at another time: somebody's clock is wrong, or it is a replay
+    BAD_TOKEN = "bad_token"  # noqa: S105  a reason's name
+    OTHER_ACCOUNT = "other_account"
+    FOREIGN_ORIGIN = "foreign_origin"
+    NO_CONSENT = "no_consent"
+    NOT_VOUCHED = "not_vouched"
+    NO_SUCH_PATH = "no_such_path"
+    WRONG_METHOD = "wrong_method"
+    SLOW = "slow"
+    TOO_LARGE = "too_large"
+    WRONG_TYPE = "wrong_type"
+    OVER_QUOTA = "over_quota"
+    NO_ROOM = "no_room"
+
+
+# Reason → status and what the sender is told. All 401 read alike: nobody learns which stores there are.
+TABLE: dict[Reason, tuple[int, str]] = {
+    Reason.NOT_JSON: (400, "the body is not JSON"),
+    Reason.NO_EVENT: (400, "the body is no event of this door"),
+    Reason.NONE_TAKEN: (400, "none of the events was taken"),
+    Reason.GONE: (400, "the body was cut off"),
+    Reason.UNKNOWN_STORE: (401, "unauthorized"),
+    Reason.UNSIGNED: (401, "unauthorized"),
+    Reason.BAD_SIGNATURE: (401, "unauthorized"),
+    Reason.SKEWED: (401, "unauthorized"),
+    Reason.BAD_TOKEN: (401, "unauthorized"),
+    Reason.OTHER_ACCOUNT: (403, "the body names another account"),
+    Reason.FOREIGN_ORIGIN: (403, "this origin is none of the store's domains"),
+    Reason.NO_CONSENT: (403, "the visitor has not consented to analytics"),
+    Reason.NOT_VOUCHED: (403, "the proof of the customer is wrong or has expired"),
+    Reason.NO_SUCH_PATH: (404, "nothing here"),
+    Reason.WRONG_METHOD: (405, "another method, please"),
+    Reason.SLOW: (408, "the body took too long"),
+    Reason.TOO_LARGE: (413, "too large"),
+    Reason.WRONG_TYPE: (415, "another content type, please"),
+    Reason.OVER_QUOTA: (429, "too many events"),
+    Reason.NO_ROOM: (503, "cannot be kept just now"),
+}
+_LAST = frozenset({Reason.SLOW, Reason.GONE})
+_RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5}
+
+
+def _answer(reason: Reason, status: int, told: str) -> Answer:
+    headers: Headers = ((b"connection", b"close"),) if reason in _LAST else ()
+    if reason in _RETRY_SECONDS:
+        headers = ((b"retry-after", b"%d" % _RETRY_SECONDS[reason]),)
+    return json_answer(status, {"error": told}, headers=headers)
+
+
+ANSWERS = {reason: _answer(reason, *row) for reason, row in TABLE.items()}
+
+
+class Refused(Exception):
+    """Not taken. `store` once it is proved whose request it is; `answer` where the table's own says too little."""
+
+    def __init__(self, reason: Reason, *, store: UUID | None = None, answer: Answer | None = None) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.store = store
+        self.answer = answer or ANSWERS[reason]
+
+
+@cache
+def wrong_method(allowed: bytes) -> Answer:
+    """HTTP wants a 405 to name the methods that there are."""
+    return json_answer(405, {"error": TABLE[Reason.WRONG_METHOD][1]}, headers=((b"allow", allowed),))

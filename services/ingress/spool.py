@@ -1,0 +1,114 @@
+"""The spool: takes records while Kafka is away, in a thread of its own, where all that wait share one fsync."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+
+from services.ingress.spool_chunks import Chunk, Full, Settled
+from services.ingress.spool_frames import frame
+from services.ingress.spool_jobs import Group, Jobs, Kind, Outcome, attempt, resolve
+from services.ingress.spool_level import Level
+from services.ingress.spool_shelf import Shelf
+from services.kernel import Clock, Record
+
+_PUT_SECONDS = 2.5  # with the 2 s of a late publish before, below the 5 s that Chatwoot waits
+_READ_BYTES = 8 * 1024**2
+log = structlog.get_logger()
+
+
+class Spool:
+    """What is put in is on the disk when `put` returns, and comes out of `read` in the same order until settled."""
+
+    def __init__(self, shelf: Shelf, level: Level, clock: Clock) -> None:
+        self.level = level
+        self._shelf = shelf
+        self._clock = clock
+        self._jobs = Jobs()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
+        self._closed = False
+
+    @property
+    def records(self) -> int:
+        """How many waited after the thread's last turn."""
+        return self.level.records
+
+    async def put(self, record: Record) -> None:
+        """Return once the record is on the disk. Raises Full."""
+        try:
+            async with asyncio.timeout(_PUT_SECONDS):
+                await self._ask("puts", frame(record))
+        except TimeoutError as late:
+            raise Full("the disk does not answer") from late
+
+    def read(self, after: Chunk | None, records: int) -> "asyncio.Future[list[Chunk]]":
+        """The next chunks after this one, in the order of acceptance; empty: nothing waits. Raises sqlite3.Error.
+
+        It sees every record whose `put` was called before it.
+        """
+        return self._ask("reads", (after, records))
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """Forget what Kafka has. Raises sqlite3.Error: then it will be read, and published, again."""
+        await self._ask("settles", settled)
+
+    async def close(self) -> None:
+        """Finish what was handed in, then give the files up."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._jobs.end()
+            await asyncio.to_thread(self._thread.join)
+        self._shelf.close()
+
+    def _ask(self, kind: Kind, what: object) -> "asyncio.Future[Any]":
+        if self._closed:
+            raise Full("the process is stopping")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._thread.start()
+        future = self._loop.create_future()
+        self._jobs.add(kind, what, future)
+        return future
+
+    def _work(self) -> None:
+        slack, group = False, Group()
+        while not group.last:
+            group = self._jobs.next_group(wait=not slack)
+            outcomes = [*self._settle(group), *self._put(group), *self._read(group)]
+            slack = self._look_after(group, slack=slack)
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(resolve, outcomes)
+
+    def _settle(self, group: Group) -> list[Outcome]:
+        return [attempt([future], self._shelf.settle, settled) for settled, future in group.settles]
+
+    def _put(self, group: Group) -> list[Outcome]:
+        if not group.puts:
+            return []
+        frames, futures = zip(*group.puts, strict=True)
+        outcome = attempt(futures, self._shelf.write, self._clock.now().timestamp(), frames)
+        if isinstance(outcome.error, Full):
+            self.level.no_room(str(outcome.error), len(frames))
+        return [outcome]
+
+    def _read(self, group: Group) -> list[Outcome]:
+        return [
+            attempt([future], partial(self._shelf.read, after, records=records, limit_bytes=_READ_BYTES))
+            for (after, records), future in group.reads
+        ]
+
+    def _look_after(self, group: Group, *, slack: bool) -> bool:
+        """Measure, or in an idle moment after a drain give room back to the disk; True while there is more to give."""
+        try:
+            if group.count:
+                self.level.measure()
+                return slack or (bool(group.settles) and self.records == 0)
+            return slack and self._shelf.shrink()
+        except (sqlite3.Error, OSError) as error:  # what is kept is kept; who puts in next is told
+            log.warning("spool_disk_is_unwell", error=str(error))
+            return False

@@ -1,0 +1,145 @@
+"""One spool on the disk: a SQLite file, locked by the process that writes it, with a reserve for a disk that is full.
+
+NAME.sqlite3 holds the chunks. NAME.lock is held for the owner's whole life, however it ends; a lock on the database
+itself would be lost with the first of several descriptors. NAME.reserve is given up when even DELETE finds no room.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.ingress.spool_disk import Reserve
+from services.ingress.spool_rows import SCHEMA, Change, New, Row
+
+_PAGE_BYTES = 4096
+_VACUUM_PAGES = 4_000
+_OLDEST = "select accepted_at from chunks order by id limit 1"
+_INSERT = "insert into chunks (accepted_at, records, size, sealed) values (?, ?, ?, ?)"
+_REFUSE = """
+insert into refused (reason, accepted_at, records, size, sealed)
+select ?, accepted_at, ?, ?, ? from chunks where id = ?
+"""
+_OFFER_AGAIN = """
+begin immediate;
+insert into chunks (accepted_at, records, size, sealed)
+  select accepted_at, records, size, sealed from refused order by id;
+delete from refused;
+commit;
+"""
+_NEXT = "select id, records, size, sealed from chunks where id > ? order by id"
+
+
+class Unreadable(Exception):
+    """The file is damaged, or another installation key sealed it."""
+
+
+class SpoolFile:
+    """Opened by its owner alone; not for several threads at once. Raises Unreadable, OSError, sqlite3.Error."""
+
+    def __init__(self, path: Path, lock: int, *, key_id: str) -> None:
+        self.path = path
+        self._lock = lock
+        self.reserve = Reserve(path.with_suffix(".reserve"))
+        self.reserve.balance()
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
+            # Overwriting what is deleted would need as much room again; it is sealed anyway.
+            self._db.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = off;")
+            self._db.executescript(SCHEMA)
+            self._check_key(key_id)
+            self._db.executescript(_OFFER_AGAIN)
+            self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
+        except sqlite3.DatabaseError as damage:
+            self._db.close()
+            raise Unreadable(f"{path} cannot be read ({damage})") from damage
+
+    def cap(self, cap_bytes: int) -> None:
+        """From now on the file grows no larger: what is beyond is refused, what is deleted makes room."""
+        self._db.execute(f"pragma max_page_count = {cap_bytes // _PAGE_BYTES}").fetchone()
+
+    def _check_key(self, key_id: str) -> None:
+        known = self._db.execute("select key_id from about").fetchone()
+        if known is None:
+            self._db.execute("insert into about values (?)", (key_id,))
+        elif known[0] != key_id:
+            self._db.close()
+            raise Unreadable(f"{self.path} was sealed with installation key {known[0]}; start once with that key")
+
+    @property
+    def used_bytes(self) -> int:
+        return self._pages("page_count") - self.freed_bytes
+
+    @property
+    def freed_bytes(self) -> int:
+        """Room inside the file, which is used again before the file grows."""
+        return self._pages("freelist_count")
+
+    def _pages(self, what: str) -> int:
+        return int(self._db.execute(f"pragma {what}").fetchone()[0]) * _PAGE_BYTES
+
+    @property
+    def refused(self) -> int:
+        return int(self._db.execute("select count(*) from refused").fetchone()[0])
+
+    @property
+    def oldest_at(self) -> float | None:
+        found = self._db.execute(_OLDEST).fetchone()
+        return found[0] if found else None
+
+    def write(self, chunks: Sequence[New], changes: Sequence[Change]) -> None:
+        """Both in one transaction, on the disk when this returns. Raises sqlite3.OperationalError when it is full."""
+        self._db.execute("begin immediate")
+        try:
+            for one in chunks:
+                self._db.execute(_INSERT, (one.accepted_at, one.records, one.size, one.sealed))
+            for change in changes:
+                self._apply(change)
+            self._db.execute("commit")
+        except sqlite3.Error:
+            if self._db.in_transaction:  # some errors have rolled back already
+                self._db.execute("rollback")
+            raise
+        self.records += sum(one.records for one in chunks) + sum(one.remaining - one.records for one in changes)
+
+    def _apply(self, change: Change) -> None:
+        for one in change.refused:
+            self._db.execute(_REFUSE, (one.reason, one.records, one.size, one.sealed, change.id))
+        if change.remaining:
+            values = (change.remaining, change.size, change.sealed, change.id)
+            self._db.execute("update chunks set records = ?, size = ?, sealed = ? where id = ?", values)
+        else:
+            self._db.execute("delete from chunks where id = ?", (change.id,))
+
+    def read(self, after: int, *, records: int, limit_bytes: int) -> list[Row]:
+        """The next chunks in the order of acceptance, about so many records, and one at least."""
+        found: list[Row] = []
+        for row in self._db.execute(_NEXT, (after,)):
+            found.append(Row(*row))
+            records -= found[-1].records
+            limit_bytes -= found[-1].size
+            if records <= 0 or limit_bytes <= 0:
+                break
+        return found
+
+    def shrink(self) -> bool:
+        """Give some freed pages back to the disk; True while there are more."""
+        # `execute` steps the pragma once and frees one page; a script runs it to its end.
+        self._db.executescript(f"pragma incremental_vacuum({_VACUUM_PAGES});")
+        if self.freed_bytes:
+            return True
+        self._db.execute("pragma wal_checkpoint(truncate)").fetchone()
+        self.reserve.balance()
+        return False
+
+    def close(self) -> None:
+        """Give the file up; one in which nothing waits is removed."""
+        nothing = self.records == 0 and self.refused == 0
+        self._db.close()
+        if nothing:
+            self.reserve.give_up()
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            self.path.with_suffix(".lock").unlink(missing_ok=True)
+        os.close(self._lock)

@@ -1,0 +1,149 @@
+"""All spool files of a process: its own, which it fills, and those that dead processes left, which it only empties."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+import uuid_utils
+
+from services.ingress.spool_chunks import Chunk, Full, Settled, chunks
+from services.ingress.spool_disk import claim
+from services.ingress.spool_file import SpoolFile, Unreadable
+from services.ingress.spool_frames import seal, unseal
+from services.ingress.spool_rows import Change, New, Refused, Row
+from services.kernel.errors import Invalid
+from services.kernel.secrets import Secrets
+
+_SMALLEST_BYTES = 1024**2
+log = structlog.get_logger()
+
+
+class Shelf:
+    """Blocking, so only the spool's own thread works here once it is open. Raises OSError where it cannot write."""
+
+    def __init__(self, directory: Path, secrets: Secrets, *, cap_bytes: int) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.unreadable = 0
+        self.cap_bytes = cap_bytes
+        self._directory = directory
+        self._secrets = secrets
+        left = sorted(directory.glob("*.sqlite3"))  # their names begin with a time, so this is their order
+        self._files = [file for path in left if (file := self._adopt(path))]
+        self._own = self._begin()
+        self._share_cap()
+
+    @property
+    def records(self) -> int:
+        return sum(file.records for file in self._files) + self._own.records
+
+    @property
+    def refused(self) -> int:
+        return sum(file.refused for file in self._all())
+
+    @property
+    def used_bytes(self) -> int:
+        return sum(file.used_bytes for file in self._all())
+
+    @property
+    def oldest_at(self) -> float | None:
+        return next((at for file in self._all() if (at := file.oldest_at)), None)
+
+    @property
+    def freed_bytes(self) -> int:
+        return self._own.freed_bytes
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the disk still gives."""
+        return shutil.disk_usage(self._directory).free
+
+    def write(self, accepted_at: float, frames: Sequence[bytes]) -> None:
+        """All of them are on the disk when this returns. Raises Full, and then none of them is."""
+        try:
+            self._own.write([self._new(accepted_at, some) for some in chunks(frames)], ())
+        except sqlite3.Error as error:
+            raise Full(str(error)) from error
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Forget what Kafka has. On a full disk the reserve is given up for it."""
+        for file in {one.chunk.of for one in settled}:
+            changes = [self._change(one) for one in settled if one.chunk.of is file]
+            try:
+                file.write((), changes)
+            except sqlite3.OperationalError:
+                if not [one for one in self._all() if one.reserve.give_up()]:
+                    raise
+                file.write((), changes)
+            if file is not self._own and file.records == 0:
+                self._files.remove(file)
+                file.close()
+                self._share_cap()
+
+    def read(self, after: Chunk | None, *, records: int, limit_bytes: int) -> list[Chunk]:
+        """The next chunks after this one, from one file. What cannot be opened any more is set aside."""
+        files = self._all()
+        for file in files[files.index(after.of) :] if after and after.of in files else files:
+            last = after.id if after and file is after.of else 0
+            while rows := file.read(last, records=records, limit_bytes=limit_bytes):
+                if found := [chunk for row in rows if (chunk := self._opened(file, row))]:
+                    return found
+        return []
+
+    def shrink(self) -> bool:
+        """Give some room back to the disk; True while there is more to give."""
+        return self._own.shrink()
+
+    def close(self) -> None:
+        for file in self._all():
+            file.close()
+
+    def _all(self) -> list[SpoolFile]:
+        return [*self._files, self._own]
+
+    def _begin(self) -> SpoolFile:
+        path = self._directory / f"{uuid_utils.uuid7()}.sqlite3"
+        lock = claim(path.with_suffix(".lock"))
+        if lock is None:
+            raise OSError(f"{path} is locked by another process, though its name was made now")
+        return SpoolFile(path, lock, key_id=self._secrets.key_id)
+
+    def _adopt(self, path: Path) -> SpoolFile | None:
+        lock = claim(path.with_suffix(".lock"))
+        if lock is None:
+            return None
+        try:
+            file = SpoolFile(path, lock, key_id=self._secrets.key_id)
+        except Unreadable as why:
+            os.close(lock)
+            self.unreadable += 1
+            log.error("spool_file_is_unreadable", file=path.name, why=str(why))
+            return None
+        log.info("spool_file_is_adopted", file=path.name, records=file.records)
+        return file
+
+    def _share_cap(self) -> None:
+        left = sum(file.used_bytes for file in self._files)
+        self._own.cap(max(_SMALLEST_BYTES, self.cap_bytes - left))
+
+    def _opened(self, file: SpoolFile, row: Row) -> Chunk | None:
+        try:
+            return Chunk(file, row.id, row.records, unseal(self._secrets, row.sealed))
+        except Invalid as why:
+            log.error("spool_chunk_is_set_aside", file=file.path.name, records=row.records, why=str(why))
+            aside = Refused(str(why), row.records, row.size, row.sealed)
+            file.write((), [Change(row.id, row.records, refused=[aside])])
+            return None
+
+    def _new(self, accepted_at: float, frames: Sequence[bytes]) -> New:
+        return New(accepted_at, len(frames), sum(map(len, frames)), seal(self._secrets, frames))
+
+    def _change(self, settled: Settled) -> Change:
+        refused = [Refused(why, 1, len(one), seal(self._secrets, [one])) for why, one in settled.refused]
+        remaining = settled.remaining
+        sealed = seal(self._secrets, remaining) if remaining else b""
+        return Change(
+            settled.chunk.id, settled.chunk.records, len(remaining), sum(map(len, remaining)), sealed, refused=refused
+        )

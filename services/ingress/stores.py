@@ -1,0 +1,92 @@
+"""The stores in memory: who they are and what proves that a request is theirs."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from services.ingress.origins import allowed_origins
+from services.kernel import Stop
+from services.kernel.secrets import Secrets
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What the doors need of one store; `signers` are its webhook secrets, the current one first."""
+
+    id: UUID
+    key: str  # the id as records' keys begin with it
+    slug: str
+    account_id: int
+    signers: tuple[bytes, ...]
+    event_secret: str | None
+    website_token: str
+    path_token_sha256: bytes | None
+    origins: frozenset[str]
+    keep_full_ip: bool
+    locale: str
+    chatwoot_base_url: str
+    name: str
+
+    @property
+    def unsigned(self) -> bool:
+        return self.path_token_sha256 is not None
+
+
+# Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
+NOBODY = Store(
+    UUID(int=0), "", "", 0, (secrets.token_bytes(32),), None, "", None, frozenset(), False, "", "", ""
+)  # fmt: skip
+
+
+class Known:
+    """All active stores as of one moment, by the names that requests use."""
+
+    def __init__(self, stores: Iterable[Store] = ()) -> None:
+        self.by_id: dict[UUID, Store] = {one.id: one for one in stores}
+        self.by_slug: dict[str, Store] = {one.slug: one for one in self.by_id.values()}
+        self.by_website: dict[str, Store] = {one.website_token: one for one in self.by_id.values()}
+        self.origins: frozenset[str] = frozenset().union(*(one.origins for one in self.by_id.values()))
+
+
+def opened(rows: Iterable[Mapping[str, Any]], keys: Secrets, before: Known) -> Known:
+    """The stores of these rows. One whose secrets cannot be opened stays as it was, and costs the others nothing."""
+    stores = []
+    for row in rows:
+        try:
+            stores.append(_store(row, keys))
+        except Stop as reason:
+            log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
+            if known := before.by_id.get(UUID(str(row["organization_id"]))):
+                stores.append(known)
+    return Known(stores)
+
+
+def _store(row: Mapping[str, Any], keys: Secrets) -> Store:
+    organization = UUID(str(row["organization_id"]))
+
+    def secret(column: str, sealed_as: str) -> str | None:
+        return keys.open(row[column], organization=organization, column=sealed_as) if row[column] else None
+
+    # The previous secret was the current one when it was sealed.
+    both = (secret("webhook_secret", "webhook_secret"), secret("webhook_secret_previous", "webhook_secret"))
+    return Store(
+        id=organization,
+        key=str(organization),
+        slug=row["slug"],
+        account_id=row["chatwoot_account_id"],
+        signers=tuple(one.encode() for one in both if one),
+        event_secret=secret("event_secret", "event_secret"),
+        website_token=row["website_token"],
+        path_token_sha256=bytes(row["path_token_sha256"]) if row["unsigned"] else None,
+        origins=allowed_origins(row["domains"]),
+        keep_full_ip=row["keep_full_ip"],
+        locale=row["locale"],
+        chatwoot_base_url=row["chatwoot_base_url"],
+        name=row["account_name"],
+    )

@@ -1,0 +1,75 @@
+"""The beacon token: whose page, which session, and which customer if the shop vouched for one; until when."""
+
+import base64
+import hmac
+import re
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+import orjson
+
+from schemas.vouching import MOST_SECONDS_AHEAD, proof
+
+TOKEN_SECONDS = 2 * 3600
+SESSION = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_LONGEST_CUSTOMER = 255
+_REMEMBERED = 10_000
+_MAC_BYTES = 32
+
+
+class Claims(NamedTuple):
+    """What a token says; `expires` in Unix seconds."""
+
+    store: UUID
+    origin: str
+    session: str
+    customer: str | None
+    expires: int
+
+
+class Tokens:
+    """Makes and opens tokens with a key that every ingress of the installation has."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        # A page sends the same token again and again.
+        self._opened = lru_cache(maxsize=_REMEMBERED)(self._open)
+
+    def make(self, claims: Claims) -> str:
+        said = orjson.dumps([claims.store.hex, *claims[1:]])
+        return base64.urlsafe_b64encode(self._mac(said) + said).decode().rstrip("=")
+
+    def open(self, token: str, now: datetime) -> Claims | None:
+        """None for what we did not make, and after its time."""
+        claims = self._opened(token)
+        return claims if claims and claims.expires > now.timestamp() else None
+
+    def _open(self, token: str) -> Claims | None:
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            return None
+        mac, said = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not hmac.compare_digest(mac, self._mac(said)):
+            return None
+        store, *rest = orjson.loads(said)
+        return Claims(UUID(store), *rest)
+
+    def _mac(self, said: bytes) -> bytes:
+        return hmac.digest(self._key, said, "sha256")
+
+
+def vouched(event_secret: str | None, customer: str, expires: str, shown: str, now: datetime) -> bool:
+    """Whether the shop says that this is its customer; see schemas.vouching."""
+    if not (event_secret and 0 < len(customer) <= _LONGEST_CUSTOMER and expires.isascii() and expires.isdigit()):
+        return False
+    if len(expires) > len(str(MOST_SECONDS_AHEAD + int(now.timestamp()))):
+        return False
+    if not 0 < int(expires) - now.timestamp() <= MOST_SECONDS_AHEAD:
+        return False
+    try:
+        return hmac.compare_digest(proof(event_secret, customer, int(expires)).encode(), shown.encode())
+    except ValueError:  # the store's secret is no base64: nobody can vouch with it
+        return False

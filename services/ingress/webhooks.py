@@ -1,0 +1,88 @@
+"""Chatwoot's door: POST /webhooks/chatwoot/{store}, for unsigned stores with /{path_token} behind it."""
+
+from datetime import datetime
+
+from starlette.types import Receive, Scope
+
+from schemas import topics
+from services.ingress.answers import TAKEN, Answer
+from services.ingress.doors import Doors
+from services.ingress.peek import peek
+from services.ingress.refusals import Reason, Refused, wrong_method
+from services.ingress.requests import WEBHOOK_BYTES, Headers, headers
+from services.ingress.signatures import has_path_token, signed_by, unix_seconds
+from services.ingress.stores import Store
+from services.kernel import Record
+
+PREFIX = "/webhooks/chatwoot/"
+_SIGNATURE, _TIMESTAMP, _DELIVERY = b"x-chatwoot-signature", b"x-chatwoot-timestamp", b"x-chatwoot-delivery"
+_LONGEST_DELIVERY_ID = 64
+
+
+class Webhooks:
+    """Limit, verify, peek, key, keep."""
+
+    name = "webhooks"
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._clock = doors.process.clock
+        self._skew_seconds = doors.process.settings.webhook_skew_seconds
+
+    def store_of(self, scope: Scope) -> Store | None:
+        """Whom the URL names, proved or not."""
+        return self._doors.directory.known.by_slug.get(_slug_and_token(scope)[0])
+
+    async def take(self, scope: Scope, receive: Receive) -> Answer:
+        """204 once the record is durable. Raises Refused, NoRoom."""
+        if scope["method"] != "POST":
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
+        slug, token = _slug_and_token(scope)
+        store = await self._doors.directory.named(slug)
+        given = headers(scope)
+        body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
+        now = self._clock.now()
+        self._verify(store, token, given, body, now)
+        event, subject = peek(body, store.account_id)
+        record = Record.accepted(
+            topics.WEBHOOKS.name,
+            key=f"{store.key}:{subject}".encode(),
+            value=body,
+            store=store.id,
+            event=event,
+            origin="webhook",
+            received_at=now,
+            extra=_extra(store, given),
+        )
+        await self._doors.keep(self.name, store, record)
+        return TAKEN
+
+    def _verify(self, store: Store, token: str, given: Headers, body: bytes, now: datetime) -> None:
+        """A store that does not exist fails where a wrong signature does. Raises Refused."""
+        if store.unsigned:
+            if not has_path_token(store, token):
+                raise Refused(Reason.BAD_SIGNATURE)
+            return
+        timestamp, signature = given.get(_TIMESTAMP), given.get(_SIGNATURE)
+        if timestamp is None or signature is None or token:
+            raise Refused(Reason.UNSIGNED if store.slug else Reason.UNKNOWN_STORE)
+        if not signed_by(store, timestamp, signature, body):
+            raise Refused(Reason.BAD_SIGNATURE if store.slug else Reason.UNKNOWN_STORE)
+        at = unix_seconds(timestamp)
+        if at is None or abs(now.timestamp() - at) > self._skew_seconds:
+            raise Refused(Reason.SKEWED)
+
+
+def _slug_and_token(scope: Scope) -> tuple[str, str]:
+    slug, _, token = scope["path"][len(PREFIX) :].partition("/")
+    return slug, token
+
+
+def _extra(store: Store, given: Headers) -> dict[str, str]:
+    """Chatwoot's send time, where the signature vouches for it, and its delivery id."""
+    extra = {}
+    if not store.unsigned:
+        extra["chatwoot-timestamp"] = given[_TIMESTAMP].decode()
+    if delivery := given.get(_DELIVERY):
+        extra["chatwoot-delivery"] = delivery[:_LONGEST_DELIVERY_ID].decode("ascii", "replace")
+    return extra

@@ -1,0 +1,100 @@
+"""Where the installation is: what the environment says, and what a running local stack fills in; and its stores."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+from pydantic import ValidationError
+
+from db import stores
+from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
+from services.kernel.errors import Stop, Verdict, describe, verdict
+from services.kernel.gate import check_schema
+from services.kernel.settings import Settings
+
+_START = "start the local stack with: wootstream local start"
+
+T = TypeVar("T")
+
+
+def environment() -> Settings:
+    """What the environment alone says. Raises Stop, naming the variable that cannot be read."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        told = (f"{Settings.variable(str(one['loc'][0]))}: {one['msg']}" for one in faults)
+        raise Stop(f"a setting cannot be read: {'; '.join(told)}") from error
+
+
+def local_stack(settings: Settings) -> dict[str, str]:
+    """What the environment leaves out and a running local stack has: setting → address."""
+    wanted = {"kafka_bootstrap_servers": "kafka", "database_url": "database_url"}
+    absent = {name: part for name, part in wanted.items() if getattr(settings, name) is None}
+    if not absent or settings.stack != "embedded":
+        return {}
+    try:
+        from demo import stack
+    except ImportError:  # a production image has no demo
+        return {}
+    found = stack.status(settings.data_directory / "stack")
+    return {name: address for name, part in absent.items() if (address := getattr(found, part))}
+
+
+def installed(*, kafka: bool = True, database: bool = True) -> Settings:
+    """The settings with the servers known that are asked for. Raises Stop with the cure."""
+    settings = environment()
+    if (kafka and not settings.kafka_bootstrap_servers) or (database and not settings.database_url):
+        settings = Settings.model_validate(settings.model_dump(exclude_unset=True) | local_stack(settings))
+    if database and not settings.database_url:
+        raise Stop(f"no database: set DATABASE_URL, or {_START}")
+    if kafka and not settings.kafka_bootstrap_servers:
+        raise Stop(f"no Kafka: set KAFKA_BOOTSTRAP_SERVERS, or {_START}")
+    return settings
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Pool]:
+    """Connections as the services have them, under row security. Raises Stop when the database cannot be used."""
+    if settings.database_url is None:
+        raise Stop(f"no database: set DATABASE_URL, or {_START}")
+    pool = open_pool(settings.database_url.get_secret_value(), SERVICE, size=2)
+    try:
+        await _reach(pool)
+        yield pool
+    except asyncpg.PostgresError as error:
+        if verdict(error) is Verdict.GUILTY:
+            raise
+        raise Stop(f"the database cannot be used: {describe(error)}") from error
+    finally:
+        await pool.close()
+
+
+async def _reach(pool: Pool) -> None:
+    try:
+        await check_schema(pool)
+    except (asyncpg.InterfaceError, OSError, TimeoutError, TooMuchPower) as error:
+        raise Stop(f"the database cannot be reached: {describe(error)}") from error
+
+
+async def stores_named(pool: Pool, slug: str | None) -> dict[str, UUID]:
+    """Short name → id: of that store, or of every store where none is named. Raises Stop, naming those that exist."""
+    async with pool.acquire(timeout=10) as conn:
+        known = {row["slug"]: row["organization_id"] for row in await stores.everyone(conn)}
+    if slug and slug not in known:
+        raise Stop(f"there is no store {slug!r}; known are: {', '.join(known) or 'none yet'}")
+    return {slug: known[slug]} if slug else known
+
+
+async def each_store(slug: str, work: Callable[[Connection, UUID, str], Awaitable[T]]) -> dict[str, T]:
+    """Do `work` for the store named, or for each in turn, in a transaction that sees only that store."""
+    async with database(installed(kafka=False)) as pool:
+        answers = {}
+        for name, organization in (await stores_named(pool, slug)).items():
+            async with scoped(pool, {organization}) as conn:
+                answers[name] = await work(conn, organization, name)
+    if not answers:
+        raise Stop("there is no store yet: add one with `wootstream stores add`")
+    return answers

@@ -1,0 +1,111 @@
+"""An installation of its own: its Kafka and its PostgreSQL may be killed and nobody else notices."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import asyncpg
+from pydantic import SecretStr
+
+from db.migrate import migrate
+from db.pool import use_json
+from demo import stack
+from demo.stack import Stack, kafka, postgres
+from demo.stack.locks import locked
+from services.kernel import Settings
+from tests.eventually import eventually
+
+Server = Literal["kafka", "postgres"]
+
+_SERVERS = {"kafka": kafka.server, "postgres": postgres.server}
+# Another session in this checkout may be at it.
+_TURN_SECONDS = 3600.0
+# The shorter, the sooner a dead consumer is missed.
+SESSION_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One stack and one migrated database in it."""
+
+    directory: Path
+    stack: Stack
+    settings: Settings
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[Any]:
+        """The administrator's connection, past row security. Opened anew each time: the server may have died since."""
+        assert self.settings.database_url is not None
+        conn = await asyncpg.connect(self.settings.database_url.get_secret_value(), timeout=10)
+        try:
+            await use_json(conn)
+            yield conn
+        finally:
+            await conn.close()
+
+    async def kill(self, server: Server) -> None:
+        """SIGKILL to the process; PostgreSQL's children end by themselves soon after."""
+        this = _SERVERS[server](self.directory)
+        note = this.running()
+        assert note is not None, f"{server} was not running"
+        os.kill(note.pid, signal.SIGKILL)
+        await eventually(lambda: not this.running())
+
+    async def revive(self) -> None:
+        """Start what was killed; it comes back at the same address."""
+        assert await stack.start(self.directory) == self.stack
+
+    async def another_database(self) -> "Installation":
+        """The same servers with a copy of the database and a data directory that nobody has used."""
+        ours, name = urlsplit(self.stack.database_url), f"chaos_{secrets.token_hex(6)}"
+        system = await asyncpg.connect(ours._replace(path="/postgres").geturl(), timeout=10)
+        try:
+            await system.execute(f"create database {name} template {ours.path.removeprefix('/')}")
+        finally:
+            await system.close()
+        url = ours._replace(path=f"/{name}").geturl()
+        place = self.settings.data_directory / name
+        place.mkdir()
+        told = {"database_url": SecretStr(url), "data_directory": place}
+        return Installation(self.directory, self.stack, self.settings.model_copy(update=told))
+
+
+@asynccontextmanager
+async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
+    """Both servers in this directory, for the length of a `with`; what an earlier run left there is forgotten."""
+    directory.mkdir(parents=True, exist_ok=True)
+    async with locked(directory.with_suffix(".lock"), seconds=_TURN_SECONDS, otherwise=f"{directory} is in use"):
+        await stack.stop(directory / "stack")
+        shutil.rmtree(directory)
+        async with _servers(directory / "stack") as running:
+            yield Installation(directory / "stack", running, _settings(directory, running))
+
+
+@asynccontextmanager
+async def _servers(directory: Path) -> AsyncIterator[Stack]:
+    running = await stack.start(directory)
+    try:
+        await migrate(running.database_url)
+        yield running
+    finally:
+        await asyncio.shield(stack.stop(directory))
+
+
+def _settings(directory: Path, running: Stack) -> Settings:
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": running.kafka,
+            "database_url": running.database_url,
+            "data_directory": directory,
+            "session_timeout_seconds": SESSION_SECONDS,
+            "http_port": 0,
+        }
+    )

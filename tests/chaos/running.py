@@ -1,0 +1,55 @@
+"""`wootstream run` as a process with an address that stays, on topics that nobody used before."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from demo.stack.ports import HOST, free_ports
+from schemas.topics import ALL
+from services.control.audit import audit
+from services.ingress.spool_status import look
+from services.kernel.topics import Admin, ensure_topics
+from tests.chaos.installation import Installation
+from tests.chaos.processes import Worker
+from tests.eventually import eventually
+
+# Recorded webhooks were sent long before.
+_SKEW_SECONDS = 86_400
+_SETTLE_SECONDS = 900.0
+
+
+@asynccontextmanager
+async def topics_of_its_own(installation: Installation) -> AsyncIterator[None]:
+    """The installation's topics, gone at the end: another database has no use for their records."""
+    await ensure_topics(installation.settings, ALL)
+    yield
+    async with Admin(installation.settings) as admin:
+        await admin.delete_topics([topic.name for topic in ALL])
+
+
+def run(installation: Installation, *names: str, instance: str | None = None) -> Worker:
+    """These services, none named: all."""
+    (port,) = free_ports(1)
+    settings = installation.settings.model_copy(update={"http_port": port, "webhook_skew_seconds": _SKEW_SECONDS})
+    log = installation.settings.data_directory / f"run-{'-'.join(names)}.log"
+    return Worker(("-m", "services.cli", "run", *names), settings, log, instance)
+
+
+@asynccontextmanager
+async def sender(door: Worker) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of this door, whether it is open just now or not."""
+    async with httpx.AsyncClient(base_url=f"http://{HOST}:{door.settings.http_port}", timeout=10) as client:
+        yield client
+
+
+async def nothing_in_flight(installation: Installation) -> None:
+    """Wait until no spool holds anything any more, then until every group has read what the logs hold."""
+    spool = installation.settings.data_directory / "spool"
+
+    async def all_read() -> bool:
+        waiting = sum(file.records for file in look(spool, {}, now=time.time()).values())
+        return not waiting and (await audit(installation.settings)).in_flight == 0
+
+    await eventually(all_read, seconds=_SETTLE_SECONDS)

@@ -1,0 +1,47 @@
+"""The verbs find their servers where they look for them, in the environment; the audit's tests have a database each."""
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from db.migrate import migrate
+from demo.stack import Stack
+from services.kernel import Settings
+from tests.kernel_bench import Bench, open_bench
+
+
+def point_at(settings: Settings, environment: pytest.MonkeyPatch) -> None:
+    """Let the environment name this installation."""
+    assert settings.database_url is not None
+    assert settings.kafka_bootstrap_servers is not None
+    environment.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    environment.setenv("KAFKA_BOOTSTRAP_SERVERS", settings.kafka_bootstrap_servers)
+    environment.setenv("WOOTSTREAM_DATA_DIRECTORY", str(settings.data_directory))
+
+
+@pytest.fixture
+def installation(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The session's installation."""
+    point_at(settings, monkeypatch)
+    return settings
+
+
+@pytest.fixture
+async def bench(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    """An installation of one test's own: a verdict on the whole is not spoiled by what other tests left."""
+    name = f"test_{secrets.token_hex(6)}"
+    url = urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
+    system = await asyncpg.connect(stack.database_url, timeout=10)
+    try:
+        await system.execute(f"create database {name}")
+        await migrate(url)
+        async with open_bench(stack.kafka, url, tmp_path, partitions=2) as opened:
+            point_at(opened.settings, monkeypatch)
+            yield opened
+    finally:
+        await system.execute(f"drop database if exists {name} with (force)")
+        await system.close()

@@ -1,0 +1,164 @@
+"""`stores add`: the same twice changes nothing, secrets rest sealed, and one store's things are no other's."""
+
+import base64
+import hashlib
+import uuid
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from db.pool import Pool
+from schemas.stores import Store
+from services.control import stores
+from services.kernel import Settings, Stop
+from services.kernel.secrets import load_secrets
+from tests.kernel_bench import Bench
+from tests.services.control.verbs import answer, call
+
+
+def shop(**told: Any) -> Store:
+    """A store of one test's own; what a test does not mention works."""
+    mark = uuid.uuid4().hex[:12]
+    signed = {} if told.get("unsigned") or told.get("path_token") else {"webhook_secret": "s3cret"}
+    known = {"slug": f"shop-{mark}", "base_url": f"https://{mark}.example", "account_id": 7, "website_token": mark}
+    return Store.model_validate(known | signed | told)
+
+
+async def row(admin: Pool, slug: str) -> dict[str, Any]:
+    async with admin.acquire() as conn:
+        found = await conn.fetchrow("select * from public.chatwoot_accounts where slug = $1", slug)
+    assert found is not None
+    return dict(found)
+
+
+def opened(settings: Settings, account: dict[str, Any], column: str) -> str:
+    return load_secrets(settings).open(account[column], organization=account["organization_id"], column=column)
+
+
+async def test_store_added_twice_is_one_and_keeps_its_very_bytes(settings: Settings, admin_pool: Pool) -> None:
+    store = shop(api_access_token="t0ken", domains=("shop.example",), bot_inboxes=(4,))
+
+    first = await stores.add(settings, store)
+    before = await row(admin_pool, store.slug)
+    second = await stores.add(settings, store)
+
+    assert (first.outcome, second.outcome) == ("added", "unchanged")
+    assert await row(admin_pool, store.slug) == before
+    assert (first.made_event_secret is None, second.made_event_secret) == (False, None)
+
+
+async def test_secrets_rest_sealed_and_open_for_their_column_alone(settings: Settings, admin_pool: Pool) -> None:
+    store = shop(api_access_token="t0ken")
+    added = await stores.add(settings, store)
+    account = await row(admin_pool, store.slug)
+
+    assert not {"t0ken", "s3cret", added.made_event_secret} & {str(value) for value in account.values()}
+    assert opened(settings, account, "api_access_token") == "t0ken"
+    assert opened(settings, account, "event_secret") == added.made_event_secret
+    assert len(base64.b64decode((added.made_event_secret or "").removeprefix("whsec_"))) == 32
+    with pytest.raises(Stop, match="cannot be opened"):
+        opened(settings, account | {"event_secret": account["api_access_token"]}, "event_secret")
+
+
+async def test_changed_webhook_secret_leaves_the_old_one_valid(settings: Settings, admin_pool: Pool) -> None:
+    store = shop()
+    await stores.add(settings, store)
+
+    changed = await stores.add(settings, Store(slug=store.slug, webhook_secret=SecretStr("newer")))
+
+    account = await row(admin_pool, store.slug)
+    assert changed.outcome == "changed"
+    assert opened(settings, account, "webhook_secret") == "newer"
+    assert (
+        opened(settings, {**account, "webhook_secret": account["webhook_secret_previous"]}, "webhook_secret")
+        == "s3cret"
+    )
+
+
+async def test_what_is_not_told_stays(settings: Settings, admin_pool: Pool) -> None:
+    store = shop(currency="SEK", domains=("shop.example",))
+    await stores.add(settings, store)
+    before = await row(admin_pool, store.slug)
+
+    await stores.add(settings, Store(slug=store.slug, push="live"))
+
+    after = await row(admin_pool, store.slug)
+    assert {name for name in after if after[name] != before[name]} == {"push", "updated_at"}
+
+
+async def test_unsigned_store_gets_a_path_token_once(settings: Settings, admin_pool: Pool) -> None:
+    store = shop(unsigned=True)
+    first, second = await stores.add(settings, store), await stores.add(settings, store)
+
+    account = await row(admin_pool, store.slug)
+    assert account["path_token_sha256"] == hashlib.sha256((first.path_token or "").encode()).digest()
+    assert first.webhook_path == f"/webhooks/chatwoot/{store.slug}/{first.path_token}"
+    assert (second.outcome, second.path_token, second.webhook_path) == ("unchanged", None, None)
+
+
+async def test_store_of_a_database_made_anew_has_the_id_that_the_topics_know(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    store = shop()
+    first = await stores.add(settings, store)
+    async with admin_pool.acquire() as conn:
+        await conn.execute("delete from public.organizations where id = $1", first.organization_id)
+    assert (await stores.add(settings, store)).organization_id == first.organization_id
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"timezone": "Europe/Amsterdamn"}, "no time zone"),
+        ({"webhook_secret": None}, "needs its webhook secret"),
+        ({"website_token": None}, "--website-token"),
+    ],
+)
+async def test_store_that_cannot_work_is_refused_with_the_cure(
+    told: dict[str, Any], reason: str, settings: Settings
+) -> None:
+    with pytest.raises(Stop, match=reason):
+        await stores.add(settings, shop(**told))
+
+
+@pytest.mark.parametrize("shared", [("base_url", "account_id"), ("website_token",)])
+async def test_what_belongs_to_another_store_is_refused(shared: tuple[str, ...], settings: Settings) -> None:
+    first = shop()
+    await stores.add(settings, first)
+    with pytest.raises(Stop, match="belongs to another store"):
+        await stores.add(settings, shop(**{name: getattr(first, name) for name in shared}))
+
+
+async def test_where_organizations_are_the_hosts_own_a_store_needs_one_of_them(bench: Bench) -> None:
+    await bench.admin.execute("revoke insert on public.organizations from wootstream_service")
+    own = uuid.uuid4()
+    await bench.admin.execute("insert into public.organizations (id, name) values ($1, 'shop')", own)
+    store = shop()
+
+    with pytest.raises(Stop, match="make it, and name it with --organization"):
+        await stores.add(bench.settings, store)
+    added = await stores.add(bench.settings, store.model_copy(update={"organization_id": own}))
+
+    assert (added.organization_id, added.outcome) == (own, "added")
+
+
+def test_signature_and_path_token_exclude_each_other() -> None:
+    with pytest.raises(ValidationError, match="not both"):
+        shop(unsigned=True, webhook_secret="s3cret")
+
+
+async def test_verb_takes_secrets_from_stdin_and_environment_and_lists_none(installation: Settings) -> None:
+    slug = f"shop-{uuid.uuid4().hex[:12]}"
+    about = ("--base-url", f"https://{slug}.example", "--account", "3", "--website-token", slug)
+    added = await answer(
+        "stores", "add", slug, *about, "--secrets-stdin",
+        given=orjson.dumps({"webhook_secret": "fromstdin"}),
+        environment={"WOOTSTREAM_STORE_API_TOKEN": "fromenvironment"},
+    )  # fmt: skip
+    told = await call("stores", "list", "--json")
+    mine = next(one for one in orjson.loads(told.stdout) if one["slug"] == slug)
+    assert (added["outcome"], mine["has_api_token"]) == ("added", True)
+    assert added["webhook_url"] == f"{installation.public_url}/webhooks/chatwoot/{slug}"
+    assert not any(secret in told.stdout for secret in ("fromstdin", "fromenvironment", added["event_secret"]))

@@ -1,0 +1,23 @@
+"""The operator's verbs as a person or a script calls them."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from typer.testing import CliRunner, Result
+
+from services.cli import app
+
+
+async def call(*arguments: str, given: bytes | None = None, environment: Mapping[str, str] | None = None) -> Result:
+    """Run a verb in this process; what it raises is raised here."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, input=given, env=environment)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+async def answer(*arguments: str, **more: Any) -> Any:
+    """What a verb answers to `--json`."""
+    return orjson.loads((await call(*arguments, "--json", **more)).stdout)

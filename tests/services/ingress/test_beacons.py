@@ -1,0 +1,163 @@
+"""The storefronts' door: a page speaks for its own session, and for a customer only if the shop vouched."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from db.pool import Pool
+from demo.shop import Shop as Backend
+from demo.visitors import Visitor, event_id
+from schemas.topics import WIDGET_EVENTS
+from services.customers import visits
+from services.kernel import Clock, Settings
+from services.widget import handlers as widget
+from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, held, open_shop, serving
+
+pytestmark = pytest.mark.usefixtures("topics")
+
+
+class OneMinute(Clock):
+    """No minute ends while a test counts."""
+
+    def monotonic(self) -> float:
+        return 1_000.0
+
+
+class Page:
+    """A page of one shop, and what its topic holds."""
+
+    def __init__(self, settings: Settings, shop: Shop, client: Any) -> None:
+        self.settings, self.shop, self.client = settings, shop, client
+        self.visitor = self.of(ORIGIN)
+        self.backend = Backend(client, shop.slug, EVENT_SECRET)
+
+    def of(self, origin: str, website_token: str | None = None) -> Visitor:
+        return Visitor(self.client, website_token or self.shop.website_token, origin, Clock())
+
+    async def events(self) -> list[dict[str, Any]]:
+        """What the widget service would read."""
+        records = await held(self.settings, WIDGET_EVENTS, self.shop.id)
+        assert all(widget.read(record) for record in records)
+        return [event for record in records for event in orjson.loads(record.value)]
+
+    async def refused(self, reason: str) -> bool:
+        metrics = (await self.client.get("/metrics")).text
+        return bool(re.search(f'wootstream_refused_total{{door="(beacons|config)",reason="{reason}"}}', metrics))
+
+
+@pytest.fixture
+async def page(settings: Settings, admin_pool: Pool) -> AsyncIterator[Page]:
+    shop = await open_shop(admin_pool, settings)
+    async with serving(settings) as (_, client):
+        yield Page(settings, shop, client)
+
+
+async def test_a_page_gets_its_widget_and_reports_under_its_own_session(page: Page) -> None:
+    config = await page.visitor.arrive()
+    event = page.visitor.event("page_viewed", page_url="https://u:p@shop.example/p?email=a@b#x", session_id="forged")
+    answer = await page.visitor.report(event | {"customer_id": "somebody", "user_id": event["id"]})
+
+    assert config.json()["widget"]["websiteToken"] == page.shop.website_token
+    assert config.headers["access-control-allow-origin"] == answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.status_code == 204
+    (kept,) = await page.events()
+    assert (kept["id"], kept["session_id"]) == (event["id"], page.visitor.config["session"])
+    assert (kept["page_url"], kept["ip_address"]) == ("https://shop.example/p", "127.0.0.0")
+    assert (kept["customer_id"], kept["user_id"]) == (None, None)
+
+
+async def test_a_cart_is_a_customers_only_where_the_shop_vouched_and_the_visitor_agreed(page: Page) -> None:
+    vouched = page.backend.vouch("c1", expires=datetime.now(UTC) + timedelta(hours=1))
+    cart = {"event_data": {"value_minor": 5, "currency": "EUR", "items": 1}}
+    await page.visitor.arrive(vouched)
+    for consent in (("analytics", "personalisation"), ("analytics",)):
+        event = page.visitor.event("cart_updated", **cart)
+        assert (await page.visitor.report(event, consent=consent)).status_code == 204
+
+    assert [event["customer_id"] for event in await page.events()] == ["c1", None]
+    records = await held(page.settings, WIDGET_EVENTS, page.shop.id)
+    (visit,) = [visit for record in records if (seen := visits.read(record)) for visit in seen.visits]
+    assert (visit.customer_id, visit.cart_minor) == ("c1", 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"customer": "c2"}, {"proof": "0" * 64}, {"expires": "99"}, {"expires": "9999999999"}, {"expires": "²"}],
+)
+async def test_a_page_that_changes_what_the_shop_vouched_for_gets_no_token(page: Page, change: dict[str, str]) -> None:
+    vouched = page.backend.vouch("c1", expires=datetime.now(UTC) + timedelta(hours=1))
+
+    answer = await page.visitor.arrive(vouched | change)
+
+    assert answer.status_code == 403
+    assert await page.refused("not_vouched")
+
+
+async def test_each_event_is_judged_on_its_own(page: Page) -> None:
+    await page.visitor.arrive()
+    now = datetime.now(UTC)
+    good = page.visitor.event("widget_opened")
+    old = good | {"id": event_id(now - timedelta(hours=49))}
+    ahead = good | {"id": event_id(now + timedelta(minutes=11))}
+    other = good | {"id": "0190b5b8-0000-4000-8000-000000000000"}
+
+    answer = await page.visitor.report(old, good, ahead, other, {"event_type": "x"}, 7)  # type: ignore[arg-type]
+
+    assert answer.status_code == 200
+    assert answer.json()["taken"] == 1
+    assert [one["index"] for one in answer.json()["refused"]] == [0, 2, 3, 4, 5]
+    assert [event["id"] for event in await page.events()] == [good["id"]]
+
+
+async def test_what_a_page_may_not_do_is_refused_and_reaches_no_topic(page: Page) -> None:
+    await page.visitor.arrive()
+    event, token = page.visitor.event("widget_opened"), page.visitor.config["token"]
+    stranger = page.of("https://evil.example")
+    stranger.config = page.visitor.config
+    forger = page.of(ORIGIN)
+    forger.config = {"token": token[:-1] + ("A" if token[-1] != "A" else "B")}
+
+    statuses = {
+        "foreign_origin": (await stranger.report(event)).status_code,
+        "bad_token": (await forger.report(event)).status_code,
+        "no_consent": (await page.visitor.report(event, consent=())).status_code,
+        "too_large": (await page.visitor.report(*[event] * 101)).status_code,
+        "none_taken": (await page.visitor.report({})).status_code,
+        "no_such_path": (await page.of(ORIGIN, "nobody").arrive()).status_code,
+    }
+
+    assert statuses == {
+        "foreign_origin": 403, "bad_token": 401, "no_consent": 403, "too_large": 413, "none_taken": 400,
+        "no_such_path": 404,
+    }  # fmt: skip
+    assert (await stranger.arrive()).status_code == 403
+    assert all([await page.refused(reason) for reason in statuses])
+    assert await page.events() == []
+
+
+async def test_only_the_stores_own_pages_may_ask_across_origins(page: Page) -> None:
+    asked = {"access-control-request-method": "POST"}
+    ours = await page.client.options("/beacons", headers=asked | {"origin": ORIGIN})
+    others = await page.client.options("/beacons", headers=asked | {"origin": "https://evil.example"})
+
+    assert (ours.status_code, ours.headers["access-control-allow-origin"]) == (204, ORIGIN)
+    assert others.status_code == 403
+    assert "access-control-allow-origin" not in others.headers
+
+
+async def test_a_page_that_floods_is_asked_to_wait(settings: Settings, admin_pool: Pool) -> None:
+    shop = await open_shop(admin_pool, settings)
+    tight = settings.model_copy(update={"beacons_per_minute": 3})
+
+    async with serving(tight, clock=OneMinute()) as (_, client):
+        answers = []
+        for visitor in (Visitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(2)):
+            await visitor.arrive()
+            answers += [await visitor.report(*[visitor.event("page_viewed") for _ in range(3)]) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [204, 429, 204, 429]
+    assert answers[1].headers["retry-after"] == "60"

@@ -1,0 +1,79 @@
+"""Twenty thousand requests that nobody should send: they are answered or hung up on, and nothing unproved is kept."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from db.pool import Pool
+from demo.visitors import Visitor
+from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
+from services.kernel import Clock, Settings
+from tests.recordings.recorded import ALL_RUNS, account_webhooks
+from tests.services.ingress.bench import ORIGIN, Shop, held, open_shop, serving
+from tests.services.ingress.hostile import Hostile
+from tests.services.ingress.wire import wire
+
+pytestmark = [pytest.mark.usefixtures("topics"), pytest.mark.fuzz]
+_IN_MAKE_TEST = 20_000
+_AT_ONCE = 32
+# 0: hung up without an answer, as it must where the request never ends or never began.
+_ALLOWED = {0, 200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 429}
+_SHORT = 4_096
+
+
+async def test_hostile_requests_are_answered_and_nothing_unproved_is_kept(
+    settings: Settings, admin_pool: Pool, request: pytest.FixtureRequest
+) -> None:
+    count = request.config.getoption("--examples") or _IN_MAKE_TEST
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    shop = await open_shop(admin_pool, settings)
+    lax = {"body_seconds": 0.05, "head_seconds": 0.1, "beacons_per_minute": 10**9, "beacons_per_minute_network": 10**9}
+
+    async with serving(settings.model_copy(update=lax)) as (process, client):
+        visitor = Visitor(client, shop.website_token, ORIGIN, Clock())
+        await visitor.arrive()
+        hostile = Hostile(seed, shop, _bodies(), visitor.config["token"])
+        answers, proved = await _send(process.address, hostile, count)
+        assert (await client.get("/live")).status_code == 200
+        assert 'reason="no_room"' not in (await client.get("/metrics")).text
+
+    print(dict(answers))
+    assert set(answers) <= _ALLOWED
+    assert {record.value for record in await held(settings, WEBHOOKS, shop.id)} <= proved
+    assert await held(settings, SHOP_EVENTS, shop.id) == []
+    assert {record.key for record in await held(settings, WIDGET_EVENTS, shop.id)} <= {_key(shop, visitor)}
+
+
+def _bodies() -> list[bytes]:
+    """Of each recording; the longest would cost time and show nothing more."""
+    bodies = [one.body for run in ALL_RUNS for one in account_webhooks(run)]
+    return [body for body in bodies if len(body) < _SHORT]
+
+
+def _key(shop: Shop, visitor: Visitor) -> bytes:
+    return f"{shop.id}:{visitor.config['session']}".encode()
+
+
+async def _send(address: str, hostile: Hostile, count: int) -> tuple[Counter[int], set[bytes]]:
+    """All of them over as many connections as are at once; one that the server closed is opened anew."""
+    answers, proved, left = Counter[int](), set[bytes](), iter(range(count))
+
+    async def work() -> None:
+        while True:
+            async with wire(address) as line:
+                while not line.closed:
+                    if next(left, None) is None:
+                        return
+                    asked = hostile.ask()
+                    if asked.proved is not None:
+                        proved.add(asked.proved)
+                    status, _ = await line.ask(asked.raw)
+                    answers[status] += 1
+                    if not status:
+                        break
+
+    await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+    return answers, proved

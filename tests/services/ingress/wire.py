@@ -1,0 +1,60 @@
+"""A connection that says exactly the bytes it is given: no client library mends or refuses them on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+_ANSWER_SECONDS = 20
+
+
+class Wire:
+    """One HTTP/1.1 connection, kept alive as long as the server likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def ask(self, request: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer; 0 where the server hung up without one."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._writer.write(request)
+                await self._writer.drain()
+                head = await self._reader.readuntil(b"\r\n\r\n")
+                return int(head[9:12]), await self._reader.readexactly(_length(head))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return 0, b""
+
+    async def say(self, part: bytes) -> None:
+        """Send without waiting for an answer."""
+        self._writer.write(part)
+        await self._writer.drain()
+
+    @property
+    def closed(self) -> bool:
+        return self._reader.at_eof() or self._writer.is_closing()
+
+
+@asynccontextmanager
+async def wire(address: str) -> AsyncIterator[Wire]:
+    parts = urlsplit(address)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        yield Wire(reader, writer)
+    finally:
+        writer.close()
+
+
+def request(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A POST as a well-behaved client writes it."""
+    lines = [f"POST {path} HTTP/1.1", "host: x", f"content-length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
+
+
+def _length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    return 0

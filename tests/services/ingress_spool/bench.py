@@ -1,0 +1,132 @@
+"""A bench for the acceptance: a topic of one test, senders that note what they were promised, what the topic has."""
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.topics import Topic
+from services.ingress.acceptance import Acceptance
+from services.kernel import Process, Record, Settings
+from services.kernel.topics import Admin, ensure_topics
+
+_SILENCE_MS = 500
+_PAUSE_SECONDS = 0.02
+
+
+@dataclass
+class Bench:
+    """One topic and one data directory; processes come and go."""
+
+    settings: Settings
+    topic: Topic
+    store: uuid.UUID = field(default_factory=uuid.uuid4)
+    kept: list[str] = field(default_factory=list)  # ids of what `keep` returned for
+    longest: float = 0.0
+    _numbers: Any = field(default_factory=itertools.count)
+
+    def record(self, key: str = "k", *, value: bytes = b"{}") -> Record:
+        return Record.accepted(
+            self.topic.name,
+            key=key.encode(),
+            value=value,
+            store=self.store,
+            event="message_created",
+            origin="webhook",
+            received_at=datetime.now(UTC),
+            extra={"n": str(next(self._numbers))},
+        )
+
+    @asynccontextmanager
+    async def accepting(self, **changes: object) -> AsyncIterator[tuple[Process, Acceptance]]:
+        """A process whose only service accepts; told to stop, as by SIGTERM, at the end."""
+        process = Process(self.settings.model_copy(update=changes))
+        acceptance = Acceptance.of(process)
+        serving = asyncio.create_task(process.serve())
+        try:
+            yield process, acceptance
+        finally:
+            process.stopping.set()
+            assert await serving == 0
+
+    async def keep(self, acceptance: Acceptance, key: str = "k", *, value: bytes = b"{}") -> None:
+        record = self.record(key, value=value)
+        began = time.monotonic()
+        await acceptance.keep(record)
+        self.longest = max(self.longest, time.monotonic() - began)
+        self.kept.append(record.id or "")
+
+    async def keep_all(self, acceptance: Acceptance, values: Iterable[bytes]) -> None:
+        for value in values:
+            await self.keep(acceptance, value=value)
+
+    async def send(self, acceptance: Acceptance, until: asyncio.Event, *, keys: int = 16) -> None:
+        """Senders, one a key, each with its next record when the last was kept."""
+
+        async def sender(key: str) -> None:
+            while not until.is_set():
+                await self.keep(acceptance, key, value=b'{"content": "%s"}' % uuid.uuid4().hex.encode() * 20)
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+        await asyncio.gather(*(sender(f"key-{number}") for number in range(keys)))
+
+    async def stored(self) -> list[Record]:
+        """Everything that the topic holds, partition by partition in the order of offsets."""
+        places = [TopicPartition(self.topic.name, number) for number in range(self.topic.partitions)]
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap_servers, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            consumer.assign(places)
+            found: list[Record] = []
+            ends = await consumer.end_offsets(places)
+            while len(found) < sum(ends.values()):
+                fetched = await consumer.getmany(timeout_ms=_SILENCE_MS)
+                found += [Record.consumed(one) for some in fetched.values() for one in some]
+            return sorted(found, key=lambda one: (one.partition, one.offset))
+        finally:
+            await consumer.stop()
+
+    async def make_again(self) -> None:
+        """Delete the topic and make another of the same name."""
+        async with Admin(self.settings) as admin:
+            await admin.delete_topics([self.topic.name])
+        while self.topic.name not in await ensure_topics(self.settings, [self.topic]):
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def open_bench(kafka: str, database_url: str, directory: Path, **changes: str) -> AsyncIterator[Bench]:
+    settings = Settings(
+        database_url=database_url,
+        kafka_bootstrap_servers=kafka,
+        http_port=0,
+        data_directory=directory,
+        log_format="console",
+    )
+    bench = Bench(settings, Topic(f"spool.{uuid.uuid4().hex[:10]}", 1, partitions=4, extra=changes))
+    await ensure_topics(settings, [bench.topic])
+    yield bench
+
+
+def in_order(records: Sequence[Record]) -> bool:
+    """Whether each key's records were first stored in the order in which its sender was promised them."""
+    last: dict[bytes | None, int] = {}
+    seen: set[str | None] = set()
+    for record in records:
+        if record.id not in seen:
+            seen.add(record.id)
+            number = int(record.header("n") or "")
+            if number < last.get(record.key, -1):
+                return False
+            last[record.key] = number
+    return True

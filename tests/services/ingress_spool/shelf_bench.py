@@ -1,0 +1,64 @@
+"""A spool on a directory of one test, as a process has it; no Kafka."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from services.ingress.spool import Spool
+from services.ingress.spool_chunks import Settled
+from services.ingress.spool_frames import unframe
+from services.ingress.spool_level import Level
+from services.ingress.spool_metrics import SpoolMetrics
+from services.ingress.spool_shelf import Shelf
+from services.kernel import Clock, Record
+from services.kernel.secrets import Secrets
+
+_KEY = os.urandom(32)
+
+
+@asynccontextmanager
+async def opened(directory: Path, *, key: bytes = _KEY, cap_bytes: int = 64 * 1024**2) -> AsyncIterator[Spool]:
+    """A spool as a process has it, given up at the end with what is still in it."""
+    shelf = Shelf(directory, Secrets(key), cap_bytes=cap_bytes)
+    spool = Spool(shelf, Level(shelf, SpoolMetrics(CollectorRegistry())), Clock())
+    try:
+        yield spool
+    finally:
+        await spool.close()
+
+
+def record(value: bytes = b"{}", *, key: bytes | None = b"k") -> Record:
+    accepted = Record.accepted(
+        "chatwoot.webhooks",
+        key=b"",
+        value=value,
+        store=uuid.uuid4(),
+        event="e",
+        origin="webhook",
+        received_at=datetime.now(UTC),
+    )
+    return Record(accepted.topic, key, value, accepted.headers)
+
+
+async def put(spool: Spool, records: Sequence[Record]) -> None:
+    await asyncio.gather(*map(spool.put, records))
+
+
+async def waiting(spool: Spool) -> list[Record]:
+    return [one for chunk in await spool.read(None, 100_000) for one in unframe(chunk.frames)]
+
+
+async def drain(spool: Spool) -> None:
+    while chunks := await spool.read(None, 1_000):
+        await spool.settle([Settled(chunk) for chunk in chunks])
+
+
+async def put_until_full(spool: Spool) -> None:
+    for _ in range(1_000):
+        await spool.put(record(os.urandom(100_000)))
