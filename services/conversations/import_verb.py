@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from schemas.topics import WEBHOOKS
-from services.conversations.asking import asking, told, told_account
+from services.conversations.asking import asking, stores_asked, told, told_account
 from services.conversations.history import History
 from services.conversations.history import Progress as Tell
 from services.kernel import Process, Stop
-from services.kernel.installation import installed, stores_named
+from services.kernel.installation import installed
 from services.kernel.topics import absent
 
 _KAFKA_SECONDS = 15
@@ -51,7 +51,7 @@ async def _run(store: str, *, everything: bool) -> dict[str, int]:
     async with asking(installed()) as process:
         await _reach_kafka(process)
         counts = {}
-        for name, organization in (await stores_named(process.pool(), store)).items():
+        for name, organization in (await stores_asked(process, store)).items():
             account = await told_account(process, name, organization)
             with told(name), _bar(name) as tell:
                 counts[name] = await History(process, account, everything=everything).run(tell)

@@ -94,7 +94,7 @@ def compare(
     if as_json:
         print_json(store, answers)
         return
-    rows = [tables.figure_row(name, one) for name, told in answers.items() for one in told.figures]
+    rows = [row for name, told in answers.items() for row in tables.comparison_rows(name, told)]
     _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
 
 

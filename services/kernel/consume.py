@@ -13,13 +13,13 @@ import structlog
 from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel.bisect import E
+from services.kernel.broker import MAX_POLL_SECONDS, subscriber_of
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.lookout import Lookout
 from services.kernel.offer import Offered, Work, offer
 from services.kernel.probe import Here
 from services.kernel.process import Process
 from services.kernel.record import Record
-from services.kernel.subscriber import MAX_POLL_SECONDS, subscriber_of
 
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
@@ -38,7 +38,7 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Work(group, topic.name, read, apply))
-    subscriber = subscriber_of(process, topic, group, listener=consumption.lookout)
+    subscriber = subscriber_of(process.broker, process.settings, topic, group, listener=consumption.lookout)
     subscriber(consumption.handle)
     process.topics.append(topic)
     consumption.lookout.watch(subscriber)

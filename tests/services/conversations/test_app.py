@@ -22,6 +22,7 @@ from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import disordered, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import answered_by, give_token
 from tests.services.conversations.recorded_api import RecordedApi
 
 RUN = "chatwoot-4.13.0"
@@ -31,7 +32,7 @@ RUN = "chatwoot-4.13.0"
 async def process(settings: Settings, topics: list[str]) -> AsyncIterator[Process]:
     """A process that runs the service; Chatwoot's API is that of the recorded run."""
     process = Process(settings)
-    await bench.answered_by(process, RecordedApi(RUN).transport)
+    await answered_by(process, RecordedApi(RUN).transport)
     add_to(process)
     serving = asyncio.create_task(process.serve())
     await eventually(lambda: process.publisher.connected)
@@ -94,10 +95,10 @@ async def test_long_conversation_is_imported_whole(process: Process, pool: Pool,
     agent = next(iter(add_account(double, 7, token="token").members))
     transport = httpx.ASGITransport(app(double))
     await talk_at_length(transport, messages=250)
-    await bench.answered_by(process, transport)
+    await answered_by(process, transport)
     async with admin_pool.acquire() as conn:
         await bench.attach(conn, store, account=7)
-    await bench.give_token(admin_pool, process, store)
+    await give_token(admin_pool, process, store)
     async with scoped(pool, {store}) as conn:
         account = await account_of(conn, process, store)
 
@@ -132,8 +133,8 @@ _FIRST = "select user_id from wootstream.chatwoot_reporting_events where name = 
 async def asked(process: Process, pool: Pool, admin: Pool, shop: bench.Shop) -> tuple[RecordedApi, Account]:
     """A store whose API tells, and what it was asked."""
     api = RecordedApi(RUN)
-    await bench.answered_by(process, api.transport)
-    await bench.give_token(admin, process, shop.id)
+    await answered_by(process, api.transport)
+    await give_token(admin, process, shop.id)
     async with scoped(pool, {shop.id}) as conn:
         return api, await account_of(conn, process, shop.id)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from db.pool import Connection
 from services.kernel import Record, Retryable
-from services.kernel.process import GRACEFUL_SECONDS
-from services.kernel.subscriber import MAX_POLL_SECONDS
+from services.kernel.broker import GRACEFUL_SECONDS, MAX_POLL_SECONDS
 from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number
 
