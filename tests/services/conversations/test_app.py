@@ -18,6 +18,7 @@ from tests.double.app import app
 from tests.double.installation import Double
 from tests.double.seed import add_account
 from tests.eventually import eventually
+from tests.publishing import publish_all
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import disordered, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
@@ -47,7 +48,7 @@ async def test_shuffled_webhooks_through_kafka_become_chatwoots_rows(
     """30 % are repeated; the ledger counts each record once, as applied, duplicate or ignored, none as dead."""
     shops = await bench.install(admin_pool, RUN)
     given = bench.records(disordered(RUN, "5"), shops)
-    await asyncio.gather(*map(process.publisher.publish, given))
+    await publish_all(process.publisher, given)
 
     await eventually(lambda: sum(outcomes(process, shops).values()) == len(given), seconds=40)
 
