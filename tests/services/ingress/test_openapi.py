@@ -32,7 +32,7 @@ from tests.services.ingress.running import running
 pytestmark = [pytest.mark.usefixtures("topics"), pytest.mark.fuzz]
 # Whether data that fit the schema are taken is not asked: the schema does not say that a placed order has a price.
 _CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
-_EXAMPLES = 10
+_EXAMPLES = 5
 
 
 class Proof(AuthBase):
