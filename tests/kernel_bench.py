@@ -100,7 +100,9 @@ class Bench:
             await asyncio.gather(*(publish(self.publisher, one) for one in records[start : start + 100]))
 
     @asynccontextmanager
-    async def consuming(self, *, apply: Any = None, clock: Clock | None = None) -> AsyncIterator[Process]:
+    async def consuming(
+        self, *, read: Any = read, apply: Any = None, clock: Clock | None = None
+    ) -> AsyncIterator[Process]:
         """A process of its own that consumes the topic; stopped as by SIGTERM at the end, which takes at most 20 s."""
         process = Process(self.settings, clock)
         consume(process, self.topic, group=self.group, read=read, apply=apply or self.apply)

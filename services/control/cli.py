@@ -11,10 +11,10 @@ from services.control.audit import audit as run_audit
 from services.control.cli_letters import letters
 from services.control.cli_offsets import offsets
 from services.control.cli_stores import stores
-from services.control.tables import Json, print_json, show
-from services.control.tables import since as moment
 from services.control.told import show_audit
 from services.kernel.installation import installed
+from services.kernel.terminal import Json, print_json, show
+from services.kernel.terminal import since as moment
 
 
 def add_to(app: typer.Typer) -> None:

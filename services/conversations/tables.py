@@ -4,9 +4,6 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.table import Table
-
 from schemas.reports import Comparison, Completeness, Difference, Group, Percentiles, Waiting
 
 Rows = Sequence[Sequence[object]]
@@ -59,14 +56,6 @@ def comparison_rows(store: str, told: Comparison) -> list[list[object]]:
 def _figure_row(store: str, one: Difference) -> list[object]:
     apart = None if one.reason is None else _rounded((one.ours or 0) - (one.chatwoots or 0))
     return [store, one.key, _rounded(one.ours), _rounded(one.chatwoots), apart, one.reason or "equal"]
-
-
-def show(columns: Sequence[str], rows: Rows, *, footer: str = "") -> None:
-    """A table on the terminal."""
-    table = Table(*columns, caption=footer or None)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
 
 
 def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:

@@ -19,7 +19,7 @@ from services.kernel.lookout import Lookout
 from services.kernel.offer import Offered, Work, offer
 from services.kernel.probe import Here
 from services.kernel.process import Process
-from services.kernel.record import Record
+from services.kernel.record import Record, store_of
 
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
@@ -111,7 +111,8 @@ class Consumption(Generic[E]):
         metrics, group = self._process.metrics, self._work.group
         metrics.batch_records.labels(group).observe(size)
         metrics.batch_seconds.labels(group).observe(seconds)
-        for (store, outcome), count in result.outcomes.items():
+        for (name, outcome), count in result.outcomes.items():
+            store = str(store_of(name) or "")  # a header may say anything; a label must not
             metrics.records.labels(group, store, outcome).inc(count)
         for reason, count in result.dead.items():
             metrics.dead.labels(group, reason).inc(count)

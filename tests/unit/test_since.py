@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.control.tables import since
 from services.kernel import Stop
+from services.kernel.terminal import since
 
 
 def test_dates_are_of_utc_unless_they_name_a_zone() -> None:

@@ -1,4 +1,4 @@
-"""How the operator's verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
+"""How verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from services.kernel import Clock, Stop
+from services.kernel.clock import Clock
+from services.kernel.errors import Stop
 from services.kernel.moments import moment
 
 # Where nobody looks, a line is not broken for want of a terminal's width.
