@@ -10,7 +10,7 @@ from faststream.kafka.message import KafkaMessage
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel.settings import Settings
 
-GRACEFUL_SECONDS = 12.0  # a consumer that has not settled its batch by then is cut off
+GRACEFUL_SECONDS = 10.0  # a consumer that has not settled its batch by then is cut off
 MAX_POLL_SECONDS = 300
 _HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 

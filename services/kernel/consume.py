@@ -22,6 +22,7 @@ from services.kernel.process import Process
 from services.kernel.record import Record, store_of
 
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
+_STOPPING_SECONDS = 0.2
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 S = TypeVar("S")
 T = TypeVar("T")
@@ -54,7 +55,8 @@ class Consumption(Generic[E]):
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. A failure ends the process; FastStream never sees it."""
-        if self._process.stopping.is_set():
+        if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
+            await self._process.clock.sleep(_STOPPING_SECONDS)
             return
         try:
             async with self.lookout.working({one.partition for one in raw}):

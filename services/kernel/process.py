@@ -52,6 +52,7 @@ class Process:
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()
+        self.turning: set[str] = set()  # background work that ends by itself once `stopping` is set
         self.topics: list[Topic] = []
         self._broker: KafkaBroker | None = None
         self._pools: dict[str, Pool] = {}
@@ -114,7 +115,8 @@ class Process:
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()
         self.site.ready.clear()
-        await asyncio.gather(server.stop(), self._stop_work(tasks))
+        await server.stop()
+        await self._stop_work(tasks)
         await self.close()
         for signum in _SIGNALS:
             loop.remove_signal_handler(signum)
@@ -148,13 +150,14 @@ class Process:
 
     async def _stop_work(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.
-        await asyncio.wait(tasks, timeout=_LAST_TURN_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if turning := [task for task in tasks if task.get_name() in self.turning]:
+            await asyncio.wait(turning, timeout=_LAST_TURN_SECONDS)
         # The broker's own stop can take as long as its request time-out (40 s) when Kafka is dead.
         if self._broker is not None:
             await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
         """Close what services and the process itself have opened, in reverse."""
