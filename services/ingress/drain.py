@@ -20,7 +20,7 @@ from services.kernel.verdicts import Place
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
 # arrive late and then comes twice, so after a failure one record is offered, then more and more.
 _RECORDS = 1_500
-_WIDER = 4
+_WIDER = 8
 _AGAIN_SECONDS = 0.5
 _STOP_SECONDS = 2.0
 _NOT_OFFERED = Retryable("not offered")
@@ -46,6 +46,7 @@ class Drainer:
         self._metrics = metrics
         self._clock = clock
         self._window = 1
+        self._settling: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Drain whenever there is something to drain."""
@@ -80,6 +81,7 @@ class Drainer:
                 return False
             self._window = min(_RECORDS, self._window * _WIDER)
             chunks = await ahead if ahead else []
+        await self._settled_before()
         return True
 
     async def _all_out(self) -> bool:
@@ -112,8 +114,15 @@ class Drainer:
         outcomes += [_NOT_OFFERED] * (len(records) - len(outcomes))
         each = zip(records, outcomes, strict=True)
         settled = [self._settled(chunk, [next(each) for _ in some]) for chunk, some in waiting]
-        await self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
+        await self._settled_before()
+        # The disk works while the next are published; more than these two are never unsettled.
+        self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
         return not any(isinstance(one, Exception) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED)
+
+    async def _settled_before(self) -> None:
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            await settling
 
     def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> Settled:
         remaining, refused = [], []
