@@ -51,13 +51,14 @@ chaos: install  ## KILLS=200 sudden deaths in the middle of the work, nothing lo
 	$(BIN)/pytest tests/chaos --kills $(KILLS)
 
 fuzz: install  ## N=1000 examples for every property
-	$(BIN)/pytest -m hypothesis --examples $(N)
+	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --upgrade \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches
-	@if [ -x $(BIN)/wootstream ]; then $(BIN)/wootstream local stop && WOOTSTREAM_DATA_DIRECTORY=.local/test $(BIN)/wootstream local stop; fi
+	@if [ -x $(BIN)/wootstream ]; then for place in .local .local/test .local/test/chaos; do \
+	  WOOTSTREAM_DATA_DIRECTORY=$$place $(BIN)/wootstream local stop || exit; done; fi
 	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -99,7 +99,7 @@ async def lock(conn: Connection, group: str, topic: str, partitions: Collection[
 
 
 async def enter(
-    conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Collection[UUID]
+    conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Iterable[UUID]
 ) -> dict[int, Place]:
     """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope."""
     return _places(await conn.fetch(_ENTER, group, topic, list(partitions), scope_of(stores)))

@@ -1,7 +1,7 @@
 """Connections: one pool per role, lazily connected, with JSON as Python objects and row security in mind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
@@ -118,7 +118,7 @@ async def set_scope(conn: Connection, organizations: Collection[UUID]) -> None:
     await conn.execute(_SCOPE, scope_of(organizations))
 
 
-def scope_of(organizations: Collection[UUID]) -> str:
+def scope_of(organizations: Iterable[UUID]) -> str:
     """The value of `wootstream.organizations` that shows exactly these stores."""
     return "{" + ",".join(str(one) for one in sorted(organizations)) + "}"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from services.control.tables import show
 from services.control.verdict import Audit, Line
+from services.kernel.terminal import show
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 COLUMNS = ("group", "topic", "partition", *_COUNTS, "next", "end", "in flight")
@@ -17,8 +17,16 @@ def row(line: Line) -> tuple[object, ...]:
 
 
 def show_audit(audit: Audit) -> None:
-    """Print all of it; the last line is the verdict."""
-    show(COLUMNS, [row(line) for line in audit.lines], footer="\n".join(["", *findings(audit), verdict(audit)]))
+    """Print all that holds anything; the last line is the verdict."""
+    told = [line for line in audit.lines if _says_something(line)]
+    empty = len(audit.lines) - len(told)
+    left_out = [f"left out: {empty} that hold no record"] if empty else []
+    footer = ["", *left_out, *findings(audit), verdict(audit)]
+    show(COLUMNS, [row(line) for line in told], footer="\n".join(footer))
+
+
+def _says_something(line: Line) -> bool:
+    return bool(line.next_offset or line.end_offset or line.truncated or line.halted)
 
 
 def verdict(audit: Audit) -> str:

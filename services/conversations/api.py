@@ -12,12 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
+from services.conversations.account import Untold
 from services.conversations.answers import NAMES, Question, answer
-from services.kernel import Process, Stop
+from services.conversations.comparison import compare_each
+from services.kernel import Process, Retryable, Stop
 from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.installation import stores_named
 
 _MOST = 1000
+_COMPARE = "compare"
 
 
 def add_to(process: Process) -> None:
@@ -48,26 +51,38 @@ def _guarded(
 
 async def _report(process: Process, request: Request) -> Response:
     name, store, now = request.path_params["name"], request.path_params.get("store", ""), process.clock.now()
-    if name not in NAMES:
-        return _refusal(404, f"there is no report {name}; there are: {', '.join(NAMES)}")
+    if name not in (*NAMES, _COMPARE):
+        return _refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
     try:
         asked = await stores_named(process.pool(), store)
     except Stop as reason:
         return _refusal(404, str(reason))
     try:
-        told = await _told(process, asked, _question(request), now)
+        if name == _COMPARE:
+            told = await _compared(process, asked, request)
+        else:
+            told = await _told(process, asked, _question(request), now)
     except Stop as reason:
         return _refusal(400, str(reason))
+    except (Untold, Retryable) as reason:
+        return _refusal(502, str(reason))
     body = told[store] if store else told
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
 
 
-async def _told(process: Process, asked: Mapping[str, UUID], question: Question, now: datetime) -> dict[str, BaseModel]:
-    told: dict[str, BaseModel] = {}
+async def _told(
+    process: Process, asked: Mapping[str, UUID], question: Question, now: datetime
+) -> Mapping[str, BaseModel]:
+    told = {}
     for slug, organization in asked.items():
         async with scoped(process.pool(), {organization}) as conn:
             told[slug] = await answer(conn, organization, question, now=now)
     return told
+
+
+async def _compared(process: Process, asked: Mapping[str, UUID], request: Request) -> Mapping[str, BaseModel]:
+    since, until = request.query_params.get("since", "7d"), request.query_params.get("until", "1h")
+    return await compare_each(process, asked, since=since, until=until)
 
 
 def _question(request: Request) -> Question:

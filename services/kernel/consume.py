@@ -9,23 +9,21 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
-from faststream import AckPolicy
-from faststream.kafka.message import KafkaMessage
 
 from db.pool import Connection
-from schemas.topics import MAX_MESSAGE_BYTES, Topic
+from schemas.topics import Topic
 from services.kernel.bisect import E
+from services.kernel.broker import MAX_POLL_SECONDS, subscriber_of
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.lookout import Lookout
 from services.kernel.offer import Offered, Work, offer
 from services.kernel.probe import Here
 from services.kernel.process import Process
-from services.kernel.record import Record
+from services.kernel.record import Record, store_of
 
-MAX_POLL_SECONDS = 300
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
+_STOPPING_SECONDS = 0.2
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
-_HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 S = TypeVar("S")
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -41,41 +39,10 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Work(group, topic.name, read, apply))
-    subscriber = subscriber_of(process, topic, group, listener=consumption.lookout)
+    subscriber = subscriber_of(process.broker, process.settings, topic, group, listener=consumption.lookout)
     subscriber(consumption.handle)
     process.topics.append(topic)
     consumption.lookout.watch(subscriber)
-
-
-def subscriber_of(process: Process, topic: Topic, group: str, **more: Any) -> Any:
-    """FastStream in batches of raw records; nothing is acknowledged by itself."""
-    settings = process.settings
-    return process.broker.subscriber(
-        topic.name,
-        group_id=group,
-        group_instance_id=f"{settings.group_instance}-{group}" if settings.group_instance else None,
-        batch=True,
-        max_records=settings.batch_records,
-        batch_timeout_ms=100,
-        auto_offset_reset="earliest",
-        ack_policy=AckPolicy.MANUAL,
-        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
-        max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
-        session_timeout_ms=int(settings.session_timeout_seconds * 1000),
-        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
-        parser=_untouched,
-        decoder=_raw,
-        **more,
-    )
-
-
-async def _untouched(records: Any) -> KafkaMessage:
-    """No header is decoded here: FastStream 0.7.8 drops a whole batch when one is not UTF-8."""
-    return KafkaMessage(body=b"", headers={}, raw_message=records, consumer=None)  # type: ignore[arg-type]
-
-
-async def _raw(message: Any) -> Any:
-    return message.raw_message
 
 
 class Consumption(Generic[E]):
@@ -88,7 +55,8 @@ class Consumption(Generic[E]):
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. A failure ends the process; FastStream never sees it."""
-        if self._process.stopping.is_set():
+        if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
+            await self._process.clock.sleep(_STOPPING_SECONDS)
             return
         try:
             async with self.lookout.working({one.partition for one in raw}):
@@ -145,7 +113,8 @@ class Consumption(Generic[E]):
         metrics, group = self._process.metrics, self._work.group
         metrics.batch_records.labels(group).observe(size)
         metrics.batch_seconds.labels(group).observe(seconds)
-        for (store, outcome), count in result.outcomes.items():
+        for (name, outcome), count in result.outcomes.items():
+            store = str(store_of(name) or "")  # a header may say anything; a label must not
             metrics.records.labels(group, store, outcome).inc(count)
         for reason, count in result.dead.items():
             metrics.dead.labels(group, reason).inc(count)

@@ -1,21 +1,19 @@
 """The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, account, commit."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import Generic
 from uuid import UUID
 
-import orjson
-
 from db import dead_letters, ledger, stores
-from db.dead_letters import Letter
 from db.ledger import Move, Place
 from db.pool import Pool
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
+from services.kernel.letters import letter_of
 from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
@@ -47,27 +45,25 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
     """Apply what is new of these records, exactly once, whoever else was handed them."""
     result = Offered()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
+        # Row security shows this batch's stores and no other.
+        named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        places = await ledger.enter(conn, work.group, work.topic, partitions, _stores(records))
+        places = await ledger.enter(conn, work.group, work.topic, partitions, named)
         fresh, redelivered = _sift(records, places, result)
-        events, bad = _read(work, fresh, await stores.known(conn) if fresh else set())
+        known = await stores.known(conn) if fresh else set()
+        events, bad = _read(work, fresh, known)
         applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         settled = _before_untried(fresh, applied, result)
         asked = {event.record for event in events}
         moves = _account(settled, redelivered, places, asked=asked, news=applied.news, bad=bad, result=result)
-        letters = [_letter(one, places[one.partition], *bad[one]) for one in settled if one in bad]
+        letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, work.group, work.topic, letters)
         if moves:
             await ledger.move(conn, work.group, work.topic, moves)
     result.dead.update(letter.kind for letter in letters)
     return result
-
-
-def _stores(records: Iterable[Record]) -> set[UUID]:
-    """Row security shows this batch's stores and no other."""
-    return {store for text in {one.header("store") for one in records} if (store := store_of(text))}
 
 
 def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) -> tuple[list[Record], Counter[int]]:
@@ -130,8 +126,11 @@ def _account(
     result: Offered,
 ) -> list[Move]:
     """Each settled record becomes exactly one of dead, ignored, applied, duplicate."""
-    fates = [_fate(one, asked=asked, news=news, bad=bad) for one in settled]
-    result.outcomes.update(zip((one.header("store") or "" for one in settled), fates, strict=True))
+    fates = [
+        "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate"
+        for one in settled
+    ]
+    result.outcomes.update(zip((one.store_name for one in settled), fates, strict=True))
     tallies = Counter(zip((one.partition for one in settled), fates, strict=True))
     last = {one.partition: one for one in settled}
     moves: list[Move] = []
@@ -144,31 +143,3 @@ def _account(
             move.hollow = move.next_offset - place.next_offset - move.consumed
         moves.append(move)
     return moves
-
-
-def _fate(one: Record, *, asked: Container[Record], news: Container[Record], bad: Container[Record]) -> str:
-    if one in bad:
-        return "dead"
-    if one not in asked:
-        return "ignored"
-    return "applied" if one in news else "duplicate"
-
-
-def _letter(one: Record, place: Place, kind: str, reason: str) -> Letter:
-    headers = [[_storable(name), _storable(one.header(name) or "")] for name, _ in one.headers]
-    return Letter(
-        era=place.era,
-        partition=one.partition,
-        offset=one.offset,
-        organization_id=store_of(one.header("store")),
-        kind=kind,
-        reason=_storable(reason),
-        key=one.key,
-        value=one.value,
-        headers=orjson.dumps(headers).decode(),
-    )
-
-
-def _storable(text: str) -> str:
-    """What PostgreSQL takes as text: a NUL and half a surrogate pair are shown escaped."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -15,10 +15,10 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 @lru_cache(maxsize=65_536)  # a UUID costs 2 µs to read, and stores are few
-def store_of(text: str | None) -> UUID | None:
+def store_of(name: str) -> UUID | None:
     """The store that a header names, or None."""
     try:
-        return UUID(text or "")
+        return UUID(name)
     except ValueError:
         return None
 
@@ -26,7 +26,7 @@ def store_of(text: str | None) -> UUID | None:
 class Record:
     """A key, a value and ASCII headers. Compared by identity: two deliveries are two records."""
 
-    __slots__ = ("headers", "key", "offset", "partition", "topic", "value")
+    __slots__ = ("_store_name", "headers", "key", "offset", "partition", "topic", "value")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Record:
         self.headers = headers
         self.partition = partition
         self.offset = offset
+        self._store_name: str | None = None
 
     @classmethod
     def accepted(
@@ -96,9 +97,16 @@ class Record:
         return self.header("origin")
 
     @property
+    def store_name(self) -> str:
+        """The `store` header as it is, "" without one; kept, for every step of a batch asks for it."""
+        if self._store_name is None:
+            self._store_name = self.header("store") or ""
+        return self._store_name
+
+    @property
     def store(self) -> UUID:
         """The tenant, from the URL and the secret that verified, never from a body. Raises Invalid."""
-        store = store_of(self.header("store"))
+        store = store_of(self.store_name)
         if store is None:
             raise Invalid("the `store` header is missing or is no UUID")
         return store

@@ -21,10 +21,11 @@ def is_long(config: pytest.Config) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not is_long(config):
-        for item in items:
-            if item.get_closest_marker("chaos"):
-                item.add_marker(pytest.mark.skip(reason="a long round: make chaos"))
+    for item in items:
+        if item.get_closest_marker("chaos") and not is_long(config):
+            item.add_marker(pytest.mark.skip(reason="a long round: make chaos"))
+        if "servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
 
 
 @pytest.fixture(scope="session")

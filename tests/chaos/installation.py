@@ -19,12 +19,15 @@ from db.migrate import migrate
 from db.pool import use_json
 from demo import stack
 from demo.stack import Stack, kafka, postgres
+from demo.stack.locks import locked
 from services.kernel import Settings
 from tests.eventually import eventually
 
 Server = Literal["kafka", "postgres"]
 
 _SERVERS = {"kafka": kafka.server, "postgres": postgres.server}
+# Another session in this checkout may be at it.
+_TURN_SECONDS = 3600.0
 # The shorter, the sooner a dead consumer is missed.
 SESSION_SECONDS = 3.0
 
@@ -78,20 +81,31 @@ class Installation:
 @asynccontextmanager
 async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
     """Both servers in this directory, for the length of a `with`; what an earlier run left there is forgotten."""
-    await stack.stop(directory / "stack")
-    shutil.rmtree(directory, ignore_errors=True)
-    running = await stack.start(directory / "stack")
+    directory.mkdir(parents=True, exist_ok=True)
+    async with locked(directory.with_suffix(".lock"), seconds=_TURN_SECONDS, otherwise=f"{directory} is in use"):
+        await stack.stop(directory / "stack")
+        shutil.rmtree(directory)
+        async with _servers(directory / "stack") as running:
+            yield Installation(directory / "stack", running, _settings(directory, running))
+
+
+@asynccontextmanager
+async def _servers(directory: Path) -> AsyncIterator[Stack]:
+    running = await stack.start(directory)
     try:
         await migrate(running.database_url)
-        settings = Settings.model_validate(
-            {
-                "kafka_bootstrap_servers": running.kafka,
-                "database_url": running.database_url,
-                "data_directory": directory,
-                "session_timeout_seconds": SESSION_SECONDS,
-                "http_port": 0,
-            }
-        )
-        yield Installation(directory / "stack", running, settings)
+        yield running
     finally:
-        await asyncio.shield(stack.stop(directory / "stack"))
+        await asyncio.shield(stack.stop(directory))
+
+
+def _settings(directory: Path, running: Stack) -> Settings:
+    return Settings.model_validate(
+        {
+            "kafka_bootstrap_servers": running.kafka,
+            "database_url": running.database_url,
+            "data_directory": directory,
+            "session_timeout_seconds": SESSION_SECONDS,
+            "http_port": 0,
+        }
+    )

@@ -25,11 +25,12 @@ _RUN = DATA / "chatwoot-4.13.0"
 
 Rows = dict[tuple[str, str], tuple[int, str]]  # (recorded store, table) → rows, digest of what they say
 
-# Table → what may differ there, beside whose row it is: our own names and clock, and how a row was reckoned.
+# Table → what may differ there, beside whose row it is: our own names and clock, how a row was reckoned, and when what
+# it says was last heard again, for a repetition alone changes no row.
 _TABLES = {
     "public.chatwoot_conversations": ("id", "created_at", "updated_at"),
     "public.chatwoot_contacts": ("id", "created_at", "updated_at"),
-    "wootstream.conversations": ("updated_at", "walked"),
+    "wootstream.conversations": ("updated_at", "walked", "seen_sent_at"),
     "wootstream.chatwoot_reporting_events": (),
     "wootstream.messages": (),
     "wootstream.changes": (),

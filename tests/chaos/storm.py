@@ -22,11 +22,11 @@ from tests.chaos.sink import Sink, Told
 from tests.eventually import eventually
 
 Victim = Literal["consumer", "ingress", "kafka", "postgres"]
-# Out of so many deaths, who dies.
-_TURN: tuple[Victim, ...] = ("consumer", "consumer", "ingress", "kafka", "postgres")
+# Out of so many deaths, who dies; a server takes longest to come back.
+_TURN: tuple[Victim, ...] = ("consumer", "ingress", "kafka", "postgres", "consumer", "consumer", "ingress")
 _SERVICES = ("conversations", "widget", "customers", "contacts")
 _PER_SECOND = 200.0
-_MOST_APART = 200  # records between two strikes
+_MOST_APART = 50  # records between two strikes
 _WAIT_SECONDS = 120.0
 
 

@@ -45,9 +45,12 @@ async def frozen_with_a_batch(scene: Scene, worker: Worker) -> AsyncIterator[Non
     # Who waits for what is the same for the length of a transaction: a second connection looks.
     async with admin() as looking, admin() as conn, conn.transaction():
         await conn.execute(_LOCK, scene.sink.name)
-        await eventually(lambda: _waits_for_ledger(looking, worker), seconds=30)
-        worker.freeze()
-        assert await looking.fetchval(_LET_GO, _ports(worker))
+        while True:
+            await eventually(lambda: _waits_for_ledger(looking, worker), seconds=60)
+            worker.freeze()
+            if await looking.fetchval(_LET_GO, _ports(worker)):
+                break
+            worker.thaw()  # it gave up waiting just then, to try again
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from tests.chaos.recording import attach, rows
 from tests.chaos.storm import at_work, victims
 from tests.chaos.verdict import Verdict
 
-_KILLS_A_GENERATION = 10
+_KILLS_A_GENERATION = 25
 _LONG_ROUND = 50
 _SHORT_RECORDING = 200  # webhooks of it, where few die
 

@@ -12,6 +12,7 @@ SERIES = {
 }
 
 
-@pytest.fixture(scope="session", params=SERIES)
+# What asks for one series goes to one worker, or each would play it again.
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in SERIES])
 async def played(request: pytest.FixtureRequest) -> Played:
     return await play(*SERIES[request.param])

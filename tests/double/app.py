@@ -20,6 +20,7 @@ from tests.double.api import (
     platform,
     profile,
     ratings,
+    robots,
     settings,
     widget,
 )
@@ -36,6 +37,7 @@ _MODULES = (
     widget,
     inboxes,
     settings,
+    robots,
     ratings,
     profile,
     platform,

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-type_of_message = {"incoming": 0, "outgoing": 1, "activity": 2, "template": 3}
-
 Json = dict[str, Any]
+type_of_message = {"incoming": 0, "outgoing": 1, "activity": 2, "template": 3}
 
 
 @dataclass(slots=True, kw_only=True)

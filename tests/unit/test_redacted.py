@@ -1,5 +1,6 @@
 """What is shown of a record holds no word and no number that a person said."""
 
+import re
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ _VALUES = st.recursive(
 def test_no_text_number_or_odd_key_of_the_record_is_shown(value: Any) -> None:
     shown = orjson.dumps(redacted(orjson.dumps(value))).decode()
     assert _MARK not in shown
-    assert not any(str(number) in shown for number in range(1_000, 10_000))
+    assert not re.search(r"\d{4}", shown)
 
 
 def test_shape_is_shown_so_that_a_wrong_one_can_be_told() -> None:

@@ -1,4 +1,4 @@
-"""What a store is set up with: webhooks, custom attributes, labels, teams, bots, rules (facts §4.6, §4.7)."""
+"""What a store is set up with: webhooks, custom attributes, labels, teams (facts §4.6, §4.7)."""
 
 import re
 
@@ -6,8 +6,7 @@ from tests.double import views
 from tests.double.api.door import Call, route
 from tests.double.changes import iso
 from tests.double.errors import Invalid, not_found
-from tests.double.push import unix
-from tests.double.rows import Bot, Json, Webhook
+from tests.double.rows import Json, Webhook
 
 _URL = re.compile(r"https?://\S+")
 _BUILT_IN = {
@@ -93,30 +92,6 @@ def create_team(call: Call) -> Json:
     return views.team(row)
 
 
-def create_bot(call: Call) -> Json:
-    state = call.state
-    shown: Json = {key: call.body.get(key) for key in ("name", "description", "outgoing_url")}
-    bot = Bot(
-        id=state.number("bot"),
-        account_id=call.account.id,
-        name=shown["name"],
-        outgoing_url=shown["outgoing_url"],
-        token=state.token(),
-        secret=state.token(),
-    )
-    state.bots[bot.id] = state.tokens[bot.token] = bot
-    form: Json = {"id": bot.id, **shown, "bot_type": "webhook", "bot_config": {}, "account_id": call.account.id}
-    form |= {"access_token": bot.token}
-    return form | ({"thumbnail": "", "secret": bot.secret, "system_bot": False} if state.release.modern else {})
-
-
-def create_rule(call: Call) -> Json:
-    row: Json = {"id": call.state.number("rule"), "account_id": call.account.id} | call.body
-    row |= {"created_on": unix(call.state.now()), "active": True}
-    call.account.rules[row["id"]] = row
-    return row
-
-
 def _fill(call: Call, row: Webhook, given: Json) -> None:
     """Raises Invalid before anything changes."""
     if not _URL.fullmatch(given.get("url") or ""):
@@ -147,6 +122,4 @@ ROUTES = [
     route("GET", "/agents", list_agents),
     route("GET", "/teams", list_teams),
     route("POST", "/teams", create_team, admin=True),
-    route("POST", "/agent_bots", create_bot, admin=True),
-    route("POST", "/automation_rules", create_rule, admin=True),
 ]

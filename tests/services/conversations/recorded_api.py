@@ -32,6 +32,10 @@ class RecordedApi:
         self.release = str(stores(self.run)[0]["release"])
         self.bots |= {inbox for store in self.stores.values() for inbox in store["bot_inboxes"]}
 
+    @property
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.answer)
+
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api":
             return httpx.Response(200, json={"version": self.release, "queue_services": "ok"})

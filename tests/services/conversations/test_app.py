@@ -1,9 +1,12 @@
 """The service as it runs: real Kafka, the kernel's transaction and ledger, PostgreSQL."""
 
 import asyncio
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
+import httpx
 import pytest
 
 from db.pool import Pool, scoped
@@ -11,11 +14,16 @@ from services.conversations.account import Account, account_of
 from services.conversations.app import add_to
 from services.conversations.history import History
 from services.kernel import Process, Settings
+from tests.double.app import app
+from tests.double.installation import Double
+from tests.double.seed import add_account
 from tests.eventually import eventually
+from tests.publishing import publish_all
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import disordered, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import answered_by, give_token
 from tests.services.conversations.recorded_api import RecordedApi
 
 RUN = "chatwoot-4.13.0"
@@ -25,7 +33,7 @@ RUN = "chatwoot-4.13.0"
 async def process(settings: Settings, topics: list[str]) -> AsyncIterator[Process]:
     """A process that runs the service; Chatwoot's API is that of the recorded run."""
     process = Process(settings)
-    await bench.answered_by(process, RecordedApi(RUN))
+    await answered_by(process, RecordedApi(RUN).transport)
     add_to(process)
     serving = asyncio.create_task(process.serve())
     await eventually(lambda: process.publisher.connected)
@@ -40,7 +48,7 @@ async def test_shuffled_webhooks_through_kafka_become_chatwoots_rows(
     """30 % are repeated; the ledger counts each record once, as applied, duplicate or ignored, none as dead."""
     shops = await bench.install(admin_pool, RUN)
     given = bench.records(disordered(RUN, "5"), shops)
-    await asyncio.gather(*map(process.publisher.publish, given))
+    await publish_all(process.publisher, given)
 
     await eventually(lambda: sum(outcomes(process, shops).values()) == len(given), seconds=40)
 
@@ -82,11 +90,52 @@ async def test_interrupted_import_goes_on_and_reads_each_conversation_once(
     assert marked >= sum(state.status == "resolved" for state in states.values()) > 0
 
 
+async def test_long_conversation_is_imported_whole(process: Process, pool: Pool, admin_pool: Pool) -> None:
+    """The API tells a hundred messages at a time; its account has one conversation of 250 and nothing else."""
+    double, store = Double(), uuid.uuid4()
+    agent = next(iter(add_account(double, 7, token="token").members))
+    transport = httpx.ASGITransport(app(double))
+    await talk_at_length(transport, messages=250)
+    await answered_by(process, transport)
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, store, account=7)
+    await give_token(admin_pool, process, store)
+    async with scoped(pool, {store}) as conn:
+        account = await account_of(conn, process, store)
+
+    assert await History(process, account, everything=True).run(lambda *_: None) == 1
+
+    counts = await eventually(lambda: look(pool, store, "select counts from wootstream.conversations"), seconds=40)
+    assert counts == {"messages": 250, "incoming": 125, "human": 125, "outgoing": 125}
+    assert await look(pool, store, _FIRST) == agent
+
+
+async def talk_at_length(transport: httpx.AsyncBaseTransport, *, messages: int) -> None:
+    """A customer and an agent take turns, through the API of account 7."""
+    base_url, headers = "http://chatwoot/api/v1/accounts/7", {"api_access_token": "token"}
+    async with httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers) as client:
+        inbox = (await client.post("/inboxes", json={"name": "Orders", "channel": {"type": "api"}})).json()["id"]
+        contact = (await client.post("/contacts", json={"name": "Ada"})).json()["payload"]["contact"]["id"]
+        begun = await client.post("/conversations", json={"inbox_id": inbox, "contact_id": contact})
+        for number in range(messages):
+            kind = "outgoing" if number % 2 else "incoming"
+            said = {"content": "a text", "message_type": kind}
+            (await client.post(f"/conversations/{begun.json()['id']}/messages", json=said)).raise_for_status()
+
+
+async def look(pool: Pool, store: uuid.UUID, query: str) -> Any:
+    async with scoped(pool, {store}) as conn:
+        return await conn.fetchval(query)
+
+
+_FIRST = "select user_id from wootstream.chatwoot_reporting_events where name = 'first_response'"
+
+
 async def asked(process: Process, pool: Pool, admin: Pool, shop: bench.Shop) -> tuple[RecordedApi, Account]:
     """A store whose API tells, and what it was asked."""
     api = RecordedApi(RUN)
-    await bench.answered_by(process, api)
-    await bench.give_token(admin, process, shop.id)
+    await answered_by(process, api.transport)
+    await give_token(admin, process, shop.id)
     async with scoped(pool, {shop.id}) as conn:
         return api, await account_of(conn, process, shop.id)
 

@@ -20,7 +20,9 @@ from services.kernel import Process, Settings, Stop
 from tests.eventually import eventually
 from tests.recordings.recorded import account_webhooks, reports, rows
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import give_token
 from tests.services.conversations.recorded_api import RecordedApi
+from tests.services.conversations.test_api import BEARER, TOKEN, asked
 from tests.services.conversations.test_cli import call
 
 RUN = "chatwoot-3.16.0"
@@ -60,7 +62,7 @@ async def attached(pool: Pool, admin: Pool, settings: Settings, address: str) ->
     given = [one for one in account_webhooks(RUN) if one.store == "kleiber-nord"]
     await bench.apply(pool, bench.records(given, {"kleiber-nord": shop}))
     process = Process(settings)
-    await bench.give_token(admin, process, shop.id)
+    await give_token(admin, process, shop.id)
     await process.chatwoot.close()
     async with admin.acquire() as conn:
         await conn.execute(
@@ -82,6 +84,23 @@ async def test_comparison_names_each_of_chatwoots_figures_beside_ours(
         key: value for key, value in wanted.items() if key != "previous"
     }
     assert told["equal"]
+
+
+async def test_comparison_over_http_is_the_verbs(
+    api: RecordedApi, pool: Pool, admin_pool: Pool, settings: Settings
+) -> None:
+    since, until = (bench.iso(reports(RUN)[name]) for name in ("since", "until"))
+    async with served(api) as address:
+        shop = await attached(pool, admin_pool, settings, address)
+        name = bench.slug(shop.id)
+        printed = await call(report, "compare", "--store", name, "--since", since, "--until", until, "--json")
+        path = f"/api/stores/{name}/reports/compare"
+        async for client in asked(settings, api_token=TOKEN):
+            answer = await client.get(path, params={"since": since, "until": until}, headers=BEARER)
+            api.fault = httpx.Response(401, json={"error": "Invalid Access Token"})
+            refused = await client.get(path, headers=BEARER)
+    assert answer.json() == orjson.loads(printed)
+    assert (refused.status_code, "401" in refused.json()["error"]) == (502, True)
 
 
 async def test_history_is_imported_once_by_the_verb(

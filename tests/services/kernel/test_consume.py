@@ -7,9 +7,10 @@ from typing import Any
 
 from db.pool import Connection
 from services.kernel import Record, Retryable
-from services.kernel.process import GRACEFUL_SECONDS
+from services.kernel.broker import GRACEFUL_SECONDS, MAX_POLL_SECONDS
+from services.kernel.topics import Admin
 from tests.eventually import eventually
-from tests.kernel_bench import Bench, Number
+from tests.kernel_bench import Ahead, Bench, Number
 
 
 async def test_each_record_is_applied_once(bench: Bench) -> None:
@@ -75,10 +76,43 @@ async def test_a_world_that_is_not_ready_gets_the_same_batch_again(bench: Bench)
         return news
 
     await bench.send(range(10))
-    async with bench.consuming(apply=moody):
+    async with bench.consuming(apply=moody) as process:
         await bench.until("applied", 10)
     assert await bench.stored() == list(range(10))
-    assert tries >= 3
+    counted = {"group": bench.group, "reason": "Retryable"}
+    assert process.registry.get_sample_value("wootstream_retries_total", counted) == 2
+
+
+async def test_a_batch_that_waits_too_long_is_given_back_before_kafka_takes_us_for_dead(bench: Bench) -> None:
+    clock, tried = Ahead(), []
+
+    async def moody(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        tried.append(events[0].record)
+        if len(tried) == 1:
+            clock.seconds += MAX_POLL_SECONDS / 3
+            raise Retryable("not yet")
+        return await bench.apply(conn, events)
+
+    await bench.send(range(10))
+    async with bench.consuming(apply=moody, clock=clock):
+        await bench.until("applied", 10)
+    assert await bench.stored() == list(range(10))
+    assert tried[0] is not tried[1]  # another delivery, not another try
+
+
+async def test_what_became_of_records_is_counted_by_store(bench: Bench) -> None:
+    records = [bench.record(1), bench.record(2, event="other"), bench.record(None, value=b"hello")]
+    async with bench.consuming() as process:
+        await bench.send_records(records)
+        await bench.until("consumed", 3)
+    where = {"group": bench.group, "store": str(bench.store)}
+    counted = {
+        outcome: process.registry.get_sample_value("wootstream_records_total", where | {"outcome": outcome})
+        for outcome in ("applied", "ignored", "dead")
+    }
+    assert counted == {"applied": 1, "ignored": 1, "dead": 1}
+    kinds = {"group": bench.group, "kind": "unreadable"}
+    assert process.registry.get_sample_value("wootstream_dead_letters_total", kinds) == 1
 
 
 async def test_a_missing_column_stops_the_process_and_sets_nothing_aside(bench: Bench) -> None:
@@ -104,6 +138,19 @@ async def test_a_bug_that_fails_on_every_record_stops_instead_of_setting_all_asi
     assert await bench.dead() == []
 
 
+async def test_a_read_that_fails_on_every_record_stops_instead_of_setting_all_aside(bench: Bench) -> None:
+    """Not what a schema refuses (ValueError), but a bug of ours: KeyError and the like."""
+
+    def broken(_record: Record) -> Number:
+        raise KeyError("n")
+
+    await bench.send(range(50))
+    async with bench.consuming(read=broken) as process:
+        await eventually(lambda: process.failure is not None)
+    assert "a broken release" in str(process.failure)
+    assert await bench.dead() == []
+
+
 async def test_a_bug_on_one_record_costs_one_dead_letter(bench: Bench) -> None:
     async def fragile(conn: Connection, events: Sequence[Number]) -> Any:
         if any(event.n == 7 for event in events):
@@ -123,6 +170,17 @@ async def test_two_processes_share_a_group_without_doubling(bench: Bench) -> Non
         await bench.send(range(3_000))
         await bench.until("applied", 3_000)
     assert await bench.stored() == list(range(3_000))
+
+
+async def test_a_member_with_a_name_of_its_own_keeps_its_place_through_a_stop(bench: Bench) -> None:
+    bench.settings = bench.settings.model_copy(update={"group_instance": "pod-0"})
+    async with bench.consuming():
+        await bench.send(range(10))
+        await bench.until("applied", 10)
+    async with Admin(bench.settings) as admin:
+        [described] = await admin.describe_consumer_groups([bench.group])
+    [(_, _, _, _, _, members, *_)] = described.groups
+    assert [member[0].startswith(f"pod-0-{bench.group}-") for member in members] == [True]
 
 
 async def test_a_stop_while_the_world_is_not_ready_does_not_wait_for_it(bench: Bench) -> None:

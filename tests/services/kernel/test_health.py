@@ -10,19 +10,10 @@ import pytest
 import structlog
 
 from db.pool import Connection
-from services.kernel import Clock, Process, Record, Retryable
+from services.kernel import Process, Record, Retryable
 from services.kernel.watchdog import Watchdog
 from tests.eventually import eventually
-from tests.kernel_bench import Bench, Number
-
-
-class Ahead(Clock):
-    """The machine's clock, put forward by hand."""
-
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.seconds
+from tests.kernel_bench import Ahead, Bench, Number
 
 
 async def _get(process: Process, path: str) -> httpx.Response:
