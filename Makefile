@@ -51,7 +51,7 @@ chaos: install  ## KILLS=200 sudden deaths in the middle of the work, nothing lo
 	$(BIN)/pytest tests/chaos --kills $(KILLS)
 
 fuzz: install  ## N=1000 examples for every property
-	$(BIN)/pytest -m hypothesis --examples $(N)
+	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)
 
 lock: install  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --upgrade \

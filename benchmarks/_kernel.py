@@ -19,7 +19,7 @@ from db.migrate import migrate
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.subscriber import subscriber_of
+from services.kernel.broker import subscriber_of
 from services.kernel.topics import client_options, ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
@@ -164,7 +164,7 @@ class Bench:
                 await keep(conn, events)
             stretch.passed(len(events))
 
-        subscriber_of(process, self.topic, _new_group())(handle)
+        subscriber_of(process.broker, process.settings, self.topic, _new_group())(handle)
         return await self._until_over(process, stretch)
 
     def _of(self, batch: int) -> Settings:

@@ -1,21 +1,19 @@
 """`wootstream local | replay | demo`: for people who try it out, and for scripts; a production image has none of it."""
 
 import asyncio
+import itertools
 import random
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from demo import recording, replay, show
 from demo.recording import NotARecording
-from demo.replay import Moved, Plan
+from demo.replay import Plan
 from demo.stack import Unavailable
 from demo.stack.cli import app as local
 from demo.stack.cli import fetching
@@ -24,10 +22,10 @@ from demo.webhooks import accepted
 from services.kernel.errors import Stop
 from services.kernel.installation import environment, installed
 from services.kernel.settings import Settings
+from services.kernel.terminal import Json, print_json, progress
 
 _GAVE_UP = 130  # as shells say of what SIGINT ended
 _stderr = Console(stderr=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,27 +50,22 @@ def replay_(
 
     Exit code 1 if any was refused. What was sent before Ctrl-C stays sent; the same again changes nothing.
     """
-    settings, plan = (
-        installed(kafka=False),
-        Plan(seed if seed is not None else random.randrange(2**32), shuffle, repeat, rate),
-    )
+    settings = installed(kafka=False)
+    plan = Plan(random.randrange(2**32) if seed is None else seed, shuffle, repeat, rate)
     try:
         chosen = plan.arranged(recording.deliveries(directory))
     except NotARecording as reason:
         raise Stop(str(reason)) from reason
-    doors = asyncio.run(replay.attach(settings, directory))
-    with _sending(len(chosen)) as moved:
+    doors, sent = asyncio.run(replay.attach(settings, directory)), itertools.count(1)
+    with progress("webhooks") as tell:
+        moved = lambda: tell(next(sent), len(chosen))  # noqa: E731
         answers = asyncio.run(replay.post(url or settings.public_url, doors, chosen, plan, moved))
-    taken = accepted(answers)
-    told = {
-        "accepted": taken,
-        "refused": len(chosen) - taken,
-        "answers": {str(k): v for k, v in sorted(answers.items())},
-    }
+    taken, statuses = accepted(answers), {str(status): count for status, count in sorted(answers.items())}
+    told = {"accepted": taken, "refused": len(chosen) - taken, "answers": statuses, "seed": plan.seed}
     if as_json:
-        print(orjson.dumps(told | {"seed": plan.seed}).decode())
+        print_json(told)
     else:
-        print(f"accepted {told['accepted']}, refused {told['refused']} (answers: {told['answers']}, seed {plan.seed})")
+        print(", ".join(f"{name} {value}" for name, value in told.items()))
     raise typer.Exit(0 if taken == len(chosen) else 1)
 
 
@@ -86,8 +79,8 @@ def demo(
     """
     code = 0
     try:
-        with fetching() as progress:
-            code = asyncio.run(_interruptible(environment(), for_, rate or None, progress))
+        with fetching() as fetched:
+            code = asyncio.run(_interruptible(environment(), for_, rate or None, fetched))
     except* (Unavailable, Stop) as reasons:  # alone, or out of a task group
         raise Stop("; ".join(str(one) for one in _leaves(reasons))) from reasons
     raise typer.Exit(code)
@@ -116,11 +109,3 @@ async def _interruptible(settings: Settings, seconds: float, per_second: float |
     except asyncio.CancelledError:
         _stderr.print("given up; nothing of it runs any more, and what was accepted is kept")
         return _GAVE_UP
-
-
-@contextmanager
-def _sending(total: int) -> Iterator[Moved]:
-    columns = (TextColumn("webhooks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)

@@ -6,9 +6,9 @@ from dataclasses import astuple, fields
 
 from demo.numbers import StoreNumbers
 from demo.traffic import Answers
-from services.control.tables import show
 from services.control.told import findings, verdict
 from services.control.verdict import Audit
+from services.kernel.terminal import show
 
 _OUTCOMES = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 _COLUMNS = tuple(field.name.replace("_", " ") for field in fields(StoreNumbers))

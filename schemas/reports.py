@@ -137,9 +137,10 @@ class Comparison(Answer):
     since: datetime
     until: datetime
     figures: tuple[Difference, ...]
+    fault: str | None = None  # why Chatwoot did not tell
     completeness: Completeness = Completeness()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def equal(self) -> bool:
-        return not any(one.reason for one in self.figures)
+        return self.fault is None and not any(one.reason for one in self.figures)

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import asyncpg
 import typer
+import uvloop
 from aiokafka.errors import KafkaError
 
 from db.migrate import MigrationChanged, MigrationLocked, migrate
@@ -55,7 +56,7 @@ def run(
     settings = installed()
     configure_logs(settings.log_level, settings.log_format)
     chosen = [add_to for name, add_to in SERVICES.items() if not names or name in names]
-    raise typer.Exit(asyncio.run(run_services(settings, chosen)))
+    raise typer.Exit(uvloop.run(run_services(settings, chosen)))
 
 
 @app.command(name="migrate")

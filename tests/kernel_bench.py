@@ -18,9 +18,10 @@ from pydantic import BaseModel
 
 from db.pool import Connection, use_json
 from schemas.topics import Topic
-from services.kernel import Clock, Process, Publisher, Record, Settings, consume, publish
+from services.kernel import Clock, Process, Publisher, Record, Settings, consume
 from services.kernel.topics import Admin, ensure_topics
 from tests.eventually import eventually
+from tests.publishing import publish_all
 
 _SINK = """
 create table wootstream.{sink} (organization_id uuid not null, n integer not null check (n >= 0));
@@ -96,11 +97,12 @@ class Bench:
         await self.send_records([self.record(n, key=b"%d" % (n % 64)) for n in numbers])
 
     async def send_records(self, records: Sequence[Record]) -> None:
-        for start in range(0, len(records), 100):
-            await asyncio.gather(*(publish(self.publisher, one) for one in records[start : start + 100]))
+        await publish_all(self.publisher, records)
 
     @asynccontextmanager
-    async def consuming(self, *, apply: Any = None, clock: Clock | None = None) -> AsyncIterator[Process]:
+    async def consuming(
+        self, *, read: Any = read, apply: Any = None, clock: Clock | None = None
+    ) -> AsyncIterator[Process]:
         """A process of its own that consumes the topic; stopped as by SIGTERM at the end, which takes at most 20 s."""
         process = Process(self.settings, clock)
         consume(process, self.topic, group=self.group, read=read, apply=apply or self.apply)

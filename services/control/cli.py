@@ -11,11 +11,10 @@ from services.control.audit import audit as run_audit
 from services.control.cli_letters import letters
 from services.control.cli_offsets import offsets
 from services.control.cli_stores import stores
-from services.control.moments import since as moment
-from services.control.tables import Json, print_json, show
 from services.control.told import show_audit
-from services.kernel import Clock
 from services.kernel.installation import installed
+from services.kernel.terminal import Json, print_json, show
+from services.kernel.terminal import since as moment
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,7 +36,7 @@ def audit(
 
     Works while the system runs: what has arrived but was not read yet is counted as in flight, not as missing.
     """
-    answer = asyncio.run(run_audit(installed(), since=moment(since, now=Clock().now())))
+    answer = asyncio.run(run_audit(installed(), since=moment(since)))
     if as_json:
         print_json(answer.as_json())
     else:

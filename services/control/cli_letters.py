@@ -8,12 +8,12 @@ import typer
 from db.dead_letters import Wanted
 from services.control import letters as control
 from services.control.letters import Reason
-from services.control.moments import since as moment
 from services.control.redrive import redrive as run_redrive
-from services.control.tables import Json, print_json, progress, show
-from services.kernel import Clock, Settings
+from services.kernel import Settings
 from services.kernel.installation import installed
 from services.kernel.logs import configure_logs
+from services.kernel.terminal import Json, print_json, progress, show
+from services.kernel.terminal import since as moment
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be applied: kept with the reason.")
 
@@ -114,7 +114,7 @@ def discard(
 
 
 def _wanted(reason: str | None, since: str | None, ids: list[int] | None) -> Wanted:
-    return Wanted(reason=reason, since=moment(since, now=Clock().now()), ids=tuple(ids) if ids else None)
+    return Wanted(reason=reason, since=moment(since), ids=tuple(ids) if ids else None)
 
 
 def _by_reason(settings: Settings, wanted: Wanted, store: str | None, most: int) -> list[Reason]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from services.control.tables import show
 from services.control.verdict import Audit, Line
+from services.kernel.terminal import show
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 COLUMNS = ("group", "topic", "partition", *_COUNTS, "next", "end", "in flight")

@@ -9,8 +9,8 @@ from db import reports as table
 from db.pool import Connection
 from schemas.reports import Report, ReportSummary, WaitingList
 from services.conversations import reports
-from services.conversations.spans import moment
 from services.kernel import Stop
+from services.kernel.moments import moment
 
 Name = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]
 NAMES: tuple[Name, ...] = get_args(Name)

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
-from services.conversations.account import Untold, account_of
-from services.conversations.answers import NAMES, Question, answer, span
-from services.conversations.comparison import compare
+from services.conversations.account import Untold
+from services.conversations.answers import NAMES, Question, answer
+from services.conversations.comparison import compare_each
 from services.kernel import Process, Retryable, Stop
 from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.installation import stores_named
@@ -59,7 +59,7 @@ async def _report(process: Process, request: Request) -> Response:
         return _refusal(404, str(reason))
     try:
         if name == _COMPARE:
-            told = await _compared(process, asked, request, now)
+            told = await _compared(process, asked, request)
         else:
             told = await _told(process, asked, _question(request), now)
     except Stop as reason:
@@ -70,25 +70,19 @@ async def _report(process: Process, request: Request) -> Response:
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
 
 
-async def _told(process: Process, asked: Mapping[str, UUID], question: Question, now: datetime) -> dict[str, BaseModel]:
-    told: dict[str, BaseModel] = {}
+async def _told(
+    process: Process, asked: Mapping[str, UUID], question: Question, now: datetime
+) -> Mapping[str, BaseModel]:
+    told = {}
     for slug, organization in asked.items():
         async with scoped(process.pool(), {organization}) as conn:
             told[slug] = await answer(conn, organization, question, now=now)
     return told
 
 
-async def _compared(
-    process: Process, asked: Mapping[str, UUID], request: Request, now: datetime
-) -> dict[str, BaseModel]:
-    told: dict[str, BaseModel] = {}
-    ends = (request.query_params.get("since", "7d"), request.query_params.get("until", "1h"))
-    for slug, organization in asked.items():
-        async with scoped(process.pool(), {organization}) as conn:
-            since, until = await span(conn, organization, *ends, now=now)
-            account = await account_of(conn, process, organization)
-        told[slug] = await compare(process.pool(), account, since=since, until=until)
-    return told
+async def _compared(process: Process, asked: Mapping[str, UUID], request: Request) -> Mapping[str, BaseModel]:
+    since, until = request.query_params.get("since", "7d"), request.query_params.get("until", "1h")
+    return await compare_each(process, asked, since=since, until=until)
 
 
 def _question(request: Request) -> Question:

@@ -7,8 +7,7 @@ from uuid import UUID
 from db.pool import scoped
 from schemas.reports import Comparison
 from services.conversations.account import Account, Untold, account_of
-from services.conversations.answers import span
-from services.conversations.comparison import compare
+from services.conversations.comparison import compare_each
 from services.kernel import Process, Retryable, Settings, Stop
 from services.kernel.installation import database, installed, stores_named
 
@@ -30,16 +29,19 @@ async def asking(settings: Settings) -> AsyncIterator[Process]:
 
 
 async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
-    """Each store's summary beside Chatwoot's. Raises Stop, naming the store that Chatwoot does not tell about."""
-    answers = {}
+    """Each store's summary beside Chatwoot's. Raises Stop where a single store's API does not tell."""
     async with asking(installed(kafka=False)) as process:
-        for name, organization in (await stores_named(process.pool(), store)).items():
-            account = await told_account(process, name, organization)
-            async with scoped(process.pool(), {organization}) as conn:
-                begin, end = await span(conn, organization, since, until, now=process.clock.now())
-            with told(name):
-                answers[name] = await compare(process.pool(), account, since=begin, until=end)
-    return answers
+        stores = await stores_asked(process, store)
+        with told(next(iter(stores))):
+            return await compare_each(process, stores, since=since, until=until)
+
+
+async def stores_asked(process: Process, store: str) -> dict[str, UUID]:
+    """The store named, or every store. Raises Stop where there is none."""
+    stores = await stores_named(process.pool(), store)
+    if not stores:
+        raise Stop("there is no store yet: add one with `wootstream stores add`")
+    return stores
 
 
 async def told_account(process: Process, name: str, organization: UUID) -> Account:

@@ -1,20 +1,19 @@
 """`wootstream report …`, `wootstream explain conversation …` and `wootstream import history`."""
 
 import asyncio
-import sys
 from uuid import UUID
 
-import orjson
 import typer
 
 from db.pool import Connection
-from services.conversations import import_verb, tables
+from services.conversations import import_verb
 from services.conversations.explain import Step, explain
 from services.conversations.histories import look
 from services.conversations.report_verbs import report
 from services.conversations.stores import known_stores
 from services.kernel import Stop
 from services.kernel.installation import each_store
+from services.kernel.terminal import Json, print_json, show
 
 explain_ = typer.Typer(no_args_is_help=True, help="Where a figure comes from.")
 
@@ -32,13 +31,13 @@ def _explain() -> None:
 
 
 @explain_.command()
-def conversation(store: str, number: int, as_json: bool = typer.Option(False, "--json")) -> None:
+def conversation(store: str, number: int, as_json: Json = False) -> None:
     """Each figure of a conversation with the facts that made it, in the order of time."""
     steps = asyncio.run(each_store(store, lambda conn, id_, _: _explained(conn, id_, number)))[store]
     if as_json:
-        sys.stdout.write(orjson.dumps([step._asdict() for step in steps]).decode() + "\n")
+        print_json([step._asdict() for step in steps])
     else:
-        tables.show(("moment", "fact", "made"), [(f"{one.at:%F %T}", one.fact, "\n".join(one.made)) for one in steps])
+        show(("moment", "fact", "made"), [(f"{one.at:%F %T}", one.fact, "\n".join(one.made)) for one in steps])
 
 
 async def _explained(conn: Connection, organization: UUID, number: int) -> list[Step]:

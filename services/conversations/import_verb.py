@@ -1,20 +1,16 @@
 """`wootstream import history`: conversations from before a store was attached."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from schemas.topics import WEBHOOKS
-from services.conversations.asking import asking, told, told_account
+from services.conversations.asking import asking, stores_asked, told, told_account
 from services.conversations.history import History
-from services.conversations.history import Progress as Tell
 from services.kernel import Process, Stop
-from services.kernel.installation import installed, stores_named
+from services.kernel.installation import installed
+from services.kernel.terminal import progress
 from services.kernel.topics import absent
 
 _KAFKA_SECONDS = 15
@@ -51,9 +47,9 @@ async def _run(store: str, *, everything: bool) -> dict[str, int]:
     async with asking(installed()) as process:
         await _reach_kafka(process)
         counts = {}
-        for name, organization in (await stores_named(process.pool(), store)).items():
+        for name, organization in (await stores_asked(process, store)).items():
             account = await told_account(process, name, organization)
-            with told(name), _bar(name) as tell:
+            with told(name), progress(name) as tell:
                 counts[name] = await History(process, account, everything=everything).run(tell)
     return counts
 
@@ -66,12 +62,3 @@ async def _reach_kafka(process: Process) -> None:
                 raise Stop(f"Kafka has no topic {WEBHOOKS.name}: make it with: wootstream topics")
     except TimeoutError as cause:
         raise Stop(f"Kafka does not answer at {process.settings.kafka_bootstrap_servers}") from cause
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[Tell]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-import orjson
 import typer
+from pydantic import BaseModel
 
 from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingList
 from services.conversations import tables
@@ -14,6 +14,7 @@ from services.conversations.answers import Name, Question, answer
 from services.conversations.asking import compared
 from services.kernel import Clock, Stop
 from services.kernel.installation import each_store
+from services.kernel.terminal import print_json, show
 
 report = typer.Typer(
     help="Figures that equal Chatwoot's own, and what Chatwoot cannot say. Without a verb: the summary.",
@@ -74,7 +75,7 @@ def waiting(
     """Customers who wait for an answer now, longest first, with a link into Chatwoot."""
     answers = _ask(Question("waiting", limit=limit), _one(store, all_stores))
     if as_json:
-        print_json(store, answers)
+        _print_json(store, answers)
         return
     rows = [tables.waiting_row(name, one) for name, told in answers.items() for one in told.waiting]
     _print(tables.WAITING_COLUMNS, sorted(rows, key=lambda row: str(row[3])), answers, as_csv=as_csv)
@@ -92,16 +93,16 @@ def compare(
     """Our summary beside Chatwoot's own reports, with the likely reason of each difference."""
     answers = asyncio.run(compared(_one(store, all_stores), since, until))
     if as_json:
-        print_json(store, answers)
+        _print_json(store, answers)
         return
-    rows = [tables.figure_row(name, one) for name, told in answers.items() for one in told.figures]
+    rows = [row for name, told in answers.items() for row in tables.comparison_rows(name, told)]
     _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
 
 
-def print_json(store: str, answers: Mapping[str, object]) -> None:
+def _print_json(store: str, answers: Mapping[str, BaseModel]) -> None:
     """The answer for one store, or of several by their names."""
-    told = answers[store] if store else answers
-    sys.stdout.write(orjson.dumps(told, default=lambda one: one.model_dump(mode="json")).decode() + "\n")
+    told = {name: one.model_dump(mode="json") for name, one in answers.items()}
+    print_json(told[store] if store else told)
 
 
 def _one(store: str, all_stores: bool) -> str:
@@ -118,7 +119,7 @@ def _ask(question: Question, store: str) -> Any:
 def _figures(question: Question, store: str, *, as_json: bool, as_csv: bool) -> None:
     answers: Mapping[str, Report | ReportSummary] = _ask(question, store)
     if as_json:
-        print_json(store, answers)
+        _print_json(store, answers)
         return
     rows = [tables.group_row(name, group) for name, told in answers.items() for group in _groups(told)]
     _print(tables.COLUMNS, rows, answers, as_csv=as_csv)
@@ -140,4 +141,4 @@ def _print(
         tables.write_csv(columns, rows, sys.stdout)
         sys.stderr.write(tables.complete(states) + "\n")
     else:
-        tables.show(columns, rows, footer=tables.complete(states))
+        show(columns, rows, footer=tables.complete(states))

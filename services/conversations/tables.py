@@ -4,10 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.table import Table
-
-from schemas.reports import Completeness, Difference, Group, Percentiles, Waiting
+from schemas.reports import Comparison, Completeness, Difference, Group, Percentiles, Waiting
 
 Rows = Sequence[Sequence[object]]
 _RULES = 3  # shown below a table; JSON has them all
@@ -49,18 +46,16 @@ def waiting_row(store: str, one: Waiting) -> list[object]:
     return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
 
 
-def figure_row(store: str, one: Difference) -> list[object]:
-    """One line of a comparison."""
+def comparison_rows(store: str, told: Comparison) -> list[list[object]]:
+    """A line a figure, or one that says why there is none."""
+    if told.fault:
+        return [[store, None, None, None, None, told.fault]]
+    return [_figure_row(store, one) for one in told.figures]
+
+
+def _figure_row(store: str, one: Difference) -> list[object]:
     apart = None if one.reason is None else _rounded((one.ours or 0) - (one.chatwoots or 0))
     return [store, one.key, _rounded(one.ours), _rounded(one.chatwoots), apart, one.reason or "equal"]
-
-
-def show(columns: Sequence[str], rows: Rows, *, footer: str = "") -> None:
-    """A table on the terminal."""
-    table = Table(*columns, caption=footer or None)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
 
 
 def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:

@@ -1,6 +1,6 @@
 """The three doors: what comes in is verified, keyed and kept; nothing is read further than that takes."""
 
-from services.ingress import directory, refused
+from services.ingress import directory, tally
 from services.ingress.acceptance import Acceptance
 from services.ingress.beacons import PREFIX as BEACONS
 from services.ingress.beacons import Beacons
@@ -23,5 +23,5 @@ def add_to(process: Process) -> None:
     process.door(EVENTS, Door(doors, Events(doors)))
     process.site.unready.append(doors.directory.fault)
     every(process, doors.directory.refresh, name="stores", seconds=directory.POLL_SECONDS)
-    every(process, doors.tally.write, name="refusals", seconds=refused.WRITE_SECONDS)
+    every(process, doors.tally.write, name="refusals", seconds=tally.WRITE_SECONDS)
     process.at_close(doors.tally.close)

@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 def tail(
     store: Annotated[str, typer.Option(help="the store's short name; left out: every store")] = "",
     refused: Annotated[bool, typer.Option("--refused", help="what was turned away, with the reason")] = False,
-    last: Annotated[int, typer.Option(min=0, max=1_000, help="begin with so many that came before")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=1_000, help="begin with so many that came before")] = 20,
     once: Annotated[bool, typer.Option("--once", help="end after those instead of waiting for more")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> None:
@@ -55,16 +55,15 @@ async def _tail(settings: Settings, slug: str, *, refused: bool, last: int, foll
         if refused:
             shown = arrivals.refused(pool, list(names), only, last=last, follow=follow, clock=Clock())
         else:
-            shown = arrivals.accepted(settings, last=last, follow=follow)
-        await _print(shown, names, only, as_json=as_json)
+            shown = arrivals.accepted(settings, only, last=last, follow=follow)
+        await _print(shown, names, as_json=as_json)
 
 
-async def _print(shown: AsyncIterator[Arrival], names: dict[UUID, str], only: UUID | None, *, as_json: bool) -> None:
+async def _print(shown: AsyncIterator[Arrival], names: dict[UUID, str], *, as_json: bool) -> None:
     async for one in shown:
-        if only in (None, one.store):
-            name = names.get(one.store, "?") if one.store else "-"
-            sys.stdout.write((_object(one, name) if as_json else _line(one, name)) + "\n")
-            sys.stdout.flush()
+        name = names.get(one.store, "?") if one.store else "-"
+        sys.stdout.write((_object(one, name) if as_json else _line(one, name)) + "\n")
+        sys.stdout.flush()
 
 
 def _object(one: Arrival, name: str) -> str:

@@ -84,8 +84,11 @@ class Directory:
         if plain == self._kept:
             return
         sealed = self._process.secrets.seal(plain.decode(), organization=_INSTALLATION, column=_COLUMN)
-        _write(self._file, sealed)
-        self._kept = plain
+        try:
+            _write(self._file, sealed)
+            self._kept = plain
+        except OSError as error:  # a full disk costs the next start without PostgreSQL, and no sender anything
+            log.error("stores_are_not_remembered", error=str(error))
 
     def _recall(self) -> None:
         if not self._file.exists():
@@ -95,7 +98,10 @@ class Directory:
         except Stop as reason:  # another installation's copy: PostgreSQL will tell
             log.warning("earlier_stores_cannot_be_read", reason=str(reason))
             return
-        self._take([_thawed(row) for row in orjson.loads(text)])
+        try:
+            self._take([_thawed(row) for row in orjson.loads(text)])
+        except KeyError as column:  # an earlier release's copy
+            log.warning("earlier_stores_cannot_be_read", reason=f"it lacks {column}")
 
 
 def _plain(value: object) -> str:

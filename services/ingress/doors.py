@@ -11,9 +11,9 @@ from services.ingress.directory import Directory
 from services.ingress.judging import Verdict
 from services.ingress.metrics import IngressMetrics
 from services.ingress.refusals import Reason, Refused
-from services.ingress.refused import Tally
 from services.ingress.requests import Bodies
 from services.ingress.stores import Store
+from services.ingress.tally import Tally
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 

@@ -17,7 +17,10 @@ from services.ingress.spool_switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
 from services.kernel.verdicts import Place
 
-_RECORDS = 1_500  # published together; also what new records may be held for
+# Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
+# arrive late and then comes twice, so after a failure one record is offered, then more and more.
+_RECORDS = 1_500
+_WIDER = 8
 _AGAIN_SECONDS = 0.5
 _STOP_SECONDS = 2.0
 _NOT_OFFERED = Retryable("not offered")
@@ -42,7 +45,8 @@ class Drainer:
         self._acknowledged = note
         self._metrics = metrics
         self._clock = clock
-        self.answered = False  # whether Kafka took what was offered last, as long as we are wanted
+        self._window = 1
+        self._settling: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Drain whenever there is something to drain."""
@@ -54,37 +58,41 @@ class Drainer:
                 log.error("spool_cannot_be_read", error=str(error))
                 again_at_once = False
             if not again_at_once:
+                self._window = 1
                 self._switch.spool_first("Kafka does not take what is in the spool")
                 await self._clock.sleep(_AGAIN_SECONDS)
 
+    @property
+    def answered(self) -> bool:
+        """Whether Kafka took what was offered last, as long as we are wanted."""
+        return self._window > 1
+
     async def _turn(self) -> bool:
         """Publish what there is; False when Kafka does not take it."""
-        if not self.answered:
-            return await self._knock()
-        chunks = await self._spool.read(None, _RECORDS)
+        chunks = await self._spool.read(None, self._window)
         if not chunks:
-            return self._all_out()
+            return await self._all_out()
         while chunks:
-            if sum(chunk.records for chunk in chunks) >= self._spool.records:
+            whole = self._window == _RECORDS
+            if whole and sum(chunk.records for chunk in chunks) >= self._spool.records:
                 self._switch.hold()
-            ahead = self._spool.read(chunks[-1], _RECORDS)
-            self.answered = await self._publish(chunks)
-            chunks = await ahead if self.answered else []
-        return self.answered
+            ahead = self._spool.read(chunks[-1], _RECORDS) if whole else None
+            if not await self._publish(chunks):
+                return False
+            self._window = min(_RECORDS, self._window * _WIDER)
+            chunks = await ahead if ahead else []
+        await self._settled_before()
+        return True
 
-    async def _knock(self) -> bool:
-        """Whether Kafka is back: offers one record alone, for what is offered to a dead Kafka may arrive late."""
-        chunks = await self._spool.read(None, 1)
-        self.answered = await (self._publish(chunks) if chunks else self._publisher.reaches())
-        return self.answered
-
-    def _all_out(self) -> bool:
+    async def _all_out(self) -> bool:
         """Nothing waits. What was put in before the holding began is seen by the next turn; direct comes after that."""
         if self._switch.way is Way.HOLDING:
             self._switch.direct()
-            self.answered = False  # when we are wanted again, Kafka has gone away
-        else:
-            self._switch.hold()
+            self._window = 1  # when we are wanted again, Kafka has gone away
+            return True
+        if not self.answered and not await self._publisher.reaches():
+            return False
+        self._switch.hold()
         return True
 
     async def _publish(self, chunks: Sequence[Chunk]) -> bool:
@@ -98,16 +106,23 @@ class Drainer:
             raise
 
     async def _offer(self, chunks: Sequence[Chunk]) -> bool:
-        """True when Kafka took what it was offered: all, or only the first record while it is not known to be back."""
+        """True when Kafka took what it was offered: all, or the first few while it has yet to show that it is back."""
         waiting = [(chunk, list(unframe(chunk.frames))) for chunk in chunks]
         records = [record for _, some in waiting for record in some]
-        offered = records if self.answered else records[:1]
+        offered = records if self._window == _RECORDS else records[: self._window]
         outcomes = await self._publisher.publish_all(offered, self._acknowledged.note)
         outcomes += [_NOT_OFFERED] * (len(records) - len(outcomes))
         each = zip(records, outcomes, strict=True)
         settled = [self._settled(chunk, [next(each) for _ in some]) for chunk, some in waiting]
-        await self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
+        await self._settled_before()
+        # The disk works while the next are published; more than these two are never unsettled.
+        self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
         return not any(isinstance(one, Exception) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED)
+
+    async def _settled_before(self) -> None:
+        settling, self._settling = self._settling, None
+        if settling is not None:
+            await settling
 
     def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> Settled:
         remaining, refused = [], []

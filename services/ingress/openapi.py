@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from schemas.beacons import BeaconPost
@@ -24,8 +24,6 @@ _EVENTS = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.WRONG_TYPE)
 
 class Verdict(BaseModel):
     """One event that was refused, by its place in the request."""
-
-    model_config = ConfigDict(title="RefusedEvent")
 
     index: int
     reason: str

@@ -53,9 +53,12 @@ class Spool:
         """
         return self._ask("reads", (after, records))
 
-    async def settle(self, settled: Sequence[Settled]) -> None:
-        """Forget what Kafka has. Raises sqlite3.Error: then it will be read, and published, again."""
-        await self._ask("settles", settled)
+    def settle(self, settled: Sequence[Settled]) -> "asyncio.Future[None]":
+        """Forget what Kafka has. Raises sqlite3.Error: then it will be read, and published, again.
+
+        A `read` that is called later sees it done.
+        """
+        return self._ask("settles", settled)
 
     async def close(self) -> None:
         """Finish what was handed in, then give the files up."""

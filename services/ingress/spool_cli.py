@@ -1,19 +1,16 @@
 """`wootstream spool status`: what waits for Kafka on this machine, and how long there is room."""
 
 import sqlite3
-import sys
 import time
 from dataclasses import asdict
 from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from services.ingress.spool_status import Status, look
 from services.ingress.spool_status import status as reckon
 from services.kernel import Clock, Settings, Stop
+from services.kernel.terminal import Json, print_json, show
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
 
@@ -26,7 +23,7 @@ def _spool() -> None:
 @app.command()
 def status(
     seconds: Annotated[float, typer.Option(min=0.1, help="how long to watch it drain")] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
+    as_json: Json = False,
 ) -> None:
     """How many records wait, since when, how much room is left at the present rate, and when it will be drained.
 
@@ -34,9 +31,9 @@ def status(
     """
     found = _watch(Settings(), seconds)
     if as_json:
-        sys.stdout.write(orjson.dumps(asdict(found)).decode() + "\n")
+        print_json(asdict(found))
     else:
-        _show(found)
+        show(("", ""), _lines(found))
 
 
 def _watch(settings: Settings, seconds: float) -> Status:
@@ -53,13 +50,6 @@ def _watch(settings: Settings, seconds: float) -> Status:
     except sqlite3.DatabaseError as error:
         raise Stop(f"a spool in {directory} cannot be read ({error}): ask as the user that runs the ingress") from error
     return reckon(directory, before, after, now=now, seconds=took, cap_bytes=settings.spool_bytes)
-
-
-def _show(found: Status) -> None:
-    table = Table(show_header=False, box=None)
-    for name, text in _lines(found):
-        table.add_row(name, text)
-    Console().print(table)
 
 
 def _lines(found: Status) -> list[tuple[str, str]]:

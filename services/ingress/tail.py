@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from db import refusals as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
-from services.ingress.refused import WRITE_SECONDS
+from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
 from services.kernel.topics import Admin, client_options
 
@@ -32,8 +32,8 @@ class Arrival:
     position: str = ""
 
 
-async def accepted(settings: Settings, *, last: int, follow: bool) -> AsyncIterator[Arrival]:
-    """The last so many of each partition in the order of arrival, then what comes."""
+async def accepted(settings: Settings, only: UUID | None, *, last: int, follow: bool) -> AsyncIterator[Arrival]:
+    """The last so many in the order of arrival, looked for among as many of each partition, then what comes."""
     consumer: Any = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
     await consumer.start()
     try:
@@ -44,11 +44,11 @@ async def accepted(settings: Settings, *, last: int, follow: bool) -> AsyncItera
             consumer.seek(part, max(begins[part], ends[part] - last))
         earlier: list[Arrival] = []
         while any([await consumer.position(part) < ends[part] for part in parts]):
-            earlier += await _fetched(consumer)
+            earlier += await _fetched(consumer, only)
         for one in sorted(earlier, key=_when)[-last:]:
             yield one
         while follow:
-            for one in await _fetched(consumer):
+            for one in await _fetched(consumer, only):
                 yield one
     finally:
         await consumer.stop()
@@ -58,15 +58,16 @@ async def refused(
     pool: Pool, stores: Collection[UUID], only: UUID | None, *, last: int, follow: bool, clock: Clock
 ) -> AsyncIterator[Arrival]:
     """The last so many, then what comes; of one store or of all, also of requests that name no store."""
-    seen = 0
+    seen, most = 0, last
     while True:
         async with scoped(pool, stores) as conn:
-            rows = await table.since(conn, seen, only, last)
+            rows = await table.since(conn, seen, only, most)
         for row in rows:
             seen = row["id"]
             yield Arrival(row["last_at"], row["organization_id"], row["door"], row["reason"], row["count"])
         if not follow:
             return
+        most = table.KEPT_ROWS
         await clock.sleep(WRITE_SECONDS)
 
 
@@ -78,9 +79,10 @@ async def _parts(settings: Settings) -> list[TopicPartition]:
     return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
 
 
-async def _fetched(consumer: Any) -> list[Arrival]:
+async def _fetched(consumer: Any, only: UUID | None) -> list[Arrival]:
     fetched = await consumer.getmany(timeout_ms=_QUIET_MS)
-    return [_arrival(Record.consumed(one)) for records in fetched.values() for one in records]
+    found = [_arrival(Record.consumed(one)) for records in fetched.values() for one in records]
+    return [one for one in found if only in (None, one.store)]
 
 
 def _when(one: Arrival) -> float:

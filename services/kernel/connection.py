@@ -60,10 +60,10 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         if len(self.headers) > _MOST_HEADERS:
             raise ValueError("too many headers")  # the parser turns it into a 400
-        super().on_headers_complete()
+        super().on_headers_complete()  # raises likewise, for what is no path
+        self._in_head = False
 
     def _await(self, what: str) -> None:
         """Set the deadline for it; more bytes of the same bring no more time."""

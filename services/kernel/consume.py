@@ -13,15 +13,16 @@ import structlog
 from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel.bisect import E
+from services.kernel.broker import MAX_POLL_SECONDS, subscriber_of
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.lookout import Lookout
 from services.kernel.offer import Offered, Work, offer
 from services.kernel.probe import Here
 from services.kernel.process import Process
-from services.kernel.record import Record
-from services.kernel.subscriber import MAX_POLL_SECONDS, subscriber_of
+from services.kernel.record import Record, store_of
 
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
+_STOPPING_SECONDS = 0.2
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 S = TypeVar("S")
 T = TypeVar("T")
@@ -38,7 +39,7 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Work(group, topic.name, read, apply))
-    subscriber = subscriber_of(process, topic, group, listener=consumption.lookout)
+    subscriber = subscriber_of(process.broker, process.settings, topic, group, listener=consumption.lookout)
     subscriber(consumption.handle)
     process.topics.append(topic)
     consumption.lookout.watch(subscriber)
@@ -54,7 +55,8 @@ class Consumption(Generic[E]):
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. A failure ends the process; FastStream never sees it."""
-        if self._process.stopping.is_set():
+        if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
+            await self._process.clock.sleep(_STOPPING_SECONDS)
             return
         try:
             async with self.lookout.working({one.partition for one in raw}):
@@ -111,7 +113,8 @@ class Consumption(Generic[E]):
         metrics, group = self._process.metrics, self._work.group
         metrics.batch_records.labels(group).observe(size)
         metrics.batch_seconds.labels(group).observe(seconds)
-        for (store, outcome), count in result.outcomes.items():
+        for (name, outcome), count in result.outcomes.items():
+            store = str(store_of(name) or "")  # a header may say anything; a label must not
             metrics.records.labels(group, store, outcome).inc(count)
         for reason, count in result.dead.items():
             metrics.dead.labels(group, reason).inc(count)

@@ -32,7 +32,7 @@ def every(
         while not process.stopping.is_set():
             try:
                 async with _turn_of(process, name, alone=alone) as ours:
-                    while await ours() and await work():
+                    while not process.stopping.is_set() and await ours() and await work():
                         pass
             except Exception as error:
                 if verdict(error) is not Verdict.AGAIN:
@@ -42,6 +42,7 @@ def every(
             await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 
     process.background(name, turn)
+    process.turning.add(name)
 
 
 @asynccontextmanager

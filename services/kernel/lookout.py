@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError
 
 from db.ledger import Place
 from services.kernel.every import every
+from services.kernel.hold import Hold
 from services.kernel.lag import Lag
 from services.kernel.probe import Here, Probe
 from services.kernel.process import Process
@@ -18,7 +18,6 @@ from services.kernel.reader import Reader
 
 _LOOK_SECONDS = 3.0
 _STUCK_SECONDS = 60.0
-_POSITION_SECONDS = 10.0
 log = structlog.get_logger()
 
 
@@ -32,17 +31,16 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         self._reader = Reader(process.settings, topic)
         self._probe = Probe(process, group, topic, self._reader)
         self._lock = asyncio.Lock()
-        self._subscriber: Any = None
         self._unchecked: set[int] = set()
         self._arriving: Collection[int] = ()
-        self._halted: dict[int, str] = {}
+        self._hold = Hold(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
         self._assigned = asyncio.Event()
         self._busy_since: float | None = None
 
     def watch(self, subscriber: Any) -> None:
         """Look around for the life of the process."""
-        self._subscriber = subscriber
+        self._hold.subscriber = subscriber
         self._process.site.faults.append(self._stuck)
         self._process.at_close(self._reader.stop)
         name = f"lookout {self._group} {self._topic}"
@@ -52,7 +50,7 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         for tp in revoked:
-            self._halted.pop(tp.partition, None)
+            self._hold.forget(tp.partition)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._unchecked = {tp.partition for tp in assigned}
@@ -96,8 +94,8 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition, found in settled.items():
             self._unchecked.discard(partition)
             if found.seek is not None:
-                self._if_ours("seek", partition, found.seek)
-            self._halt_or_resume(partition, found.halt)
+                self._hold.seek(partition, found.seek)
+            self._hold.halt_or_resume(partition, found.halt)
             if found.how and found.halt is None:
                 self._process.metrics.mended.labels(self._group, found.how).inc()
                 log.info("position_settled", group=self._group, topic=self._topic, partition=partition, how=found.how)
@@ -106,14 +104,14 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
     def give_back(self, held: Mapping[int, Here]) -> None:
         """Let Kafka hand these out again: the handler has used up its time."""
         for partition, here in held.items():
-            self._if_ours("seek", partition, here.start)
+            self._hold.seek(partition, here.start)
 
     # Its own round, every few seconds
 
     async def _look_around(self) -> bool:
         """Tell how far we are, and settle what is odd while nothing is in hand."""
         self._assigned.clear()
-        consumer = self._subscriber.consumer if self._subscriber else None
+        consumer = self._hold.consumer
         if consumer is None:
             return False
         ours = sorted(tp.partition for tp in consumer.assignment())
@@ -121,56 +119,25 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         before = await self._probe.places(ours)
         bounds = await self._reader.bounds(ours)
         async with self._lock:
-            await self.settle(await self._odd(consumer, before, bounds))
+            await self.settle(await self._odd(before, bounds))
         await self._lag.measure(before, bounds)
         await self._lag.commit(consumer, before)
         return False
 
-    async def _odd(
-        self, consumer: Any, before: Mapping[int, Place], bounds: Mapping[int, tuple[int, int]]
-    ) -> dict[int, Here]:
+    async def _odd(self, before: Mapping[int, Place], bounds: Mapping[int, tuple[int, int]]) -> dict[int, Here]:
         """Partitions new to us, halted, or not agreeing with the ledger or the log."""
         places = await self._probe.places(bounds)
         odd: dict[int, Here] = {}
         for partition, (begin, end) in bounds.items():
-            at = await _position(consumer, TopicPartition(self._topic, partition))
+            at = await self._hold.position(partition)
             known = places.get(partition) if partition in before else None
             agrees = known and begin <= known.next_offset == at and before[partition].next_offset <= end
-            if at is not None and (not agrees or partition in self._unchecked or partition in self._halted):
+            if at is not None and (not agrees or partition in self._unchecked or partition in self._hold.halted):
                 odd[partition] = Here(at)
         return odd
-
-    def _halt_or_resume(self, partition: int, reason: str | None) -> None:
-        about = {"group": self._group, "topic": self._topic, "partition": partition}
-        if reason and self._halted.get(partition) != reason:
-            self._halted[partition] = reason
-            log.error("partition_halted", **about, reason=reason)
-        elif not reason and partition in self._halted:
-            del self._halted[partition]
-            log.info("partition_resumed", **about)
-            self._if_ours("resume", partition)
-        if reason:
-            self._if_ours("pause", partition)
-        self._process.metrics.halted.labels(self._group, self._topic).set(len(self._halted))
-
-    def _if_ours(self, act: str, partition: int, *args: int) -> None:
-        try:
-            if consumer := self._subscriber.consumer:
-                getattr(consumer, act)(TopicPartition(self._topic, partition), *args)
-        except IllegalStateError:
-            log.debug("partition_went_away", group=self._group, topic=self._topic, partition=partition)
 
     def _stuck(self) -> str | None:
         since = self._busy_since
         if since is not None and self._process.clock.monotonic() - since > _STUCK_SECONDS:
             return f"{self._group} has not finished a transaction on {self._topic} for {_STUCK_SECONDS:.0f} s"
-        return None
-
-
-async def _position(consumer: Any, tp: TopicPartition) -> int | None:
-    """The next offset to be fetched, or None when the partition is no longer ours."""
-    try:
-        async with asyncio.timeout(_POSITION_SECONDS):
-            return int(await consumer.position(tp))
-    except IllegalStateError:
         return None

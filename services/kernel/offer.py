@@ -8,14 +8,12 @@ from operator import attrgetter
 from typing import Generic
 from uuid import UUID
 
-import orjson
-
 from db import dead_letters, ledger, stores
-from db.dead_letters import Letter
 from db.ledger import Move, Place
 from db.pool import Pool
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
+from services.kernel.letters import letter_of
 from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
@@ -59,7 +57,7 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
         settled = _before_untried(fresh, applied, result)
         asked = {event.record for event in events}
         moves = _account(settled, redelivered, places, asked=asked, news=applied.news, bad=bad, result=result)
-        letters = [_letter(one, places[one.partition], *bad[one]) for one in settled if one in bad]
+        letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, work.group, work.topic, letters)
         if moves:
@@ -145,23 +143,3 @@ def _account(
             move.hollow = move.next_offset - place.next_offset - move.consumed
         moves.append(move)
     return moves
-
-
-def _letter(one: Record, place: Place, kind: str, reason: str) -> Letter:
-    headers = [[_storable(name), _storable(one.header(name) or "")] for name, _ in one.headers]
-    return Letter(
-        era=place.era,
-        partition=one.partition,
-        offset=one.offset,
-        organization_id=store_of(one.store_name),
-        kind=kind,
-        reason=_storable(reason),
-        key=one.key,
-        value=one.value,
-        headers=orjson.dumps(headers).decode(),
-    )
-
-
-def _storable(text: str) -> str:
-    """What PostgreSQL takes as text: a NUL and half a surrogate pair are shown escaped."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

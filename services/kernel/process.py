@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from starlette.responses import Response
 
 from db.pool import SERVICE, Pool, open_pool
 from schemas.topics import Topic
+from services.kernel.broker import GRACEFUL_SECONDS, make_broker
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.errors import Stop, describe
@@ -28,7 +28,6 @@ from services.kernel.sentry import report_errors
 from services.kernel.settings import Settings
 from services.kernel.watchdog import Watchdog
 
-GRACEFUL_SECONDS = 12.0  # a consumer that has not settled its batch by then is cut off
 _LAST_TURN_SECONDS = 2.0
 # A batch of decoded bodies is thousands of containers that all die together. With Python's own thresholds the collector
 # walks them again and again, which was half of a consumer's processor time.
@@ -53,6 +52,7 @@ class Process:
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()
+        self.turning: set[str] = set()  # background work that ends by itself once `stopping` is set
         self.topics: list[Topic] = []
         self._broker: KafkaBroker | None = None
         self._pools: dict[str, Pool] = {}
@@ -115,7 +115,8 @@ class Process:
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()
         self.site.ready.clear()
-        await asyncio.gather(server.stop(), self._stop_work(tasks))
+        await server.stop()
+        await self._stop_work(tasks)
         await self.close()
         for signum in _SIGNALS:
             loop.remove_signal_handler(signum)
@@ -149,13 +150,14 @@ class Process:
 
     async def _stop_work(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.
-        await asyncio.wait(tasks, timeout=_LAST_TURN_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if turning := [task for task in tasks if task.get_name() in self.turning]:
+            await asyncio.wait(turning, timeout=_LAST_TURN_SECONDS)
         # The broker's own stop can take as long as its request time-out (40 s) when Kafka is dead.
         if self._broker is not None:
             await _bounded("broker", self._broker.stop(), GRACEFUL_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
         """Close what services and the process itself have opened, in reverse."""
@@ -175,28 +177,6 @@ async def _bounded(what: str, closing: Awaitable[Any], seconds: float) -> bool:
         log.warning("closing_was_cut_short", what=what, error=type(error).__name__)
         return False
     return True
-
-
-def make_broker(settings: Settings) -> KafkaBroker:
-    """FastStream's broker for consumers only: what is published goes through the process's own producer."""
-    return KafkaBroker(
-        (settings.kafka_bootstrap_servers or "").split(","),
-        client_id="wootstream",
-        consumer_only=True,
-        allow_auto_create_topics=False,
-        metadata_max_age_ms=int(settings.metadata_max_age_seconds * 1000),
-        graceful_timeout=GRACEFUL_SECONDS - 2,
-        logger=_quiet_logger(),
-        log_level=logging.DEBUG,
-        apply_types=False,
-    )
-
-
-def _quiet_logger() -> logging.Logger:
-    """FastStream tells every batch and every rebalance; errors are what a person wants of it."""
-    logger = logging.getLogger("faststream")
-    logger.setLevel(logging.ERROR)
-    return logger
 
 
 async def run(settings: Settings, services: Sequence[Callable[[Process], None]]) -> int:

@@ -143,8 +143,10 @@ def _placed(key: bytes, partitions: int) -> int:
 
 
 def quiet_client_logs() -> None:
-    """aiokafka writes up to 1,900 lines a second while a broker or topic is away; our own loops say it once."""
+    """aiokafka writes up to 1,900 lines a second while a broker or topic is away; our own loops say it once. httpx
+    writes a line for each call to Chatwoot; a metric counts them."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 async def publish(publisher: Publisher, record: Record) -> tuple[int, int]:

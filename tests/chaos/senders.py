@@ -13,7 +13,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import WEBHOOKS
-from services.kernel import Settings
+from services.kernel import Record, Settings
 from services.kernel.topics import client_options
 from tests.services.ingress.bench import Shop, signed
 from tests.services.ingress.wire import Wire, request, wire
@@ -96,8 +96,8 @@ def _body(shop: Shop, number: int) -> bytes:
     )
 
 
-async def numbers_in_topic(settings: Settings) -> Counter[int]:
-    """How often each number is in the topic."""
+async def numbers_in_topic(settings: Settings, shop: Shop) -> Counter[int]:
+    """How often each number of this store is in the topic."""
     consumer = AIOKafkaConsumer(**client_options(settings), auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -105,8 +105,9 @@ async def numbers_in_topic(settings: Settings) -> Counter[int]:
         consumer.assign(places)
         missing, found = sum((await consumer.end_offsets(places)).values()), Counter[int]()
         while missing > 0:
-            records = [one for some in (await consumer.getmany(timeout_ms=500)).values() for one in some]
-            found.update(orjson.loads(one.value)["id"] for one in records)
+            fetched = (await consumer.getmany(timeout_ms=500)).values()
+            records = [Record.consumed(one) for some in fetched for one in some]
+            found.update(orjson.loads(one.value)["id"] for one in records if one.store == shop.id)
             missing -= len(records)
         return found
     finally:

@@ -100,7 +100,7 @@ async def test_kafka_away_under_load_refuses_nobody_loses_nothing_and_the_audit_
             await ingress.is_direct_again()
         assert await ingress.worker.stop() == 0, ingress.worker.told()
         settings = ingress.installation.settings
-        stored, found = await numbers_in_topic(settings), await audit(settings)
+        stored, found = await numbers_in_topic(settings, ingress.shop), await audit(settings)
 
     print(f"{len(senders.accepted)} accepted, {stored.total() - len(stored)} twice, away {back - begin:.1f} s")
     print(f"p99 while away {senders.p99(begin, back):.3f} s")
@@ -130,7 +130,8 @@ async def test_ingress_killed_in_the_outage_and_a_disk_that_fills_lose_nothing_t
                 await ingress.is_direct_again()
                 await ingress.opens()
             assert await ingress.worker.stop() == 0, ingress.worker.told()
-            stored, found = await numbers_in_topic(ingress.installation.settings), await audit(installation.settings)
+            settings = ingress.installation.settings
+            stored, found = await numbers_in_topic(settings, ingress.shop), await audit(settings)
 
     print(f"{len(senders.accepted)} accepted, answers {dict(senders.answers)}, {stored.total() - len(stored)} twice")
     assert set(senders.answers) <= {0, 204, 503}

@@ -21,6 +21,7 @@ from services.kernel import Chatwoot, Process, Record, Settings
 from services.kernel.secrets import load_secrets
 from services.widget.app import add_to as add_widget
 from tests.eventually import eventually
+from tests.publishing import publish_all
 from tests.services.attached import attach, authorize
 from tests.services.contacts.api import ContactsApi
 from tests.services.widget.test_handlers import event as beacon
@@ -100,7 +101,7 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
 
     async with running(settings, api) as process:
         await eventually(lambda: process.publisher.connected)
-        await asyncio.gather(*(process.publisher.publish(one) for one in told))
+        await publish_all(process.publisher, told)
         await eventually(lambda: len(api.made(at)) >= 3, seconds=30)
     api.fault = None
     async with running(settings, api):

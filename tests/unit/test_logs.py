@@ -96,11 +96,11 @@ def test_a_line_is_one_json_object_with_time_level_and_a_static_name(capsys: pyt
 
 def test_what_a_library_says_becomes_a_field_of_an_event_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "json")
-    logging.getLogger("aiokafka.client").warning("node %s is gone", 3)
+    logging.getLogger("some.client").warning("node %s is gone", 3)
     [line] = _lines(capsys)
     assert line | {"timestamp": ""} == {
         "event": "library_says",
-        "library": "aiokafka.client",
+        "library": "some.client",
         "text": "node 3 is gone",
         "level": "warning",
         "timestamp": "",

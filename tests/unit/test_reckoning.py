@@ -44,7 +44,7 @@ def test_range_gone_before_it_was_read_is_missing_unless_a_consumer_named_it_mea
 @pytest.mark.parametrize(
     ("row", "log", "reason"),
     [
-        (ledger_row(next_=5, cluster_id="there"), (0, 9), "another Kafka cluster"),
+        (ledger_row(next_=5, cluster_id="there"), (7, 9), "another Kafka cluster"),
         (ledger_row(next_=5), None, "no such topic"),
         (ledger_row(next_=5), (0, 4), "below 5"),
         (ledger_row(next_=5, anchor_offset=4), (0, 9), "another record stands at offset 4"),
@@ -60,6 +60,12 @@ def test_another_log_halts_and_is_not_called_missing(row: Row, log: tuple[int, i
 def test_what_was_acknowledged_before_an_adoption_belongs_to_the_old_log() -> None:
     closed = [{"consumer_group": KEY[0], "topic": KEY[1], "partition": KEY[2], "closed_at": NOON}]
     assert only(seen([ledger_row()], (0, 3), acknowledged=acknowledged(50), closed=closed)).truncated == 0
+
+
+@pytest.mark.parametrize(("cluster", "missing"), [("here", 2), (None, 2), ("there", 0)])
+def test_door_counts_for_the_log_of_its_cluster_and_where_it_could_not_ask(cluster: str | None, missing: int) -> None:
+    held = acknowledged(5, cluster_id=cluster)
+    assert only(seen([ledger_row()], (0, 3), acknowledged=held)).truncated == missing
 
 
 def test_partition_that_a_group_has_yet_to_see_is_in_flight_for_it_and_for_nobody_where_none_reads() -> None:

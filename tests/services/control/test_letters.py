@@ -38,8 +38,8 @@ async def mend(bench: Bench) -> None:
     await bench.admin.execute(f"alter table wootstream.{bench.sink} drop constraint {bench.sink}_n_check")
 
 
-async def send_again(bench: Bench, **wanted: Any) -> Redriven:
-    return await redrive(bench.settings, Wanted(**wanted), store=None, limit=None, advance=lambda _done, _all: None)
+async def send_again(bench: Bench, *, limit: int | None = None, **wanted: Any) -> Redriven:
+    return await redrive(bench.settings, Wanted(**wanted), store=None, limit=limit, advance=lambda _done, _all: None)
 
 
 async def test_letters_are_counted_by_reason_and_store(bench: Bench) -> None:
@@ -98,14 +98,15 @@ async def test_record_that_still_fails_is_one_open_letter_however_often_it_is_se
     assert [one["letters"] for one in await answer("dead-letters", "list")] == [1]
 
 
-async def test_record_that_two_groups_refused_and_one_of_them_twice_is_sent_once(bench: Bench) -> None:
+@pytest.mark.parametrize("limit", [None, 1], ids=["all its letters", "one of its letters"])
+async def test_record_that_two_groups_refused_twice_is_sent_once(limit: int | None, bench: Bench) -> None:
     twice = poison(bench)
     (letter, *_) = await set_aside(bench, twice, twice)
     bench.group += "-too"
     async with bench.consuming():
         await bench.until("dead", 2)
 
-    assert (await send_again(bench)).sent == 4
+    assert (await send_again(bench, limit=limit)).sent == (limit or 4)
 
     place = (bench.topic.name, letter["partition"])
     assert (await look(bench.settings, [bench.topic.name])).logs[place].end == letter["record_offset"] + 3

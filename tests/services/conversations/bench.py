@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import orjson
-from prometheus_client import CollectorRegistry
 
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
@@ -17,7 +15,7 @@ from schemas.topics import WEBHOOKS
 from services.conversations import handlers
 from services.conversations.events import Event
 from services.conversations.facts import State
-from services.kernel import Chatwoot, Process, Record
+from services.kernel import Record
 from tests.recordings.recorded import Delivery, stores
 
 _FIRST_ARRIVAL = datetime(2026, 12, 1, tzinfo=UTC)
@@ -53,21 +51,6 @@ async def attach(conn: Connection, organization: uuid.UUID, *, account: int, rel
         " account_name, release, website_token) values ($1, $2, $3, $4, $2, $5, $2)",
         *(organization, name, f"https://{organization.hex}.example", account, release),
     )
-
-
-async def give_token(admin: Pool, process: Process, organization: uuid.UUID) -> None:
-    """Let the store's API be asked."""
-    sealed = process.secrets.seal("token", organization=organization, column="api_access_token")
-    async with admin.acquire() as conn:
-        await conn.execute(
-            "update public.chatwoot_accounts set api_access_token = $2 where organization_id = $1", organization, sealed
-        )
-
-
-async def answered_by(process: Process, transport: httpx.AsyncBaseTransport) -> None:
-    """Let the process's calls be answered there."""
-    await process.chatwoot.close()
-    process.chatwoot = Chatwoot(process.settings, process.clock, CollectorRegistry(), transport)
 
 
 def slug(organization: uuid.UUID) -> str:

@@ -18,10 +18,12 @@ from tests.double.app import app
 from tests.double.installation import Double
 from tests.double.seed import add_account
 from tests.eventually import eventually
+from tests.publishing import publish_all
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import disordered, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import answered_by, give_token
 from tests.services.conversations.recorded_api import RecordedApi
 
 RUN = "chatwoot-4.13.0"
@@ -31,7 +33,7 @@ RUN = "chatwoot-4.13.0"
 async def process(settings: Settings, topics: list[str]) -> AsyncIterator[Process]:
     """A process that runs the service; Chatwoot's API is that of the recorded run."""
     process = Process(settings)
-    await bench.answered_by(process, RecordedApi(RUN).transport)
+    await answered_by(process, RecordedApi(RUN).transport)
     add_to(process)
     serving = asyncio.create_task(process.serve())
     await eventually(lambda: process.publisher.connected)
@@ -46,7 +48,7 @@ async def test_shuffled_webhooks_through_kafka_become_chatwoots_rows(
     """30 % are repeated; the ledger counts each record once, as applied, duplicate or ignored, none as dead."""
     shops = await bench.install(admin_pool, RUN)
     given = bench.records(disordered(RUN, "5"), shops)
-    await asyncio.gather(*map(process.publisher.publish, given))
+    await publish_all(process.publisher, given)
 
     await eventually(lambda: sum(outcomes(process, shops).values()) == len(given), seconds=40)
 
@@ -94,10 +96,10 @@ async def test_long_conversation_is_imported_whole(process: Process, pool: Pool,
     agent = next(iter(add_account(double, 7, token="token").members))
     transport = httpx.ASGITransport(app(double))
     await talk_at_length(transport, messages=250)
-    await bench.answered_by(process, transport)
+    await answered_by(process, transport)
     async with admin_pool.acquire() as conn:
         await bench.attach(conn, store, account=7)
-    await bench.give_token(admin_pool, process, store)
+    await give_token(admin_pool, process, store)
     async with scoped(pool, {store}) as conn:
         account = await account_of(conn, process, store)
 
@@ -132,8 +134,8 @@ _FIRST = "select user_id from wootstream.chatwoot_reporting_events where name = 
 async def asked(process: Process, pool: Pool, admin: Pool, shop: bench.Shop) -> tuple[RecordedApi, Account]:
     """A store whose API tells, and what it was asked."""
     api = RecordedApi(RUN)
-    await bench.answered_by(process, api.transport)
-    await bench.give_token(admin, process, shop.id)
+    await answered_by(process, api.transport)
+    await give_token(admin, process, shop.id)
     async with scoped(pool, {shop.id}) as conn:
         return api, await account_of(conn, process, shop.id)
 

@@ -20,6 +20,7 @@ from services.kernel import Process, Settings, Stop
 from tests.eventually import eventually
 from tests.recordings.recorded import account_webhooks, reports, rows
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import give_token
 from tests.services.conversations.recorded_api import RecordedApi
 from tests.services.conversations.test_api import BEARER, TOKEN, asked
 from tests.services.conversations.test_cli import call
@@ -61,7 +62,7 @@ async def attached(pool: Pool, admin: Pool, settings: Settings, address: str) ->
     given = [one for one in account_webhooks(RUN) if one.store == "kleiber-nord"]
     await bench.apply(pool, bench.records(given, {"kleiber-nord": shop}))
     process = Process(settings)
-    await bench.give_token(admin, process, shop.id)
+    await give_token(admin, process, shop.id)
     await process.chatwoot.close()
     async with admin.acquire() as conn:
         await conn.execute(

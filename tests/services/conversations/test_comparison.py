@@ -8,11 +8,12 @@ import pytest
 from db.pool import Pool, scoped
 from schemas.reports import Completeness, ReportSummary, Totals
 from services.conversations.account import account_of
-from services.conversations.comparison import compare, differences
+from services.conversations.comparison import compare, compare_each, differences
 from services.kernel import Process, Settings
 from tests.recordings.parity import DELETED
 from tests.recordings.recorded import RUNS, account_webhooks, reports
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import answered_by, give_token
 from tests.services.conversations.recorded_api import RecordedApi
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -33,10 +34,10 @@ async def test_only_deleted_conversations_differ_from_chatwoots_report(
     """A store attached before its recording; one conversation of all was deleted, and that is the reason given."""
     shops = await bench.install(admin_pool, run)
     await bench.apply(pool, bench.records(account_webhooks(run), shops))
-    await bench.answered_by(process, RecordedApi(run).transport)
+    await answered_by(process, RecordedApi(run).transport)
     since, until = (datetime.fromtimestamp(reports(run)[name], UTC) for name in ("since", "until"))
     for shop in shops.values():
-        await bench.give_token(admin_pool, process, shop.id)
+        await give_token(admin_pool, process, shop.id)
         async with admin_pool.acquire() as conn:
             await conn.execute(_ATTACHED, shop.id, since)
         async with scoped(pool, {shop.id}) as conn:
@@ -73,3 +74,19 @@ def test_difference_is_told_with_its_likely_reason(
 
 
 _ATTACHED = "update public.chatwoot_accounts set created_at = $2 where organization_id = $1"
+
+
+async def test_store_whose_api_does_not_tell_costs_the_others_nothing(
+    process: Process, pool: Pool, admin_pool: Pool
+) -> None:
+    """Of two stores one was attached without a token: its line says so, the other is compared."""
+    run = RUNS[2]
+    shops = await bench.install(admin_pool, run)
+    await answered_by(process, RecordedApi(run).transport)
+    await give_token(admin_pool, process, shops["kleiber-nord"].id)
+
+    told = await compare_each(process, {name: shop.id for name, shop in shops.items()}, since="4w", until="0m")
+
+    assert told["kleiber-nord"].fault is None
+    assert told["kleiber-sued"].fault == "this store was attached without an API token"
+    assert not told["kleiber-sued"].equal

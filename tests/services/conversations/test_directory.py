@@ -15,6 +15,7 @@ from services.kernel import Process, Settings
 from tests.recordings.recorded import account_webhooks, reports
 from tests.recordings.test_figures_equal_chatwoot import reckoned
 from tests.services.conversations import bench
+from tests.services.conversations.asked_api import answered_by, give_token
 from tests.services.conversations.recorded_api import RecordedApi
 from tests.unit.test_chatwoot import Hand
 
@@ -38,8 +39,8 @@ async def listening(pool: Pool, admin: Pool, process: Process, api: RecordedApi,
     shop = (await bench.install(admin, api.run, told_of_bots=False))[store]
     given = [one for one in account_webhooks(api.run) if one.store == store]
     await bench.apply(pool, bench.records(given, {store: shop}))
-    await bench.give_token(admin, process, shop.id)
-    await bench.answered_by(process, api.transport)
+    await give_token(admin, process, shop.id)
+    await answered_by(process, api.transport)
     return shop
 
 

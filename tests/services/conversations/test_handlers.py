@@ -3,24 +3,19 @@
 import random
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
 
-import orjson
 import pytest
 
 from db.pool import Pool, scoped
-from schemas import rest
 from services.conversations import handlers
 from services.conversations.facts import union
 from services.conversations.figures import figures
 from services.conversations.rules import Rules
-from services.kernel import Record
-from tests.recordings.parity import NAMES, compare_events, compare_ratings, compare_states
-from tests.recordings.recorded import RUNS, account_webhooks, disordered, rows
+from tests.recordings.parity import compare_events, compare_ratings, compare_states
+from tests.recordings.recorded import RUNS, account_webhooks, disordered
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench
 from tests.services.conversations.dialogues import dialogue
-from tests.services.conversations.recorded_api import RecordedApi
 
 
 @pytest.mark.parametrize("order", ["recorded", "reversed", "17"])
@@ -40,38 +35,6 @@ async def test_stored_rows_equal_chatwoots_whatever_the_order(
             compared["ratings"] += compare_ratings(run, shop.account, await bench.ratings_of(conn, shop.id))
     print(f"{run} in order {order} through PostgreSQL: compared {dict(compared)}")
     assert compared == HELD[run]
-
-
-@pytest.mark.parametrize("run", RUNS)
-async def test_history_between_webhooks_leaves_chatwoots_rows(run: str, pool: Pool, admin_pool: Pool) -> None:
-    """Each conversation is also read through the API, at a random place among its shuffled webhooks."""
-    shops = await bench.install(admin_pool, run)
-    given = [*bench.records(disordered(run, "11"), shops), *looks(run, shops)]
-    random.Random(11).shuffle(given)
-    await bench.apply(pool, given)
-
-    compared: Counter[str] = Counter()
-    for shop in shops.values():
-        async with scoped(pool, {shop.id}) as conn:
-            compared += compare_events(run, shop.account, await bench.events_of(conn, shop.id))
-            assert await conn.fetchval("select sum(approximate) from wootstream.conversations") == 0
-    assert compared == Counter({name: HELD[run][name] for name in NAMES})
-
-
-def looks(run: str, shops: dict[str, bench.Shop]) -> list[Record]:
-    """What an import would send."""
-    api = RecordedApi(run)
-    return [
-        bench.record(
-            shop.id,
-            rest.CONVERSATION,
-            orjson.dumps({"conversation": api.conversation(row), "messages": api.messages(shop.account, number)}),
-            received_at=datetime(2026, 12, 2, tzinfo=UTC),
-        )
-        for shop in shops.values()
-        for row in rows(run, "conversations", shop.account)
-        if (number := row["conversation"])
-    ]
 
 
 async def test_same_webhooks_again_are_no_news_and_change_nothing(pool: Pool, admin_pool: Pool) -> None:

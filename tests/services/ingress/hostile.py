@@ -21,6 +21,7 @@ class Asked:
 
     raw: bytes
     proved: bytes | None = None
+    last: bool = False  # no request: the sender hangs up after it
 
 
 class Hostile:
@@ -102,7 +103,7 @@ class Hostile:
         return Asked(request(self._chance.choice(paths) + self._path(), {"origin": self._text()}, self._body()[:100]))
 
     def _garbage(self) -> Asked:
-        return Asked(self._chance.randbytes(self._chance.randrange(1, 300)) + b"\r\n\r\n")
+        return Asked(self._chance.randbytes(self._chance.randrange(1, 300)) + b"\r\n\r\n", last=True)
 
     def _body(self) -> bytes:
         return self._chance.choice(self._bodies)

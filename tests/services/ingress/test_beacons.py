@@ -1,21 +1,16 @@
 """The storefronts' door: a page speaks for its own session, and for a customer only if the shop vouched."""
 
-import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import orjson
 import pytest
 
 from db.pool import Pool
-from demo.shop import Shop as Backend
 from demo.visitors import Visitor, event_id
 from schemas.topics import WIDGET_EVENTS
 from services.customers import visits
 from services.kernel import Clock, Settings
-from services.widget import handlers as widget
-from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, held, open_shop, serving
+from tests.services.ingress.bench import ORIGIN, held, open_shop, serving
+from tests.services.ingress.page import Page
 
 pytestmark = pytest.mark.usefixtures("topics")
 
@@ -25,35 +20,6 @@ class OneMinute(Clock):
 
     def monotonic(self) -> float:
         return 1_000.0
-
-
-class Page:
-    """A page of one shop, and what its topic holds."""
-
-    def __init__(self, settings: Settings, shop: Shop, client: Any) -> None:
-        self.settings, self.shop, self.client = settings, shop, client
-        self.visitor = self.of(ORIGIN)
-        self.backend = Backend(client, shop.slug, EVENT_SECRET)
-
-    def of(self, origin: str, website_token: str | None = None) -> Visitor:
-        return Visitor(self.client, website_token or self.shop.website_token, origin, Clock())
-
-    async def events(self) -> list[dict[str, Any]]:
-        """What the widget service would read."""
-        records = await held(self.settings, WIDGET_EVENTS, self.shop.id)
-        assert all(widget.read(record) for record in records)
-        return [event for record in records for event in orjson.loads(record.value)]
-
-    async def refused(self, reason: str) -> bool:
-        metrics = (await self.client.get("/metrics")).text
-        return bool(re.search(f'wootstream_refused_total{{door="(beacons|config)",reason="{reason}"}}', metrics))
-
-
-@pytest.fixture
-async def page(settings: Settings, admin_pool: Pool) -> AsyncIterator[Page]:
-    shop = await open_shop(admin_pool, settings)
-    async with serving(settings) as (_, client):
-        yield Page(settings, shop, client)
 
 
 async def test_a_page_gets_its_widget_and_reports_under_its_own_session(page: Page) -> None:
@@ -82,19 +48,6 @@ async def test_a_cart_is_a_customers_only_where_the_shop_vouched_and_the_visitor
     records = await held(page.settings, WIDGET_EVENTS, page.shop.id)
     (visit,) = [visit for record in records if (seen := visits.read(record)) for visit in seen.visits]
     assert (visit.customer_id, visit.cart_minor) == ("c1", 5)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"customer": "c2"}, {"proof": "0" * 64}, {"expires": "99"}, {"expires": "9999999999"}, {"expires": "²"}],
-)
-async def test_a_page_that_changes_what_the_shop_vouched_for_gets_no_token(page: Page, change: dict[str, str]) -> None:
-    vouched = page.backend.vouch("c1", expires=datetime.now(UTC) + timedelta(hours=1))
-
-    answer = await page.visitor.arrive(vouched | change)
-
-    assert answer.status_code == 403
-    assert await page.refused("not_vouched")
 
 
 async def test_each_event_is_judged_on_its_own(page: Page) -> None:

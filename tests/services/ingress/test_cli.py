@@ -1,5 +1,7 @@
 """`wootstream tail`: what arrived and what was refused, of one store or of all."""
 
+import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import orjson
@@ -8,13 +10,23 @@ import pytest
 from db.pool import Pool, scoped
 from db.refusals import since
 from services.ingress.refusals import Reason
-from services.ingress.refused import Tally
+from services.ingress.tally import Tally
 from services.kernel import Process, Settings
 from tests.services.control.verbs import call
 from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving
 
 pytestmark = pytest.mark.usefixtures("topics")
 _BODY = b'{"event":"message_created","content":"very personal","account":{"id":3},"conversation":{"id":7}}'
+
+
+@pytest.fixture(autouse=True)
+def client_logs() -> Iterator[None]:
+    """A verb quiets these for its process, which here is everybody's."""
+    loggers = [logging.getLogger(name) for name in ("aiokafka", "httpx")]
+    levels = [one.level for one in loggers]
+    yield
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture

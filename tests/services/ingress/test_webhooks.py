@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,30 +147,3 @@ async def test_an_unsigned_store_is_known_by_the_token_at_the_end_of_its_url(
         statuses = [(await client.post(path, content=_BODY)).status_code for path in paths]
 
     assert statuses == [204, 204, 401, 401]
-
-
-async def test_doors_open_while_postgresql_and_kafka_are_away(
-    settings: Settings, admin_pool: Pool, tmp_path: Path
-) -> None:
-    """Stores come from the sealed copy; without Kafka the record goes to the spool or the sender is asked back."""
-    shop = await open_shop(admin_pool, settings)
-    here = settings.model_copy(update={"data_directory": tmp_path, "installation_key_file": _key(settings)})
-    async with serving(here) as (_, client):
-        assert (await post_webhook(client, shop, _BODY, at=now())).status_code == 204
-    nowhere = Settings.model_validate(
-        here.model_dump() | {"database_url": "postgresql://x@127.0.0.1:1/x", "kafka_bootstrap_servers": "127.0.0.1:1"}
-    )
-
-    async with serving(nowhere, kafka=False) as (_, client):
-        genuine = await post_webhook(client, shop, _BODY, at=now())
-        forged = await post_webhook(client, shop, _BODY, at=now(), secret="wrong")
-
-    assert genuine.status_code in (204, 503)
-    assert forged.status_code == 401
-    kept = (tmp_path / "ingress" / "stores.sealed").read_text()
-    assert shop.slug not in kept
-    assert shop.secret not in kept
-
-
-def _key(settings: Settings) -> Path:
-    return settings.data_directory / "installation.key"

@@ -15,15 +15,19 @@ class Wire:
         self._reader = reader
         self._writer = writer
 
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer; 0 where the server hung up without one."""
+    async def ask(self, request: bytes, *, last: bool = False) -> tuple[int, bytes]:
+        """Status and body of the answer; 0 where the server hung up. After the `last` we hang up, too."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 self._writer.write(request)
                 await self._writer.drain()
+                if last:
+                    self._writer.write_eof()
                 head = await self._reader.readuntil(b"\r\n\r\n")
                 return int(head[9:12]), await self._reader.readexactly(_length(head))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except TimeoutError:  # an OSError, too; but a server that says nothing is no server that hung up
+            raise
+        except (asyncio.IncompleteReadError, OSError):
             return 0, b""
 
     async def say(self, part: bytes) -> None:

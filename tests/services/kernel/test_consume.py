@@ -7,8 +7,8 @@ from typing import Any
 
 from db.pool import Connection
 from services.kernel import Record, Retryable
-from services.kernel.process import GRACEFUL_SECONDS
-from services.kernel.subscriber import MAX_POLL_SECONDS
+from services.kernel.broker import GRACEFUL_SECONDS, MAX_POLL_SECONDS
+from services.kernel.topics import Admin
 from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number
 
@@ -138,6 +138,19 @@ async def test_a_bug_that_fails_on_every_record_stops_instead_of_setting_all_asi
     assert await bench.dead() == []
 
 
+async def test_a_read_that_fails_on_every_record_stops_instead_of_setting_all_aside(bench: Bench) -> None:
+    """Not what a schema refuses (ValueError), but a bug of ours: KeyError and the like."""
+
+    def broken(_record: Record) -> Number:
+        raise KeyError("n")
+
+    await bench.send(range(50))
+    async with bench.consuming(read=broken) as process:
+        await eventually(lambda: process.failure is not None)
+    assert "a broken release" in str(process.failure)
+    assert await bench.dead() == []
+
+
 async def test_a_bug_on_one_record_costs_one_dead_letter(bench: Bench) -> None:
     async def fragile(conn: Connection, events: Sequence[Number]) -> Any:
         if any(event.n == 7 for event in events):
@@ -157,6 +170,17 @@ async def test_two_processes_share_a_group_without_doubling(bench: Bench) -> Non
         await bench.send(range(3_000))
         await bench.until("applied", 3_000)
     assert await bench.stored() == list(range(3_000))
+
+
+async def test_a_member_with_a_name_of_its_own_keeps_its_place_through_a_stop(bench: Bench) -> None:
+    bench.settings = bench.settings.model_copy(update={"group_instance": "pod-0"})
+    async with bench.consuming():
+        await bench.send(range(10))
+        await bench.until("applied", 10)
+    async with Admin(bench.settings) as admin:
+        [described] = await admin.describe_consumer_groups([bench.group])
+    [(_, _, _, _, _, members, *_)] = described.groups
+    assert [member[0].startswith(f"pod-0-{bench.group}-") for member in members] == [True]
 
 
 async def test_a_stop_while_the_world_is_not_ready_does_not_wait_for_it(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Spans of time as people say them: "2026-11-01", "2026-11-01T09:00", "7d", "12h", in the store's own zone."""
+"""Moments as people say them: "2026-11-01", "2026-11-01T09:00", "7d", "12h", in the zone that is meant."""
 
 import re
 from datetime import datetime, timedelta

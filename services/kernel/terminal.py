@@ -1,8 +1,9 @@
-"""How the operator's verbs answer: a table and a bar for people, JSON for scripts."""
+"""How verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,10 +13,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from services.kernel.clock import Clock
+from services.kernel.errors import Stop
+from services.kernel.moments import moment
+
 # Where nobody looks, a line is not broken for want of a terminal's width.
 _PIPED_WIDTH = 250
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
+
+
+def since(text: str | None) -> datetime | None:
+    """So long ago, or a date or time, of UTC where it names no zone; None: ever. Raises Stop."""
+    try:
+        return moment(text, zone="UTC", now=Clock().now()) if text else None
+    except (ValueError, OverflowError) as cause:
+        raise Stop(f"{text!r} is no time: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00") from cause
 
 
 def print_json(answer: object) -> None:

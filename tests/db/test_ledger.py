@@ -1,0 +1,95 @@
+"""The ledger: a position is accounted for or refused; rows are locked in order, and the scope comes with the lock."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from db import ledger, stores
+from db.ledger import Move
+from db.pool import Pool
+from tests.eventually import eventually
+
+_STORE = """
+with organization as (insert into public.organizations (id, name) values ($1, $2) returning id)
+insert into public.chatwoot_accounts
+  (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)
+select id, $2, 'http://' || $2, 1, $2, $2 from organization
+"""
+
+
+@dataclass
+class Known:
+    """A group with eight partitions, and two stores."""
+
+    pool: Pool
+    group: str
+    ours: uuid.UUID
+    other: uuid.UUID
+
+    async def enter(self, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
+        return await ledger.enter(conn, self.group, "topic", partitions, [self.ours])
+
+    async def move(self, move: Move) -> None:
+        async with self.pool.acquire() as conn, conn.transaction():
+            await self.enter(conn, move.partition)
+            await ledger.move(conn, self.group, "topic", [move])
+
+
+@pytest.fixture
+async def known(pool: Pool, admin_pool: Pool) -> Known:
+    known = Known(pool, f"ledger-{uuid.uuid4().hex[:8]}", uuid.uuid4(), uuid.uuid4())
+    async with admin_pool.acquire() as conn:
+        for store in (known.ours, known.other):
+            await conn.execute(_STORE, store, f"s-{store.hex[:12]}")
+        for partition in range(8):
+            await ledger.begin(conn, known.group, "topic", partition, cluster_id="c", offset=10)
+    return known
+
+
+async def test_a_position_is_moved_with_what_became_of_each_offset(known: Known) -> None:
+    await known.move(Move(3, 20, 18, "id", applied=4, duplicate=1, ignored=2, dead=1, hollow=2, redelivered=5))
+    async with known.pool.acquire() as conn:
+        place = (await ledger.look(conn, known.group, "topic", [3]))[3]
+    assert (place.next_offset, place.anchor_offset, place.anchor_id) == (20, 18, "id")
+
+
+@pytest.mark.parametrize("move", [Move(3, 20, applied=9), Move(3, 20, applied=11), Move(3, 9, applied=-1)])
+async def test_counts_that_do_not_add_up_to_the_position_are_refused(known: Known, move: Move) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await known.move(move)
+
+
+async def test_whoever_enters_sees_the_stores_named_and_no_other_until_the_transaction_ends(known: Known) -> None:
+    async with known.pool.acquire() as conn:
+        async with conn.transaction():
+            await known.enter(conn, 0)
+            during = await stores.known(conn)
+        after = await stores.known(conn)
+    assert (during, after) == ({known.ours}, set())
+
+
+async def test_whoever_enters_waits_for_the_lowest_partition_first(known: Known, admin_pool: Pool) -> None:
+    async with known.pool.acquire() as first, known.pool.acquire() as second, known.pool.acquire() as third:
+        async with first.transaction():
+            await known.enter(first, 2)
+            waiting = asyncio.ensure_future(_enter(known, second, 7, 4, 2))
+            await eventually(lambda: _is_blocked(admin_pool))
+            async with third.transaction():
+                held = await known.enter(third, 4, 7)  # not locked yet by who waits for 2
+        places = await waiting
+    assert (sorted(held), sorted(places)) == ([4, 7], [2, 4, 7])
+
+
+async def _enter(known: Known, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
+    async with conn.transaction():
+        return await known.enter(conn, *partitions)
+
+
+async def _is_blocked(admin_pool: Pool) -> bool:
+    async with admin_pool.acquire() as conn:
+        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'wootstream.ledger'"
+        return bool(await conn.fetchval(waits))

@@ -1,0 +1,49 @@
+"""What the API tells of conversations, among the webhooks about them: on real PostgreSQL."""
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from db.pool import Pool, scoped
+from schemas import rest
+from services.kernel import Record
+from tests.recordings.parity import NAMES, compare_events
+from tests.recordings.recorded import RUNS, disordered, rows
+from tests.recordings.test_figures_equal_chatwoot import HELD
+from tests.services.conversations import bench
+from tests.services.conversations.recorded_api import RecordedApi
+
+
+@pytest.mark.parametrize("run", RUNS)
+async def test_history_between_webhooks_leaves_chatwoots_rows(run: str, pool: Pool, admin_pool: Pool) -> None:
+    """Each conversation is also read through the API, at a random place among its shuffled webhooks."""
+    shops = await bench.install(admin_pool, run)
+    given = [*bench.records(disordered(run, "11"), shops), *looks(run, shops)]
+    random.Random(11).shuffle(given)
+    await bench.apply(pool, given)
+
+    compared: Counter[str] = Counter()
+    for shop in shops.values():
+        async with scoped(pool, {shop.id}) as conn:
+            compared += compare_events(run, shop.account, await bench.events_of(conn, shop.id))
+            assert await conn.fetchval("select sum(approximate) from wootstream.conversations") == 0
+    assert compared == Counter({name: HELD[run][name] for name in NAMES})
+
+
+def looks(run: str, shops: dict[str, bench.Shop]) -> list[Record]:
+    """What an import would send."""
+    api = RecordedApi(run)
+    return [
+        bench.record(
+            shop.id,
+            rest.CONVERSATION,
+            orjson.dumps({"conversation": api.conversation(row), "messages": api.messages(shop.account, number)}),
+            received_at=datetime(2026, 12, 2, tzinfo=UTC),
+        )
+        for shop in shops.values()
+        for row in rows(run, "conversations", shop.account)
+        if (number := row["conversation"])
+    ]
