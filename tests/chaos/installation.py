@@ -20,6 +20,7 @@ from db.pool import use_json
 from demo import stack
 from demo.stack import Stack, kafka, postgres
 from demo.stack.locks import locked
+from demo.stack.ports import is_free
 from services.kernel import Settings
 from tests.eventually import eventually
 
@@ -52,12 +53,12 @@ class Installation:
             await conn.close()
 
     async def kill(self, server: Server) -> None:
-        """SIGKILL to the process; PostgreSQL's children end by themselves soon after."""
+        """SIGKILL, and its ports are free: the threads of a dead process hold them for a moment longer."""
         this = _SERVERS[server](self.directory)
         note = this.running()
         assert note is not None, f"{server} was not running"
         os.kill(note.pid, signal.SIGKILL)
-        await eventually(lambda: not this.running())
+        await eventually(lambda: not this.running() and all(map(is_free, note.ports)), seconds=30)
 
     async def revive(self) -> None:
         """Start what was killed; it comes back at the same address."""
