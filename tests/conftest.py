@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("fuzz")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Several workers share one Kafka. Who reads the installation's own topics in the services' own groups would take
     records from another worker's database, so these tests go to one worker."""

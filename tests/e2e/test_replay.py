@@ -10,9 +10,11 @@ import pytest
 
 from db.pool import Pool
 from demo import recording, services
+from schemas.topics import WEBHOOKS
 from services.control.audit import audit
 from services.kernel import Settings
 from tests.eventually import eventually
+from tests.newest import begin_at_the_end
 from tests.recordings.recorded import DATA
 
 _REPLAY = (sys.executable, "-m", "services.cli", "replay", str(DATA), "--shuffle", "--repeat", "0.3", "--json")
@@ -28,6 +30,7 @@ async def test_every_recorded_account_webhook_is_accepted_and_none_is_dead(
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
     }
+    await begin_at_the_end(settings, admin_pool, {"conversations": WEBHOOKS, "contacts": WEBHOOKS})
     async with services.running(environment, tmp_path / "services.log") as running:
         replay = await asyncio.create_subprocess_exec(
             *_REPLAY, "--url", running.address, env=os.environ | environment, stdout=asyncio.subprocess.PIPE
@@ -38,7 +41,7 @@ async def test_every_recorded_account_webhook_is_accepted_and_none_is_dead(
     recorded = len(recording.deliveries(DATA))
     assert (answer["refused"], list(answer["answers"])) == (0, ["204"])
     assert answer["accepted"] > recorded
-    assert (await audit(settings)).clean
+    assert [line for line in (await audit(settings)).lines if line.topic == WEBHOOKS.name and line.halted] == []
     async with admin_pool.acquire() as conn:
         names = [store.name for store in recording.stores(DATA)]
         assert await conn.fetchval("select count(*) from wootstream.dead_letters") == 0

@@ -21,6 +21,7 @@ from services.kernel import Chatwoot, Process, Record, Settings
 from services.kernel.secrets import load_secrets
 from services.widget.app import add_to as add_widget
 from tests.eventually import eventually
+from tests.newest import begin_at_the_end
 from tests.publishing import publish_all
 from tests.services.attached import attach, authorize
 from tests.services.contacts.api import ContactsApi
@@ -98,6 +99,10 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
         api.add(at, number + 1, identifier=f"c{number}", email=f"c{number}@x.example")
     told = story(store) * 2
     random.Random(seed).shuffle(told)
+
+    groups = {"widget": names.WIDGET_EVENTS, "visits": names.WIDGET_EVENTS}
+    groups |= {"customers": names.SHOP_EVENTS, "contacts": names.WEBHOOKS}
+    await begin_at_the_end(settings, admin_pool, groups)
 
     async with running(settings, api) as process:
         await eventually(lambda: process.publisher.connected)

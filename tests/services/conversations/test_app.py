@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from db.pool import Pool, scoped
+from schemas.topics import WEBHOOKS
 from services.conversations.account import Account, account_of
 from services.conversations.app import add_to
 from services.conversations.history import History
@@ -18,6 +19,7 @@ from tests.double.app import app
 from tests.double.installation import Double
 from tests.double.seed import add_account
 from tests.eventually import eventually
+from tests.newest import begin_at_the_end
 from tests.publishing import publish_all
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import disordered, rows
@@ -30,8 +32,9 @@ RUN = "chatwoot-4.13.0"
 
 
 @pytest.fixture(scope="module")
-async def process(settings: Settings, topics: list[str]) -> AsyncIterator[Process]:
+async def process(settings: Settings, admin_pool: Pool, topics: list[str]) -> AsyncIterator[Process]:
     """A process that runs the service; Chatwoot's API is that of the recorded run."""
+    await begin_at_the_end(settings, admin_pool, {"conversations": WEBHOOKS})
     process = Process(settings)
     await answered_by(process, RecordedApi(RUN).transport)
     add_to(process)
