@@ -13,6 +13,7 @@ from pathlib import Path
 from services.kernel import Settings
 
 _LOG_LINES_TOLD = 15
+_ROOT = Path(__file__).parents[2]
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -49,7 +50,7 @@ class Worker:
             return
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self.command, stdout=log, stderr=log,
+                sys.executable, *self.command, stdout=log, stderr=log, cwd=_ROOT,
                 env=environment(self.settings, **self._membership()),
             )  # fmt: skip
 
