@@ -54,6 +54,7 @@ def address(directory: Path) -> str | None:
 async def start(directory: Path, *, class_path: str) -> str:
     """Start the node, formatting its directory the first time; return its address when it answers."""
     node = server(directory)
+    await node.gone()
     before = node.note()
     ports = free_ports(2, before=before.ports if before else ())
     java = (java_runtime(), *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", class_path)

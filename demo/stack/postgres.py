@@ -52,6 +52,7 @@ async def start(directory: Path) -> str:
         await _initialise(directory, programs)
     _refuse_foreign(data)
     this = server(directory)
+    await this.gone()
     _forget_dead(data)
     before = this.note()
     ports = free_ports(1, before=before.ports if before else ())

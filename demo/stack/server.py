@@ -59,9 +59,16 @@ class Server:
         note = self.note()
         return note if note and birth(note.pid) == note.born else None
 
+    async def gone(self) -> None:
+        """Wait for the end of a killed one, whose dying threads still hold its ports. Raises Unavailable if it lives."""
+        os.close(await self._hold())
+
+    async def _hold(self) -> int:
+        return await lock(self._file("lock"), seconds=_LOCK_SECONDS, otherwise=self._taken())
+
     async def launch(self, command: Sequence[str | Path], *, ports: tuple[int, ...], account: Account) -> None:
         """Start the detached process and note it down; raises Unavailable when the directory is taken."""
-        held = await lock(self._file("lock"), seconds=_LOCK_SECONDS, otherwise=self._taken())
+        held = await self._hold()
         try:
             with self.log.open("ab") as log:
                 shell = subprocess.run(  # noqa: ASYNC221 - ends at once, and no cancellation may come before the note

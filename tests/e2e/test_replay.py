@@ -17,7 +17,7 @@ from tests.eventually import eventually
 from tests.newest import begin_at_the_end
 from tests.recordings.recorded import DATA
 
-_REPLAY = (sys.executable, "-m", "services.cli", "replay", str(DATA), "--shuffle", "--repeat", "0.3", "--json")
+_REPLAY = (sys.executable, "-m", "services.cli", "replay", str(DATA), "--shuffle", "--repeat", "0.1", "--json")
 
 
 @pytest.mark.usefixtures("topics")
