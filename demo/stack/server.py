@@ -60,7 +60,7 @@ class Server:
         return note if note and birth(note.pid) == note.born else None
 
     async def gone(self) -> None:
-        """Wait for the end of a killed one, whose dying threads still hold its ports. Raises Unavailable if it lives."""
+        """Wait for the end of a killed one, whose threads hold its ports a while. Raises Unavailable if it lives."""
         os.close(await self._hold())
 
     async def _hold(self) -> int:

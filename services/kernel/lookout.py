@@ -32,6 +32,7 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         self._probe = Probe(process, group, topic, self._reader)
         self._lock = asyncio.Lock()
         self._unchecked: set[int] = set()
+        self._seen: dict[int, tuple[int | None, int | None]] = {}  # position and ledger as of the last round
         self._arriving: Collection[int] = ()
         self._hold = Hold(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
@@ -125,14 +126,21 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         return False
 
     async def _odd(self, before: Mapping[int, Place], bounds: Mapping[int, tuple[int, int]]) -> dict[int, Here]:
-        """Partitions new to us, halted, or not agreeing with the ledger or the log."""
+        """Partitions new to us, halted, or quiet without agreeing with the ledger or the log.
+
+        Where records flow, the position is ahead of the ledger by what is on its way to the handler, and asking the log
+        about that would hold it up for a second in each round.
+        """
         places = await self._probe.places(bounds)
         odd: dict[int, Here] = {}
         for partition, (begin, end) in bounds.items():
             at = await self._hold.position(partition)
             known = places.get(partition) if partition in before else None
             agrees = known and begin <= known.next_offset == at and before[partition].next_offset <= end
-            if at is not None and (not agrees or partition in self._unchecked or partition in self._hold.halted):
+            now = at, known.next_offset if known else None
+            quiet, self._seen[partition] = self._seen.get(partition) == now, now
+            wanted = (quiet and not agrees) or partition in self._unchecked or partition in self._hold.halted
+            if at is not None and wanted:
                 odd[partition] = Here(at)
         return odd
 
