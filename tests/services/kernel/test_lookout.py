@@ -1,0 +1,33 @@
+"""The lookout: which positions are worth asking the log about."""
+
+from types import SimpleNamespace
+
+from aiokafka import TopicPartition
+
+from db import ledger
+from services.kernel.lookout import Lookout
+from tests.kernel_bench import Bench
+
+
+class Consumer:
+    """Kafka's client as far as it tells a position."""
+
+    at = 0
+
+    async def position(self, _tp: TopicPartition) -> int:
+        return self.at
+
+
+async def test_a_position_ahead_of_the_ledger_is_odd_only_once_it_stands_still(bench: Bench) -> None:
+    async with bench.consuming() as process:
+        lookout, consumer = Lookout(process, "onlooker", bench.topic.name), Consumer()
+        lookout._hold.subscriber = SimpleNamespace(consumer=consumer)
+        async with process.pool().acquire() as conn:
+            await ledger.begin(conn, "onlooker", bench.topic.name, 0, cluster_id="any", offset=0)
+        before = await lookout._probe.places([0])
+
+        found = []
+        for consumer.at in (10, 20, 30, 30):
+            found.append(sorted(await lookout._odd(before, {0: (0, 100)})))
+
+    assert found == [[], [], [], [0]]
