@@ -5,6 +5,7 @@ names and as many headers: it verifies nothing, parses nothing, knows no store.
 """
 
 import asyncio
+import gc
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
 from services.kernel import Process, Settings
 from services.kernel.logs import configure_logs
+from services.kernel.process import COLLECT_AFTER
 from services.kernel.topics import client_options
 from tests.eventually import eventually
 
@@ -49,6 +51,7 @@ class Bare:
 
 
 async def _serve(kind: str) -> None:
+    gc.set_threshold(*COLLECT_AFTER)  # as `wootstream run` does; bare gets the same
     settings = Settings()
     configure_logs("warning", "json")
     process = Process(settings)
