@@ -5,10 +5,6 @@ no promise. Both read the same records, recorded bodies of new stores each round
 `python -m benchmarks.conversations --json` ends with one object.
 """
 
-import argparse
-import asyncio
-import os
-import platform
 import statistics
 import tempfile
 import uuid
@@ -16,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import orjson
 
+from benchmarks._command import command
 from benchmarks._conversations import BARE_TABLE, Bench
 from benchmarks._latency import latency
 from benchmarks._lengths import long_against_short
@@ -73,20 +69,14 @@ async def _rounds(bench: Bench, records: int, rounds: int) -> dict[str, Any]:
             "ours_records_per_second": round(statistics.median(ours)),
             "posted_to_row_p99_seconds": round(p99, 3),
         },
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
     }
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description="conversations against a bare consumer")
-    options.add_argument("--json", action="store_true", help="end with one JSON object")
-    options.add_argument("--records", type=int, default=10_000)
-    options.add_argument("--rounds", type=int, default=3)
-    chosen = options.parse_args()
-    result = asyncio.run(measure(chosen.records, chosen.rounds))
-    if chosen.json:
-        print(orjson.dumps(result).decode())
-
-
 if __name__ == "__main__":
-    main()
+    command(
+        measure,
+        "conversations against a bare consumer",
+        amount="records",
+        default=10_000,
+        rounds=3,
+    )

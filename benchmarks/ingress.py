@@ -6,18 +6,14 @@ of the process's CPU a request, medians of alternating rounds. Beacons are count
 `python -m benchmarks.ingress --json` ends with one object.
 """
 
-import argparse
-import asyncio
-import os
-import platform
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import orjson
 
+from benchmarks._command import command
 from benchmarks._ingress import EVENTS, Server, beacons, server, webhooks
 from benchmarks._load import waits
 from db.migrate import migrate
@@ -87,7 +83,6 @@ async def _compare(bare: Server, ours: Server, shop: Shop, count: int, rounds: i
             "beacon_events_per_second": of_beacons["ours_per_second"] * EVENTS,
             "p99_at_half_seconds": round(p99_ours, 4),
         },
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
     }
 
 
@@ -120,16 +115,11 @@ async def _p99(one: Server, requests: list[bytes], rate: float) -> float:
     return found[int(len(found) * 0.99)]
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description="the doors against a bare ASGI application")
-    options.add_argument("--json", action="store_true", help="end with one JSON object")
-    options.add_argument("--requests", type=int, default=10_000)
-    options.add_argument("--rounds", type=int, default=4)
-    chosen = options.parse_args()
-    result = asyncio.run(measure(chosen.requests, chosen.rounds))
-    if chosen.json:
-        print(orjson.dumps(result).decode())
-
-
 if __name__ == "__main__":
-    main()
+    command(
+        measure,
+        "the doors against a bare ASGI application",
+        amount="requests",
+        default=10_000,
+        rounds=4,
+    )

@@ -6,19 +6,14 @@ with_ledger_vs_without is in elapsed time on a real PostgreSQL. Both are ratios 
 one that counts is 500. `python -m benchmarks.kernel --json` ends with one object.
 """
 
-import argparse
-import asyncio
 import gc
-import os
-import platform
 import statistics
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from benchmarks._command import command
 from benchmarks._kernel import Bench, open_bench
 from demo.stack import resolve
 from services.kernel import Settings
@@ -57,8 +52,7 @@ async def _pairs(bench: Bench, rounds: int) -> dict[str, Any]:
             )
             ratios[name if batch == BATCHES[-1] else f"{name}_{batch}"] = round(ratio, 3)
             figures[f"{name}_{batch}_microseconds"] = [round(mine, 2), round(theirs, 2)]
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    return {"name": "kernel", "ratios": ratios, "figures": figures, "machine": machine}
+    return {"name": "kernel", "ratios": ratios, "figures": figures}
 
 
 async def _alternate(ours: Measure, other: Measure, batch: int, rounds: int) -> tuple[float, float, float]:
@@ -69,18 +63,11 @@ async def _alternate(ours: Measure, other: Measure, batch: int, rounds: int) -> 
     return statistics.median(theirs) / statistics.median(mine), statistics.median(mine), statistics.median(theirs)
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(
-        description="the kernel against bare aiokafka, and with its ledger against without"
-    )
-    options.add_argument("--json", action="store_true", help="end with one JSON object")
-    options.add_argument("--records", type=int, default=20_000)
-    options.add_argument("--rounds", type=int, default=5)
-    chosen = options.parse_args()
-    result = asyncio.run(measure(chosen.records, chosen.rounds))
-    if chosen.json:
-        print(orjson.dumps(result).decode())
-
-
 if __name__ == "__main__":
-    main()
+    command(
+        measure,
+        "the kernel against bare aiokafka, and with its ledger against without",
+        amount="records",
+        default=20_000,
+        rounds=5,
+    )

@@ -6,10 +6,6 @@ already lie in memory, with the same key, headers and compression, as many at a 
 `python -m benchmarks.spool --json` ends with one object.
 """
 
-import argparse
-import asyncio
-import os
-import platform
 import statistics
 import tempfile
 import uuid
@@ -17,14 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from benchmarks._command import command
 from benchmarks._spool import Round
 from demo.stack import resolve
 from schemas.topics import Topic
 from services.kernel import Settings
 from services.kernel.logs import configure_logs
-from services.kernel.publish import quiet_client_logs
 from services.kernel.topics import ensure_topics
 
 
@@ -50,7 +44,6 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
             "drain_vs_producer": _median(one["drain"] / one["producer"] for one in seen),
         },
         "figures": {f"{name}_records_per_second": round(_median(one[name] for one in seen)) for name in seen[0]},
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
     }
 
 
@@ -58,18 +51,12 @@ def _median(values: Iterable[float]) -> float:
     return round(statistics.median(values), 3)
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description="what an outage of Kafka costs")
-    options.add_argument("--json", action="store_true", help="end with one JSON object")
-    options.add_argument("--records", type=int, default=20_000)
-    options.add_argument("--rounds", type=int, default=5)
-    chosen = options.parse_args()
-    configure_logs("error", "console")
-    quiet_client_logs()
-    result = asyncio.run(measure(chosen.records, chosen.rounds))
-    if chosen.json:
-        print(orjson.dumps(result).decode())
-
-
 if __name__ == "__main__":
-    main()
+    configure_logs("error", "console")
+    command(
+        measure,
+        "what an outage of Kafka costs",
+        amount="records",
+        default=20_000,
+        rounds=5,
+    )
