@@ -57,9 +57,9 @@ class Acceptance:
         process.background("kafka watch", switch.watch)
         process.background("acknowledged", acknowledged.run)
         process.site.unready.append(spool.level.fault)
-        # First the records, then the row that tells of them; the pools are closed after both.
-        process.at_close(spool.close)
+        # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
         process.at_close(acknowledged.close)
+        process.at_close(spool.close)
         return cls(process.publisher, spool, switch, drainer, acknowledged, metrics)
 
     async def keep(self, record: Record) -> None:
