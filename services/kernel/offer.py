@@ -105,8 +105,10 @@ def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[lis
     return events, bad
 
 
-def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) -> list[Record]:
+def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) -> Sequence[Record]:
     """A partition's position cannot pass an event that was not tried: it and all behind it wait."""
+    if not applied.untried:
+        return fresh
     cut: dict[int, int] = {}
     for one in applied.untried:
         cut[one.partition] = min(one.offset, cut.get(one.partition, one.offset))
