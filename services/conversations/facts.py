@@ -83,6 +83,11 @@ class Snapshot(NamedTuple):
     state: State
 
     @property
+    def freshness(self) -> tuple[datetime, datetime, bytes]:
+        """The later written; of equals the later sent; the digest only decides what nothing else can."""
+        return self.at, self.sent_at, self.digest
+
+    @property
     def content(self) -> tuple[datetime, bytes]:
         """What makes it another snapshot: not when it was sent."""
         return self.at, self.digest
@@ -127,7 +132,5 @@ def better_message(known: Message | None, told: Message) -> Message:
 
 
 def fresher(known: Snapshot | None, seen: Snapshot) -> Snapshot:
-    """The later written; of equals the later sent; the digest only decides what nothing else can."""
-    if known is None or (seen.at, seen.sent_at, seen.digest) > (known.at, known.sent_at, known.digest):
-        return seen
-    return known
+    """Whichever counts: see `Snapshot.freshness`."""
+    return seen if known is None or seen.freshness > known.freshness else known

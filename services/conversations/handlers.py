@@ -57,10 +57,16 @@ async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
     heads = await histories.lock(conn, batch.keys)
     snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
     new = await histories.keep(conn, batch)
-    touched = {key: snapshots[key] for key in {key for key, _ in new} | set(refreshed.values())}
+    # A repeat that was sent later is no news, but it is later: else what counts would depend on the order of arrival.
+    moved = {key for key, seen in snapshots.items() if seen.freshness != _freshness(heads[key])}
+    touched = {key: snapshots[key] for key in {key for key, _ in new} | moved}
     if touched:
         await _reckon(conn, touched, heads, await known_stores(conn, events), batch.told(new))
     return batch.tellers(new) | set(refreshed)
+
+
+def _freshness(head: Head) -> object:
+    return head.snapshot.freshness if head.snapshot else None
 
 
 async def reckon_again(conn: Connection, keys: Collection[Key]) -> None:

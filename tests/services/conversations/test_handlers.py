@@ -3,7 +3,10 @@
 import random
 import uuid
 from collections import Counter
+from datetime import UTC, datetime
+from itertools import permutations
 
+import orjson
 import pytest
 
 from db.pool import Pool, scoped
@@ -14,6 +17,7 @@ from services.conversations.rules import Rules
 from tests.recordings.parity import compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, account_webhooks, disordered
 from tests.recordings.test_figures_equal_chatwoot import HELD
+from tests.services.attached import attach
 from tests.services.conversations import bench
 from tests.services.conversations.dialogues import dialogue
 
@@ -56,12 +60,30 @@ async def everything(admin: Pool, shops: dict[str, bench.Shop]) -> list[object]:
     async with admin.acquire() as conn:
         return [
             await conn.fetchval(
-                f"select jsonb_agg(to_jsonb(t) - 'updated_at' order by t::text) from wootstream.{table} t"  # noqa: S608
+                "select jsonb_agg(to_jsonb(t) - 'updated_at' - 'seen_sent_at' order by t::text)"  # noqa: S608
+                f" from wootstream.{table} t"
                 " where organization_id = any($1)",
                 [shop.id for shop in shops.values()],
             )
             for table in tables
         ]
+
+
+@pytest.mark.parametrize("order", list(permutations((("open", 1), ("open", 3), ("resolved", 2)))))
+async def test_of_states_written_together_the_one_sent_last_counts_in_any_order(
+    order: tuple[tuple[str, int], ...], pool: Pool, admin_pool: Pool
+) -> None:
+    """Also where it was sent before, and heard before: a repeat is no news, but it is later."""
+    store = await attach(admin_pool)
+    like = orjson.loads(next(one.body for one in account_webhooks(RUNS[0]) if one.event == "conversation_created"))
+    bodies = {status: orjson.dumps(like | {"status": status}) for status in ("open", "resolved")}
+    sent = [(bodies[status], datetime(2026, 11, 1, second=second, tzinfo=UTC)) for status, second in order]
+
+    told = [bench.record(store, "conversation_created", body, received_at=at) for body, at in sent]
+    await bench.apply(pool, told, batch=1)
+
+    async with scoped(pool, {store}) as conn:
+        assert await conn.fetchval("select status from wootstream.conversations") == "open"
 
 
 async def test_stores_with_the_same_numbers_never_meet(pool: Pool, admin_pool: Pool) -> None:
