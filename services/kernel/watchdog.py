@@ -6,6 +6,7 @@ While a loop is blocked nothing in it can speak: no metric, no /live, no log. On
 import asyncio
 import sys
 import threading
+import time
 import traceback
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ from typing import Self
 import structlog
 
 _STILL_SECONDS = 5.0
+_POLL_SECONDS = 0.05
 _FRAMES = 20
 log = structlog.get_logger()
 
@@ -41,10 +43,20 @@ class Watchdog:
         while not self._over.wait(self._still_seconds / 5):
             turned = threading.Event()
             self._loop.call_soon_threadsafe(turned.set)
-            if not turned.wait(self._still_seconds):
+            if not self._waited(turned, self._still_seconds):
                 log.error("loop_stands_still", seconds=self._still_seconds, frames=self._frames())
-                turned.wait()
-                log.info("loop_turns_again")
+                if self._waited(turned, float("inf")):
+                    log.info("loop_turns_again")
+
+    def _waited(self, turned: threading.Event, seconds: float) -> bool:
+        """Whether the loop turned in time, or the watch is over: who ends it stands in the loop and waits for us."""
+        give_up_at = time.monotonic() + seconds
+        while not turned.wait(_POLL_SECONDS):
+            if self._over.is_set():
+                return True
+            if time.monotonic() > give_up_at:
+                return False
+        return True
 
     def _frames(self) -> list[str]:
         frame = sys._current_frames().get(self._watched)

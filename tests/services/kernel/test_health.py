@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -99,6 +100,13 @@ async def test_a_loop_that_stands_still_is_told_with_its_stack_and_only_once() -
     finally:
         structlog.configure(processors=before)
     assert any("blocks_the_loop" in frame for frame in told[0]["frames"])
+
+
+async def test_a_watch_that_ends_while_it_waits_for_the_loop_ends() -> None:
+    for _ in range(20):
+        with Watchdog(still_seconds=0.001) as watchdog:
+            time.sleep(0.003)  # noqa: ASYNC251  the loop does not turn, and the watchdog is waiting for it
+        assert not watchdog._thread.is_alive()
 
 
 @pytest.mark.parametrize("path", ["/live", "/metrics"])
