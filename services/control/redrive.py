@@ -83,7 +83,7 @@ async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Excep
     letters: dict[tuple[object, ...], list[int]] = {}
     for number, one in records.items():
         letters.setdefault((one.topic, one.id or (one.partition, one.offset), one.value), []).append(number)
-    outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()], _told)
+    outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()])
     refused: Exception | None = None
     sent: set[int] = set()
     for numbers, outcome in zip(letters.values(), outcomes, strict=True):
@@ -92,10 +92,6 @@ async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Excep
         else:
             sent.update(numbers)
     return refused, sent
-
-
-def _told(_topic: str, _partition: int, _offset: int) -> None:
-    """Only the doors keep a count of what was acknowledged: the audit holds them to what they accepted."""
 
 
 async def _records(settings: Settings, rows: Sequence[Row]) -> dict[int, Record]:

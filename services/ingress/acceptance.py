@@ -27,14 +27,12 @@ class Acceptance:
         spool: Spool,
         switch: Switch,
         drainer: Drainer,
-        note: Acknowledged,
         metrics: SpoolMetrics,
     ) -> None:
         self._publisher = publisher
         self.spool = spool
         self.switch = switch
         self.drainer = drainer
-        self._acknowledged = note
         self._in_kafka = metrics.kept.labels("kafka")
         self._in_spool = metrics.kept.labels("spool")
 
@@ -50,7 +48,8 @@ class Acceptance:
         spool = Spool(shelf, Level(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
         acknowledged = Acknowledged(process, metrics)
-        drainer = Drainer(spool, process.publisher, switch, acknowledged, metrics, process.clock)
+        process.publisher.kept.append(acknowledged.note)
+        drainer = Drainer(spool, process.publisher, switch, metrics, process.clock)
         if spool.records:
             switch.spool_first("records wait that an earlier process accepted")
         process.background("drain", drainer.run)
@@ -60,7 +59,7 @@ class Acceptance:
         # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
         process.at_close(acknowledged.close)
         process.at_close(spool.close)
-        return cls(process.publisher, spool, switch, drainer, acknowledged, metrics)
+        return cls(process.publisher, spool, switch, drainer, metrics)
 
     async def keep(self, record: Record) -> None:
         """Return once the record is durable. Raises NoRoom."""
@@ -69,10 +68,11 @@ class Acceptance:
             way = await self.switch.decided()
         if way is Way.DIRECT:
             try:
-                await self._publish(record)
+                await self._publisher.publish(record)
             except Retryable as away:
                 self.switch.spool_first(str(away))
             else:
+                self._in_kafka.inc()
                 return
         try:
             await self.spool.put(record)
@@ -80,16 +80,12 @@ class Acceptance:
         except Full as full:
             await self._publish_in_spite(record, full)
 
-    async def _publish(self, record: Record) -> None:
-        partition, offset = await self._publisher.publish(record)
-        self._acknowledged.note(record.topic, partition, offset)
-        self._in_kafka.inc()
-
     async def _publish_in_spite(self, record: Record, full: Full) -> None:
         """Out of its order, but not refused: the spool is full, and Kafka takes what is drained."""
         if not self.drainer.answered:
             raise NoRoom(str(full)) from full
         try:
-            await self._publish(record)
+            await self._publisher.publish(record)
         except Retryable as away:
             raise NoRoom(str(away)) from away
+        self._in_kafka.inc()

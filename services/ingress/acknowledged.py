@@ -60,12 +60,12 @@ class Acknowledged:
         metrics.written.set(process.clock.now().timestamp())
         self._named_at = self._folded_at = float("-inf")
 
-    def note(self, topic: str, partition: int, offset: int) -> None:
-        """Kafka has the record. Called in the order of the acknowledgements of a partition."""
+    def note(self, topic: str, partition: int, offset: int, count: int) -> None:
+        """Kafka has so many records more, up to this offset. Called in the order of a partition's acknowledgements."""
         tally = self._tallies.get((topic, partition))
         if tally is None or offset <= tally.highest:
             tally = self._begin(topic, partition)
-        tally.accepted += 1
+        tally.accepted += count
         tally.highest = offset
         tally.at = self._clock.now()
 

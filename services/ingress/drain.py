@@ -8,14 +8,13 @@ from contextlib import suppress
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
-from services.ingress.acknowledged import Acknowledged
 from services.ingress.spool import Spool
 from services.ingress.spool_chunks import Chunk, Settled
 from services.ingress.spool_frames import frame, unframe
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
-from services.kernel.verdicts import Place
+from services.kernel.batches import Place
 
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
 # arrive late and then comes twice, so after a failure one record is offered, then more and more.
@@ -35,14 +34,12 @@ class Drainer:
         spool: Spool,
         publisher: Publisher,
         switch: Switch,
-        note: Acknowledged,
         metrics: SpoolMetrics,
         clock: Clock,
     ) -> None:
         self._spool = spool
         self._publisher = publisher
         self._switch = switch
-        self._acknowledged = note
         self._metrics = metrics
         self._clock = clock
         self._window = 1
@@ -110,24 +107,26 @@ class Drainer:
         waiting = [(chunk, list(unframe(chunk.frames))) for chunk in chunks]
         records = [record for _, some in waiting for record in some]
         offered = records if self._window == _RECORDS else records[: self._window]
-        outcomes = await self._publisher.publish_all(offered, self._acknowledged.note)
+        outcomes = await self._publisher.publish_all(offered)
         outcomes += [_NOT_OFFERED] * (len(records) - len(outcomes))
         each = zip(records, outcomes, strict=True)
         settled = [self._settled(chunk, [next(each) for _ in some]) for chunk, some in waiting]
         await self._settled_before()
         # The disk works while the next are published; more than these two are never unsettled.
         self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
-        return not any(isinstance(one, Exception) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED)
+        return not any(
+            isinstance(one, BaseException) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED
+        )
 
     async def _settled_before(self) -> None:
         settling, self._settling = self._settling, None
         if settling is not None:
             await settling
 
-    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> Settled:
+    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | BaseException]]) -> Settled:
         remaining, refused = [], []
         for record, outcome in each:
-            if not isinstance(outcome, Exception):
+            if not isinstance(outcome, BaseException):
                 continue
             if _for_good(outcome):
                 log.error("kafka_refuses_a_record_for_good", topic=record.topic, id=record.id, bytes=len(record.value))
@@ -138,5 +137,5 @@ class Drainer:
         return Settled(chunk, remaining, refused)
 
 
-def _for_good(error: Exception) -> bool:
+def _for_good(error: BaseException) -> bool:
     return isinstance(error, MessageSizeTooLargeError)

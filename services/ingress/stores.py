@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from services.ingress.origins import allowed_origins
+from services.ingress.signatures import Signer
 from services.kernel import Stop
 from services.kernel.secrets import Secrets
 
@@ -17,13 +18,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What the doors need of one store; `signers` are its webhook secrets, the current one first."""
+    """What the doors need of one store; `signers` stand for its webhook secrets, the current one first."""
 
     id: UUID
     key: str  # the id as records' keys begin with it
     slug: str
     account_id: int
-    signers: tuple[bytes, ...]
+    signers: tuple[Signer, ...]
     event_secret: str | None
     website_token: str
     path_token_sha256: bytes | None
@@ -40,7 +41,7 @@ class Store:
 
 # Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
 NOBODY = Store(
-    UUID(int=0), "", "", 0, (secrets.token_bytes(32),), None, "", None, frozenset(), False, "", "", ""
+    UUID(int=0), "", "", 0, (Signer(secrets.token_bytes(32)),), None, "", None, frozenset(), False, "", "", ""
 )  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def _store(row: Mapping[str, Any], keys: Secrets) -> Store:
         key=str(organization),
         slug=row["slug"],
         account_id=row["chatwoot_account_id"],
-        signers=tuple(one.encode() for one in both if one),
+        signers=tuple(Signer(one.encode()) for one in both if one),
         event_secret=secret("event_secret", "event_secret"),
         website_token=row["website_token"],
         path_token_sha256=bytes(row["path_token_sha256"]) if row["unsigned"] else None,

@@ -13,6 +13,7 @@ from services.ingress.requests import WEBHOOK_BYTES, Headers, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record
+from services.kernel.record import Headers as RecordHeaders
 
 PREFIX = "/webhooks/chatwoot/"
 _SIGNATURE, _TIMESTAMP, _DELIVERY = b"x-chatwoot-signature", b"x-chatwoot-timestamp", b"x-chatwoot-delivery"
@@ -26,19 +27,20 @@ class Webhooks:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
+        self._directory = doors.directory
         self._clock = doors.process.clock
         self._skew_seconds = doors.process.settings.webhook_skew_seconds
 
     def store_of(self, scope: Scope) -> Store | None:
         """Whom the URL names, proved or not."""
-        return self._doors.directory.known.by_slug.get(_slug_and_token(scope)[0])
+        return self._directory.known.by_slug.get(_slug_and_token(scope)[0])
 
     async def take(self, scope: Scope, receive: Receive) -> Answer:
         """204 once the record is durable. Raises Refused, NoRoom."""
         if scope["method"] != "POST":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
         slug, token = _slug_and_token(scope)
-        store = await self._doors.directory.named(slug)
+        store = self._directory.known.by_slug.get(slug) or await self._directory.named(slug)
         given = headers(scope)
         body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
         now = self._clock.now()
@@ -60,13 +62,13 @@ class Webhooks:
     def _verify(self, store: Store, token: str, given: Headers, body: bytes, now: datetime) -> None:
         """A store that does not exist fails where a wrong signature does. Raises Refused."""
         if store.unsigned:
-            if not has_path_token(store, token):
+            if not has_path_token(store.path_token_sha256, token):
                 raise Refused(Reason.BAD_SIGNATURE)
             return
         timestamp, signature = given.get(_TIMESTAMP), given.get(_SIGNATURE)
         if timestamp is None or signature is None or token:
             raise Refused(Reason.UNSIGNED if store.slug else Reason.UNKNOWN_STORE)
-        if not signed_by(store, timestamp, signature, body):
+        if not signed_by(store.signers, timestamp, signature, body):
             raise Refused(Reason.BAD_SIGNATURE if store.slug else Reason.UNKNOWN_STORE)
         at = unix_seconds(timestamp)
         if at is None or abs(now.timestamp() - at) > self._skew_seconds:
@@ -78,11 +80,11 @@ def _slug_and_token(scope: Scope) -> tuple[str, str]:
     return slug, token
 
 
-def _extra(store: Store, given: Headers) -> dict[str, str]:
+def _extra(store: Store, given: Headers) -> RecordHeaders:
     """Chatwoot's send time, where the signature vouches for it, and its delivery id."""
-    extra = {}
+    extra: RecordHeaders = ()
     if not store.unsigned:
-        extra["chatwoot-timestamp"] = given[_TIMESTAMP].decode()
-    if delivery := given.get(_DELIVERY):
-        extra["chatwoot-delivery"] = delivery[:_LONGEST_DELIVERY_ID].decode("ascii", "replace")
+        extra += (("chatwoot-timestamp", given[_TIMESTAMP]),)
+    if (delivery := given.get(_DELIVERY)) and delivery.isascii():
+        extra += (("chatwoot-delivery", delivery[:_LONGEST_DELIVERY_ID]),)
     return extra

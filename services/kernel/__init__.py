@@ -1,4 +1,4 @@
-"""The kernel: ten names that every service is written in."""
+"""The kernel: the names that every service is written in."""
 
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
@@ -6,7 +6,7 @@ from services.kernel.consume import consume
 from services.kernel.errors import Invalid, Retryable, Stop
 from services.kernel.every import every
 from services.kernel.process import Process, run
-from services.kernel.publish import Publisher, publish
+from services.kernel.publish import Publisher
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 
@@ -22,6 +22,5 @@ __all__ = [
     "Stop",
     "consume",
     "every",
-    "publish",
     "run",
 ]

@@ -8,18 +8,21 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 
 from schemas.topics import MAX_MESSAGE_BYTES
+from services.kernel.batches import BATCH_BYTES, Place
 from services.kernel.clock import Clock
 from services.kernel.errors import Retryable
+from services.kernel.lanes import Kept, Lane, Tick
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 from services.kernel.topics import client_options
-from services.kernel.verdicts import Kept, Place, verdicts
 
 _ACK_SECONDS = 2.0
+_VERDICT_SECONDS = 12.0  # twice the producer's request time-out, and a little
+_LINGER_SECONDS = 0.002  # so long the first record of a lane that was idle waits for others
 _REACH_SECONDS = 0.5
 _CONNECT_AGAIN_SECONDS = 1.0
 _REQUEST_TIMEOUT_MS = 5_000
@@ -35,7 +38,9 @@ class Publisher:
         self._settings = settings
         self._clock = clock
         self._producer: Any = None
-        self._waiting: dict[asyncio.Timeout, float] = {}  # who waits in `publish`, and since when, oldest first
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._tick = Tick(_LINGER_SECONDS)
+        self.kept: list[Kept] = []  # each is told what Kafka has acknowledged, in the order of each partition
 
     @property
     def connected(self) -> bool:
@@ -48,8 +53,7 @@ class Publisher:
                 **client_options(self._settings),
                 acks="all",
                 compression_type="zstd",
-                linger_ms=5,
-                max_batch_size=256 * 1024,
+                max_batch_size=BATCH_BYTES,
                 max_request_size=MAX_MESSAGE_BYTES,
                 request_timeout_ms=_REQUEST_TIMEOUT_MS,
                 metadata_max_age_ms=30_000,
@@ -70,48 +74,79 @@ class Publisher:
 
         Raises Retryable after 2 s or on any Kafka error; the record may have arrived all the same.
         """
-        if self._producer is None:
-            raise Retryable("Kafka has not been reached yet")
-        deadline = asyncio.timeout(_ACK_SECONDS)
-        self._waiting[deadline] = self._clock.monotonic()
         try:
-            async with deadline:
-                kept = await (await self._send(record))
-        except (KafkaError, TimeoutError) as error:
+            lane = self._lane(record) or await self._met(record)
+            return await lane.add(record, _ACK_SECONDS)
+        except (
+            KafkaError,
+            TimeoutError,
+            AssertionError,
+        ) as error:  # the client asserts that a partition is still there
             raise Retryable(f"Kafka did not acknowledge: {type(error).__name__}") from error
-        finally:
-            del self._waiting[deadline]
-        return kept.partition, kept.offset
 
-    async def publish_all(self, records: Sequence[Record], kept: Kept) -> list[Place | Exception]:
+    async def publish_all(self, records: Sequence[Record]) -> list[Place | BaseException]:
         """What became of each, in the order given; waits for the client's own verdict, some 5 s with Kafka dead.
 
-        A record without an acknowledgement has seldom arrived. `kept` is told of each that is acknowledged, in turn.
+        A record without an acknowledgement has seldom arrived.
         """
-        return await verdicts(self._send, records, kept)
+        try:
+            for topic in {one.topic for one in records}:
+                await self._meet(topic)
+        except (KafkaError, TimeoutError) as away:
+            return [away] * len(records)
+        return await asyncio.gather(*map(self._handed_over, records), return_exceptions=True)
 
-    async def _send(self, record: Record) -> Any:
+    def _handed_over(self, record: Record) -> "asyncio.Future[Place]":
+        lane = self._lane(record)
+        assert lane is not None  # its topic was met
+        try:
+            return lane.add(record, _VERDICT_SECONDS)
+        except MessageSizeTooLargeError as error:
+            refused: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return refused
+
+    def _lane(self, record: Record) -> Lane | None:
+        """None for a topic not met before. Raises KafkaConnectionError before Kafka was reached."""
         if self._producer is None:
             raise KafkaConnectionError("Kafka has not been reached yet")
-        return await self._producer.send(
-            record.topic,
-            value=record.value,
-            key=record.key,
-            partition=self._partition(record),
-            headers=list(record.headers),
-        )
+        partitions = self._producer.client.cluster.partitions_for_topic(record.topic)
+        if not partitions:
+            return None
+        place = record.topic, _placed(record.key or record.identity.encode(), len(partitions))
+        return self._lanes.get(place) or self._open(*place)
+
+    async def _met(self, record: Record) -> Lane:
+        await self._meet(record.topic)
+        lane = self._lane(record)
+        assert lane is not None
+        return lane
+
+    async def _meet(self, topic: str) -> None:
+        """Have its partitions in memory. Raises KafkaError, TimeoutError."""
+        if self._producer is None:
+            raise KafkaConnectionError("Kafka has not been reached yet")
+        async with asyncio.timeout(_ACK_SECONDS):
+            await self._producer.partitions_for(topic)
+
+    def _open(self, topic: str, partition: int) -> Lane:
+        self._lanes[topic, partition] = lane = Lane(self._producer, topic, partition, self._tick, self._tell)
+        return lane
+
+    def _tell(self, topic: str, partition: int, offset: int, count: int) -> None:
+        for kept in self.kept:
+            kept(topic, partition, offset, count)
 
     def longest_wait(self) -> float:
         """Seconds that the oldest open `publish` has waited; 0 if none is open."""
-        since = next(iter(self._waiting.values()), None)
-        return self._clock.monotonic() - since if since is not None else 0.0
+        since = [batch.since for lane in self._lanes.values() for batch in lane.waiting()]
+        return asyncio.get_running_loop().time() - min(since) if since else 0.0
 
     def give_up(self) -> None:
         """Let every open `publish` raise Retryable now: what it waits for is known to be away."""
-        now = asyncio.get_running_loop().time()
-        for deadline in self._waiting:
-            if not deadline.expired():
-                deadline.reschedule(now)
+        for lane in self._lanes.values():
+            for batch in lane.waiting():
+                batch.fail(KafkaConnectionError("given up"))
 
     async def reaches(self) -> bool:
         """Whether every broker that the cluster lists can be talked to."""
@@ -124,14 +159,12 @@ class Publisher:
         except TimeoutError:
             return False
 
-    def _partition(self, record: Record) -> int | None:
-        partitions = self._producer.client.cluster.partitions_for_topic(record.topic)
-        return _placed(record.key, len(partitions)) if partitions and record.key else None
-
     async def stop(self) -> None:
         """Flush and close; with Kafka dead this takes as long as its request time-out, not longer."""
         if self._producer is not None:
             await self._producer.stop()
+        for lane in self._lanes.values():
+            lane.close()
 
 
 @lru_cache(maxsize=65_536)
@@ -145,8 +178,3 @@ def quiet_client_logs() -> None:
     writes a line for each call to Chatwoot; a metric counts them."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-
-
-async def publish(publisher: Publisher, record: Record) -> tuple[int, int]:
-    """Publish one record; see Publisher.publish."""
-    return await publisher.publish(record)

@@ -1,12 +1,12 @@
 """Record: what was accepted at a door; one type at the door, in the spool, topic, handler, dead letter and redrive."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Self
 from uuid import UUID
 
+import orjson
 import uuid_utils
 
 from services.kernel.errors import Invalid
@@ -57,20 +57,19 @@ class Record:
         event: str,
         origin: str,
         received_at: datetime,
-        extra: Mapping[str, str] | None = None,
+        extra: Headers = (),
     ) -> Self:
-        """Make the record of something accepted now; its id is a UUIDv7."""
+        """Make the record of something accepted now; its id is a UUIDv7. `extra` are headers, ASCII."""
         moment = received_at if received_at.tzinfo is UTC else received_at.astimezone(UTC)
-        headers = [
+        headers = (
             ("event", event.encode("ascii", "replace")),  # first: consumers look at it before anything else
             ("store", _text(store)),
             ("id", str(uuid_utils.uuid7()).encode()),
-            ("received-at", moment.isoformat(timespec="microseconds").encode()),
+            ("received-at", orjson.dumps(moment)[1:-1]),  # RFC 3339, in a third of isoformat's time
             ("origin", origin.encode("ascii", "replace")),
-        ]
-        if extra:
-            headers += [(name, text.encode("ascii", "replace")) for name, text in extra.items()]
-        return cls(topic, key, value, tuple(headers))
+            *extra,
+        )
+        return cls(topic, key, value, headers)
 
     @classmethod
     def consumed(cls, raw: Any) -> Self:

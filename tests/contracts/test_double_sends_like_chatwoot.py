@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import orjson
 import pytest
 
-from services.ingress.signatures import chatwoot_signature
+from services.ingress.signatures import Signer
 from tests.contracts.keys import keys
 from tests.contracts.replay import Played, Received
 from tests.recordings.recorded import Delivery, account_webhooks, stores
@@ -58,7 +58,7 @@ def _verifies(delivery: Delivery | Received, secret: str | None) -> bool:
         assert given == [None, None, None]
         return False
     _, timestamp, signature = (str(one).encode() for one in given)
-    return chatwoot_signature(secret.encode(), timestamp, delivery.body) == signature
+    return Signer(secret.encode()).signature(timestamp, delivery.body) == signature
 
 
 def _recorded(played: Played) -> list[Delivery]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.ingress.signatures import chatwoot_signature
+from services.ingress.signatures import Signer
 from tests.double import people, seed
 from tests.double.app import listening, serving
 from tests.double.installation import Double
@@ -73,7 +73,7 @@ async def test_a_recorded_contact_is_found_by_any_of_its_names_and_its_change_co
         await double.deliveries.settled()
     ((headers, body),) = heard
     stamp, signature = headers["x-chatwoot-timestamp"].encode(), headers["x-chatwoot-signature"].encode()
-    assert chatwoot_signature(_SECRET.encode(), stamp, body) == signature
+    assert Signer(_SECRET.encode()).signature(stamp, body) == signature
     assert (orjson.loads(body)["event"], orjson.loads(body)["id"]) == ("contact_updated", known.id)
     assert double.calls == {store.id: 2}
 

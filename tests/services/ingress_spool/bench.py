@@ -40,7 +40,7 @@ class Bench:
             event="message_created",
             origin="webhook",
             received_at=datetime.now(UTC),
-            extra={"n": str(next(self._numbers))},
+            extra=(("n", b"%d" % next(self._numbers)),),
         )
 
     @asynccontextmanager

@@ -85,12 +85,12 @@ async def test_counts_wait_for_postgresql_and_are_written_when_it_is_back(
 ) -> None:
     process = Process(bench.settings)
     acknowledged = Acknowledged(process, SpoolMetrics(process.registry))
-    acknowledged.note(bench.topic.name, 0, 7)
+    acknowledged.note(bench.topic.name, 0, 7, 1)
     async with refused_connections(database_url):
         await acknowledged.write()
     assert await rows(admin_pool, bench.topic.name) == []
 
-    acknowledged.note(bench.topic.name, 0, 8)
+    acknowledged.note(bench.topic.name, 0, 8, 1)
     await acknowledged.write()
     await acknowledged.write()
 

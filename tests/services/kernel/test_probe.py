@@ -3,7 +3,7 @@
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
-from services.kernel import Process, publish
+from services.kernel import Process
 from services.kernel.topics import Admin, client_options, cluster_id, ensure_topics
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
@@ -17,7 +17,7 @@ async def _delete_before(bench: Bench, partition: int, offset: int) -> None:
 async def _one_partition(bench: Bench, count: int) -> int:
     """Send `count` records with one key; return their partition."""
     await bench.send_records([bench.record(n) for n in range(count)])
-    return (await publish(bench.publisher, bench.record(count)))[0]
+    return (await bench.publisher.publish(bench.record(count)))[0]
 
 
 async def test_a_database_restored_to_an_older_state_catches_up_though_the_topic_is_quiet(bench: Bench) -> None:

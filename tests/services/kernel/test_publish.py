@@ -1,0 +1,64 @@
+"""Publishing: records of a partition travel together, and each of them is told its own place."""
+
+import asyncio
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+
+from schemas.topics import MAX_MESSAGE_BYTES
+from services.kernel import Retryable
+from services.kernel.reader import Reader
+from tests.kernel_bench import Bench
+
+_QUARTER_OF_A_BATCH = 64 * 1024
+
+
+async def test_records_published_at_once_get_their_own_places_in_the_order_of_their_keys(bench: Bench) -> None:
+    told: list[tuple[str, int, int, int]] = []
+    bench.publisher.kept.append(lambda *kept: told.append(kept))
+    records = [bench.record(n, key=b"%d" % (n % 5)) for n in range(2_000)]
+    places = await asyncio.gather(*map(bench.publisher.publish, records))
+    assert len(set(places)) == len(records)
+    for key in range(5):
+        mine = places[key::5]
+        assert {partition for partition, _ in mine} == {mine[0][0]}
+        assert mine == sorted(mine)
+    assert sum(count for *_, count in told) == len(records)
+    assert {(p, end) for _, p, end, _ in told} >= {(p, max(at for q, at in places if q == p)) for p, _ in places}
+    assert len(told) < len(records) / 20  # they did travel together
+
+
+async def test_records_that_fill_several_batches_keep_their_order_and_their_bytes(bench: Bench) -> None:
+    records = [bench.record(None, value=b"%d" % n * _QUARTER_OF_A_BATCH) for n in range(10)]
+    places = await asyncio.gather(*map(bench.publisher.publish, records))
+    reader = Reader(bench.settings, bench.topic.name)
+    found = [(await reader.first({partition: at}, {partition: at + 1}))[partition] for partition, at in places]
+    await reader.stop()
+    assert places == sorted(places)
+    assert [one.value for one in found if one] == [one.value for one in records]
+
+
+async def test_a_record_too_large_for_the_topic_is_refused_alone(bench: Bench) -> None:
+    large = bench.record(None, value=b"x" * MAX_MESSAGE_BYTES)
+    outcomes = await bench.publisher.publish_all([bench.record(0), large, bench.record(1)])
+    assert isinstance(outcomes[1], MessageSizeTooLargeError)
+    assert [outcomes[0], outcomes[2]] == [(outcomes[0][0], 0), (outcomes[0][0], 1)]  # type: ignore[index]
+
+
+async def test_what_was_given_up_before_it_left_is_not_sent(bench: Bench) -> None:
+    await bench.publisher.publish(bench.record(0))
+    waiting = [asyncio.create_task(bench.publisher.publish(bench.record(n))) for n in range(1, 9)]
+    while bench.publisher.longest_wait() == 0:
+        await asyncio.sleep(0)
+    bench.publisher.give_up()
+    for one in waiting:
+        with pytest.raises(Retryable):
+            await one
+    assert (await bench.publisher.publish(bench.record(9)))[1] == 1
+
+
+async def test_a_topic_that_does_not_exist_costs_all_its_records_one_wait(bench: Bench) -> None:
+    record = bench.record(0)
+    record.topic = "no.such.topic"
+    outcomes = await bench.publisher.publish_all([record] * 1_000)
+    assert all(isinstance(one, TimeoutError) for one in outcomes)
