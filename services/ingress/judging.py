@@ -12,6 +12,7 @@ from services.kernel.errors import describe
 
 _OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
 _VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its milliseconds
+_ADDRESSES = ("page_url", "referrer")
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
 
@@ -44,12 +45,11 @@ def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Verd
 
 def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
     """As it lies in the topic: its addresses without their queries, and what the door knows itself."""
-    return {
-        **event.__dict__,
-        "page_url": without_query(event.page_url) if event.page_url else None,
-        "referrer": without_query(event.referrer) if event.referrer else None,
-        **about,
-    }
+    told = event.__dict__ | about
+    for name in _ADDRESSES:
+        if told[name]:
+            told[name] = without_query(told[name])
+    return told
 
 
 def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[Verdict]]:
