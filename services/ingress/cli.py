@@ -86,6 +86,8 @@ def verify(
     if not secret_stdin:
         raise Stop("give the secret on standard input, with --secret-stdin: an argument would be seen by others")
     secret = sys.stdin.read().strip("\r\n")
+    if not secret:
+        raise Stop("standard input held no secret: echo $SECRET | wootstream verify --secret-stdin FILE")
     try:
         finding = examine(parse(file.read_bytes()), secret, Clock().now())
     except ValueError as error:
