@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schemas.stores import Store
+from schemas.stores import SLUG
 from services.ingress.peek import LONGEST_EVENT
 from services.ingress.refusals import RETRY_SECONDS, TABLE, Reason
 from services.ingress.tokens import LONGEST_CUSTOMER, SESSION
@@ -37,10 +37,9 @@ def _given(where: str, name: str, told: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": where, "required": required, "description": told, "schema": {"type": "string"} | schema}
 
 
-_SLUG = Store.model_json_schema()["properties"]["slug"]["pattern"]
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "store": _given("path", "store", "the store's short name", pattern=_SLUG),
-    "unsigned_store": _given("path", "store", "of a store whose Chatwoot does not sign", pattern=_SLUG),
+    "store": _given("path", "store", "the store's short name", pattern=SLUG),
+    "unsigned_store": _given("path", "store", "of a store whose Chatwoot does not sign", pattern=SLUG),
     "path_token": _given("path", "path_token", "that store's secret", minLength=16),
     "website_token": _given("path", "website_token", "as Chatwoot's widget has it", minLength=8),
     "origin": _given("header", "origin", "one of the store's domains; browsers send it themselves"),

@@ -22,7 +22,7 @@ from tests.services.ingress.running import running
 from tests.services.ingress.tried import tried
 
 pytestmark = [pytest.mark.usefixtures("topics"), pytest.mark.fuzz]
-_EXAMPLES = 10  # of each operation, beside those that try each rule of the document
+_EXAMPLES = 5  # of each operation, beside those that try each rule of the document
 _OF_A_ROUND = 50  # at the most: what was near the server's clock when it began is so for some minutes only
 _MOST = 200
 _PATH_TOKEN = "the-end-of-a-secret-url"
