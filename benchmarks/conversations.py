@@ -6,9 +6,7 @@ no promise. Both read the same records, recorded bodies of new stores each round
 """
 
 import statistics
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -17,31 +15,26 @@ from benchmarks._command import command
 from benchmarks._conversations import BARE_TABLE, Bench
 from benchmarks._latency import latency
 from benchmarks._lengths import long_against_short
+from benchmarks._stack import open_stack
 from db.migrate import migrate
-from demo.stack import resolve
 from schemas.topics import Topic
 from services.kernel import Settings
 
 
 async def measure(records: int, rounds: int) -> dict[str, Any]:
     """Alternate the two, then look at latency under half of what ours can do."""
-    given = Settings()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.database_url.get_secret_value() if given.database_url else None
-        async with resolve(
-            Path(folder) / "stack", kafka_bootstrap_servers=given.kafka_bootstrap_servers, database_url=url
-        ) as stack:
-            await migrate(stack.database_url)
-            settings = Settings(
-                database_url=stack.database_url,
-                kafka_bootstrap_servers=stack.kafka,
-                http_port=0,
-                data_directory=Path(folder),
-                log_level="warning",
-            )
-            async with asyncpg.create_pool(stack.database_url) as looks, looks.acquire() as admin:
-                await admin.execute(BARE_TABLE)
-                return await _rounds(Bench(settings, admin, looks), records, rounds)
+    async with open_stack() as (stack, folder):
+        await migrate(stack.database_url)
+        settings = Settings(
+            database_url=stack.database_url,
+            kafka_bootstrap_servers=stack.kafka,
+            http_port=0,
+            data_directory=folder,
+            log_level="warning",
+        )
+        async with asyncpg.create_pool(stack.database_url) as looks, looks.acquire() as admin:
+            await admin.execute(BARE_TABLE)
+            return await _rounds(Bench(settings, admin, looks), records, rounds)
 
 
 async def _rounds(bench: Bench, records: int, rounds: int) -> dict[str, Any]:

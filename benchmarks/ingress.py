@@ -7,7 +7,6 @@ of the process's CPU a request, medians of alternating rounds. Beacons are count
 """
 
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ import asyncpg
 from benchmarks._command import command
 from benchmarks._ingress import EVENTS, Server, beacons, server, webhooks
 from benchmarks._load import waits
+from benchmarks._stack import open_stack
 from db.migrate import migrate
 from db.pool import use_json
-from demo.stack import Stack, resolve
+from demo.stack import Stack
 from services.kernel import Settings
 from services.kernel.topics import ensure_topics
 from tests.services.ingress.bench import Shop, open_shop
@@ -29,16 +29,11 @@ _HALF_LOAD_SECONDS = 10
 
 async def measure(count: int, rounds: int) -> dict[str, Any]:
     """Both servers side by side."""
-    given = Settings()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.database_url.get_secret_value() if given.database_url else None
-        async with resolve(
-            Path(folder) / "stack", kafka_bootstrap_servers=given.kafka_bootstrap_servers, database_url=url
-        ) as stack:
-            shop = await _shop(stack, Path(folder))
-            environment = _environment(stack, folder)
-            async with server("bare", environment) as bare, server("ours", environment) as ours:
-                return await _compare(bare, ours, shop, count, rounds)
+    async with open_stack() as (stack, folder):
+        shop = await _shop(stack, folder)
+        environment = _environment(stack, folder)
+        async with server("bare", environment) as bare, server("ours", environment) as ours:
+            return await _compare(bare, ours, shop, count, rounds)
 
 
 async def _shop(stack: Stack, folder: Path) -> Shop:
@@ -49,11 +44,11 @@ async def _shop(stack: Stack, folder: Path) -> Shop:
         return await open_shop(admin, settings)
 
 
-def _environment(stack: Stack, folder: str) -> dict[str, str]:
+def _environment(stack: Stack, folder: Path) -> dict[str, str]:
     return {
         "DATABASE_URL": stack.database_url,
         "KAFKA_BOOTSTRAP_SERVERS": stack.kafka,
-        "WOOTSTREAM_DATA_DIRECTORY": folder,
+        "WOOTSTREAM_DATA_DIRECTORY": str(folder),
         "WOOTSTREAM_HTTP_PORT": "0",
         "WOOTSTREAM_BEACONS_PER_MINUTE": _MUCH,
         "WOOTSTREAM_BEACONS_PER_MINUTE_NETWORK": _MUCH,

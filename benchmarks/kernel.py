@@ -8,15 +8,12 @@ one that counts is 500. `python -m benchmarks.kernel --json` ends with one objec
 
 import gc
 import statistics
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks._command import command
 from benchmarks._kernel import Bench, open_bench
-from demo.stack import resolve
-from services.kernel import Settings
+from benchmarks._stack import open_stack
 from services.kernel.process import COLLECT_AFTER
 
 BATCHES = (50, 200, 500)
@@ -27,16 +24,11 @@ Measure = Callable[[int], Awaitable[float]]
 async def measure(records: int, rounds: int) -> dict[str, Any]:
     """Alternate each pair on the same topic, with the collector as `wootstream run` sets it, for both of a pair."""
     gc.set_threshold(*COLLECT_AFTER)
-    given = Settings()
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.database_url.get_secret_value() if given.database_url else None
-        stack_at = Path(folder) / "stack"
-        kafka = given.kafka_bootstrap_servers
-        async with (
-            resolve(stack_at, kafka_bootstrap_servers=kafka, database_url=url) as stack,
-            open_bench(stack.kafka, stack.database_url, Path(folder), records) as bench,
-        ):
-            return await _pairs(bench, rounds)
+    async with (
+        open_stack() as (stack, folder),
+        open_bench(stack.kafka, stack.database_url, folder, records) as bench,
+    ):
+        return await _pairs(bench, rounds)
 
 
 async def _pairs(bench: Bench, rounds: int) -> dict[str, Any]:

@@ -7,15 +7,13 @@ already lie in memory, with the same key, headers and compression, as many at a 
 """
 
 import statistics
-import tempfile
 import uuid
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from benchmarks._command import command
 from benchmarks._spool import Round
-from demo.stack import resolve
+from benchmarks._stack import open_stack
 from schemas.topics import Topic
 from services.kernel import Settings
 from services.kernel.logs import configure_logs
@@ -24,19 +22,14 @@ from services.kernel.topics import ensure_topics
 
 async def measure(count: int, rounds: int) -> dict[str, Any]:
     """As many rounds, the medians of their ratios."""
-    given = Settings()
     seen: list[dict[str, float]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        url = given.database_url.get_secret_value() if given.database_url else None
-        async with resolve(
-            Path(folder) / "stack", kafka_bootstrap_servers=given.kafka_bootstrap_servers, database_url=url
-        ) as stack:
-            settings = Settings(kafka_bootstrap_servers=stack.kafka, data_directory=Path(folder), log_level="warning")
-            for _ in range(rounds):
-                topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", 1)
-                await ensure_topics(settings, [topic])
-                seen.append(await Round(settings, topic, count).measure())
-                print("   ".join(f"{name} {rate:,.0f}/s" for name, rate in seen[-1].items()), flush=True)
+    async with open_stack() as (stack, folder):
+        settings = Settings(kafka_bootstrap_servers=stack.kafka, data_directory=folder, log_level="warning")
+        for _ in range(rounds):
+            topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", 1)
+            await ensure_topics(settings, [topic])
+            seen.append(await Round(settings, topic, count).measure())
+            print("   ".join(f"{name} {rate:,.0f}/s" for name, rate in seen[-1].items()), flush=True)
     return {
         "name": "spool",
         "ratios": {

@@ -7,11 +7,13 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 _WEBHOOKS = "webhooks.jsonl"
 _STORES = "stores.json"
+_CALLS = "api.jsonl"
 # What else was recorded (bots, API inboxes, automation rules) goes to other receivers than us.
 _ACCOUNT_WEBHOOK = "/hooks/"
 
@@ -23,6 +25,16 @@ class Delivery:
     store: str
     delivery_id: str | None
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One recorded call of an account's API that Chatwoot granted; `path` within the account, without its query."""
+
+    method: str
+    path: str
+    request: Any
+    answer: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,17 @@ def stores(folder: Path) -> list[RecordedStore]:
         for entry in json.loads(_read(run, _STORES)):
             found[entry["name"]] = _store(entry)
     return list(found.values())
+
+
+def calls(folder: Path, account_id: int) -> list[Call]:
+    """What was asked of this account's API, run by run."""
+    within = f"/api/v1/accounts/{account_id}/"
+    return [
+        Call(one["method"], one["path"].removeprefix(within).partition("?")[0], one["request"], one["response"])
+        for run in _runs(folder)
+        for one in map(json.loads, _read(run, _CALLS).splitlines())
+        if one["path"].startswith(within) and one["status"] == HTTPStatus.OK
+    ]
 
 
 def _entries(folder: Path) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from schemas.stores import Store
 from services.control.stores import add
 from services.kernel.settings import Settings
 from tests.double.installation import Double
+from tests.double.recorded import add_recorded_settings
 from tests.double.rows import Account
 from tests.double.seed import add_account, add_recorded_contacts, add_webhook
 
@@ -63,7 +64,7 @@ class DemoStore:
 
 
 def open_accounts(double: Double) -> list[DemoStore]:
-    """Each store's account in the double, with the contacts that its recorded webhooks show."""
+    """Each store's account in the double, with its recorded inboxes, bots, teams, and the contacts of its webhooks."""
     known = {store.name: store for store in recording.stores(RECORDINGS)}
     everything = recording.deliveries(RECORDINGS)
     stores = []
@@ -72,6 +73,8 @@ def open_accounts(double: Double) -> list[DemoStore]:
         mine = [one for one in everything if one.store == place.recorded_as]
         account = add_account(double, recorded.account_id, token=recorded.api_access_token, name=place.slug)
         add_recorded_contacts(double, account, (json.loads(one.body) for one in mine))
+        for call in recording.calls(RECORDINGS, recorded.account_id):
+            add_recorded_settings(double, account, call.method, call.path, call.request, call.answer)
         stores.append(DemoStore(place, recorded, mine, account))
     return stores
 

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from schemas.numbers import WHOLE
 
 _TIME_ORDERED = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +55,14 @@ class WidgetReport(BaseModel):
     event_data: dict[str, Any] = Field(default_factory=dict)
 
 
-Purpose = Literal["analytics", "personalisation"]
 MOST_EVENTS = 100
+_UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+EventId = Annotated[UUID, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]
+# A purpose that we do not know is none of ours, and no reason to lose the events.
+Consent = Annotated[
+    tuple[str, ...],
+    WithJsonSchema({"type": "array", "items": {"type": "string"}, "contains": {"const": "analytics"}}),
+]
 
 
 class Beacon(BaseModel):
@@ -63,11 +71,11 @@ class Beacon(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    id: UUID
+    id: EventId
     event_type: EventType
     page_url: str | None = None
     referrer: str | None = None
-    load_time_ms: int | None = Field(default=None, ge=0, lt=2**31)
+    load_time_ms: Annotated[int, Field(strict=True, ge=0, lt=2**31), WHOLE] | None = None
     widget_version: str | None = None
     event_data: dict[str, Any] = Field(default_factory=dict)
 
@@ -75,14 +83,14 @@ class Beacon(BaseModel):
 class BeaconPost(BaseModel):
     """The body of POST /beacons, as text/plain (no preflight, so sendBeacon can) or application/json.
 
-    `consent` names the purposes that the visitor agreed to: without `analytics` nothing is kept, without
+    `consent` names the purposes that the visitor agreed to: without `analytics` nothing is taken, without
     `personalisation` nothing says which customer it was.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     token: str = Field(max_length=2048)
-    consent: tuple[Purpose, ...]
+    consent: Consent
     events: tuple[Beacon, ...] = Field(min_length=1, max_length=MOST_EVENTS)
 
 

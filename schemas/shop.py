@@ -7,9 +7,11 @@ same rules, and sets aside what breaks them.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from schemas.numbers import WHOLE
 
 ShopEventType = Literal[
     "customer.registered", "customer.updated", "order.placed", "order.paid", "order.refunded", "order.cancelled"
@@ -22,10 +24,8 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("holds a NUL character")
-    return text
+# PostgreSQL's text cannot hold it.
+_WITHOUT_NUL = r"^[^\x00]*$"
 
 
 def _sane(moment: datetime) -> datetime:
@@ -34,16 +34,29 @@ def _sane(moment: datetime) -> datetime:
     return moment
 
 
-Id = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_without_nul)]
-Text = Annotated[str, Field(max_length=255), AfterValidator(_without_nul)]
-Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Id = Annotated[str, Field(min_length=1, max_length=255, pattern=_WITHOUT_NUL)]
+Text = Annotated[str, Field(max_length=255, pattern=_WITHOUT_NUL)]
+_MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|[2-9][0-9]{3})-"}
+Moment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=_MOST_MINOR), WHOLE]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+# What the models' own checks mean, in the words of JSON Schema.
+_PRICED: dict[str, Any] = {
+    "properties": {"amount_minor": {"type": "integer"}, "currency": {"type": "string"}},
+    "required": ["amount_minor", "currency"],
+}
+_UNPRICED: dict[str, Any] = {"properties": {"amount_minor": {"type": "null"}, "currency": {"type": "null"}}}
+_PLACED_IS_PRICED: dict[str, Any] = {
+    "if": {"properties": {"type": {"const": "order.placed"}}},
+    "then": {"properties": {"data": _PRICED}},
+}
 
 
 class Told(BaseModel):
-    """Frozen, unknown fields ignored; reasons never quote what was said."""
+    """Frozen, unknown fields ignored; nothing guessed: "yes" is no consent. Reasons never quote what was said."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
 
 class CustomerData(Told):
@@ -61,9 +74,11 @@ class CustomerData(Told):
 class OrderData(Told):
     """An order by the shop's own id; the price in whole minor units. A refund without an amount returns everything."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_PRICED, _UNPRICED]})
+
     customer_id: Id
     order_id: Id
-    amount_minor: int | None = Field(default=None, ge=0, le=_MOST_MINOR)
+    amount_minor: Amount | None = None
     currency: Currency | None = None
 
     @model_validator(mode="after")
@@ -89,6 +104,8 @@ class CustomerEvent(_Event):
 
 class OrderEvent(_Event):
     """What happened to an order; a placed one has a price."""
+
+    model_config = ConfigDict(json_schema_extra=_PLACED_IS_PRICED)
 
     type: Literal["order.placed", "order.paid", "order.refunded", "order.cancelled"]
     data: OrderData

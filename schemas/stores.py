@@ -5,13 +5,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
 
 class Store(BaseModel):
     """An existing account to attach, or what to change about an attached one: what is None stays as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    slug: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    slug: str = Field(pattern=SLUG)
     organization_id: UUID | None = None
     name: str | None = Field(None, min_length=1)
     base_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")

@@ -16,7 +16,6 @@ from services.control.positions import first_records, look
 from services.control.reach import Advance, Reach, reach, slices
 from services.kernel import Clock, Publisher, Record, Settings
 from services.kernel.errors import Stop, describe
-from services.kernel.publish import quiet_client_logs
 
 _CONNECT_SECONDS = 20.0
 
@@ -53,7 +52,6 @@ async def redrive(
 
 
 async def _connected(settings: Settings) -> Publisher:
-    quiet_client_logs()
     publisher = Publisher(settings, Clock())
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -28,23 +28,18 @@ Until = Annotated[str, typer.Option(help="likewise; the span ends before it")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table; of several stores by their names")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV instead of a table")]
 
-
-@report.callback()
-def _default(
-    ctx: typer.Context,
-    store: Store = "",
-    all_stores: All = False,
-    since: Since = "7d",
-    until: Until = "0m",
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
-    if ctx.invoked_subcommand is None:
-        _figures(Question("summary", since, until), _one(store, all_stores), as_json=as_json, as_csv=as_csv)
+_VERBS: dict[Name, str] = {
+    "summary": "Chatwoot's summary of a span and of the one before it (that one with --json).",
+    "agents": "The same by agent: who answered, and whose conversations.",
+    "inboxes": "The same by inbox.",
+    "teams": "The same by team.",
+    "days": "The same by day of the store's own calendar.",
+}
 
 
-def _verb(name: Name, text: str) -> None:
+def _verb(name: Name) -> Callable[..., None]:
     def command(
+        ctx: typer.Context,
         store: Store = "",
         all_stores: All = False,
         since: Since = "7d",
@@ -52,16 +47,15 @@ def _verb(name: Name, text: str) -> None:
         as_json: Json = False,
         as_csv: Csv = False,
     ) -> None:
-        _figures(Question(name, since, until), _one(store, all_stores), as_json=as_json, as_csv=as_csv)
+        if ctx.invoked_subcommand is None:
+            _figures(Question(name, since, until), _one(store, all_stores), as_json=as_json, as_csv=as_csv)
 
-    report.command(name, help=text)(command)
+    return command
 
 
-_verb("summary", "Chatwoot's summary of a span and of the one before it (that one with --json).")
-_verb("agents", "The same by agent: who answered, and whose conversations.")
-_verb("inboxes", "The same by inbox.")
-_verb("teams", "The same by team.")
-_verb("days", "The same by day of the store's own calendar.")
+report.callback()(_verb("summary"))
+for _name, _text in _VERBS.items():
+    report.command(_name, help=_text)(_verb(_name))
 
 
 @report.command()

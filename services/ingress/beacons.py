@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope
 from schemas import topics
 from schemas.beacons import MOST_EVENTS
 from services.ingress.answers import MAY_POST, TAKEN, Answer
+from services.ingress.browser_json import parsed
 from services.ingress.doors import Doors
 from services.ingress.judging import judge, row
 from services.ingress.origins import network
@@ -114,13 +115,15 @@ class Beacons:
 def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """Token, consent and events, unjudged. Raises Refused."""
     try:
-        said = orjson.loads(body)
+        said = parsed(body)
     except orjson.JSONDecodeError as cause:
         raise Refused(Reason.NOT_JSON) from cause
     if type(said) is not dict:
         raise Refused(Reason.NO_EVENT)
     token, consent, events = said.get("token"), said.get("consent"), said.get("events")
     if type(token) is not str or type(consent) is not list or type(events) is not list or not events:
+        raise Refused(Reason.NO_EVENT)
+    if not all(type(purpose) is str for purpose in consent):
         raise Refused(Reason.NO_EVENT)
     if len(events) > MOST_EVENTS:
         raise Refused(Reason.TOO_LARGE)

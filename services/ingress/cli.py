@@ -18,7 +18,6 @@ from services.ingress.openapi import description
 from services.ingress.tail import Arrival
 from services.kernel import Clock, Settings, Stop
 from services.kernel.installation import database, environment, installed, stores_named
-from services.kernel.publish import quiet_client_logs
 
 _COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
 
@@ -38,7 +37,6 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> None:
     """What arrives at the doors, as it comes, until Ctrl-C: store, event, size and place; nothing personal."""
-    quiet_client_logs()
     try:
         asyncio.run(_tail(installed(), store, refused=refused, last=last, follow=not once, as_json=as_json))
     except KafkaError as error:
@@ -88,6 +86,8 @@ def verify(
     if not secret_stdin:
         raise Stop("give the secret on standard input, with --secret-stdin: an argument would be seen by others")
     secret = sys.stdin.read().strip("\r\n")
+    if not secret:
+        raise Stop("standard input held no secret: echo $SECRET | wootstream verify --secret-stdin FILE")
     try:
         finding = examine(parse(file.read_bytes()), secret, Clock().now())
     except ValueError as error:

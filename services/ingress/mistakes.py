@@ -13,6 +13,7 @@ from services.ingress.signatures import PREFIX, unix_seconds
 RIGHT = "the signature is right"
 _UNKNOWN = "wrong secret, or the body was changed after it was signed"
 _CHATWOOT, _STANDARD = b"x-chatwoot-signature", b"webhook-signature"
+_NO_TIME = "the timestamp is missing or is no Unix time in seconds"
 _NOT_SIGNED = "no signature: the sender does not sign (Chatwoot before 4.11.2), or a proxy took the header away"
 
 
@@ -53,8 +54,10 @@ def examine(saved: Saved, secret: str, now: datetime) -> Finding:
     age = None if seconds is None else int(now.timestamp()) - seconds
     for told, expected in attempts:
         if any(hmac.compare_digest(expected, one) for one in given.split(b" ")):
+            if told == RIGHT and seconds is None:
+                return Finding(False, f"rightly signed, but {_NO_TIME}", None)
             return Finding(told == RIGHT, told, age)
-    return Finding(False, _UNKNOWN if seconds is not None else "the timestamp is missing or is no Unix time", age)
+    return Finding(False, _UNKNOWN if seconds is not None else _NO_TIME, age)
 
 
 def _chatwoot(saved: Saved, secret: str) -> Iterator[tuple[str, bytes]]:
@@ -83,7 +86,9 @@ def _standard(saved: Saved, secret: str) -> Iterator[tuple[str, bytes]]:
         return b"v1," + base64.b64encode(hmac.digest(key, message, "sha256"))
 
     yield RIGHT, sign(name + at + saved.body)
-    yield "the signature lacks `v1,`", sign(name + at + saved.body).removeprefix(b"v1,")
+    right = sign(name + at + saved.body).removeprefix(b"v1,")
+    yield "the signature lacks `v1,`", right
+    yield "the digest is in hex: it must be base64", b"v1," + base64.b64decode(right).hex().encode()
     yield (
         "the secret was taken as text: the key is what its base64 stands for",
         sign(name + at + saved.body, secret.encode()),

@@ -16,7 +16,7 @@ from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
 
 PREFIX = "/widget/"
 _CONFIG = "config"
-_MOST_FIELDS = 8
+_MOST_FIELDS = 64
 _LAUNCHER = {"nl": "Chat met {}", "de": "Chat mit {}"}
 _LAUNCHER_ELSEWHERE = "Chat with {}"
 

@@ -6,7 +6,7 @@ import orjson
 
 from services.ingress.refusals import Reason, Refused
 
-_LONGEST_EVENT = 64
+LONGEST_EVENT = 64
 # The rest of an account's events keep their order among themselves.
 _OF_ACCOUNT = "account"
 
@@ -25,7 +25,7 @@ def peek(body: bytes, account_id: int) -> Peek:
     except orjson.JSONDecodeError as cause:
         raise Refused(Reason.NOT_JSON) from cause
     event = said.get("event") if type(said) is dict else None
-    if type(event) is not str or not event.isascii() or not 0 < len(event) <= _LONGEST_EVENT:
+    if type(event) is not str or not event.isascii() or not 0 < len(event) <= LONGEST_EVENT:
         raise Refused(Reason.NO_EVENT)
     conversation = said.get("conversation")
     for part in (said, conversation):
@@ -36,7 +36,7 @@ def peek(body: bytes, account_id: int) -> Peek:
 
 def _may_be_of(account_id: int, part: dict[str, Any]) -> bool:
     """Whether neither its account nor its last message's is another."""
-    if account := part.get("account"):
+    if (account := part.get("account")) is not None:
         named = account.get("id") if type(account) is dict else account
         if named != account_id:
             return False

@@ -60,13 +60,13 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.NO_ROOM: (503, "cannot be kept just now"),
 }
 _LAST = frozenset({Reason.SLOW, Reason.GONE})
-_RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5}
+RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5}
 
 
 def _answer(reason: Reason, status: int, told: str) -> Answer:
     headers: Headers = ((b"connection", b"close"),) if reason in _LAST else ()
-    if reason in _RETRY_SECONDS:
-        headers = ((b"retry-after", b"%d" % _RETRY_SECONDS[reason]),)
+    if reason in RETRY_SECONDS:
+        headers = ((b"retry-after", b"%d" % RETRY_SECONDS[reason]),)
     return json_answer(status, {"error": told}, headers=headers)
 
 

@@ -14,7 +14,7 @@ from schemas.vouching import MOST_SECONDS_AHEAD, proof
 
 TOKEN_SECONDS = 2 * 3600
 SESSION = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_LONGEST_CUSTOMER = 255
+LONGEST_CUSTOMER = 255
 _REMEMBERED = 10_000
 _MAC_BYTES = 32
 
@@ -63,7 +63,7 @@ class Tokens:
 
 def vouched(event_secret: str | None, customer: str, expires: str, shown: str, now: datetime) -> bool:
     """Whether the shop says that this is its customer; see schemas.vouching."""
-    if not (event_secret and 0 < len(customer) <= _LONGEST_CUSTOMER and expires.isascii() and expires.isdigit()):
+    if not (event_secret and 0 < len(customer) <= LONGEST_CUSTOMER and expires.isascii() and expires.isdigit()):
         return False
     if len(expires) > len(str(MOST_SECONDS_AHEAD + int(now.timestamp()))):
         return False

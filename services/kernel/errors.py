@@ -94,9 +94,15 @@ def describe(error: BaseException) -> str:
         return f"PostgreSQL refuses it: {name} ({error.sqlstate})" + (f", {where}" if where else "")
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults[:_FAULTS_TOLD])
+        return "; ".join(_fault(one["loc"], one["type"], one["msg"]) for one in faults[:_FAULTS_TOLD])
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON: {error.msg} at line {error.lineno}"
     return type(error).__name__
+
+
+def _fault(where: tuple[int | str, ...], kind: str, told: str) -> str:
+    """pydantic's sentence. That of an unknown type quotes it, and it can be anything."""
+    said = "its type is none of ours" if kind == "union_tag_invalid" else told.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, where))}: {said}" if where else said

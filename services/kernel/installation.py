@@ -76,7 +76,7 @@ async def _reach(pool: Pool) -> None:
     try:
         await check_schema(pool)
     except (asyncpg.InterfaceError, OSError, TimeoutError, TooMuchPower) as error:
-        raise Stop(f"the database cannot be reached: {describe(error)}") from error
+        raise Stop(f"PostgreSQL cannot be reached ({describe(error)}): see that it runs, and DATABASE_URL") from error
 
 
 async def stores_named(pool: Pool, slug: str | None) -> dict[str, UUID]:

@@ -50,5 +50,15 @@ def test_a_shops_signature_is_told_likewise(secret: str, expected: str) -> None:
     assert finding.age_seconds == 0
 
 
+@pytest.mark.parametrize("at", ["1795608000000", "now"])
+def test_a_right_signature_over_a_time_that_the_door_refuses_is_not_right(at: str) -> None:
+    head = f"X-Chatwoot-Timestamp: {at}\nX-Chatwoot-Signature: {sign('secret', at, _BODY)}\n\n"
+
+    finding = examine(parse(head.encode() + _BODY), "secret", _NOW)
+
+    assert (finding.right, finding.age_seconds) == (False, None)
+    assert "rightly signed, but the timestamp" in finding.told
+
+
 def test_a_request_without_a_signature_is_told_so() -> None:
     assert "no signature" in examine(parse(b"a: b\n\n{}"), "secret", _NOW).told
