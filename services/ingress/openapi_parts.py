@@ -69,7 +69,7 @@ WEBHOOK_SCHEMAS: dict[str, dict[str, Any]] = {
         "type": "object",
         "required": ["event"],
         "properties": {
-            "event": {"type": "string", "minLength": 1, "maxLength": LONGEST_EVENT, "pattern": "^[\\x00-\\x7f]*$"},
+            "event": {"type": "string", "minLength": 1, "maxLength": LONGEST_EVENT, "pattern": "^[ -~]*$"},
             "conversation": ref("OfAccount"),
         },
         "allOf": [ref("OfAccount")],

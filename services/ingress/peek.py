@@ -25,13 +25,18 @@ def peek(body: bytes, account_id: int) -> Peek:
     except orjson.JSONDecodeError as cause:
         raise Refused(Reason.NOT_JSON) from cause
     event = said.get("event") if type(said) is dict else None
-    if type(event) is not str or not event.isascii() or not 0 < len(event) <= LONGEST_EVENT:
+    if type(event) is not str or not _is_name(event):
         raise Refused(Reason.NO_EVENT)
     conversation = said.get("conversation")
     for part in (said, conversation):
         if type(part) is dict and not _may_be_of(account_id, part):
             raise Refused(Reason.OTHER_ACCOUNT)
     return Peek(event, _subject(event, said))
+
+
+def _is_name(event: str) -> bool:
+    """It becomes a header, a label, and a line on a terminal."""
+    return event.isascii() and event.isprintable() and 0 < len(event) <= LONGEST_EVENT
 
 
 def _may_be_of(account_id: int, part: dict[str, Any]) -> bool:
