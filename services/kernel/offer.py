@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Generic
 from uuid import UUID
 
-from db import dead_letters, ledger, stores
+from db import dead_letters, ledger
 from db.ledger import Move, Place
 from db.pool import Pool
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
@@ -17,7 +17,6 @@ from services.kernel.letters import letter_of
 from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
-_FATES = ("applied", "duplicate", "ignored", "dead")
 _BY_PARTITION = attrgetter("partition")
 
 
@@ -48,10 +47,9 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
         # Row security shows this batch's stores and no other.
         named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        places = await ledger.enter(conn, work.group, work.topic, partitions, named)
+        places, gone = await ledger.enter(conn, work.group, work.topic, partitions, named)
         fresh, redelivered = _sift(records, places, result)
-        known = await stores.known(conn) if fresh else set()
-        events, bad = _read(work, fresh, known)
+        events, bad = _read(work, fresh, gone)
         applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         settled = _before_untried(fresh, applied, result)
@@ -86,7 +84,7 @@ def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) 
     return fresh, +redelivered
 
 
-def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[list[E], dict[Record, tuple[str, str]]]:
+def _read(work: Work[E], fresh: Iterable[Record], gone: set[UUID]) -> tuple[list[E], dict[Record, tuple[str, str]]]:
     """Events to apply, and the records that can never be read. A store that is gone is nobody's poison: ignored."""
     events: list[E] = []
     bad: dict[Record, tuple[str, str]] = {}
@@ -94,7 +92,7 @@ def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[lis
     for one in fresh:
         try:
             event = work.read(one)
-            if event is not None and one.store in known:
+            if event is not None and one.store not in gone:
                 events.append(event)
         except (Invalid, ValueError, RecursionError) as error:
             bad[one] = (UNREADABLE, describe(error))
@@ -128,20 +126,26 @@ def _account(
     result: Offered,
 ) -> list[Move]:
     """Each settled record becomes exactly one of dead, ignored, applied, duplicate."""
-    fates = [
-        "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate"
+    became = Counter(
+        (
+            one.partition,
+            one.store_name,
+            "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate",
+        )
         for one in settled
-    ]
-    result.outcomes.update(zip((one.store_name for one in settled), fates, strict=True))
-    tallies = Counter(zip((one.partition for one in settled), fates, strict=True))
+    )
     last = {one.partition: one for one in settled}
-    moves: list[Move] = []
-    for partition in sorted(last.keys() | redelivered.keys()):
-        place = places[partition]
-        move = Move(partition, place.next_offset, redelivered=redelivered[partition])
-        move.applied, move.duplicate, move.ignored, move.dead = (tallies[partition, fate] for fate in _FATES)
-        if anchor := last.get(partition):
-            move.next_offset, move.anchor_offset, move.anchor_id = anchor.offset + 1, anchor.offset, anchor.identity
-            move.hollow = move.next_offset - place.next_offset - move.consumed
-        moves.append(move)
-    return moves
+    tallies = {partition: Counter[str]() for partition in sorted(last.keys() | redelivered.keys())}
+    for (partition, store, fate), count in became.items():
+        result.outcomes[store, fate] += count
+        tallies[partition][fate] += count
+    return [_move(places[one], last.get(one), tally, redelivered[one]) for one, tally in tallies.items()]
+
+
+def _move(place: Place, last: Record | None, tally: Counter[str], redelivered: int) -> Move:
+    """On to behind the last record; an offset on the way that is no record's is hollow."""
+    if last is None:
+        return Move(place.partition, place.next_offset, redelivered=redelivered)
+    reached = last.offset + 1
+    hollow = reached - place.next_offset - tally.total()
+    return Move(place.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **tally)

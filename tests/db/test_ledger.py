@@ -45,8 +45,7 @@ async def known(pool: Pool, admin_pool: Pool) -> Known:
     async with admin_pool.acquire() as conn:
         for store in (known.ours, known.other):
             await conn.execute(_STORE, store, f"s-{store.hex[:12]}")
-        for partition in range(8):
-            await ledger.begin(conn, known.group, "topic", partition, cluster_id="c", offset=10)
+        await ledger.begin(conn, known.group, "topic", dict.fromkeys(range(8), 10), cluster_id="c")
     return known
 
 
