@@ -91,7 +91,14 @@ class Remembering:
         return ""
 
     async def fetch(self, query: str, *args: Any) -> Sequence[dict[str, Any]]:
-        place = {"anchor_offset": None, "anchor_id": None, "cluster_id": "", "first_offset": 0, "era": 1, "gone": []}
+        place: dict[str, Any] = {
+            "anchor_offset": None,
+            "anchor_id": None,
+            "cluster_id": "",
+            "first_offset": 0,
+            "era": 1,
+            "gone": [],
+        }
         return [place | {"partition": one, "next_offset": self._next[one]} for one in args[2]]
 
 
