@@ -25,6 +25,7 @@ from tests.recordings.recorded import RUNS, account_webhooks
 
 _PATIENCE_SECONDS = 300
 _TABLE = """
+drop table if exists wootstream.bench;
 create table wootstream.bench (organization_id uuid not null, number bigint not null, event text not null);
 grant insert on wootstream.bench to wootstream_service;
 """
@@ -212,7 +213,7 @@ async def open_bench(kafka: str, database_url: str, folder: Path, records: int) 
     await admin.execute(
         "insert into public.chatwoot_accounts"
         " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)"
-        " values ($1, 'bench', 'http://bench', 1, 'bench', 'bench')", bench.store,
+        " values ($1, $2, 'http://bench', 1, $2, $2)", bench.store, f"bench-{bench.store}",
     )  # fmt: skip
     await ensure_topics(settings, [bench.topic])
     await _fill(bench)

@@ -2,8 +2,9 @@
 
 kernel_vs_bare is in processor time of this process, for there is nothing to wait for: getmany and the decode, against
 the same records through FastStream, the lock-and-filter and the accounting, with a connection that only remembers.
-with_ledger_vs_without is in elapsed time on a real PostgreSQL. Both are ratios of medians, at several batch sizes; the
-one that counts is 500. `python -m benchmarks.kernel --json` ends with one object.
+with_ledger_vs_without is in elapsed time on a real PostgreSQL, in a process that serves as under `wootstream run`, so
+the lookout's rounds count. Both are ratios of medians, at several batch sizes; the one that counts is 500.
+`python -m benchmarks.kernel --json` ends with one object.
 """
 
 import gc
@@ -68,6 +69,6 @@ if __name__ == "__main__":
         measure,
         "the kernel against bare aiokafka, and with its ledger against without",
         amount="records",
-        default=20_000,
+        default=50_000,
         rounds=5,
     )
