@@ -109,6 +109,17 @@ async def test_whoever_enters_waits_for_the_lowest_partition_first(known: Known,
     assert (sorted(held), sorted(places)) == ([4, 7], [2, 4, 7])
 
 
+async def test_whoever_waited_for_the_lock_gets_the_position_as_it_is_then(known: Known, admin_pool: Pool) -> None:
+    async with known.pool.acquire() as first, known.pool.acquire() as second:
+        async with first.transaction():
+            await known.enter(first, 3)
+            waiting = asyncio.ensure_future(_enter(known, second, 3))
+            await eventually(lambda: _is_blocked(admin_pool))
+            await ledger.move(first, known.group, "topic", [Move(3, 20, 19, "id", applied=10)])
+        place = (await waiting)[3]
+    assert (place.next_offset, place.anchor_id) == (20, "id")
+
+
 async def _enter(known: Known, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
     async with conn.transaction():
         return await known.enter(conn, *partitions)
