@@ -19,7 +19,6 @@ from db.migrate import migrate
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.broker import subscriber_of
 from services.kernel.topics import client_options, ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
@@ -169,7 +168,7 @@ class Bench:
                 await keep(conn, events)
             stretch.passed(len(events))
 
-        subscriber_of(process.broker, process.settings, self.topic, _new_group())(handle)
+        process.consumers.subscriber(self.topic, _new_group())(handle)
         return await self._served(process, stretch)
 
     def _of(self, batch: int) -> Settings:
@@ -186,9 +185,9 @@ class Bench:
         return stretch.microseconds
 
     async def _until_over(self, process: Process, stretch: Stretch) -> float:
-        await process.broker.start()
+        await process.consumers.broker.start()
         await process.clock.wait(_PATIENCE_SECONDS, stretch.over, process.stopping)
-        await process.broker.stop()
+        await process.consumers.broker.stop()
         await process.close()
         if not stretch.over.is_set():
             raise process.failure or TimeoutError

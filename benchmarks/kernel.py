@@ -18,7 +18,7 @@ from benchmarks._command import command
 from benchmarks._kernel import Bench, open_bench
 from demo.stack import resolve
 from services.kernel import Settings
-from services.kernel.process import COLLECT_AFTER
+from services.kernel.run import COLLECT_AFTER
 
 BATCHES = (50, 200, 500)
 

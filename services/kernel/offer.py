@@ -9,8 +9,9 @@ from typing import Generic
 from uuid import UUID
 
 from db import dead_letters, ledger
-from db.ledger import Move, Place
+from db.ledger import Place
 from db.pool import Pool
+from services.kernel.account import count, moves_of
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
 from services.kernel.letters import letter_of
@@ -36,7 +37,7 @@ class Offered:
 
     rest: list[Record] = field(default_factory=list)  # not tried: the next transaction's
     odd: list[Record] = field(default_factory=list)  # of partitions whose position must be settled first
-    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (store, outcome) → records
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (the store's name, outcome) → records
     dead: Counter[str] = field(default_factory=Counter)  # kind → records
 
 
@@ -53,14 +54,15 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
         applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         settled = _before_untried(fresh, applied, result)
-        asked = {event.record for event in events}
-        moves = _account(settled, redelivered, places, asked=asked, news=applied.news, bad=bad, result=result)
+        counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
         letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, work.group, work.topic, letters)
-        if moves:
+        if moves := moves_of(counts, settled, redelivered, places):
             await ledger.move(conn, work.group, work.topic, moves)
     result.dead.update(letter.kind for letter in letters)
+    for (_, name, outcome), so_many in counts.items():
+        result.outcomes[name, outcome] += so_many
     return result
 
 
@@ -113,39 +115,3 @@ def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) 
     settled = [one for one in fresh if one.offset < cut.get(one.partition, one.offset + 1)]
     result.rest += [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
     return settled
-
-
-def _account(
-    settled: Sequence[Record],
-    redelivered: Counter[int],
-    places: dict[int, Place],
-    *,
-    asked: set[Record],
-    news: set[Record],
-    bad: dict[Record, tuple[str, str]],
-    result: Offered,
-) -> list[Move]:
-    """Each settled record becomes exactly one of dead, ignored, applied, duplicate."""
-    became = Counter(
-        (
-            one.partition,
-            one.store_name,
-            "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate",
-        )
-        for one in settled
-    )
-    last = {one.partition: one for one in settled}
-    tallies = {partition: Counter[str]() for partition in sorted(last.keys() | redelivered.keys())}
-    for (partition, store, fate), count in became.items():
-        result.outcomes[store, fate] += count
-        tallies[partition][fate] += count
-    return [_move(places[one], last.get(one), tally, redelivered[one]) for one, tally in tallies.items()]
-
-
-def _move(place: Place, last: Record | None, tally: Counter[str], redelivered: int) -> Move:
-    """On to behind the last record; an offset on the way that is no record's is hollow."""
-    if last is None:
-        return Move(place.partition, place.next_offset, redelivered=redelivered)
-    reached = last.offset + 1
-    hollow = reached - place.next_offset - tally.total()
-    return Move(place.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **tally)
