@@ -212,7 +212,7 @@ async def open_bench(kafka: str, database_url: str, folder: Path, records: int) 
     await admin.execute(
         "insert into public.chatwoot_accounts"
         " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)"
-        " values ($1, $2, 'http://bench', 1, $2, $2)", bench.store, f"bench-{bench.store}",
+        " values ($1, $2, 'http://' || $2, 1, $2, $2)", bench.store, f"bench-{bench.store}",
     )  # fmt: skip
     await ensure_topics(settings, [bench.topic])
     await _fill(bench)
