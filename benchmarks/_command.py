@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from services.kernel.logs import configure_logs
 from services.kernel.publish import quiet_client_logs
 
 Measure = Callable[[int, int], Awaitable[dict[str, Any]]]
@@ -21,6 +22,7 @@ def command(measure: Measure, description: str, *, amount: str, default: int, ro
     options.add_argument(f"--{amount}", dest="amount", metavar="N", type=int, default=default)
     options.add_argument("--rounds", metavar="N", type=int, default=rounds)
     chosen = options.parse_args()
+    configure_logs("warning", "console")
     quiet_client_logs()
 
     async def measured() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
 from services.kernel import Process, Settings
 from services.kernel.logs import configure_logs
-from services.kernel.process import COLLECT_AFTER
+from services.kernel.run import COLLECT_AFTER
 from services.kernel.topics import client_options
 from tests.eventually import eventually
 

@@ -19,12 +19,12 @@ from db.migrate import migrate
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.broker import subscriber_of
 from services.kernel.topics import client_options, ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
 _PATIENCE_SECONDS = 300
 _TABLE = """
+drop table if exists wootstream.bench;
 create table wootstream.bench (organization_id uuid not null, number bigint not null, event text not null);
 grant insert on wootstream.bench to wootstream_service;
 """
@@ -76,8 +76,7 @@ class Stretch:
 class Remembering:
     """A connection and its pool, with the ledger in memory: what the kernel costs without PostgreSQL."""
 
-    def __init__(self, store: uuid.UUID, partitions: int) -> None:
-        self._stores = [{"organization_id": store}]
+    def __init__(self, partitions: int) -> None:
         self._next = dict.fromkeys(range(partitions), 0)
 
     def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager["Remembering"]:
@@ -92,9 +91,14 @@ class Remembering:
         return ""
 
     async def fetch(self, query: str, *args: Any) -> Sequence[dict[str, Any]]:
-        if "wootstream.ledger" not in query:
-            return self._stores
-        place = {"anchor_offset": None, "anchor_id": None, "cluster_id": "", "first_offset": 0, "era": 1}
+        place: dict[str, Any] = {
+            "anchor_offset": None,
+            "anchor_id": None,
+            "cluster_id": "",
+            "first_offset": 0,
+            "era": 1,
+            "gone": [],
+        }
         return [place | {"partition": one, "next_offset": self._next[one]} for one in args[2]]
 
 
@@ -138,7 +142,7 @@ class Bench:
             stretch.passed(len(events))
             return [event.record for event in events]
 
-        process = WithoutSql(self._of(batch), Remembering(self.store, self.topic.partitions))
+        process = WithoutSql(self._of(batch), Remembering(self.topic.partitions))
         consume(process, self.topic, group=_new_group(), read=read, apply=apply)
         return await self._until_over(process, stretch)
 
@@ -152,7 +156,7 @@ class Bench:
 
         process = Process(self._of(batch))
         consume(process, self.topic, group=_new_group(), read=read, apply=apply)
-        return await self._until_over(process, stretch)
+        return await self._served(process, stretch)
 
     async def without_ledger(self, batch: int) -> float:
         """The same loop and the same insert in a transaction, and no promise."""
@@ -164,16 +168,26 @@ class Bench:
                 await keep(conn, events)
             stretch.passed(len(events))
 
-        subscriber_of(process.broker, process.settings, self.topic, _new_group())(handle)
-        return await self._until_over(process, stretch)
+        process.consumers.subscriber(self.topic, _new_group())(handle)
+        return await self._served(process, stretch)
 
     def _of(self, batch: int) -> Settings:
         return self.settings.model_copy(update={"batch_records": batch})
 
-    async def _until_over(self, process: Process, stretch: Stretch) -> float:
-        await process.broker.start()
+    async def _served(self, process: Process, stretch: Stretch) -> float:
+        """As `wootstream run` does, with all that goes on beside the handler."""
+        serving = asyncio.create_task(process.serve())
         await process.clock.wait(_PATIENCE_SECONDS, stretch.over, process.stopping)
-        await process.broker.stop()
+        process.stopping.set()
+        await serving
+        if not stretch.over.is_set():
+            raise process.failure or TimeoutError
+        return stretch.microseconds
+
+    async def _until_over(self, process: Process, stretch: Stretch) -> float:
+        await process.consumers.broker.start()
+        await process.clock.wait(_PATIENCE_SECONDS, stretch.over, process.stopping)
+        await process.consumers.broker.stop()
         await process.close()
         if not stretch.over.is_set():
             raise process.failure or TimeoutError
@@ -198,7 +212,7 @@ async def open_bench(kafka: str, database_url: str, folder: Path, records: int) 
     await admin.execute(
         "insert into public.chatwoot_accounts"
         " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)"
-        " values ($1, 'bench', 'http://bench', 1, 'bench', 'bench')", bench.store,
+        " values ($1, $2, 'http://' || $2, 1, $2, $2)", bench.store, f"bench-{bench.store}",
     )  # fmt: skip
     await ensure_topics(settings, [bench.topic])
     await _fill(bench)

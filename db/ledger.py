@@ -1,10 +1,10 @@
 """The ledger: how far each group has come in each partition, and what became of each record."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from uuid import UUID
 
-from db.pool import Connection, Row, scope_of
+from db.pool import Connection, Row
 
 _LOCK = """
 select partition, next_offset, anchor_offset, anchor_id, cluster_id, first_offset, era
@@ -12,18 +12,24 @@ from wootstream.ledger
 where consumer_group = $1 and topic = $2 and partition = any ($3::int[])
 order by partition for update
 """
-# One statement less a batch; the scope is a row of the join, so it is set before anything is returned.
+# All that a batch asks before it begins, in one statement. `gone` takes the scope's row, so row security has it by then.
 _ENTER = """
-with scope as materialized (select set_config('wootstream.organizations', $4, true))
-select l.partition, l.next_offset, l.anchor_offset, l.anchor_id, l.cluster_id, l.first_offset, l.era
-from scope cross join wootstream.ledger l
+with scope as materialized (select set_config('wootstream.organizations', $4::uuid[]::text, true) as organizations),
+gone as materialized (
+  select array(
+    select unnest($4::uuid[]) except select organization_id from public.chatwoot_accounts where scope.organizations is not null
+  ) as stores from scope
+)
+select l.partition, l.next_offset, l.anchor_offset, l.anchor_id, l.cluster_id, l.first_offset, l.era, gone.stores as gone
+from gone cross join wootstream.ledger l
 where l.consumer_group = $1 and l.topic = $2 and l.partition = any ($3::int[])
 order by l.partition for update of l
 """
 _LOOK = _LOCK.replace("for update", "")
 _BEGIN = """
 insert into wootstream.ledger (consumer_group, topic, partition, cluster_id, first_offset, next_offset)
-values ($1, $2, $3, $4, $5, $5) on conflict do nothing
+select $1, $2, partition, $3, first_offset, first_offset from unnest($4::int[], $5::bigint[]) as u (partition, first_offset)
+order by partition on conflict do nothing
 """
 _MOVE = """
 update wootstream.ledger l set
@@ -70,7 +76,7 @@ class Place:
     era: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Move:
     """What one transaction did in one partition. The new position and what became of each record up to it."""
 
@@ -85,12 +91,9 @@ class Move:
     hollow: int = 0
     redelivered: int = 0
 
-    @property
-    def consumed(self) -> int:
-        return self.applied + self.duplicate + self.ignored + self.dead
 
-
-_COLUMNS = tuple(field.name for field in fields(Move))
+_PLACE = tuple(field.name for field in fields(Place))
+_MOVED = tuple(field.name for field in fields(Move))
 
 
 async def lock(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
@@ -99,10 +102,14 @@ async def lock(conn: Connection, group: str, topic: str, partitions: Collection[
 
 
 async def enter(
-    conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Iterable[UUID]
-) -> dict[int, Place]:
-    """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope."""
-    return _places(await conn.fetch(_ENTER, group, topic, list(partitions), scope_of(stores)))
+    conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Collection[UUID]
+) -> tuple[dict[int, Place], set[UUID]]:
+    """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope.
+
+    Says also which of the stores were gone when it was asked, which is before it had the lock.
+    """
+    rows = await conn.fetch(_ENTER, group, topic, list(partitions), list(stores))
+    return _places(rows), set(rows[0]["gone"]) if rows else set()
 
 
 async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
@@ -111,17 +118,17 @@ async def look(conn: Connection, group: str, topic: str, partitions: Collection[
 
 
 def _places(rows: Iterable[Row]) -> dict[int, Place]:
-    return {row["partition"]: Place(**row) for row in rows}
+    return {row["partition"]: Place(*(row[name] for name in _PLACE)) for row in rows}
 
 
-async def begin(conn: Connection, group: str, topic: str, partition: int, *, cluster_id: str, offset: int) -> None:
-    """First sight of a partition: count from where its log begins. Whoever comes second changes nothing."""
-    await conn.execute(_BEGIN, group, topic, partition, cluster_id, offset)
+async def begin(conn: Connection, group: str, topic: str, begins: Mapping[int, int], *, cluster_id: str) -> None:
+    """First sight of partitions: count from where each log begins. Whoever comes second changes nothing."""
+    await conn.execute(_BEGIN, group, topic, cluster_id, list(begins), list(begins.values()))
 
 
 async def move(conn: Connection, group: str, topic: str, moves: Sequence[Move]) -> None:
     """Advance the locked rows; the table's checks refuse counts that do not add up to the position."""
-    await conn.execute(_MOVE, group, topic, *([getattr(one, name) for one in moves] for name in _COLUMNS))
+    await conn.execute(_MOVE, group, topic, *([getattr(one, name) for one in moves] for name in _MOVED))
 
 
 async def skip(conn: Connection, group: str, topic: str, place: Place, *, lost: int, hollow: int) -> bool:

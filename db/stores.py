@@ -10,7 +10,6 @@ select organization_id, slug, chatwoot_account_id, webhook_secret, webhook_secre
   unsigned, path_token_sha256, domains, keep_full_ip, locale, chatwoot_base_url, account_name
 from public.chatwoot_accounts where account_status = 'active'
 """
-_KNOWN = "select organization_id from public.chatwoot_accounts"
 _STORES = "select organization_id, slug, account_status from wootstream.stores() order by slug"
 _ORGANIZATION = "insert into public.organizations (id, name) values ($1, $2) on conflict do nothing"
 _COLUMNS = (
@@ -41,11 +40,6 @@ _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 an
 async def doors(conn: Connection) -> Sequence[Row]:
     """What the ingress needs of every active store; secrets are sealed. As role wootstream_ingress."""
     return await conn.fetch(_DOORS)
-
-
-async def known(conn: Connection) -> set[UUID]:
-    """Which of the stores in scope exist."""
-    return {row["organization_id"] for row in await conn.fetch(_KNOWN)}
 
 
 async def everyone(conn: Connection) -> Sequence[Row]:

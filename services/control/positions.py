@@ -1,21 +1,20 @@
 """What the logs themselves say: where each begins and ends, and which record stands where."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError
 
-from services.kernel.errors import Stop
+from services.kernel.errors import Retryable, Stop
+from services.kernel.reader import Reader
 from services.kernel.record import Record
 from services.kernel.settings import Settings
-from services.kernel.topics import Admin, client_options
+from services.kernel.topics import Admin
 
 _DEADLINE_SECONDS = 20.0
-_FETCH_MS = 200
 
 Place = tuple[str, int]  # topic and partition
 At = tuple[Place, int]  # and offset
@@ -39,36 +38,31 @@ class Cluster:
 
 async def look(settings: Settings, topics: Collection[str]) -> Cluster:
     """Ask Kafka. Raises Stop when it does not answer."""
+    logs: dict[Place, Log] = {}
     async with _answering(settings):
         async with Admin(settings) as admin:
             cluster_id = str((await admin.describe_cluster())["cluster_id"])
             # Asking for offsets of an absent topic hangs, so existence comes first.
             described = await admin.describe_topics(sorted(topics)) if topics else []
-        places = [
-            TopicPartition(one["topic"], part["partition"])
-            for one in described
-            if not one["error_code"]
-            for part in one["partitions"]
-        ]
-        async with _consumer(settings) as consumer:
-            begins = await consumer.beginning_offsets(places) if places else {}
-            ends = await consumer.end_offsets(places) if places else {}
-    return Cluster(cluster_id, {(tp.topic, tp.partition): Log(begins[tp], ends[tp]) for tp in places})
+        for one in described:
+            if not one["error_code"]:
+                async with _reading(settings, one["topic"]) as reader:
+                    bounds = await reader.bounds([part["partition"] for part in one["partitions"]])
+                logs |= {(one["topic"], partition): Log(*ends) for partition, ends in bounds.items()}
+    return Cluster(cluster_id, logs)
 
 
 async def first_records(settings: Settings, wanted: Collection[At], cluster: Cluster) -> dict[At, Record | None]:
     """The first record at or after each place and offset, None where only emptiness follows up to the log's end.
 
-    What lies outside the log, or was taken by retention meanwhile, is left out.
+    What lies outside the log is left out. Raises Stop when Kafka does not answer, or retention took one meanwhile.
     """
-    asked = {(place, offset) for place, offset in wanted if _within(cluster.logs.get(place), offset)}
+    within = sorted((place, offset) for place, offset in wanted if _within(cluster.logs.get(place), offset))
     found: dict[At, Record | None] = {}
-    if asked:
-        async with _answering(settings), _consumer(settings) as consumer:
-            while asked:
-                one_each = dict(sorted(asked))
-                asked -= set(one_each.items())
-                found |= await _first(consumer, one_each, cluster)
+    async with _answering(settings):
+        for topic, of_topic in groupby(within, lambda at: at[0][0]):
+            async with _reading(settings, topic) as reader:
+                found |= await _first(reader, of_topic, cluster)
     return found
 
 
@@ -76,43 +70,28 @@ def _within(log: Log | None, offset: int) -> bool:
     return log is not None and log.begin <= offset < log.end
 
 
-async def _first(consumer: Any, at: Mapping[Place, int], cluster: Cluster) -> dict[At, Record | None]:
-    waiting = {TopicPartition(*place) for place in at}
-    consumer.assign(waiting)
-    for tp in waiting:
-        consumer.seek(tp, at[tp.topic, tp.partition])
-    found: dict[At, Record | None] = {}
-    while waiting:
-        try:
-            fetched = await consumer.getmany(*waiting, timeout_ms=_FETCH_MS)
-        except OffsetOutOfRangeError as taken:
-            waiting -= set(taken.args[0])
-            continue
-        for tp, records in fetched.items():
-            found[(tp.topic, tp.partition), at[tp.topic, tp.partition]] = Record.consumed(records[0])
-        for tp in list(waiting - set(fetched)):
-            place = (tp.topic, tp.partition)
-            if await consumer.position(tp) >= cluster.logs[place].end:
-                found[place, at[place]] = None
-                waiting.remove(tp)
-        waiting -= set(fetched)
+async def _first(reader: Reader, wanted: Iterable[At], cluster: Cluster) -> dict[At, Record | None]:
+    """One offset of each partition at a time."""
+    asked, found = set(wanted), dict[At, Record | None]()
+    while asked:
+        one_each = dict(asked)
+        asked -= set(one_each.items())
+        offsets = {partition: offset for (_, partition), offset in one_each.items()}
+        ends = {partition: cluster.logs[topic, partition].end for topic, partition in one_each}
+        records = await reader.first(offsets, ends)
+        for place, offset in one_each.items():
+            record = records[place[1]]
+            found[place, offset] = Record.consumed(record) if record else None
     return found
 
 
 @asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        max_partition_fetch_bytes=1,  # Kafka still answers with one whole batch
-    )
+async def _reading(settings: Settings, topic: str) -> AsyncIterator[Reader]:
+    reader = Reader(settings, topic)
     try:
-        await consumer.start()
-        yield consumer
+        yield reader
     finally:
-        await consumer.stop()
+        await reader.stop()
 
 
 @asynccontextmanager
@@ -122,3 +101,5 @@ async def _answering(settings: Settings) -> AsyncIterator[None]:
             yield
     except (KafkaError, TimeoutError) as away:
         raise Stop(f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {type(away).__name__}") from away
+    except Retryable as cut:
+        raise Stop(f"{cut}: ask again") from cut

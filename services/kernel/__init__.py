@@ -5,9 +5,10 @@ from services.kernel.clock import Clock
 from services.kernel.consume import consume
 from services.kernel.errors import Invalid, Retryable, Stop
 from services.kernel.every import every
-from services.kernel.process import Process, run
+from services.kernel.process import Process
 from services.kernel.publish import Publisher
 from services.kernel.record import Record
+from services.kernel.run import run
 from services.kernel.settings import Settings
 
 __all__ = [

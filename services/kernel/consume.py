@@ -13,7 +13,7 @@ import structlog
 from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel.bisect import E
-from services.kernel.broker import MAX_POLL_SECONDS, subscriber_of
+from services.kernel.broker import MAX_POLL_SECONDS
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.lookout import Lookout
 from services.kernel.offer import Offered, Work, offer
@@ -39,9 +39,8 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Work(group, topic.name, read, apply))
-    subscriber = subscriber_of(process.broker, process.settings, topic, group, listener=consumption.lookout)
+    subscriber = process.consumers.subscriber(topic, group, listener=consumption.lookout)
     subscriber(consumption.handle)
-    process.topics.append(topic)
     consumption.lookout.watch(subscriber)
 
 
@@ -105,7 +104,7 @@ class Consumption(Generic[E]):
                     raise
                 self._process.metrics.retries.labels(self._work.group, kind(error)).inc()
                 log.warning("batch_waits", group=self._work.group, error=describe(error), attempt=attempt)
-            with self.lookout.waiting():
+            with self.lookout.pulse.waiting():
                 await clock.wait(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)], stopping)
         raise _GivenUp
 
@@ -118,7 +117,7 @@ class Consumption(Generic[E]):
             metrics.records.labels(group, store, outcome).inc(count)
         for reason, count in result.dead.items():
             metrics.dead.labels(group, reason).inc(count)
-        self.lookout.progress()
+        self.lookout.pulse.beat()
 
 
 class _GivenUp(Exception):

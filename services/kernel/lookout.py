@@ -1,8 +1,8 @@
-"""The lookout of one consumer: whose positions to settle, what stands still, whether it lives."""
+"""The lookout of one consumer: whose positions to settle, and what stands still."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -14,10 +14,10 @@ from services.kernel.hold import Hold
 from services.kernel.lag import Lag
 from services.kernel.probe import Here, Probe
 from services.kernel.process import Process
+from services.kernel.pulse import Pulse
 from services.kernel.reader import Reader
 
 _LOOK_SECONDS = 3.0
-_STUCK_SECONDS = 60.0
 log = structlog.get_logger()
 
 
@@ -37,12 +37,12 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         self._hold = Hold(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
         self._assigned = asyncio.Event()
-        self._busy_since: float | None = None
+        self.pulse = Pulse(process.clock, group, topic)
 
     def watch(self, subscriber: Any) -> None:
         """Look around for the life of the process."""
         self._hold.subscriber = subscriber
-        self._process.site.faults.append(self._stuck)
+        self._process.site.faults.append(self.pulse.fault)
         self._process.at_close(self._reader.stop)
         name = f"lookout {self._group} {self._topic}"
         every(self._process, self._look_around, name=name, seconds=_LOOK_SECONDS, wake=self._assigned)
@@ -65,23 +65,11 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         self._arriving = partitions
         async with self._lock:
             self._arriving = ()
-            self.progress()
+            self.pulse.beat()
             try:
                 yield
             finally:
-                self._busy_since = None
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Knowingly waiting for the world: alive, though nothing moves."""
-        self._busy_since = None
-        try:
-            yield
-        finally:
-            self.progress()
-
-    def progress(self) -> None:
-        self._busy_since = self._process.clock.monotonic()
+                self.pulse.rest()
 
     def unchecked(self, held: Mapping[int, Here]) -> dict[int, Here]:
         """Those of the partitions held that nobody has looked at since they were assigned."""
@@ -143,9 +131,3 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
             if at is not None and wanted:
                 odd[partition] = Here(at)
         return odd
-
-    def _stuck(self) -> str | None:
-        since = self._busy_since
-        if since is not None and self._process.clock.monotonic() - since > _STUCK_SECONDS:
-            return f"{self._group} has not finished a transaction on {self._topic} for {_STUCK_SECONDS:.0f} s"
-        return None

@@ -8,16 +8,16 @@ from operator import attrgetter
 from typing import Generic
 from uuid import UUID
 
-from db import dead_letters, ledger, stores
-from db.ledger import Move, Place
+from db import dead_letters, ledger
+from db.ledger import Place
 from db.pool import Pool
+from services.kernel.account import count, moves_of
 from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
 from services.kernel.errors import Invalid, describe
 from services.kernel.letters import letter_of
 from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
-_FATES = ("applied", "duplicate", "ignored", "dead")
 _BY_PARTITION = attrgetter("partition")
 
 
@@ -37,7 +37,7 @@ class Offered:
 
     rest: list[Record] = field(default_factory=list)  # not tried: the next transaction's
     odd: list[Record] = field(default_factory=list)  # of partitions whose position must be settled first
-    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (store, outcome) → records
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (the store's name, outcome) → records
     dead: Counter[str] = field(default_factory=Counter)  # kind → records
 
 
@@ -48,21 +48,21 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
         # Row security shows this batch's stores and no other.
         named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        places = await ledger.enter(conn, work.group, work.topic, partitions, named)
+        places, gone = await ledger.enter(conn, work.group, work.topic, partitions, named)
         fresh, redelivered = _sift(records, places, result)
-        known = await stores.known(conn) if fresh else set()
-        events, bad = _read(work, fresh, known)
+        events, bad = _read(work, fresh, gone)
         applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         settled = _before_untried(fresh, applied, result)
-        asked = {event.record for event in events}
-        moves = _account(settled, redelivered, places, asked=asked, news=applied.news, bad=bad, result=result)
+        counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
         letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, work.group, work.topic, letters)
-        if moves:
+        if moves := moves_of(counts, settled, redelivered, places):
             await ledger.move(conn, work.group, work.topic, moves)
     result.dead.update(letter.kind for letter in letters)
+    for (_, name, outcome), so_many in counts.items():
+        result.outcomes[name, outcome] += so_many
     return result
 
 
@@ -86,7 +86,7 @@ def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) 
     return fresh, +redelivered
 
 
-def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[list[E], dict[Record, tuple[str, str]]]:
+def _read(work: Work[E], fresh: Iterable[Record], gone: set[UUID]) -> tuple[list[E], dict[Record, tuple[str, str]]]:
     """Events to apply, and the records that can never be read. A store that is gone is nobody's poison: ignored."""
     events: list[E] = []
     bad: dict[Record, tuple[str, str]] = {}
@@ -94,7 +94,7 @@ def _read(work: Work[E], fresh: Iterable[Record], known: set[UUID]) -> tuple[lis
     for one in fresh:
         try:
             event = work.read(one)
-            if event is not None and one.store in known:
+            if event is not None and one.store not in gone:
                 events.append(event)
         except (Invalid, ValueError, RecursionError) as error:
             bad[one] = (UNREADABLE, describe(error))
@@ -115,33 +115,3 @@ def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) 
     settled = [one for one in fresh if one.offset < cut.get(one.partition, one.offset + 1)]
     result.rest += [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
     return settled
-
-
-def _account(
-    settled: Sequence[Record],
-    redelivered: Counter[int],
-    places: dict[int, Place],
-    *,
-    asked: set[Record],
-    news: set[Record],
-    bad: dict[Record, tuple[str, str]],
-    result: Offered,
-) -> list[Move]:
-    """Each settled record becomes exactly one of dead, ignored, applied, duplicate."""
-    fates = [
-        "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate"
-        for one in settled
-    ]
-    result.outcomes.update(zip((one.store_name for one in settled), fates, strict=True))
-    tallies = Counter(zip((one.partition for one in settled), fates, strict=True))
-    last = {one.partition: one for one in settled}
-    moves: list[Move] = []
-    for partition in sorted(last.keys() | redelivered.keys()):
-        place = places[partition]
-        move = Move(partition, place.next_offset, redelivered=redelivered[partition])
-        move.applied, move.duplicate, move.ignored, move.dead = (tallies[partition, fate] for fate in _FATES)
-        if anchor := last.get(partition):
-            move.next_offset, move.anchor_offset, move.anchor_id = anchor.offset + 1, anchor.offset, anchor.identity
-            move.hollow = move.next_offset - place.next_offset - move.consumed
-        moves.append(move)
-    return moves

@@ -92,10 +92,9 @@ class Probe:
         """The ledger's rows; at first sight one is made, counting from where the log begins."""
         found = await self.places(begins)
         if new := begins.keys() - found.keys():
+            first = {one: begins[one] for one in new}
             async with self._process.pool().acquire(timeout=10) as conn:
-                for one in sorted(new):
-                    cluster = self._process.cluster_id
-                    await ledger.begin(conn, self._group, self._topic, one, cluster_id=cluster, offset=begins[one])
+                await ledger.begin(conn, self._group, self._topic, first, cluster_id=self._process.consumers.cluster_id)
             found |= await self.places(new)
         return found
 
@@ -107,7 +106,7 @@ class Probe:
         anchors: dict[int, int] = {}
         for partition, place in places.items():
             begin, end = bounds[partition]
-            if place.cluster_id != self._process.cluster_id:
+            if place.cluster_id != self._process.consumers.cluster_id:
                 reasons[partition] = f"the ledger belongs to another Kafka cluster ({place.cluster_id})"
             elif end < place.next_offset:
                 reasons[partition] = (

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from services.kernel.errors import Retryable
+from services.kernel.header_keys import read_any_header_key
 from services.kernel.settings import Settings
 from services.kernel.topics import client_options
 
@@ -68,6 +69,7 @@ class Reader:
 
     async def _open(self) -> Any:
         if self._consumer is None:
+            read_any_header_key()
             consumer = AIOKafkaConsumer(
                 **client_options(self._settings),
                 enable_auto_commit=False,

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import ledger, stores
+from db import ledger
 from db.ledger import Move
 from db.pool import Pool
 from tests.eventually import eventually
@@ -31,7 +31,8 @@ class Known:
     other: uuid.UUID
 
     async def enter(self, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
-        return await ledger.enter(conn, self.group, "topic", partitions, [self.ours])
+        places, _ = await ledger.enter(conn, self.group, "topic", partitions, [self.ours])
+        return places
 
     async def move(self, move: Move) -> None:
         async with self.pool.acquire() as conn, conn.transaction():
@@ -45,8 +46,7 @@ async def known(pool: Pool, admin_pool: Pool) -> Known:
     async with admin_pool.acquire() as conn:
         for store in (known.ours, known.other):
             await conn.execute(_STORE, store, f"s-{store.hex[:12]}")
-        for partition in range(8):
-            await ledger.begin(conn, known.group, "topic", partition, cluster_id="c", offset=10)
+        await ledger.begin(conn, known.group, "topic", dict.fromkeys(range(8), 10), cluster_id="c")
     return known
 
 
@@ -67,9 +67,34 @@ async def test_whoever_enters_sees_the_stores_named_and_no_other_until_the_trans
     async with known.pool.acquire() as conn:
         async with conn.transaction():
             await known.enter(conn, 0)
-            during = await stores.known(conn)
-        after = await stores.known(conn)
+            during = await _visible(conn)
+        after = await _visible(conn)
     assert (during, after) == ({known.ours}, set())
+
+
+async def test_whoever_enters_hears_which_of_the_stores_named_are_gone(known: Known, admin_pool: Pool) -> None:
+    unheard_of = uuid.uuid4()
+    async with admin_pool.acquire() as admin:
+        await admin.execute("delete from public.chatwoot_accounts where organization_id = $1", known.other)
+    async with known.pool.acquire() as conn:
+        async with conn.transaction():
+            named = [known.ours, known.other, unheard_of]
+            places, gone = await ledger.enter(conn, known.group, "topic", [0, 1, 99], named)
+        async with conn.transaction():
+            nowhere = await ledger.enter(conn, known.group, "topic", [99], named)
+    assert (sorted(places), gone) == ([0, 1], {known.other, unheard_of})
+    assert nowhere == ({}, set())
+
+
+async def test_whoever_enters_anew_sees_the_stores_named_now_from_the_first_statement_on(known: Known) -> None:
+    gone: set[uuid.UUID] = set()
+    async with known.pool.acquire() as conn, conn.transaction():
+        for _ in range(10):  # PostgreSQL plans a statement anew for its first five times, then once and for all
+            for store in (known.other, known.ours):
+                _, missed = await ledger.enter(conn, known.group, "topic", [0, 1], [store])
+                gone |= missed
+        seen = await _visible(conn)
+    assert (gone, seen) == (set(), {known.ours})
 
 
 async def test_whoever_enters_waits_for_the_lowest_partition_first(known: Known, admin_pool: Pool) -> None:
@@ -84,9 +109,24 @@ async def test_whoever_enters_waits_for_the_lowest_partition_first(known: Known,
     assert (sorted(held), sorted(places)) == ([4, 7], [2, 4, 7])
 
 
+async def test_whoever_waited_for_the_lock_gets_the_position_as_it_is_then(known: Known, admin_pool: Pool) -> None:
+    async with known.pool.acquire() as first, known.pool.acquire() as second:
+        async with first.transaction():
+            await known.enter(first, 3)
+            waiting = asyncio.ensure_future(_enter(known, second, 3))
+            await eventually(lambda: _is_blocked(admin_pool))
+            await ledger.move(first, known.group, "topic", [Move(3, 20, 19, "id", applied=10)])
+        place = (await waiting)[3]
+    assert (place.next_offset, place.anchor_id) == (20, "id")
+
+
 async def _enter(known: Known, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
     async with conn.transaction():
         return await known.enter(conn, *partitions)
+
+
+async def _visible(conn: Any) -> set[uuid.UUID]:
+    return {row["organization_id"] for row in await conn.fetch("select organization_id from public.chatwoot_accounts")}
 
 
 async def _is_blocked(admin_pool: Pool) -> bool:

@@ -23,7 +23,7 @@ async def test_a_position_ahead_of_the_ledger_is_odd_only_once_it_stands_still(b
         lookout, consumer = Lookout(process, "onlooker", bench.topic.name), Consumer()
         lookout._hold.subscriber = SimpleNamespace(consumer=consumer)
         async with process.pool().acquire() as conn:
-            await ledger.begin(conn, "onlooker", bench.topic.name, 0, cluster_id="any", offset=0)
+            await ledger.begin(conn, "onlooker", bench.topic.name, {0: 0}, cluster_id="any")
         before = await lookout._probe.places([0])
 
         found = []

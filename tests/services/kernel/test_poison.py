@@ -5,6 +5,7 @@ import random
 import pytest
 
 from services.kernel import Invalid
+from tests.foreign import send_with_bytes_for
 from tests.kernel_bench import Bench
 
 _BATCH = 100
@@ -45,6 +46,32 @@ async def test_headers_that_are_no_text_drop_nothing(bench: Bench) -> None:
     odd.headers = (*odd.headers, ("shop", b"\xff\xfe"), ("empty", b""))
     async with bench.consuming():
         await bench.send_records([odd, bench.record(2)])
+        await bench.until("consumed", 2)
+    assert await bench.stored() == [1, 2]
+
+
+async def test_header_keys_that_are_no_text_cost_the_neighbours_nothing(bench: Bench) -> None:
+    extra, without_store = bench.record(2), bench.record(3)
+    extra.headers = (*extra.headers, ("odd", b"shop"))
+    without_store.headers = (("event", b"number"), ("odd", b"store"))
+    async with bench.consuming():
+        batch = [bench.record(1), extra, without_store, bench.record(4)]
+        await send_with_bytes_for("odd", b"\xff\0\xfe", bench.settings, batch, 0)
+        await bench.until("consumed", 4)
+    assert await bench.stored() == [1, 2, 4]
+    [letter] = await bench.dead()
+    assert letter["reason"] == "the `store` header is missing or is no UUID"
+    assert letter["record_headers"] == [["event", "number"], [r"\xff\0\xfe", "store"]]
+
+
+async def test_a_record_with_such_a_key_at_the_anchor_is_recognised_at_the_next_start(bench: Bench) -> None:
+    last = bench.record(1)
+    last.headers = (*last.headers, ("odd", b"shop"))
+    async with bench.consuming():
+        await send_with_bytes_for("odd", b"\xff\xff\xfe", bench.settings, [last], 0)
+        await bench.until("consumed", 1)
+    async with bench.consuming():
+        await send_with_bytes_for("odd", b"\xff\xff\xfe", bench.settings, [bench.record(2)], 0)
         await bench.until("consumed", 2)
     assert await bench.stored() == [1, 2]
 

@@ -1,0 +1,43 @@
+"""The account of a batch: each settled record becomes exactly one of dead, ignored, applied, duplicate."""
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+
+from db.ledger import Move, Place
+from services.kernel.record import Record
+
+Counts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records
+
+
+def count(
+    settled: Sequence[Record], *, asked: Container[Record], news: Container[Record], bad: Container[Record]
+) -> Counts:
+    """Bad ones are dead; what nobody asked for is ignored; what was asked and is no news is a duplicate."""
+    return Counter(
+        (
+            one.partition,
+            one.store_name,
+            "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate",
+        )
+        for one in settled
+    )
+
+
+def moves_of(
+    counts: Counts, settled: Sequence[Record], redelivered: Counter[int], places: Mapping[int, Place]
+) -> list[Move]:
+    """What to write into the ledger, sorted as it was locked."""
+    last = {one.partition: one for one in settled}
+    tallies = {partition: Counter[str]() for partition in sorted(last.keys() | redelivered.keys())}
+    for (partition, _, outcome), records in counts.items():
+        tallies[partition][outcome] += records
+    return [_move(places[one], last.get(one), tally, redelivered[one]) for one, tally in tallies.items()]
+
+
+def _move(place: Place, last: Record | None, tally: Counter[str], redelivered: int) -> Move:
+    """On to behind the last record; an offset on the way that is no record's is hollow."""
+    if last is None:
+        return Move(place.partition, place.next_offset, redelivered=redelivered)
+    reached = last.offset + 1
+    hollow = reached - place.next_offset - tally.total()
+    return Move(place.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **tally)

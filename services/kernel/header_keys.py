@@ -1,0 +1,70 @@
+"""Header keys that are no text: read escaped, as header values are, where aiokafka 0.14 reads nothing at all.
+
+Its compiled reader raises UnicodeDecodeError out of getmany, and raises it again at every later call: one record of a
+foreign producer would stop its partition for ever, and what was fetched of the others with it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+
+
+def read_any_header_key() -> None:
+    """Let every consumer of this process read such records; the client has no better place to say it."""
+    fetcher.MemoryRecords = _Batches
+
+
+class _Batches(_MemoryRecordsPy):  # type: ignore[misc]
+    """What a fetch brought of one partition."""
+
+    def next_batch(self) -> Any:
+        data, batch = self._next_slice, super().next_batch()
+        return _Batch(batch, data) if isinstance(batch, DefaultRecordBatch) else batch
+
+
+class _Batch:
+    """A batch that the client's own reader reads as far as it can, and the escaping one from there on."""
+
+    def __init__(self, batch: Any, data: memoryview) -> None:
+        self._batch = batch
+        self._data = data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __next__(self) -> Any:
+        return next(self._batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._batch
+        except (
+            UnicodeDecodeError,
+            CorruptRecordException,
+        ):  # the latter from Python's reader, where nothing is compiled
+            yield from _EscapedBatch(self._data)  # from its beginning: the fetcher passes over what it has
+
+
+class _EscapedBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+    """Python's reader, which cuts keys out of its buffer and decodes them."""
+
+    _buffer: bytearray
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        self._buffer = _Bytes(self._buffer)
+
+
+class _Bytes(bytearray):
+    """Bytes of which every part decodes, escaped where it is no text."""
+
+    def __getitem__(self, at: Any) -> Any:
+        part = super().__getitem__(at)
+        return _Bytes(part) if isinstance(at, slice) else part
+
+    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
+        return super().decode(encoding, errors)
