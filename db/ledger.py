@@ -106,7 +106,8 @@ async def enter(
 ) -> tuple[dict[int, Place], set[UUID]]:
     """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope.
 
-    Says also which of the stores were gone when it was asked, which is before it had the lock.
+    Says also which of the stores were gone when it was asked, which is before it had the lock: what a store deleted
+    meanwhile leaves behind, a foreign key refuses, and the second, careful attempt asks again.
     """
     rows = await conn.fetch(_ENTER, group, topic, list(partitions), list(stores))
     return _places(rows), set(rows[0]["gone"]) if rows else set()

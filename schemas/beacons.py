@@ -56,6 +56,7 @@ class WidgetReport(BaseModel):
 
 
 MOST_EVENTS = 100
+TOKEN_CHARACTERS = 2048
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 EventId = Annotated[UUID, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]
 # A purpose that we do not know is none of ours, and no reason to lose the events.
@@ -89,7 +90,7 @@ class BeaconPost(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    token: str = Field(max_length=2048)
+    token: str = Field(max_length=TOKEN_CHARACTERS)
     consent: Consent
     events: tuple[Beacon, ...] = Field(min_length=1, max_length=MOST_EVENTS)
 

@@ -24,7 +24,6 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
 
 
-# PostgreSQL's text cannot hold it.
 _WITHOUT_NUL = r"^[^\x00]*$"
 
 
@@ -34,8 +33,16 @@ def _sane(moment: datetime) -> datetime:
     return moment
 
 
-Id = Annotated[str, Field(min_length=1, max_length=255, pattern=_WITHOUT_NUL)]
-Text = Annotated[str, Field(max_length=255, pattern=_WITHOUT_NUL)]
+def _without_nul(text: str) -> str:
+    """PostgreSQL's text cannot hold it."""
+    if "\0" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
+_Storable = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": _WITHOUT_NUL})]
+Id = Annotated[_Storable, Field(min_length=1, max_length=255)]
+Text = Annotated[_Storable, Field(max_length=255)]
 _MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|[2-9][0-9]{3})-"}
 Moment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=_MOST_MINOR), WHOLE]

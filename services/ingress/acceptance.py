@@ -48,7 +48,7 @@ class Acceptance:
         spool = Spool(shelf, Level(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
         acknowledged = Acknowledged(process, metrics)
-        process.publisher.kept.append(acknowledged.note)
+        process.publisher.listeners.append(acknowledged.note)
         drainer = Drainer(spool, process.publisher, switch, metrics, process.clock)
         if spool.records:
             switch.spool_first("records wait that an earlier process accepted")

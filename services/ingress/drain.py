@@ -114,19 +114,17 @@ class Drainer:
         await self._settled_before()
         # The disk works while the next are published; more than these two are never unsettled.
         self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
-        return not any(
-            isinstance(one, BaseException) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED
-        )
+        return not any(isinstance(one, Exception) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED)
 
     async def _settled_before(self) -> None:
         settling, self._settling = self._settling, None
         if settling is not None:
             await settling
 
-    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | BaseException]]) -> Settled:
+    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> Settled:
         remaining, refused = [], []
         for record, outcome in each:
-            if not isinstance(outcome, BaseException):
+            if not isinstance(outcome, Exception):
                 continue
             if _for_good(outcome):
                 log.error("kafka_refuses_a_record_for_good", topic=record.topic, id=record.id, bytes=len(record.value))
@@ -137,5 +135,5 @@ class Drainer:
         return Settled(chunk, remaining, refused)
 
 
-def _for_good(error: BaseException) -> bool:
+def _for_good(error: Exception) -> bool:
     return isinstance(error, MessageSizeTooLargeError)

@@ -13,6 +13,7 @@ from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
+from services.kernel.header_keys import read_any_header_key
 from services.kernel.topics import Admin, client_options
 
 _DOORS = {WEBHOOKS.name: "webhooks", WIDGET_EVENTS.name: "beacons", SHOP_EVENTS.name: "events"}
@@ -34,6 +35,7 @@ class Arrival:
 
 async def accepted(settings: Settings, only: UUID | None, *, last: int, follow: bool) -> AsyncIterator[Arrival]:
     """The last so many in the order of arrival, looked for among as many of each partition, then what comes."""
+    read_any_header_key()
     consumer: Any = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
     await consumer.start()
     try:

@@ -12,7 +12,7 @@ BATCH_BYTES = 256 * 1024
 
 
 class Batch:
-    """Records that go together, each with somebody who waits for its place, all until the same moment."""
+    """Records that go together, each with somebody who waits for its place, all until `patience` is over."""
 
     def __init__(self, builder: Any, loop: asyncio.AbstractEventLoop, patience: float) -> None:
         self.builder = builder
@@ -24,8 +24,12 @@ class Batch:
 
     @property
     def awaited(self) -> bool:
-        """Nobody waits any more for what has failed; it need not be sent."""
+        """Whether somebody still waits; what nobody waits for is not sent, and takes nobody in."""
         return bool(self._waiting)
+
+    def suits(self, patience: float) -> bool:
+        """Whether who has so much patience may join: at least half of it must be left."""
+        return self.awaited and self.patience == patience and self._loop.time() < self.since + patience / 2
 
     def add(self, record: Record) -> "asyncio.Future[Place] | None":
         """What its sender waits for; None if the batch is full."""

@@ -39,7 +39,7 @@ class Tick:
 
 
 class Lane:
-    """One partition. At most one batch is on its way; what follows waits, and fails with it."""
+    """One partition. At most one batch is on its way; what follows waits, and fails with it, to be offered again."""
 
     def __init__(self, producer: Any, topic: str, partition: int, tick: Tick, kept: Kept) -> None:
         self._producer = producer
@@ -53,12 +53,11 @@ class Lane:
         self._work: asyncio.Task[None] | None = None
 
     def add(self, record: Record, patience: float) -> "asyncio.Future[Place]":
-        """Behind what was added before. The future raises KafkaError, TimeoutError after `patience` seconds.
-
-        Raises MessageSizeTooLargeError.
+        """Behind what was added before. The future raises KafkaError, or TimeoutError after `patience` seconds; after
+        half of them where it joined others. Raises MessageSizeTooLargeError.
         """
         last = self._gathered[-1] if self._gathered else None
-        if last and last.patience == patience and (waiter := last.add(record)):
+        if last and last.suits(patience) and (waiter := last.add(record)):
             return waiter
         _refuse_too_large(record)
         batch = Batch(self._producer.create_batch(), self._loop, patience)
@@ -75,13 +74,10 @@ class Lane:
 
     def close(self) -> None:
         """Who still waits raises KafkaConnectionError."""
-        self._fail_all(KafkaConnectionError("the producer has stopped"))
+        for one in self.waiting():
+            one.fail(KafkaConnectionError("the producer has stopped"))
         if self._work is not None:
             self._work.cancel()
-
-    def _fail_all(self, error: Exception) -> None:
-        for one in self.waiting():
-            one.fail(error)
 
     async def _send_all(self) -> None:
         try:
@@ -97,10 +93,18 @@ class Lane:
         try:
             sent = await (await self._producer.send_batch(batch.builder, self._topic, partition=self._partition))
         except Exception as error:  # whatever it is, those who wait are the ones to know
-            self._fail_all(error)
+            self._fail(batch, error)
             return
         if count := batch.settle(self._partition, sent.offset):
             self._kept(self._topic, self._partition, sent.offset + batch.builder.record_count() - 1, count)
+
+    def _fail(self, batch: Batch, error: Exception) -> None:
+        """Only a record by itself is known to be too large for its topic; not one among others, or behind it."""
+        behind = KafkaConnectionError(f"with or behind what failed: {type(error).__name__}")
+        alone = batch.builder.record_count() == 1 or not isinstance(error, MessageSizeTooLargeError)
+        batch.fail(error if alone else behind)
+        for one in self._gathered:
+            one.fail(behind)
 
 
 def _refuse_too_large(record: Record) -> None:

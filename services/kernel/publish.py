@@ -38,7 +38,7 @@ class Publisher:
         self._clock = clock
         self._producer: Any = None
         self._routes: Routes | None = None
-        self.kept: list[Kept] = []  # each is told what Kafka has acknowledged, in the order of each partition
+        self.listeners: list[Kept] = []  # each is told what Kafka has acknowledged, in the order of each partition
 
     @property
     def connected(self) -> bool:
@@ -70,7 +70,8 @@ class Publisher:
     async def publish(self, record: Record) -> Place:
         """Partition and offset, once every in-sync replica has the record.
 
-        Raises Retryable after 2 s or on any Kafka error; the record may have arrived all the same.
+        Raises Retryable after 2 s, 3 s for a topic not met before, or on any Kafka error; the record may have arrived
+        all the same.
         """
         try:
             routes = self._reached()
@@ -79,8 +80,8 @@ class Publisher:
         except _UNWELL as error:
             raise Retryable(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
-    async def publish_all(self, records: Sequence[Record]) -> list[Place | BaseException]:
-        """What became of each, in the order given; waits for the client's own verdict, some 5 s with Kafka dead.
+    async def publish_all(self, records: Sequence[Record]) -> list[Place | Exception]:
+        """What became of each, in the order given; waits for the client's own verdict, 5 to 12 s with Kafka dead.
 
         A record without an acknowledgement has seldom arrived.
         """
@@ -90,15 +91,16 @@ class Publisher:
         except _UNWELL as error:
             return [error] * len(records)
         sent = [_added(lane, record) for lane, record in zip(lanes, records, strict=True)]
-        return await asyncio.gather(*sent, return_exceptions=True)
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        return [one if isinstance(one, tuple | Exception) else Retryable("cancelled") for one in outcomes]
 
     def longest_wait(self) -> float:
-        """Seconds that the oldest open `publish` has waited; 0 if none is open."""
+        """Seconds that the oldest record has been waited for; 0 if none is."""
         since = [batch.since for batch in self._routes.waiting()] if self._routes else []
         return asyncio.get_running_loop().time() - min(since) if since else 0.0
 
     def give_up(self) -> None:
-        """Let every open `publish` raise Retryable now: what it waits for is known to be away."""
+        """Let everybody who waits fail now: what they wait for is known to be away."""
         for batch in self._routes.waiting() if self._routes else ():
             batch.fail(KafkaConnectionError("given up"))
 
@@ -108,8 +110,8 @@ class Publisher:
         return self._routes
 
     def _tell(self, topic: str, partition: int, offset: int, count: int) -> None:
-        for kept in self.kept:
-            kept(topic, partition, offset, count)
+        for listener in self.listeners:
+            listener(topic, partition, offset, count)
 
     async def reaches(self) -> bool:
         """Whether every broker that the cluster lists can be talked to."""
@@ -123,10 +125,15 @@ class Publisher:
             return False
 
     async def stop(self) -> None:
-        """Flush and close; with Kafka dead this takes as long as its request time-out, not longer."""
-        if self._producer is not None:
+        """Finish what is on its way and close; with Kafka dead this takes as long as its request time-out, not longer.
+
+        What was only gathered fails.
+        """
+        if self._producer is None or self._routes is None:
+            return
+        try:
             await self._producer.stop()
-        if self._routes is not None:
+        finally:
             self._routes.close()
 
 

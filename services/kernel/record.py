@@ -14,9 +14,16 @@ from services.kernel.errors import Invalid
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@lru_cache(maxsize=65_536)  # a UUID costs 2 µs to read, and stores are few
+_LONGEST_UUID = 45  # as a URN
+
+
 def store_of(name: str) -> UUID | None:
     """The store that a header names, or None."""
+    return _uuid(name) if len(name) <= _LONGEST_UUID else None
+
+
+@lru_cache(maxsize=65_536)  # a UUID costs 2 µs to read, and stores are few
+def _uuid(name: str) -> UUID | None:
     try:
         return UUID(name)
     except ValueError:

@@ -12,7 +12,7 @@ from services.kernel.lanes import Kept, Lane, Tick
 from services.kernel.record import Record
 
 _LINGER_SECONDS = 0.002
-_MEET_SECONDS = 2.0
+_MEET_SECONDS = 1.0  # for the first record of a topic, on top of its acknowledgement
 _POSITIVE = 0x7FFFFFFF
 
 

@@ -15,7 +15,7 @@ _QUARTER_OF_A_BATCH = 64 * 1024
 
 async def test_records_published_at_once_get_their_own_places_in_the_order_of_their_keys(bench: Bench) -> None:
     told: list[tuple[str, int, int, int]] = []
-    bench.publisher.kept.append(lambda *kept: told.append(kept))
+    bench.publisher.listeners.append(lambda *kept: told.append(kept))
     records = [bench.record(n, key=b"%d" % (n % 5)) for n in range(2_000)]
     places = await asyncio.gather(*map(bench.publisher.publish, records))
     assert len(set(places)) == len(records)
@@ -54,7 +54,11 @@ async def test_what_was_given_up_before_it_left_is_not_sent(bench: Bench) -> Non
     for one in waiting:
         with pytest.raises(Retryable):
             await one
-    assert (await bench.publisher.publish(bench.record(9)))[1] == 1
+    partition, _ = await bench.publisher.publish(bench.record(9))
+    reader = Reader(bench.settings, bench.topic.name)
+    bounds = await reader.bounds([partition])
+    await reader.stop()
+    assert bounds == {partition: (0, 2)}
 
 
 async def test_a_topic_that_does_not_exist_costs_all_its_records_one_wait(bench: Bench) -> None:

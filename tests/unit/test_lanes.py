@@ -1,0 +1,118 @@
+"""A lane with a client that answers when it is told to: what becomes of those who wait when Kafka is slow or refuses."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from services.kernel.batches import BATCH_BYTES
+from services.kernel.lanes import Lane, Tick
+from services.kernel.record import Record
+from tests.eventually import eventually
+
+_PATIENT, _IMPATIENT = 60.0, 0.01
+
+
+class Client:
+    """Takes batches, real ones, and answers none before the test does."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.answers: list[asyncio.Future[Any]] = []
+
+    def create_batch(self) -> Any:
+        return BatchBuilder(BATCH_BYTES, 0)
+
+    async def send_batch(self, batch: Any, _topic: str, *, partition: int) -> "asyncio.Future[Any]":
+        self.sizes.append(batch.record_count())
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return self.answers[-1]
+
+    async def asked(self, times: int) -> None:
+        await eventually(lambda: len(self.answers) == times)
+
+
+class Scene:
+    """One lane of partition 3, and what its listener was told."""
+
+    def __init__(self) -> None:
+        self.client = Client()
+        self.told: list[tuple[str, int, int, int]] = []
+        self.lane = Lane(self.client, "t", 3, Tick(0), lambda *kept: self.told.append(kept))
+
+    def add(self, *, size: int = 10, patience: float = _PATIENT) -> "asyncio.Future[tuple[int, int]]":
+        return self.lane.add(Record("t", b"k", b"x" * size, ()), patience)
+
+    def acknowledge(self, answer: int, offset: int) -> None:
+        self.client.answers[answer].set_result(SimpleNamespace(offset=offset))
+
+
+async def test_what_comes_while_a_batch_is_on_its_way_goes_together_in_the_next() -> None:
+    scene = Scene()
+    waiting = [scene.add()]
+    await scene.client.asked(1)
+    waiting += [scene.add() for _ in range(4)]
+    scene.acknowledge(0, 100)
+    await scene.client.asked(2)
+    scene.acknowledge(1, 101)
+    assert await asyncio.gather(*waiting) == [(3, offset) for offset in range(100, 105)]
+    assert scene.client.sizes == [1, 4]
+    assert scene.told == [("t", 3, 100, 1), ("t", 3, 104, 4)]
+
+
+async def test_nobody_joins_those_who_gave_up_and_they_are_not_sent() -> None:
+    scene = Scene()
+    first = scene.add()
+    await scene.client.asked(1)
+    second = scene.add()
+    scene.lane.waiting()[1].fail(KafkaConnectionError("given up"))
+    with pytest.raises(KafkaConnectionError):
+        await second
+    third = scene.add()
+    scene.acknowledge(0, 100)
+    await scene.client.asked(2)
+    scene.acknowledge(1, 101)
+    assert (await first, await third) == ((3, 100), (3, 101))
+    assert scene.client.sizes == [1, 1]
+
+
+async def test_an_acknowledgement_that_nobody_waited_for_is_not_told() -> None:
+    scene = Scene()
+    late = scene.add(patience=_IMPATIENT)
+    await scene.client.asked(1)
+    with pytest.raises(TimeoutError):
+        await late
+    scene.acknowledge(0, 100)
+    last = scene.add()
+    await scene.client.asked(2)
+    scene.acknowledge(1, 101)
+    assert await last == (3, 101)
+    assert scene.told == [("t", 3, 101, 1)]
+
+
+async def test_only_a_record_that_was_sent_alone_is_too_large_for_the_topic() -> None:
+    scene = Scene()
+    large, small = scene.add(size=2 * BATCH_BYTES), [scene.add() for _ in range(3)]
+    await scene.client.asked(1)
+    scene.client.answers[0].set_exception(MessageSizeTooLargeError())
+    with pytest.raises(MessageSizeTooLargeError):
+        await large
+    behind = await asyncio.gather(*small, return_exceptions=True)
+    together = [scene.add() for _ in range(2)]
+    await scene.client.asked(2)
+    scene.client.answers[1].set_exception(MessageSizeTooLargeError())
+    among = await asyncio.gather(*together, return_exceptions=True)
+    assert {type(one) for one in behind + among} == {KafkaConnectionError}
+
+
+async def test_a_lane_that_closes_leaves_nobody_waiting() -> None:
+    scene = Scene()
+    waiting = [scene.add()]
+    await scene.client.asked(1)
+    waiting += [scene.add() for _ in range(2)]
+    scene.lane.close()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(one) for one in outcomes} == {KafkaConnectionError}
