@@ -22,9 +22,15 @@ _SETTLE_SECONDS = 900.0
 
 @asynccontextmanager
 async def topics_of_its_own(installation: Installation) -> AsyncIterator[None]:
-    """The installation's topics, gone at the end: another database has no use for their records."""
+    """The installation's topics, new at the start and gone at the end: records of another database are strangers."""
+    await _delete_topics(installation)
     await ensure_topics(installation.settings, ALL)
     yield
+    await _delete_topics(installation)
+
+
+async def _delete_topics(installation: Installation) -> None:
+    """Those that are absent are no fault."""
     async with Admin(installation.settings) as admin:
         await admin.delete_topics([topic.name for topic in ALL])
 
