@@ -1,4 +1,4 @@
-"""A lane with a client that answers when it is told to: what becomes of those who wait when Kafka is slow or refuses."""
+"""A lane and a client that answers when told to: what becomes of those who wait while Kafka is slow or refuses."""
 
 import asyncio
 from types import SimpleNamespace

@@ -160,10 +160,16 @@ async def _committed(bench: Bench, partition: int, offset: int) -> bool:
 
 
 async def _send_to(bench: Bench, *, partition: int, n: int) -> None:
-    """With a producer that is new, so it knows the partition."""
+    """With a producer that is new, so it knows the partition, once the broker does."""
     one = bench.record(n)
-    async with AIOKafkaProducer(**client_options(bench.settings)) as producer:
-        await producer.send_and_wait(one.topic, one.value, partition=partition, headers=list(one.headers))
+
+    async def sent() -> bool:
+        async with AIOKafkaProducer(**client_options(bench.settings)) as producer:
+            if known := partition in await producer.partitions_for(one.topic):
+                await producer.send_and_wait(one.topic, one.value, partition=partition, headers=list(one.headers))
+        return known
+
+    await eventually(sent)
 
 
 async def _make_again(bench: Bench) -> None:
