@@ -8,8 +8,8 @@ from itertools import groupby
 
 from aiokafka.errors import KafkaError
 
+from services.kernel.consuming.reader import Reader
 from services.kernel.errors import Retryable, Stop
-from services.kernel.reader import Reader
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 from services.kernel.topics import Admin

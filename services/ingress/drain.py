@@ -14,7 +14,7 @@ from services.ingress.spool_frames import frame, unframe
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
-from services.kernel.batches import Place
+from services.kernel.publishing.batches import Place
 
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
 # arrive late and then comes twice, so after a failure one record is offered, then more and more.

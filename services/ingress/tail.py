@@ -13,7 +13,7 @@ from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
-from services.kernel.header_keys import read_any_header_key
+from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.topics import Admin, client_options
 
 _DOORS = {WEBHOOKS.name: "webhooks", WIDGET_EVENTS.name: "beacons", SHOP_EVENTS.name: "events"}

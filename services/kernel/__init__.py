@@ -2,11 +2,11 @@
 
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
-from services.kernel.consume import consume
+from services.kernel.consuming.consume import consume
 from services.kernel.errors import Invalid, Retryable, Stop
 from services.kernel.every import every
 from services.kernel.process import Process
-from services.kernel.publish import Publisher
+from services.kernel.publishing.publish import Publisher
 from services.kernel.record import Record
 from services.kernel.run import run
 from services.kernel.settings import Settings

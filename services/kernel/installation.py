@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from db import stores
 from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
+from services.kernel.consuming.gate import check_schema
 from services.kernel.errors import Stop, Verdict, describe, verdict
-from services.kernel.gate import check_schema
 from services.kernel.settings import Settings
 
 _START = "start the local stack with: wootstream local start"

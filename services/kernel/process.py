@@ -14,13 +14,13 @@ from db.pool import SERVICE, Pool, open_pool
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
-from services.kernel.consumers import Consumers
+from services.kernel.consuming.consumers import Consumers
 from services.kernel.errors import Stop, describe
-from services.kernel.http import Server, Site
 from services.kernel.metrics import Metrics
-from services.kernel.publish import Publisher
+from services.kernel.publishing.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
+from services.kernel.web.http import Server, Site
 
 _LAST_TURN_SECONDS = 2.0
 _CLOSING_SECONDS = 6.0  # above the producer's request time-out

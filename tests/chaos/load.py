@@ -13,7 +13,7 @@ import orjson
 from demo.pace import at_rate
 from services.kernel import Record, Retryable
 from services.kernel.clock import Clock
-from services.kernel.publish import Publisher
+from services.kernel.publishing.publish import Publisher
 from tests.chaos.consuming import digest
 from tests.chaos.sink import Sink
 from tests.eventually import eventually

@@ -8,8 +8,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.kernel.batches import BATCH_BYTES
-from services.kernel.lanes import Lane, Tick
+from services.kernel.publishing.batches import BATCH_BYTES
+from services.kernel.publishing.lanes import Lane, Tick
 from services.kernel.record import Record
 from tests.eventually import eventually
 

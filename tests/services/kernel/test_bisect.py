@@ -10,7 +10,7 @@ import pytest
 
 from db.pool import Connection
 from services.kernel import Retryable, Stop
-from services.kernel.bisect import TRIES, apply_in_halves
+from services.kernel.consuming.bisect import TRIES, apply_in_halves
 from services.kernel.record import Record
 from tests.kernel_bench import Number
 

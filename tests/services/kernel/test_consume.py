@@ -7,7 +7,7 @@ from typing import Any
 
 from db.pool import Connection
 from services.kernel import Record, Retryable
-from services.kernel.broker import GRACEFUL_SECONDS, MAX_POLL_SECONDS
+from services.kernel.consuming.broker import GRACEFUL_SECONDS, MAX_POLL_SECONDS
 from services.kernel.topics import Admin
 from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number

@@ -7,7 +7,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel import Retryable
-from services.kernel.reader import Reader
+from services.kernel.consuming.reader import Reader
 from tests.kernel_bench import Bench
 
 _QUARTER_OF_A_BATCH = 64 * 1024

@@ -11,10 +11,18 @@ from uuid import UUID
 from db import dead_letters, ledger
 from db.ledger import Place
 from db.pool import Pool
-from services.kernel.account import count, moves_of
-from services.kernel.bisect import Applied, Apply, E, apply_in_halves, apply_whole, is_bug, refuse_a_broken_release
+from services.kernel.consuming.account import count, moves_of
+from services.kernel.consuming.bisect import (
+    Applied,
+    Apply,
+    E,
+    apply_in_halves,
+    apply_whole,
+    is_bug,
+    refuse_a_broken_release,
+)
+from services.kernel.consuming.letters import letter_of
 from services.kernel.errors import Invalid, describe
-from services.kernel.letters import letter_of
 from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"

@@ -12,12 +12,12 @@ import structlog
 
 from db.pool import Connection
 from schemas.topics import Topic
-from services.kernel.bisect import E
-from services.kernel.broker import MAX_POLL_SECONDS
+from services.kernel.consuming.bisect import E
+from services.kernel.consuming.broker import MAX_POLL_SECONDS
+from services.kernel.consuming.lookout import Lookout
+from services.kernel.consuming.offer import Offered, Work, offer
+from services.kernel.consuming.probe import Here
 from services.kernel.errors import Verdict, describe, kind, verdict
-from services.kernel.lookout import Lookout
-from services.kernel.offer import Offered, Work, offer
-from services.kernel.probe import Here
 from services.kernel.process import Process
 from services.kernel.record import Record, store_of
 

@@ -9,13 +9,13 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 
 from db.ledger import Place
+from services.kernel.consuming.hold import Hold
+from services.kernel.consuming.lag import Lag
+from services.kernel.consuming.probe import Here, Probe
+from services.kernel.consuming.pulse import Pulse
+from services.kernel.consuming.reader import Reader
 from services.kernel.every import every
-from services.kernel.hold import Hold
-from services.kernel.lag import Lag
-from services.kernel.probe import Here, Probe
 from services.kernel.process import Process
-from services.kernel.pulse import Pulse
-from services.kernel.reader import Reader
 
 _LOOK_SECONDS = 3.0
 log = structlog.get_logger()

@@ -10,12 +10,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 
 from schemas.topics import MAX_MESSAGE_BYTES
-from services.kernel.batches import BATCH_BYTES, Place
 from services.kernel.clock import Clock
 from services.kernel.errors import Retryable
-from services.kernel.lanes import Kept, Lane
+from services.kernel.publishing.batches import BATCH_BYTES, Place
+from services.kernel.publishing.lanes import Kept, Lane
+from services.kernel.publishing.routes import Routes
 from services.kernel.record import Record
-from services.kernel.routes import Routes
 from services.kernel.settings import Settings
 from services.kernel.topics import client_options
 

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from schemas.topics import MAX_MESSAGE_BYTES
-from services.kernel.batches import BATCH_BYTES, Batch, Place
+from services.kernel.publishing.batches import BATCH_BYTES, Batch, Place
 from services.kernel.record import Record
 
 Kept = Callable[[str, int, int, int], None]  # is told topic, partition, the last offset, and how many records

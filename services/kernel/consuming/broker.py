@@ -8,7 +8,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
-from services.kernel.header_keys import read_any_header_key
+from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.settings import Settings
 
 GRACEFUL_SECONDS = 10.0  # a consumer that has not settled its batch by then is cut off

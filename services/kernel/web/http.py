@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from services.kernel.connection import limited
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
+from services.kernel.web.connection import limited
 
 _GRACEFUL_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75

@@ -9,10 +9,10 @@ from faststream.kafka import KafkaBroker
 
 from db.pool import Pool
 from schemas.topics import Topic
-from services.kernel.broker import GRACEFUL_SECONDS, make_broker, subscriber_of
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
-from services.kernel.gate import wait_for_installation
+from services.kernel.consuming.broker import GRACEFUL_SECONDS, make_broker, subscriber_of
+from services.kernel.consuming.gate import wait_for_installation
 from services.kernel.settings import Settings
 
 log = structlog.get_logger()

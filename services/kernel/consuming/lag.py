@@ -9,8 +9,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from db.ledger import Place
+from services.kernel.consuming.reader import Reader
 from services.kernel.process import Process
-from services.kernel.reader import Reader
 
 _COMMIT_SECONDS = 5.0
 log = structlog.get_logger()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from db import ledger
 from db.ledger import Place
+from services.kernel.consuming.reader import Reader
 from services.kernel.process import Process
-from services.kernel.reader import Reader
 from services.kernel.record import Record
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
+from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.errors import Retryable
-from services.kernel.header_keys import read_any_header_key
 from services.kernel.settings import Settings
 from services.kernel.topics import client_options
 

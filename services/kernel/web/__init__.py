@@ -1,0 +1,1 @@
+"""HTTP of a process, and connections that nobody can hold for nothing."""
