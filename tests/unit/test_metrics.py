@@ -20,7 +20,7 @@ _DECLARED = [
 
 @pytest.mark.parametrize("name", _DECLARED)
 def test_a_metric_that_is_declared_is_set_somewhere(name: str) -> None:
-    users = [path.name for path in _KERNEL.glob("*.py") if re.search(rf"metrics\.{name}\.labels", path.read_text())]
+    users = [path.name for path in _KERNEL.rglob("*.py") if re.search(rf"metrics\.{name}\.labels", path.read_text())]
     assert users
 
 
