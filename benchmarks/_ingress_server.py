@@ -1,7 +1,7 @@
 """One process to be measured: our ingress, or the least that could be written. Prints its address; ends with its stdin.
 
-Bare is an ASGI application that reads the body and awaits the client's own acks=all send, with the key that the sender
-names and as many headers: it verifies nothing, parses nothing, knows no store.
+Bare is an ASGI application that reads the body and awaits the client's own acks=all send, with the key that the
+sender names and as many headers: it verifies nothing, parses nothing, knows no store.
 """
 
 import asyncio
