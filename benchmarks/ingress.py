@@ -3,7 +3,7 @@
 Bare reads the body and awaits the client's own acks=all send, with as many headers, the key and the compression of
 ours; ours also verifies, limits, looks into the body, finds the key and counts, and gathers records into batches before
 the client sees them. Load comes over 64 connections, with recorded bodies. A ratio is the worse of two: of throughput,
-and of the process's CPU a request, each the median of neighbouring rounds. Beacons are counted in events, ten in a POST.
+and of the process's CPU a request, each the median of neighbouring rounds. Beacons count in events, ten in a POST.
 `python -m benchmarks.ingress --json` ends with one object.
 """
 
