@@ -24,8 +24,7 @@ from services.kernel import Process, Stop
 from services.kernel import run as run_services
 from services.kernel.errors import describe
 from services.kernel.installation import installed
-from services.kernel.logs import configure_logs
-from services.kernel.publishing.publish import quiet_client_logs
+from services.kernel.logs import configure_logs, quiet_client_logs
 from services.kernel.topics import ensure_topics
 from services.widget import app as widget
 

@@ -81,3 +81,10 @@ def _causes(error: BaseException | None) -> Iterator[dict[str, Any]]:
             "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
         }
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def quiet_client_logs() -> None:
+    """aiokafka writes up to 1,900 lines a second while a broker or topic is away; our own loops say it once. httpx
+    writes a line for each call to Chatwoot; a metric counts them."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -1,7 +1,6 @@
 """Publishing: one producer for the process, connected by a loop of its own, so that a door opens without Kafka."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -144,10 +143,3 @@ def _added(lane: Lane, record: Record) -> "asyncio.Future[Place]":
         refused: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)
         return refused
-
-
-def quiet_client_logs() -> None:
-    """aiokafka writes up to 1,900 lines a second while a broker or topic is away; our own loops say it once. httpx
-    writes a line for each call to Chatwoot; a metric counts them."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    logging.getLogger("httpx").setLevel(logging.WARNING)

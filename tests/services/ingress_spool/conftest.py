@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from services.kernel.publishing.publish import quiet_client_logs
+from services.kernel.logs import quiet_client_logs
 from tests.services.ingress_spool.bench import Bench, open_bench
 from tests.services.ingress_spool.own_kafka import OwnKafka, own_kafka
 
