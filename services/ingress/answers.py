@@ -5,16 +5,9 @@ from typing import Any
 import orjson
 from starlette.types import Message, Send
 
-Headers = tuple[tuple[bytes, bytes], ...]
+from services.kernel.web.http import SECURITY
 
-# No answer of a door is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing. One
-# without a body needs none of them, and each costs the hot path as much as a look-up.
-_SECURITY: Headers = (
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-)
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Answer:
@@ -25,7 +18,8 @@ class Answer:
     def __init__(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
         self.status = status
         self._headers = headers
-        every = [*headers, *_SECURITY] if body else list(headers)
+        # One without a body needs none of them, and each costs the hot path as much as a look-up.
+        every = [*headers, *SECURITY] if body else list(headers)
         self._start: Message = {"type": "http.response.start", "status": status, "headers": every}
         self._body: Message = {"type": "http.response.body", "body": body}
 

@@ -10,12 +10,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
 from services.kernel.web.connection import limited
 
+# No answer is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
+SECURITY: tuple[tuple[bytes, bytes], ...] = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
 _GRACEFUL_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
 
@@ -46,7 +53,7 @@ class Site:
                 if path.startswith(prefix):
                     await door(scope, receive, send)
                     return
-        await self._starlette(scope, receive, send)
+        await self._starlette(scope, receive, _secured(send))
 
     async def _live(self, _request: Request) -> Response:
         return _verdict([fault for check in self.faults if (fault := check())])
@@ -57,6 +64,15 @@ class Site:
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _secured(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *SECURITY]
+        await send(message)
+
+    return with_headers
 
 
 def _verdict(faults: list[str]) -> Response:

@@ -1,4 +1,4 @@
-"""What the doors bear: slow senders, long heads, too many connections."""
+"""What the doors bear: slow senders, long heads, too many connections; and what every answer carries."""
 
 import pytest
 
@@ -60,3 +60,16 @@ async def test_connections_beyond_the_limit_are_closed_and_the_others_served(
                 return (await one.ask(unsigned))[0] == 401
 
         await eventually(room_again)
+
+
+async def test_no_answer_can_act_as_a_page_and_none_names_the_server(settings: Settings) -> None:
+    async with serving(settings, kafka=False) as (_, client):
+        answers = [
+            await client.get(path) for path in ("/nothing", "/live", "/metrics", "/webhooks/chatwoot/x", "/beacons")
+        ]
+
+    assert [answer.status_code for answer in answers] == [404, 200, 200, 405, 405]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert "server" not in answer.headers
