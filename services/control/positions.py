@@ -1,10 +1,12 @@
 """What the logs themselves say: where each begins and ends, and which record stands where."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 from aiokafka.errors import KafkaError
 
@@ -71,11 +73,10 @@ def _within(log: Log | None, offset: int) -> bool:
 
 
 async def _first(reader: Reader, wanted: Iterable[At], cluster: Cluster) -> dict[At, Record | None]:
-    """One offset of each partition at a time."""
-    asked, found = set(wanted), dict[At, Record | None]()
-    while asked:
-        one_each = dict(asked)
-        asked -= set(one_each.items())
+    """One offset of each partition at a time, in their order."""
+    found = dict[At, Record | None]()
+    waiting = {place: deque(offset for _, offset in some) for place, some in groupby(wanted, itemgetter(0))}
+    while one_each := {place: offsets.popleft() for place, offsets in waiting.items() if offsets}:
         offsets = {partition: offset for (_, partition), offset in one_each.items()}
         ends = {partition: cluster.logs[topic, partition].end for topic, partition in one_each}
         records = await reader.first(offsets, ends)
