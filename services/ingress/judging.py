@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.beacons import Beacon
+from schemas.beacons import URL_CHARACTERS, Beacon
 from services.ingress.origins import without_query
 from services.kernel.errors import describe
 
@@ -48,7 +48,7 @@ def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
     told = event.__dict__ | about
     for name in _ADDRESSES:
         if told[name]:
-            told[name] = without_query(told[name])
+            told[name] = without_query(told[name][:URL_CHARACTERS])
     return told
 
 
