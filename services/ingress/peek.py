@@ -27,11 +27,10 @@ def peek(body: bytes, account_id: int) -> Peek:
     event = said.get("event") if type(said) is dict else None
     if type(event) is not str or not _is_name(event):
         raise Refused(Reason.NO_EVENT)
-    conversation = said.get("conversation")
-    for part in (said, conversation):
-        if type(part) is dict and not _may_be_of(account_id, part):
-            raise Refused(Reason.OTHER_ACCOUNT)
-    return Peek(event, _subject(event, said))
+    talk = _dict(said, "conversation")
+    if not (_may_be_of(account_id, said) and _may_be_of(account_id, talk)):
+        raise Refused(Reason.OTHER_ACCOUNT)
+    return Peek(event, _subject(event, said, talk))
 
 
 def _is_name(event: str) -> bool:
@@ -51,9 +50,9 @@ def _may_be_of(account_id: int, part: dict[str, Any]) -> bool:
     return True
 
 
-def _subject(event: str, said: dict[str, Any]) -> str:
+def _subject(event: str, said: dict[str, Any], talk: dict[str, Any]) -> str:
     if event.startswith("message_") or "conversation" in said:
-        return _numbered("conversation", _dict(said, "conversation"))
+        return _numbered("conversation", talk)
     if event.startswith("conversation_"):
         return _numbered("conversation", said)
     if event.startswith("contact_"):

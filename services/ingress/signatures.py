@@ -22,7 +22,10 @@ class Signer:
 
 def signed_by(signers: Iterable[Signer], timestamp: bytes, signature: bytes, body: bytes) -> bool:
     """By any of them."""
-    return any(hmac.compare_digest(one.signature(timestamp, body), signature) for one in signers)
+    for one in signers:  # noqa: SIM110  a generator costs a tenth of the signature
+        if hmac.compare_digest(one.signature(timestamp, body), signature):
+            return True
+    return False
 
 
 def has_path_token(expected_sha256: bytes | None, token: str) -> bool:

@@ -29,7 +29,7 @@ class Batch:
 
     def suits(self, patience: float) -> bool:
         """Whether who has so much patience may join: at least half of it must be left."""
-        return self.awaited and self.patience == patience and self._loop.time() < self.since + patience / 2
+        return bool(self._waiting) and self.patience == patience and self._loop.time() < self.since + patience / 2
 
     def add(self, record: Record) -> "asyncio.Future[Place] | None":
         """What its sender waits for; None if the batch is full."""
