@@ -47,8 +47,7 @@ def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
     """As it lies in the topic: its addresses without their queries, and what the door knows itself."""
     told = event.__dict__ | about
     for name in _ADDRESSES:
-        if told[name]:
-            told[name] = without_query(told[name][:URL_CHARACTERS])
+        told[name] = without_query(told[name][:URL_CHARACTERS]) if told[name] else None
     return told
 
 
