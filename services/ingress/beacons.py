@@ -9,7 +9,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.beacons import MOST_EVENTS, TOKEN_CHARACTERS
+from schemas.beacons import MOST_EVENTS
 from services.ingress.answers import MAY_POST, TAKEN, Answer
 from services.ingress.browser_json import parsed
 from services.ingress.doors import Doors
@@ -125,8 +125,6 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
         raise Refused(Reason.NO_EVENT)
     if not all(type(purpose) is str for purpose in consent):
         raise Refused(Reason.NO_EVENT)
-    if len(token) > TOKEN_CHARACTERS:  # each is remembered
-        raise Refused(Reason.BAD_TOKEN)
     if len(events) > MOST_EVENTS:
         raise Refused(Reason.TOO_LARGE)
     return token, consent, events

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from schemas.beacons import TOKEN_CHARACTERS
 from schemas.vouching import MOST_SECONDS_AHEAD, proof
 
 TOKEN_SECONDS = 2 * 3600
@@ -43,6 +44,8 @@ class Tokens:
 
     def open(self, token: str, now: datetime) -> Claims | None:
         """None for what we did not make, and after its time."""
+        if len(token) > TOKEN_CHARACTERS:  # no need to remember that it is none of ours
+            return None
         claims = self._opened(token)
         return claims if claims and claims.expires > now.timestamp() else None
 
