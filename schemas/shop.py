@@ -22,8 +22,6 @@ MOST_EVENTS = 1_000
 AHEAD = timedelta(minutes=10)
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
-
-
 _WITHOUT_NUL = r"^[^\x00]*$"
 
 

@@ -12,8 +12,6 @@ import uuid_utils
 from services.kernel.errors import Invalid
 
 Headers = tuple[tuple[str, bytes], ...]
-
-
 _LONGEST_UUID = 45  # as a URN
 
 
