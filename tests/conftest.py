@@ -4,8 +4,9 @@ Tests share it. Each makes stores of its own (`tests.factories.make_store`), con
 records of others would disturb, topics of its own. A test that asks for none of these fixtures starts nothing.
 """
 
+import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
+import structlog
 
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
@@ -46,6 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "topics" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("the installation's topics"))
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_this_test() -> Iterator[None]:
+    """What configures the logs in a test does so for that test: a later one must not write to its closed stderr."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +113,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 @pytest_asyncio.fixture(scope="session")
 async def admin_pool(database_url: str) -> AsyncIterator[Pool]:
     """Connections of the administrator, past row security: to seed and to look."""
-    pool: Pool = await asyncpg.create_pool(database_url, min_size=0, max_size=4, timeout=5, init=use_json)
+    pool: Pool = await asyncpg.create_pool(database_url, min_size=0, max_size=4, timeout=30, init=use_json)
     yield pool
     await pool.close()
 

@@ -7,14 +7,15 @@ from typing import Any, TypeVar, overload
 
 Result = TypeVar("Result")
 
+PATIENCE_SECONDS = 60.0  # no claim: a machine that has much else to do may stand still for as long as that
 _POLL_SECONDS = 0.02
 
 
 @overload
-async def eventually(check: Callable[[], Coroutine[Any, Any, Result]], seconds: float = 10) -> Result: ...
+async def eventually(check: Callable[[], Coroutine[Any, Any, Result]], seconds: float = PATIENCE_SECONDS) -> Result: ...
 @overload
-async def eventually(check: Callable[[], Result], seconds: float = 10) -> Result: ...
-async def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+async def eventually(check: Callable[[], Result], seconds: float = PATIENCE_SECONDS) -> Result: ...
+async def eventually(check: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
     """Call `check` until it neither raises AssertionError nor answers False or None; return its answer.
 
     After `seconds` its last AssertionError is raised, so that the test says what was still missing.

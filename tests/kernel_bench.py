@@ -20,8 +20,9 @@ from db.pool import Connection, use_json
 from schemas.topics import Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
 from services.kernel.topics import Admin, ensure_topics
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.publishing import publish_all
+from tests.topics import make_again
 
 _SINK = """
 create table wootstream.{sink} (organization_id uuid not null, n integer not null check (n >= 0));
@@ -103,15 +104,18 @@ class Bench:
     async def consuming(
         self, *, read: Any = read, apply: Any = None, clock: Clock | None = None
     ) -> AsyncIterator[Process]:
-        """A process of its own that consumes the topic; stopped as by SIGTERM at the end, which takes at most 20 s."""
+        """A process of its own that consumes the topic; stopped as by SIGTERM at the end."""
         process = Process(self.settings, clock)
         consume(process, self.topic, group=self.group, read=read, apply=apply or self.apply)
         serving = asyncio.create_task(process.serve())
         try:
             yield process
+        except AssertionError as missing:
+            missing.add_note(f"what ended the process: {process.failure!r}")
+            raise
         finally:
             process.stopping.set()
-            await asyncio.wait_for(serving, 20)
+            await asyncio.wait_for(serving, PATIENCE_SECONDS)
 
     async def stored(self) -> list[int]:
         rows = await self.admin.fetch(f"select n from wootstream.{self.sink} order by n")  # noqa: S608
@@ -124,7 +128,7 @@ class Bench:
     async def total(self, *columns: str) -> int:
         return sum(row[column] for row in (await self.ledger()).values() for column in columns)
 
-    async def until(self, columns: str, count: int, *, seconds: float = 20) -> None:
+    async def until(self, columns: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the ledger's columns add up to `count`."""
 
         async def reached() -> bool:
@@ -137,6 +141,10 @@ class Bench:
             "select * from wootstream.dead_letters where consumer_group = $1 order by record_offset", self.group
         )
         return [dict(row) for row in rows]
+
+    async def make_topic_again(self) -> None:
+        await make_again(self.settings, self.topic)
+        await self.connect()
 
     async def delete_topic(self) -> None:
         async with Admin(self.settings) as admin:

@@ -14,7 +14,7 @@ from services.kernel.consuming.reader import Reader
 from services.kernel.errors import Retryable, Stop
 from services.kernel.record import Record
 from services.kernel.settings import Settings
-from services.kernel.topics import Admin
+from services.kernel.topics import Admin, partitions_of
 
 _DEADLINE_SECONDS = 20.0
 
@@ -45,12 +45,11 @@ async def look(settings: Settings, topics: Collection[str]) -> Cluster:
         async with Admin(settings) as admin:
             cluster_id = str((await admin.describe_cluster())["cluster_id"])
             # Asking for offsets of an absent topic hangs, so existence comes first.
-            described = await admin.describe_topics(sorted(topics)) if topics else []
-        for one in described:
-            if not one["error_code"]:
-                async with _reading(settings, one["topic"]) as reader:
-                    bounds = await reader.bounds([part["partition"] for part in one["partitions"]])
-                logs |= {(one["topic"], partition): Log(*ends) for partition, ends in bounds.items()}
+            there = await partitions_of(admin, topics)
+        for topic, partitions in there.items():
+            async with _reading(settings, topic) as reader:
+                bounds = await reader.bounds(partitions)
+            logs |= {(topic, partition): Log(*ends) for partition, ends in bounds.items()}
     return Cluster(cluster_id, logs)
 
 

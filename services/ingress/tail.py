@@ -14,7 +14,7 @@ from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
 from services.kernel.consuming.header_keys import read_any_header_key
-from services.kernel.topics import Admin, client_options
+from services.kernel.topics import Admin, client_options, partitions_of
 
 _DOORS = {WEBHOOKS.name: "webhooks", WIDGET_EVENTS.name: "beacons", SHOP_EVENTS.name: "events"}
 _QUIET_MS = 500
@@ -75,10 +75,10 @@ async def refused(
 
 async def _parts(settings: Settings) -> list[TopicPartition]:
     async with Admin(settings) as admin:
-        described = await admin.describe_topics(sorted(_DOORS))
-    if absent := [one["topic"] for one in described if one["error_code"]]:
+        there = await partitions_of(admin, _DOORS)
+    if absent := sorted(_DOORS.keys() - there.keys()):
         raise Stop(f"Kafka has no topic {', '.join(absent)}: run `wootstream topics`")
-    return [TopicPartition(one["topic"], part["partition"]) for one in described for part in one["partitions"]]
+    return [TopicPartition(topic, partition) for topic, partitions in there.items() for partition in partitions]
 
 
 async def _fetched(consumer: Any, only: UUID | None) -> list[Arrival]:

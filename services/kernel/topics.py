@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -13,8 +13,11 @@ from schemas.topics import Topic
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
 
+_UNKNOWN = 3
+_NO_LEADER_YET = 5
 _ALREADY_EXISTS = 36
 _DEADLINE_SECONDS = 30
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -47,14 +50,17 @@ class Admin:
 
 
 async def ensure_topics(settings: Settings, wanted: Sequence[Topic] = topics.ALL) -> list[str]:
-    """Make the topics that are absent and set every override of the others; return the names of the new ones."""
+    """Make the topics that are absent and set every override of the others; return the names of the new ones.
+
+    A broker tells of a new topic a moment after it was made: until then whoever starts would be told that it is absent.
+    """
     replication = settings.kafka_replication
     overrides = {topic.name: topic.overrides(min_insync_replicas=max(1, replication - 1)) for topic in wanted}
     async with asyncio.timeout(_DEADLINE_SECONDS), Admin(settings) as admin:
         made = await admin.create_topics(
             [NewTopic(one.name, one.partitions, replication, topic_configs=overrides[one.name]) for one in wanted]
         )
-        new = [answer[0] for answer in made.topic_errors if not _refused(answer, allowed=_ALREADY_EXISTS)]
+        new = [answer[0] for answer in made.topic_errors if not _refused(answer, allowed={_ALREADY_EXISTS})]
         # alter_configs replaces every override of a topic, so the full set is sent.
         changes = [
             ConfigResource(ConfigResourceType.TOPIC, name, values)
@@ -64,22 +70,34 @@ async def ensure_topics(settings: Settings, wanted: Sequence[Topic] = topics.ALL
         for response in await admin.alter_configs(changes) if changes else []:
             for code, text, _kind, name in response.resources:
                 _refused((name, code, text))
+        while len(await partitions_of(admin, new)) < len(new):
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
     return new
 
 
-def _refused(answer: Sequence[Any], *, allowed: int = 0) -> bool:
+def _refused(answer: Sequence[Any], *, allowed: Collection[int] = ()) -> bool:
     """The admin client never raises for a topic's error: the code is in the response."""
     name, code, *text = answer
-    if code not in (0, allowed):
+    if code and code not in allowed:
         raise Stop(f"Kafka refuses topic {name}: {text[0] if text else ''} (error code {code})")
     return bool(code)
 
 
+async def partitions_of(admin: Any, names: Collection[str]) -> dict[str, list[int]]:
+    """The partitions of those of the topics that Kafka has. Raises Stop where it refuses to tell."""
+    described = await admin.describe_topics(sorted(names)) if names else []  # of no names it would describe all
+    return {
+        one["topic"]: sorted(part["partition"] for part in one["partitions"])
+        for one in described
+        if not _refused((one["topic"], one["error_code"]), allowed={_UNKNOWN, _NO_LEADER_YET})
+    }
+
+
 async def absent(settings: Settings, wanted: Sequence[Topic]) -> list[str]:
     """Names of the topics that Kafka does not have."""
-    names = sorted({topic.name for topic in wanted})
+    names = {topic.name for topic in wanted}
     async with asyncio.timeout(_DEADLINE_SECONDS), Admin(settings) as admin:
-        return [one["topic"] for one in await admin.describe_topics(names) if one["error_code"]]
+        return sorted(names - (await partitions_of(admin, names)).keys())
 
 
 async def cluster_id(settings: Settings) -> str:

@@ -58,7 +58,7 @@ class Installation:
         note = this.running()
         assert note is not None, f"{server} was not running"
         os.kill(note.pid, signal.SIGKILL)
-        await eventually(lambda: not this.running() and all(map(is_free, note.ports)), seconds=30)
+        await eventually(lambda: not this.running() and all(map(is_free, note.ports)))
 
     async def revive(self) -> None:
         """Start what was killed; it comes back at the same address."""

@@ -46,7 +46,7 @@ async def frozen_with_a_batch(scene: Scene, worker: Worker) -> AsyncIterator[Non
     async with admin() as looking, admin() as conn, conn.transaction():
         await conn.execute(_LOCK, scene.sink.name)
         while True:
-            await eventually(lambda: _waits_for_ledger(looking, worker), seconds=60)
+            await eventually(lambda: _waits_for_ledger(looking, worker))
             worker.freeze()
             if await looking.fetchval(_LET_GO, _ports(worker)):
                 break

@@ -48,7 +48,7 @@ class Door:
             except httpx.TransportError:
                 return False
 
-        await eventually(open_, seconds=60)
+        await eventually(open_)
 
     async def is_direct_again(self) -> None:
         """Everything spooled is in Kafka, and Kafka comes first."""
@@ -123,7 +123,7 @@ async def test_ingress_killed_in_the_outage_and_a_disk_that_fills_lose_nothing_t
                 await ingress.worker.start()
                 await ingress.takes(senders, _SECONDS / 2)
                 fill(disk)
-                await eventually(lambda: senders.answers[503] > 0, seconds=30)
+                await eventually(lambda: senders.answers[503] > 0)
                 assert "the spool takes no more" in await ingress.ready()
                 give_back(disk)
                 await installation.revive()

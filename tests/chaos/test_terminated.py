@@ -29,7 +29,7 @@ async def test_connection_terminated_around_commit_loses_and_doubles_nothing(
         for _ in range(times):
             moment = chance.choice(list(_MOMENTS))
             async with installation.admin() as conn:
-                await eventually(lambda: conn.fetchval(_TERMINATE.format(moment=_MOMENTS[moment])), seconds=60)  # noqa: B023
+                await eventually(lambda: conn.fetchval(_TERMINATE.format(moment=_MOMENTS[moment])))  # noqa: B023
         told = await scene.settled()
 
     assert (told.lost, told.doubled) == (0, 0)

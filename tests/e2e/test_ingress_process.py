@@ -14,6 +14,7 @@ from demo.shop import Shop as Backend
 from demo.shop import shop_event
 from demo.visitors import Visitor
 from services.kernel import Clock, Settings
+from tests.eventually import PATIENCE_SECONDS
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, open_shop, post_webhook
 from tests.services.ingress.running import running
 from tests.services.ingress.wire import wire
@@ -37,7 +38,7 @@ async def test_a_thousand_slow_senders_do_not_fill_the_memory(
         for _ in range(_SLOW_SENDERS):
             line = await lines.enter_async_context(wire(ours.address))
             await line.say(head + b" " * _SENT_BYTES)
-        async with httpx.AsyncClient(base_url=ours.address, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=ours.address, timeout=PATIENCE_SECONDS) as client:
             answer = await post_webhook(client, shop, _BODY, at=datetime.now(UTC))
         taken = psutil.Process(ours.pid).memory_info().rss
         print("memory", taken // 2**20, "MiB")
@@ -62,7 +63,7 @@ async def test_no_secret_is_in_any_log_of_a_full_run(settings: Settings, admin_p
 async def _talk(address: str, shop: Shop) -> set[str]:
     """Everything that the doors are for, rightly and wrongly; the secrets that were in use."""
     now = datetime.now(UTC)
-    async with httpx.AsyncClient(base_url=address, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE_SECONDS) as client:
         for secret in (shop.secret, "wrong-secret"):
             await post_webhook(client, shop, _BODY, at=now, secret=secret)
         backend, visitor = (

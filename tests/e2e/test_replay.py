@@ -36,7 +36,7 @@ async def test_every_recorded_account_webhook_is_accepted_and_none_is_dead(
             *_REPLAY, "--url", running.address, env=os.environ | environment, stdout=asyncio.subprocess.PIPE
         )
         answer = json.loads((await replay.communicate())[0])
-        await eventually(lambda: _all_read(admin_pool, answer["accepted"]), seconds=60)
+        await eventually(lambda: _all_read(admin_pool, answer["accepted"]))
 
     recorded = len(recording.deliveries(DATA))
     assert (answer["refused"], list(answer["answers"])) == (0, ["204"])

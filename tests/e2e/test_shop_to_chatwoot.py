@@ -107,7 +107,7 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
     async with running(settings, api) as process:
         await eventually(lambda: process.publisher.connected)
         await publish_all(process.publisher, told)
-        await eventually(lambda: len(api.made(at)) >= 3, seconds=30)
+        await eventually(lambda: len(api.made(at)) >= 3)
     api.fault = None
     async with running(settings, api):
 
@@ -117,7 +117,7 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
             async with scoped(pool, {store}) as conn:
                 return bool(await conn.fetchval("select count(*) = 0 from wootstream.due"))
 
-        await eventually(all_told, seconds=40)
+        await eventually(all_told)
     async with scoped(pool, {store}) as conn:
         assert await conn.fetchval("select count(*) from wootstream.orders") == 2 * _CUSTOMERS
         assert await conn.fetchval("select count(*) from public.chatwoot_widget_events") == _CUSTOMERS

@@ -14,6 +14,7 @@ from services.contacts.account import Account
 from services.contacts.counts import Counts
 from services.contacts.sender import Sender
 from services.kernel import Chatwoot
+from tests.eventually import PATIENCE_SECONDS
 from tests.services.contacts.bench import Bench, host
 
 
@@ -101,7 +102,7 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
     process = bench.process
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(die))
     with suppress(asyncio.CancelledError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await bench.sender._round([await _account(bench, store)])
     assert len(await bench.mailbox(store)) == 1
     process.chatwoot = Chatwoot(

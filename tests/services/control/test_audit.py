@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from services.control import offsets
-from services.kernel.topics import Admin, cluster_id, ensure_topics
+from services.kernel.topics import Admin, cluster_id
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call
@@ -41,16 +41,6 @@ async def saw_acknowledged(bench: Bench, partition: int, highest: int) -> None:
 async def delete_before(bench: Bench, partition: int, offset: int) -> None:
     async with Admin(bench.settings) as admin:
         await admin.delete_records({TopicPartition(bench.topic.name, partition): RecordsToDelete(before_offset=offset)})
-
-
-async def make_topic_again(bench: Bench) -> None:
-    await bench.delete_topic()
-
-    async def made() -> bool:
-        return bench.topic.name in await ensure_topics(bench.settings, [bench.topic])
-
-    await eventually(made)
-    await bench.connect()
 
 
 async def test_all_that_was_accepted_is_accounted_for_to_the_record_and_from_sql(bench: Bench) -> None:
@@ -114,18 +104,18 @@ async def test_log_that_ends_below_what_a_door_saw_acknowledged_was_truncated(be
 async def test_topic_made_again_halts_until_adopted_and_is_then_read_from_its_beginning(bench: Bench) -> None:
     partition = await send(bench, *range(20))
     await consumed(bench, 20)
-    await make_topic_again(bench)
+    await bench.make_topic_again()
     await send(bench, *range(100, 105))
     where = ("--group", bench.group, "--topic", bench.topic.name, "--partition", str(partition))
 
     async with bench.consuming() as process:
         halted = process.metrics.halted.labels(bench.group, bench.topic.name)
-        await eventually(lambda: halted._value.get() > 0, seconds=20)
+        await eventually(lambda: halted._value.get() > 0)
         result = await call("audit")
         dry = await call("offsets", "adopt", *where, "--dry-run")
         still = await bench.stored()
         await call("offsets", "adopt", *where, "--yes", "--reason", "the topic was made again")
-        await bench.until("applied", 5, seconds=20)
+        await bench.until("applied", 5)
 
     assert (result.exit_code, f"wootstream offsets adopt {' '.join(where)}" in result.stdout) == (1, True)
     assert (dry.exit_code, still) == (0, list(range(20)))
@@ -138,7 +128,7 @@ async def test_topic_made_again_halts_until_adopted_and_is_then_read_from_its_be
 async def test_topic_made_again_and_longer_is_recognised_by_the_record_at_the_anchor(bench: Bench) -> None:
     await send(bench, *range(20))
     await consumed(bench, 20)
-    await make_topic_again(bench)
+    await bench.make_topic_again()
     partition = await send(bench, *range(100, 130))
 
     told = await answer("audit")

@@ -53,7 +53,7 @@ async def test_shuffled_webhooks_through_kafka_become_chatwoots_rows(
     given = bench.records(disordered(RUN, "5"), shops)
     await publish_all(process.publisher, given)
 
-    await eventually(lambda: sum(outcomes(process, shops).values()) == len(given), seconds=40)
+    await eventually(lambda: sum(outcomes(process, shops).values()) == len(given))
 
     compared: Counter[str] = Counter()
     for shop in shops.values():
@@ -85,7 +85,7 @@ async def test_interrupted_import_goes_on_and_reads_each_conversation_once(
     read = Counter(call for call in api.calls if call.endswith("/messages"))
     assert 0 < second < len(held)
     assert (len(read), max(read.values())) == (len(held), 1)
-    await eventually(lambda: sum(outcomes(process, shops).values()) == len(held), seconds=40)
+    await eventually(lambda: sum(outcomes(process, shops).values()) == len(held))
     async with scoped(pool, {shop.id}) as conn:
         states = await bench.states_of(conn, shop.id)
         marked = await conn.fetchval("select count(*) from wootstream.chatwoot_reporting_events where approximate")
@@ -108,7 +108,7 @@ async def test_long_conversation_is_imported_whole(process: Process, pool: Pool,
 
     assert await History(process, account, everything=True).run(lambda *_: None) == 1
 
-    counts = await eventually(lambda: look(pool, store, "select counts from wootstream.conversations"), seconds=40)
+    counts = await eventually(lambda: look(pool, store, "select counts from wootstream.conversations"))
     assert counts == {"messages": 250, "incoming": 125, "human": 125, "outgoing": 125}
     assert await look(pool, store, _FIRST) == agent
 

@@ -17,7 +17,7 @@ from schemas.topics import Topic
 from services.ingress.app import add_to
 from services.kernel import Clock, Process, Record, Settings
 from services.kernel.secrets import load_secrets
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.services.attached import ACCOUNT_ID, attach
 
 ORIGIN = "https://shop.example"
@@ -66,7 +66,7 @@ async def serving(
         await eventually(lambda: process.address or running.done())
         if kafka:
             await eventually(lambda: process.publisher.connected)
-        async with httpx.AsyncClient(base_url=process.address, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=process.address, timeout=PATIENCE_SECONDS) as client:
             yield process, client
     finally:
         process.stopping.set()

@@ -41,7 +41,7 @@ async def running(settings: Settings, folder: Path, **more: str) -> AsyncIterato
         command = (str(Path(sys.executable).parent / "wootstream"), "run", "ingress")
         process = await asyncio.create_subprocess_exec(*command, stderr=file, env=os.environ | environment | more)
     try:
-        yield Running(process.pid, await eventually(partial(_address, log), seconds=60), log)
+        yield Running(process.pid, await eventually(partial(_address, log)), log)
     finally:
         process.terminate()
         assert await process.wait() == 0

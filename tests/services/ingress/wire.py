@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-_ANSWER_SECONDS = 20
+_ANSWER_SECONDS = 60
 
 
 class Wire:

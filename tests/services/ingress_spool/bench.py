@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.topics import Topic
 from services.ingress.acceptance import Acceptance
 from services.kernel import Process, Record, Settings
-from services.kernel.topics import Admin, ensure_topics
+from services.kernel.topics import ensure_topics
 
 _SILENCE_MS = 500
 _PAUSE_SECONDS = 0.02
@@ -91,13 +91,6 @@ class Bench:
             return sorted(found, key=lambda one: (one.partition, one.offset))
         finally:
             await consumer.stop()
-
-    async def make_again(self) -> None:
-        """Delete the topic and make another of the same name."""
-        async with Admin(self.settings) as admin:
-            await admin.delete_topics([self.topic.name])
-        while self.topic.name not in await ensure_topics(self.settings, [self.topic]):
-            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from services.ingress.spool_metrics import SpoolMetrics
 from services.kernel import Process
 from tests.eventually import eventually
 from tests.services.ingress_spool.bench import Bench, spooling
+from tests.topics import make_again
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 _SILENT = "update wootstream.acknowledged set alive_at = now() - interval '2 hours' where topic = $1"
@@ -70,9 +71,9 @@ async def test_topic_made_again_under_a_living_process_keeps_the_witness_of_what
     async with bench.accepting() as (process, acceptance):
         await eventually(lambda: process.publisher.connected)
         await asyncio.gather(*(bench.keep(acceptance) for _ in range(30)))
-        await bench.make_again()
+        await make_again(bench.settings, bench.topic)
         await bench.keep(acceptance)
-        await eventually(lambda: not spooling(process), seconds=30)
+        await eventually(lambda: not spooling(process))
 
     before, after = await rows(admin_pool, bench.topic.name)
     assert (before["accepted"], before["highest_offset"]) == (30, 29)

@@ -13,7 +13,7 @@ import pytest
 
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.services.ingress_spool.bench import Bench, in_order, spooling
 from tests.services.ingress_spool.own_kafka import OwnKafka
 
@@ -31,7 +31,7 @@ async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_no
         before = len(bench.kept)
         await eventually(lambda: len(bench.kept) > before + 500)
         await lone_kafka.start()
-        await eventually(lambda: not spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process))
         until.set()
         await sending
 
@@ -51,7 +51,7 @@ async def test_process_that_starts_and_stops_without_kafka_leaves_its_records_to
     await lone_kafka.start()
     async with bench.accepting() as (process, acceptance):
         await bench.keep(acceptance, "key-0")
-        await eventually(lambda: not spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process))
 
     stored = await bench.stored()
     assert sorted(record.id or "" for record in stored) == sorted(bench.kept)
@@ -71,7 +71,7 @@ async def test_kill_9_of_the_accepting_process_loses_nothing_that_was_promised(
 
     await lone_kafka.start()
     draining = await _accepting(bench, 0)
-    await eventually(lambda: _all_stored(bench, promised), seconds=30)
+    await eventually(lambda: _all_stored(bench, promised))
     draining.send_signal(signal.SIGTERM)
 
     assert await draining.wait() == 0
@@ -87,7 +87,7 @@ async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench
         assert "the spool takes no more" in await _ready(process)
         kept = len(bench.kept)
         await lone_kafka.start()
-        await eventually(lambda: not spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process))
         await bench.keep(acceptance)
         assert await _ready(process) == "ok"
 
@@ -119,7 +119,7 @@ async def _accepting(bench: Bench, records: int) -> Child:
 
 async def _line(child: Child) -> str:
     assert child.stdout
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return (await child.stdout.readline()).decode().strip()
 
 

@@ -25,7 +25,7 @@ async def test_record_too_large_for_the_topic_is_set_aside_and_stops_nobody(
     ):
         await bench.keep(acceptance, value=os.urandom(50_000))
         await asyncio.gather(*(bench.keep(acceptance) for _ in range(50)))
-        await eventually(lambda: not spooling(process), seconds=20)
+        await eventually(lambda: not spooling(process))
 
         assert process.registry.get_sample_value("wootstream_spool_refused_records") == 1
         assert [record.id for record in await bench.stored()] == bench.kept[1:]
@@ -38,10 +38,10 @@ async def test_record_set_aside_is_offered_again_by_the_next_process(
     async with open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
         async with bench.accepting() as (process, acceptance):
             await bench.keep(acceptance, value=os.urandom(50_000))
-            await eventually(lambda: not spooling(process), seconds=20)
+            await eventually(lambda: not spooling(process))
         await ensure_topics(bench.settings, [replace(bench.topic, extra={})])
 
         async with bench.accepting() as (process, _):
-            await eventually(lambda: not spooling(process), seconds=20)
+            await eventually(lambda: not spooling(process))
 
         assert [record.id for record in await bench.stored()] == bench.kept

@@ -4,7 +4,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from services.kernel import Process
-from services.kernel.topics import Admin, client_options, cluster_id, ensure_topics
+from services.kernel.topics import Admin, client_options, cluster_id
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 
@@ -27,7 +27,7 @@ async def test_a_database_restored_to_an_older_state_catches_up_though_the_topic
         await bench.admin.execute(
             "update wootstream.ledger set next_offset = first_offset, consumed = 0, applied = 0, anchor_offset = null,"
             " anchor_id = null where consumer_group = $1", bench.group)  # fmt: skip
-        await bench.until("applied", 200, seconds=30)
+        await bench.until("applied", 200)
     assert sorted(await bench.stored()) == sorted([*range(200), *range(200)])
 
 
@@ -59,7 +59,7 @@ async def test_a_topic_made_again_and_shorter_halts_with_the_cure(bench: Bench) 
     async with bench.consuming():
         await _one_partition(bench, 20)
         await bench.until("applied", 21)
-    await _make_again(bench)
+    await bench.make_topic_again()
     async with bench.consuming() as process:
         await bench.send_records([bench.record(n) for n in range(1_000, 1_005)])
         await _halted(bench, process)
@@ -70,7 +70,7 @@ async def test_a_topic_made_again_and_longer_halts_instead_of_skipping(bench: Be
     async with bench.consuming():
         await _one_partition(bench, 20)
         await bench.until("applied", 21)
-    await _make_again(bench)
+    await bench.make_topic_again()
     await bench.send_records([bench.record(n) for n in range(1_000, 1_100)])
     async with bench.consuming() as process:
         await _halted(bench, process)
@@ -131,7 +131,7 @@ async def test_lag_is_told_while_a_partition_is_halted_and_to_kafka_where_none_i
         partition = await _one_partition(bench, 20)
         await bench.until("applied", 21)
         await eventually(lambda: _committed(bench, partition, 21))
-    await _make_again(bench)
+    await bench.make_topic_again()
     await bench.send_records([bench.record(n) for n in range(1_000, 1_100)])
     async with bench.consuming() as process:
         await _halted(bench, process)
@@ -170,16 +170,6 @@ async def _send_to(bench: Bench, *, partition: int, n: int) -> None:
         return known
 
     await eventually(sent)
-
-
-async def _make_again(bench: Bench) -> None:
-    await bench.delete_topic()
-
-    async def made() -> bool:
-        return bench.topic.name in await ensure_topics(bench.settings, [bench.topic])
-
-    await eventually(made)
-    await bench.connect()
 
 
 async def _halted(bench: Bench, process: Process) -> None:

@@ -1,0 +1,18 @@
+"""What tests do to topics as a whole."""
+
+from schemas.topics import Topic
+from services.kernel import Settings
+from services.kernel.topics import Admin, absent, ensure_topics
+from tests.eventually import eventually
+
+
+async def make_again(settings: Settings, topic: Topic) -> None:
+    """Delete the topic and make another of the same name."""
+    async with Admin(settings) as admin:
+        await admin.delete_topics([topic.name])
+
+    async def gone() -> bool:
+        return await absent(settings, [topic]) == [topic.name]
+
+    await eventually(gone)
+    await ensure_topics(settings, [topic])
