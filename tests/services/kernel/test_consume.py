@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.pool import Connection
+from db.pool import Connection, Pool
 from services.kernel import Record, Retryable
 from services.kernel.consuming.broker import MAX_POLL_SECONDS
 from services.kernel.consuming.consume import Consumption
@@ -48,6 +48,26 @@ async def test_a_store_that_is_gone_is_ignored_not_poison(bench: Bench) -> None:
         await bench.send_records([stranger, bench.record(2)])
         await bench.until("consumed", 2)
     assert await bench.stored() == [2]
+    assert await bench.dead() == []
+
+
+async def test_a_store_that_goes_while_its_batch_is_applied_is_ignored_not_poison(
+    bench: Bench, admin_pool: Pool
+) -> None:
+    """It was still there when the batch was begun: a foreign key refuses, and whoever tries again asks again."""
+    await bench.admin.execute(
+        f"alter table wootstream.{bench.sink} add foreign key (organization_id) references public.organizations (id)"
+    )
+
+    async def apply(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        async with admin_pool.acquire() as other:
+            await other.execute("delete from public.organizations where id = $1", bench.store)
+        return await bench.apply(conn, events)
+
+    await bench.send(range(10))
+    async with bench.consuming(apply=apply):
+        await bench.until("ignored", 10)
+    assert await bench.stored() == []
     assert await bench.dead() == []
 
 
