@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -35,17 +34,16 @@ class Publisher:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._producer: Any = None
-        self._routes: Routes | None = None
+        self._routes: Routes | None = None  # the connected producer's
         self.listeners: list[Kept] = []  # each is told what Kafka has acknowledged, in the order of each partition
 
     @property
     def connected(self) -> bool:
-        return self._producer is not None
+        return self._routes is not None
 
     async def connect(self) -> None:
         """Keep trying until Kafka answers; then the producer reconnects by itself."""
-        while self._producer is None:
+        while self._routes is None:
             producer = AIOKafkaProducer(
                 **client_options(self._settings),
                 acks="all",
@@ -57,7 +55,7 @@ class Publisher:
             )
             try:
                 await producer.start()
-                self._producer, self._routes = producer, Routes(producer, self._tell)
+                self._routes = Routes(producer, self._tell)
             except (KafkaError, OSError) as error:
                 await producer.stop()
                 log.warning("kafka_is_away", error=type(error).__name__)
@@ -114,12 +112,9 @@ class Publisher:
 
     async def reaches(self) -> bool:
         """Whether every broker that the cluster lists can be talked to."""
-        if self._producer is None:
-            return False
-        client = self._producer.client
         try:
             async with asyncio.timeout(_REACH_SECONDS):
-                return all([await client.ready(broker.nodeId) for broker in client.cluster.brokers()])
+                return self._routes is not None and await self._routes.brokers_are_ready()
         except TimeoutError:
             return False
 
@@ -128,12 +123,8 @@ class Publisher:
 
         What was only gathered fails.
         """
-        if self._producer is None or self._routes is None:
-            return
-        try:
-            await self._producer.stop()
-        finally:
-            self._routes.close()
+        if self._routes is not None:
+            await self._routes.stop()
 
 
 def _added(lane: Lane, record: Record) -> "asyncio.Future[Place]":

@@ -17,7 +17,7 @@ _POSITIVE = 0x7FFFFFFF
 
 
 class Routes:
-    """The lanes of one producer, opened as they are needed."""
+    """A started producer and its lanes, opened as they are needed."""
 
     def __init__(self, producer: Any, kept: Kept) -> None:
         self._producer = producer
@@ -46,9 +46,18 @@ class Routes:
         for lane in self._lanes.values():
             yield from lane.waiting()
 
-    def close(self) -> None:
-        for lane in self._lanes.values():
-            lane.close()
+    async def brokers_are_ready(self) -> bool:
+        """Whether every broker that the cluster lists can be talked to."""
+        client = self._producer.client
+        return all([await client.ready(broker.nodeId) for broker in client.cluster.brokers()])
+
+    async def stop(self) -> None:
+        """Let the producer finish and close; what was only gathered fails."""
+        try:
+            await self._producer.stop()
+        finally:
+            for lane in self._lanes.values():
+                lane.close()
 
     def _open(self, topic: str, partition: int) -> Lane:
         self._lanes[topic, partition] = lane = Lane(self._producer, topic, partition, self._tick, self._kept)
