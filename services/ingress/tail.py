@@ -37,8 +37,8 @@ async def accepted(settings: Settings, only: UUID | None, *, last: int, follow: 
     """The last so many in the order of arrival, looked for among as many of each partition, then what comes."""
     read_any_header_key()
     consumer: Any = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         parts = await _parts(settings)
         consumer.assign(parts)
         ends, begins = await consumer.end_offsets(parts), await consumer.beginning_offsets(parts)

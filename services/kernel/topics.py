@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import topics
 from schemas.topics import Topic
+from services.kernel.closing import uncut
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
 
@@ -42,7 +43,11 @@ class Admin:
         self._client: Any = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=10_000)
 
     async def __aenter__(self) -> Any:
-        await self._client.start()
+        try:
+            await uncut(self._client.start())
+        except BaseException:
+            await self._client.close()
+            raise
         return self._client
 
     async def __aexit__(self, *_exception: object) -> None:

@@ -10,7 +10,7 @@ from faststream.kafka import KafkaBroker
 from db.pool import Pool
 from schemas.topics import Topic
 from services.kernel.clock import Clock
-from services.kernel.closing import closed_within
+from services.kernel.closing import closed_within, uncut
 from services.kernel.consuming.broker import GRACEFUL_SECONDS, make_broker, subscriber_of
 from services.kernel.consuming.gate import wait_for_installation
 from services.kernel.settings import Settings
@@ -52,7 +52,7 @@ class Consumers:
         """Whether Kafka was still there after the wait."""
         self.cluster_id = await wait_for_installation(self._settings, self._clock, self._pool(), self._topics)
         try:
-            await broker.start()
+            await uncut(broker.start())
         except KafkaError as error:
             log.warning("kafka_is_away", error=type(error).__name__)
             return False

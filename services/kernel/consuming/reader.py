@@ -11,6 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
+from services.kernel.closing import uncut
 from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
@@ -78,7 +79,7 @@ class Reader:
                 fetch_max_wait_ms=_FETCH_MS,
             )
             try:
-                await consumer.start()
+                await uncut(consumer.start())
             except BaseException:
                 await consumer.stop()
                 raise

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel.clock import Clock
+from services.kernel.closing import uncut
 from services.kernel.errors import Retryable
 from services.kernel.publishing.batches import BATCH_BYTES, Place
 from services.kernel.publishing.lanes import Kept, Lane
@@ -54,7 +55,7 @@ class Publisher:
                 metadata_max_age_ms=30_000,
             )
             try:
-                await producer.start()
+                await uncut(producer.start())
                 self._routes = Routes(producer, self._tell)
             except (KafkaError, OSError) as error:
                 await producer.stop()

@@ -1,0 +1,40 @@
+"""A stop in the middle of the start: what was being opened is closed, too."""
+
+import gc
+import warnings
+from typing import Any
+
+import pytest
+from aiokafka.conn import AIOKafkaConnection
+
+from services.kernel import Process
+from tests.eventually import eventually
+from tests.kernel_bench import Bench
+
+
+@pytest.mark.parametrize("last", range(1, 13))
+async def test_stop_at_any_request_to_kafka_leaves_no_connection_open(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        async with bench.consuming() as process:
+            sent = _count_requests(monkeypatch, process, last)
+            await eventually(lambda: len(sent) >= last)
+        gc.collect()
+    assert [str(one.message) for one in told] == []
+
+
+def _count_requests(monkeypatch: pytest.MonkeyPatch, process: Process, last: int) -> list[Any]:
+    """Note each request to Kafka; stop the process with the last."""
+    sent: list[Any] = []
+    send = AIOKafkaConnection.send
+
+    def counted(self: AIOKafkaConnection, request: Any, *args: Any, **more: Any) -> Any:
+        sent.append(request)
+        if len(sent) == last:
+            process.stopping.set()
+        return send(self, request, *args, **more)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", counted)
+    return sent
