@@ -97,8 +97,9 @@ class Bench:
     async def send(self, numbers: Iterable[int]) -> None:
         await self.send_records([self.record(n, key=b"%d" % (n % 64)) for n in numbers])
 
-    async def send_records(self, records: Sequence[Record]) -> None:
-        await publish_all(self.publisher, records)
+    async def send_records(self, records: Sequence[Record]) -> list[tuple[int, int]]:
+        """Partition and offset of each."""
+        return await publish_all(self.publisher, records)
 
     @asynccontextmanager
     async def consuming(

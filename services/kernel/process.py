@@ -24,6 +24,7 @@ from services.kernel.web.http import Server, Site
 
 _LAST_TURN_SECONDS = 2.0
 _CLOSING_SECONDS = 6.0  # above the producer's request time-out
+_CONSUMERS = "consumers"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _Act = Callable[[], Awaitable[None]]
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ class Process:
         self._closing: list[_Act] = []
         self._work: list[tuple[str, _Act]] = [
             ("publisher", self.publisher.connect),
-            ("consumers", self._start_consumers),
+            (_CONSUMERS, self._start_consumers),
         ]
 
     def pool(self, role: str = SERVICE) -> Pool:
@@ -120,13 +121,13 @@ class Process:
         self.site.ready.set()
 
     async def _stop_work(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        # Consumers that are still being started would go on fetching after their stop.
+        await _cancelled([task for task in tasks if task.get_name() == _CONSUMERS])
         # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.
         if turning := [task for task in tasks if task.get_name() in self.turning]:
             await asyncio.wait(turning, timeout=_LAST_TURN_SECONDS)
         await self.consumers.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(tasks)
 
     async def close(self) -> None:
         """Close what services and the process itself have opened, in reverse."""
@@ -137,3 +138,9 @@ class Process:
         for role, pool in self._pools.items():
             if not await closed_within(_CLOSING_SECONDS, f"pool {role}", pool.close()):
                 pool.terminate()
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

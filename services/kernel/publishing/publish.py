@@ -19,6 +19,7 @@ from services.kernel.settings import Settings
 from services.kernel.topics import client_options
 
 _ACK_SECONDS = 2.0
+_MEET_SECONDS = 1.0  # for the first record of a topic, on top of its acknowledgement
 _VERDICT_SECONDS = 12.0  # twice the producer's request time-out, and a little
 _REACH_SECONDS = 0.5
 _CONNECT_AGAIN_SECONDS = 1.0
@@ -73,7 +74,7 @@ class Publisher:
         """
         try:
             routes = self._reached()
-            lane = routes.known(record) or await routes.found(record)
+            lane = routes.known(record) or await routes.found(record, _MEET_SECONDS)
             return await lane.add(record, _ACK_SECONDS)
         except _UNWELL as error:
             raise Retryable(f"Kafka did not acknowledge: {type(error).__name__}") from error
@@ -85,7 +86,7 @@ class Publisher:
         """
         try:
             routes = self._reached()
-            lanes = [routes.known(record) or await routes.found(record) for record in records]
+            lanes = [routes.known(record) or await routes.found(record, _VERDICT_SECONDS) for record in records]
         except _UNWELL as error:
             return [error] * len(records)
         sent = [_added(lane, record) for lane, record in zip(lanes, records, strict=True)]

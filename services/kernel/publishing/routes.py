@@ -12,7 +12,6 @@ from services.kernel.publishing.lanes import Kept, Lane, Tick
 from services.kernel.record import Record
 
 _LINGER_SECONDS = 0.002
-_MEET_SECONDS = 1.0  # for the first record of a topic, on top of its acknowledgement
 _POSITIVE = 0x7FFFFFFF
 
 
@@ -33,9 +32,9 @@ class Routes:
         place = record.topic, _placed(record.key or record.identity.encode(), len(partitions))
         return self._lanes.get(place) or self._open(*place)
 
-    async def found(self, record: Record) -> Lane:
-        """The same, after asking Kafka. Raises KafkaError, TimeoutError."""
-        async with asyncio.timeout(_MEET_SECONDS):
+    async def found(self, record: Record, seconds: float) -> Lane:
+        """The same, after asking Kafka for so long. Raises KafkaError, TimeoutError."""
+        async with asyncio.timeout(seconds):
             await self._producer.partitions_for(record.topic)
         lane = self.known(record)
         assert lane is not None

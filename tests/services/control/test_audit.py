@@ -15,8 +15,8 @@ from tests.services.control.verbs import answer, call
 
 async def send(bench: Bench, *numbers: int) -> int:
     """Send to one partition; answers which."""
-    await bench.send_records([bench.record(n) for n in numbers[:-1]])
-    return (await bench.publisher.publish(bench.record(numbers[-1])))[0]
+    [*_, (partition, _)] = await bench.send_records([bench.record(n) for n in numbers])
+    return partition
 
 
 async def consumed(bench: Bench, count: int) -> None:

@@ -46,7 +46,7 @@ async def test_a_record_too_large_for_the_topic_is_refused_alone(bench: Bench) -
 
 
 async def test_what_was_given_up_before_it_left_is_not_sent(bench: Bench) -> None:
-    await bench.publisher.publish(bench.record(0))
+    await bench.send_records([bench.record(0)])
     waiting = [asyncio.create_task(bench.publisher.publish(bench.record(n))) for n in range(1, 9)]
     while bench.publisher.longest_wait() == 0:
         await asyncio.sleep(0)
@@ -54,7 +54,7 @@ async def test_what_was_given_up_before_it_left_is_not_sent(bench: Bench) -> Non
     for one in waiting:
         with pytest.raises(Retryable):
             await one
-    partition, _ = await bench.publisher.publish(bench.record(9))
+    [(partition, _)] = await bench.send_records([bench.record(9)])
     reader = Reader(bench.settings, bench.topic.name)
     bounds = await reader.bounds([partition])
     await reader.stop()

@@ -8,7 +8,7 @@ from tests.kernel_bench import Bench
 
 
 async def test_the_first_record_at_or_after_an_offset_is_found_in_every_partition(bench: Bench) -> None:
-    places = [await bench.publisher.publish(bench.record(n, key=b"%d" % n)) for n in range(200)]
+    places = await bench.send_records([bench.record(n, key=b"%d" % n) for n in range(200)])
     ends = {partition: max(at for one, at in places if one == partition) + 1 for partition, _ in places}
     reader = Reader(bench.settings, bench.topic.name)
     bounds = await reader.bounds(ends)

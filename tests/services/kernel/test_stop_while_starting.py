@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from services.kernel import Process
+from services.kernel.topics import Admin
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 
@@ -23,6 +25,22 @@ async def test_stop_at_any_request_to_kafka_leaves_no_connection_open(
             await eventually(lambda: len(sent) >= last)
         gc.collect()
     assert [str(one.message) for one in told] == []
+    assert await _members(bench) == []
+
+
+async def _members(bench: Bench) -> list[Any]:
+    """Who Kafka believes to consume for the group."""
+
+    async def described() -> Any:
+        try:
+            async with Admin(bench.settings) as admin:
+                return await admin.describe_consumer_groups([bench.group])
+        except GroupCoordinatorNotAvailableError:  # Kafka makes the topic of groups when the first one is asked for
+            return None
+
+    [answer] = await eventually(described)
+    [(_, _, _, _, _, members, *_)] = answer.groups
+    return list(members)
 
 
 def _count_requests(monkeypatch: pytest.MonkeyPatch, process: Process, last: int) -> list[Any]:
