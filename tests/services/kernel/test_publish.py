@@ -9,6 +9,7 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel import Retryable
 from services.kernel.consuming.reader import Reader
 from tests.kernel_bench import Bench
+from tests.publishing import publish_all
 
 _QUARTER_OF_A_BATCH = 64 * 1024
 
@@ -17,7 +18,7 @@ async def test_records_published_at_once_get_their_own_places_in_the_order_of_th
     told: list[tuple[str, int, int, int]] = []
     bench.publisher.listeners.append(lambda *kept: told.append(kept))
     records = [bench.record(n, key=b"%d" % (n % 5)) for n in range(2_000)]
-    places = await asyncio.gather(*map(bench.publisher.publish, records))
+    places = await publish_all(bench.publisher, records)
     assert len(set(places)) == len(records)
     for key in range(5):
         mine = places[key::5]
@@ -30,7 +31,7 @@ async def test_records_published_at_once_get_their_own_places_in_the_order_of_th
 
 async def test_records_that_fill_several_batches_keep_their_order_and_their_bytes(bench: Bench) -> None:
     records = [bench.record(None, value=b"%d" % n * _QUARTER_OF_A_BATCH) for n in range(10)]
-    places = await asyncio.gather(*map(bench.publisher.publish, records))
+    places = await publish_all(bench.publisher, records)
     reader = Reader(bench.settings, bench.topic.name)
     found = [(await reader.first({partition: at}, {partition: at + 1}))[partition] for partition, at in places]
     await reader.stop()
