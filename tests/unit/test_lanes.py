@@ -79,10 +79,16 @@ async def test_nobody_joins_those_who_gave_up_and_they_are_not_sent() -> None:
     assert scene.client.sizes == [1, 1]
 
 
+async def test_who_has_no_more_patience_waits_no_longer() -> None:
+    with pytest.raises(TimeoutError):
+        await Scene().add(patience=_IMPATIENT)
+
+
 async def test_an_acknowledgement_that_nobody_waited_for_is_not_told() -> None:
     scene = Scene()
-    late = scene.add(patience=_IMPATIENT)
+    late = scene.add()
     await scene.client.asked(1)
+    scene.lane.waiting()[0].fail(TimeoutError())
     with pytest.raises(TimeoutError):
         await late
     scene.acknowledge(0, 100)
