@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-_UNCUT_SECONDS = 2.0
+_UNCUT_SECONDS = 5.0
 T = TypeVar("T")
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ async def closed_within(seconds: float, what: str, closing: Awaitable[Any]) -> b
 
 
 async def uncut(opening: Awaitable[T]) -> T:
-    """Open it; if we are cancelled meanwhile, let it come to an end before, for 2 s at the most.
+    """Open it; if we are cancelled meanwhile, let it come to an end before, for 5 s at the most.
 
     aiokafka 0.14 loses sight of a connection that is cut off while it asks for the cluster through it for the first
     time: nobody can close that one any more.
