@@ -4,14 +4,13 @@ A dead server's client waits for its request time-out, which may be 40 s.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
 _UNCUT_SECONDS = 5.0
-T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -25,15 +24,23 @@ async def closed_within(seconds: float, what: str, closing: Awaitable[Any]) -> b
     return True
 
 
-async def uncut(opening: Awaitable[T]) -> T:
-    """Open it; if we are cancelled meanwhile, let it come to an end before, for 5 s at the most.
+async def opened(opening: Awaitable[Any], close: Callable[[], Awaitable[Any]]) -> None:
+    """Open it; what has failed or was cancelled is closed again.
 
-    aiokafka 0.14 loses sight of a connection that is cut off while it asks for the cluster through it for the first
-    time: nobody can close that one any more.
+    A cancelled opening first comes to its end, for 5 s at the most: aiokafka 0.14 loses sight of a connection that is
+    cut off while it asks for the cluster through it for the first time, and nobody can close that one any more.
     """
+    try:
+        await _uncut(opening)
+    except BaseException:
+        await close()
+        raise
+
+
+async def _uncut(opening: Awaitable[Any]) -> None:
     task = asyncio.ensure_future(opening)
     try:
-        return await asyncio.shield(task)
+        await asyncio.shield(task)
     except asyncio.CancelledError:
         with suppress(Exception):  # whoever cancelled us wants no answer, not even a fault
             await asyncio.wait_for(task, _UNCUT_SECONDS)

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import topics
 from schemas.topics import Topic
-from services.kernel.closing import uncut
+from services.kernel.closing import opened
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
 
@@ -43,11 +43,7 @@ class Admin:
         self._client: Any = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=10_000)
 
     async def __aenter__(self) -> Any:
-        try:
-            await uncut(self._client.start())
-        except BaseException:
-            await self._client.close()
-            raise
+        await opened(self._client.start(), self._client.close)
         return self._client
 
     async def __aexit__(self, *_exception: object) -> None:

@@ -10,7 +10,7 @@ from faststream.kafka import KafkaBroker
 from db.pool import Pool
 from schemas.topics import Topic
 from services.kernel.clock import Clock
-from services.kernel.closing import closed_within, uncut
+from services.kernel.closing import closed_within, opened
 from services.kernel.consuming.broker import GRACEFUL_SECONDS, make_broker, subscriber_of
 from services.kernel.consuming.gate import wait_for_installation
 from services.kernel.settings import Settings
@@ -45,14 +45,14 @@ class Consumers:
         """Wait for the installation, then let all of them fetch. Raises Stop with the cure."""
         if self._broker is not None:
             while not await self._started(self._broker):
-                await self.stop()
+                pass  # Kafka went away after the wait: wait again
             log.info("consumers_started", topics=sorted({topic.name for topic in self._topics}))
 
     async def _started(self, broker: KafkaBroker) -> bool:
         """Whether Kafka was still there after the wait."""
         self.cluster_id = await wait_for_installation(self._settings, self._clock, self._pool(), self._topics)
         try:
-            await uncut(broker.start())
+            await opened(broker.start(), self.stop)
         except KafkaError as error:
             log.warning("kafka_is_away", error=type(error).__name__)
             return False

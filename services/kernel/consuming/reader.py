@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from services.kernel.closing import uncut
+from services.kernel.closing import opened
 from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
@@ -78,11 +78,7 @@ class Reader:
                 max_partition_fetch_bytes=1,  # Kafka still answers with one whole batch
                 fetch_max_wait_ms=_FETCH_MS,
             )
-            try:
-                await uncut(consumer.start())
-            except BaseException:
-                await consumer.stop()
-                raise
+            await opened(consumer.start(), consumer.stop)
             self._consumer = consumer
         return self._consumer
 

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel.clock import Clock
-from services.kernel.closing import uncut
+from services.kernel.closing import opened
 from services.kernel.errors import Retryable
 from services.kernel.publishing.batches import BATCH_BYTES, Place
 from services.kernel.publishing.lanes import Kept, Lane
@@ -56,15 +56,11 @@ class Publisher:
                 metadata_max_age_ms=30_000,
             )
             try:
-                await uncut(producer.start())
+                await opened(producer.start(), producer.stop)
                 self._routes = Routes(producer, self._tell)
             except (KafkaError, OSError) as error:
-                await producer.stop()
                 log.warning("kafka_is_away", error=type(error).__name__)
                 await self._clock.sleep(_CONNECT_AGAIN_SECONDS)
-            except asyncio.CancelledError:
-                await producer.stop()
-                raise
 
     async def publish(self, record: Record) -> Place:
         """Partition and offset, once every in-sync replica has the record.
