@@ -19,10 +19,10 @@ from pydantic import BaseModel
 from db.pool import Connection, use_json
 from schemas.topics import Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.topics import Admin, ensure_topics
+from services.kernel.topics import ensure_topics
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.publishing import publish_all
-from tests.topics import make_again
+from tests.topics import delete_topics, make_again
 
 _SINK = """
 create table wootstream.{sink} (organization_id uuid not null, n integer not null check (n >= 0));
@@ -129,13 +129,13 @@ class Bench:
     async def total(self, *columns: str) -> int:
         return sum(row[column] for row in (await self.ledger()).values() for column in columns)
 
-    async def until(self, columns: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
+    async def until(self, columns: str, count: int) -> None:
         """Wait until the ledger's columns add up to `count`."""
 
         async def reached() -> bool:
             return await self.total(*columns.split()) >= count
 
-        await eventually(reached, seconds=seconds)
+        await eventually(reached)
 
     async def dead(self) -> list[dict[str, Any]]:
         rows = await self.admin.fetch(
@@ -148,8 +148,7 @@ class Bench:
         await self.connect()
 
     async def delete_topic(self) -> None:
-        async with Admin(self.settings) as admin:
-            await admin.delete_topics([self.topic.name])
+        await delete_topics(self.settings, [self.topic])
 
 
 @asynccontextmanager

@@ -10,10 +10,11 @@ from demo.stack.ports import HOST, free_ports
 from schemas.topics import ALL
 from services.control.audit import audit
 from services.ingress.spool_status import look
-from services.kernel.topics import Admin, ensure_topics
+from services.kernel.topics import ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker
 from tests.eventually import eventually
+from tests.topics import delete_topics
 
 # Recorded webhooks were sent long before.
 _SKEW_SECONDS = 86_400
@@ -23,16 +24,10 @@ _SETTLE_SECONDS = 900.0
 @asynccontextmanager
 async def topics_of_its_own(installation: Installation) -> AsyncIterator[None]:
     """The installation's topics, new at the start and gone at the end: records of another database are strangers."""
-    await _delete_topics(installation)
+    await delete_topics(installation.settings, ALL)
     await ensure_topics(installation.settings, ALL)
     yield
-    await _delete_topics(installation)
-
-
-async def _delete_topics(installation: Installation) -> None:
-    """Those that are absent are no fault."""
-    async with Admin(installation.settings) as admin:
-        await admin.delete_topics([topic.name for topic in ALL])
+    await delete_topics(installation.settings, ALL)
 
 
 def run(installation: Installation, *names: str, instance: str | None = None) -> Worker:

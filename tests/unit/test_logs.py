@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
@@ -17,15 +16,6 @@ from services.kernel.logs import configure_logs
 from services.kernel.sentry import report_errors
 
 SECRET = "jane@example.org"
-
-
-@pytest.fixture(autouse=True)
-def _as_they_were() -> Iterator[None]:
-    structlog_before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.configure(**structlog_before)
-    root.handlers, root.level = handlers, level
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-_ANSWER_SECONDS = 60
+from tests.eventually import PATIENCE_SECONDS
 
 
 class Wire:
@@ -18,7 +18,7 @@ class Wire:
     async def ask(self, request: bytes, *, last: bool = False) -> tuple[int, bytes]:
         """Status and body of the answer; 0 where the server hung up. After the `last` we hang up, too."""
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 self._writer.write(request)
                 await self._writer.drain()
                 if last:

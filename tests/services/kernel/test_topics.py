@@ -6,7 +6,8 @@ import pytest
 
 from schemas.topics import Topic
 from services.kernel import Settings, Stop
-from services.kernel.topics import Admin, absent, ensure_topics
+from services.kernel.topics import absent, ensure_topics
+from tests.topics import delete_topics
 
 
 @pytest.fixture
@@ -21,8 +22,7 @@ async def test_topics_just_made_are_there_for_whoever_starts_next(settings: Sett
     assert await absent(settings, wanted) == names
     assert sorted(await ensure_topics(settings, wanted)) == names
     assert await absent(settings, wanted) == []
-    async with Admin(settings) as admin:
-        await admin.delete_topics(names)
+    await delete_topics(settings, wanted)
 
 
 @pytest.mark.parametrize("act", [ensure_topics, absent])
