@@ -19,7 +19,7 @@ from demo.stack.cli import app as local
 from demo.stack.cli import fetching
 from demo.stack.jars import Progress as Fetching
 from demo.webhooks import accepted
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal, Stop
 from services.kernel.installation import environment, installed
 from services.kernel.settings import Settings
 from services.kernel.terminal import Json, print_json, progress
@@ -55,7 +55,7 @@ def replay_(
     try:
         chosen = plan.arranged(recording.deliveries(directory))
     except NotARecording as reason:
-        raise Stop(str(reason)) from reason
+        raise Refusal(str(reason)) from reason
     doors, sent = asyncio.run(replay.attach(settings, directory)), itertools.count(1)
     with progress("webhooks") as tell:
         moved = lambda: tell(next(sent), len(chosen))  # noqa: E731
@@ -81,8 +81,8 @@ def demo(
     try:
         with fetching() as fetched:
             code = asyncio.run(_interruptible(environment(), for_, rate or None, fetched))
-    except* (Unavailable, Stop) as reasons:  # alone, or out of a task group
-        raise Stop("; ".join(str(one) for one in _leaves(reasons))) from reasons
+    except* (Refusal, Unavailable, Stop) as reasons:  # alone, or out of a task group
+        raise Refusal("; ".join(str(one) for one in _leaves(reasons))) from reasons
     raise typer.Exit(code)
 
 

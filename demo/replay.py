@@ -17,7 +17,7 @@ from demo.webhooks import Door, WebhookSender
 from schemas.stores import Store
 from services.control.stores import add
 from services.kernel.clock import Clock
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal
 from services.kernel.settings import Settings
 
 # Nobody ever calls it: a recorded Chatwoot is gone, and a replayed store stays in shadow.
@@ -51,7 +51,7 @@ def _with_repeats(deliveries: Sequence[Delivery], share: float, chance: random.R
 
 
 async def attach(settings: Settings, folder: Path) -> dict[str, Door]:
-    """Attach the folder's stores, each under its recorded name; answers where their webhooks go. Raises Stop."""
+    """Attach the folder's stores, each under its recorded name; answers where their webhooks go. Raises Refusal."""
     return {store.name: await _attach(settings, store) for store in recording.stores(folder)}
 
 
@@ -77,7 +77,7 @@ async def _attach(settings: Settings, store: RecordedStore) -> Door:
 
 
 async def post(url: str, doors: dict[str, Door], chosen: Sequence[Delivery], plan: Plan, moved: Moved) -> Counter[int]:
-    """Send them; answers how often which status came, 0 for none. Raises Stop when no ingress answers there."""
+    """Send them; answers how often which status came, 0 for none. Raises Refusal when no ingress answers there."""
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=10) as client:
         await _look(client, url)
@@ -95,4 +95,4 @@ async def _look(client: httpx.AsyncClient, url: str) -> None:
     try:
         await client.get("/live")
     except httpx.TransportError as absent:
-        raise Stop(f"no ingress answers at {url}: start it with `wootstream run`, or name it with --url") from absent
+        raise Refusal(f"no ingress answers at {url}: start it with `wootstream run`, or name it with --url") from absent

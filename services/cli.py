@@ -20,7 +20,7 @@ from services.customers import app as customers
 from services.ingress import app as ingress
 from services.ingress import cli as doors
 from services.ingress import spool_cli
-from services.kernel import Process, Stop
+from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
 from services.kernel.errors import describe
 from services.kernel.installation import installed
@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Run services in one process until SIGTERM or Ctrl-C."""
     if unknown := set(names or ()) - SERVICES.keys():
-        raise Stop(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
+        raise Refusal(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
     settings = installed()
     configure_logs(settings.log_level, settings.log_format)
     chosen = [add_to for name, add_to in SERVICES.items() if not names or name in names]
@@ -89,7 +89,7 @@ def main() -> None:
     quiet_client_logs()
     try:
         app()
-    except (Stop, MigrationChanged, MigrationLocked) as reason:
+    except (Refusal, Stop, MigrationChanged, MigrationLocked) as reason:
         _refuse(str(reason))
     except KafkaError as error:
         _refuse(f"Kafka does not answer ({type(error).__name__}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")

@@ -13,7 +13,7 @@ from db.pool import Connection, scoped
 from services.contacts.account import Account, Calls, Gone, Refused
 from services.contacts.counts import Counts
 from services.contacts.people import Due, Job
-from services.kernel import Process, Retryable, Stop
+from services.kernel import Process, Retryable, Sealed
 
 
 def calls_of(process: Process, account: Account) -> Calls:
@@ -22,7 +22,7 @@ def calls_of(process: Process, account: Account) -> Calls:
     if account.sealed_token:
         try:
             token = process.secrets.open(account.sealed_token, organization=account.store, column="api_access_token")
-        except Stop as cause:
+        except Sealed as cause:
             raise Retryable(str(cause)) from cause
     return Calls(process.chatwoot, account.base_url, account.account_id, token)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from schemas.stores import Store
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal, Sealed
 from services.kernel.secrets import Secrets
 
 _SECRET_BYTES = 32
@@ -45,7 +45,7 @@ class Wanted:
 
 
 def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> Wanted:
-    """The account's columns. What would not change keeps its very bytes. Raises Stop where something is missing."""
+    """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
     known = dict.fromkeys((*_SEALED, "path_token_sha256")) | dict(before or {"account_name": store.slug, **_DEFAULTS})
     seal = _Seal(vault, organization, known)
     told = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
@@ -63,11 +63,11 @@ def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, v
 
 def _check(store: Store, columns: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     if absent := [option for column, option in _NEEDED.items() if columns.get(column) is None]:
-        raise Stop(f"store {store.slug} is new, so it needs {', '.join(absent)}")
+        raise Refusal(f"store {store.slug} is new, so it needs {', '.join(absent)}")
     if before is None and not (store.webhook_secret or store.path_token or store.unsigned):
-        raise Stop(f"store {store.slug} needs its webhook secret; releases before 4.11.2 have none: say --unsigned")
+        raise Refusal(f"store {store.slug} needs its webhook secret; releases before 4.11.2 have none: say --unsigned")
     if before and columns["chatwoot_account_id"] != before["chatwoot_account_id"]:
-        raise Stop(
+        raise Refusal(
             f"store {store.slug} is attached to account {before['chatwoot_account_id']}: a store keeps its account"
         )
 
@@ -89,7 +89,7 @@ class _Seal:
         try:
             sealed = self.known[column]
             return self.vault.open(sealed, organization=self.organization, column=column) if sealed else None
-        except Stop:
+        except Sealed:
             return None
 
 

@@ -6,7 +6,7 @@ from db.pool import Row
 from services.control.positions import Log
 from services.control.reckoning import Seen, acknowledged_end, began, key, reckon
 from services.control.verdict import Line
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class Adoption:
 def planned(
     seen: Seen, *, group: str, topic: str, partition: int | None = None, at: int | None = None
 ) -> list[Adoption]:
-    """The adoption of that partition, or of every halted one of the group's topic. Raises Stop."""
+    """The adoption of that partition, or of every halted one of the group's topic. Raises Refusal."""
     if at is not None and partition is None:
-        raise Stop("--at is a position in one partition: name it with --partition")
+        raise Refusal("--at is a position in one partition: name it with --partition")
     rows = {row["partition"]: row for row in seen.ledger if (row["consumer_group"], row["topic"]) == (group, topic)}
     if not rows:
-        raise Stop(f"the ledger has no group {group} on topic {topic}: see `wootstream offsets show`")
+        raise Refusal(f"the ledger has no group {group} on topic {topic}: see `wootstream offsets show`")
     lines = [line for line in reckon(seen) if (line.group, line.topic) == (group, topic) and line.partition in rows]
     if partition is not None and partition not in rows:
-        raise Stop(f"{group} has not read partition {partition} of {topic}")
+        raise Refusal(f"{group} has not read partition {partition} of {topic}")
     chosen = [line for line in lines if line.partition == partition or (partition is None and line.halted)]
     if not chosen:
-        raise Stop(f"no partition of {topic} is halted for {group}: name one with --partition")
+        raise Refusal(f"no partition of {topic} is halted for {group}: name one with --partition")
     return [_adoption(seen, rows[line.partition], line, at) for line in chosen]
 
 
@@ -50,7 +50,7 @@ def _adoption(seen: Seen, row: Row, line: Line, at: int | None) -> Adoption:
         raise Stop(f"Kafka has no partition {line.partition} of {line.topic}: run `wootstream topics` first")
     offset = log.begin if at is None else at
     if not log.begin <= offset <= log.end:
-        raise Stop(f"--at {offset} lies outside the log, which holds {log.begin} to {log.end}")
+        raise Refusal(f"--at {offset} lies outside the log, which holds {log.begin} to {log.end}")
     given_up = tuple(part for part in _given_up(seen, row, line, log, offset) if part[1] > part[0])
     return Adoption(*key(row), next_offset=row["next_offset"], at=offset, halted=line.halted, given_up=given_up)
 

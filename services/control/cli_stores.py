@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from schemas.stores import Store
 from services.control import store_options as options
 from services.control import stores as control
-from services.kernel.errors import Stop, describe
+from services.kernel.errors import Refusal, describe
 from services.kernel.installation import installed
 from services.kernel.terminal import Json, print_json, show
 
@@ -81,7 +81,7 @@ def _store(slug: str, **told: Any) -> Store:
     try:
         return Store.model_validate({"slug": slug} | told)
     except ValidationError as error:
-        raise Stop(f"store {slug} cannot be added: {describe(error)}") from error
+        raise Refusal(f"store {slug} cannot be added: {describe(error)}") from error
 
 
 def _read(given: dict[str, str | None]) -> dict[str, str | None]:
@@ -91,7 +91,7 @@ def _read(given: dict[str, str | None]) -> dict[str, str | None]:
     except orjson.JSONDecodeError:
         read = None
     if not isinstance(read, dict) or not read.keys() <= given.keys():
-        raise Stop(f"--secrets-stdin needs one JSON object with some of {', '.join(given)}")
+        raise Refusal(f"--secrets-stdin needs one JSON object with some of {', '.join(given)}")
     return given | read
 
 

@@ -11,7 +11,7 @@ from db.dead_letters import Wanted
 from db.pool import Row
 from services.control.reach import Advance, reach, slices
 from services.control.redacted import header, redacted
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal
 from services.kernel.settings import Settings
 
 
@@ -70,11 +70,11 @@ async def choice(settings: Settings, wanted: Wanted, *, store: str | None, limit
 
 
 async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
-    """One letter. To reveal it is written down first: who, when, which. Raises Stop."""
+    """One letter. To reveal it is written down first: who, when, which. Raises Refusal."""
     async with reach(settings, Wanted(), None) as ours, ours.transaction() as conn:
         row = await dead_letters.one(conn, number)
         if row is None:
-            raise Stop(f"there is no dead letter {number}: see `wootstream dead-letters list`")
+            raise Refusal(f"there is no dead letter {number}: see `wootstream dead-letters list`")
         if reveal:
             await audit.note_access(
                 conn, actor=getpass.getuser(), action="dead-letters show --reveal", store=row["organization_id"],

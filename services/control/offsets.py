@@ -6,7 +6,7 @@ from services.control.adoption import Adoption, planned
 from services.control.audit import observe
 from services.control.reckoning import reckon
 from services.control.verdict import Line
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal
 from services.kernel.installation import database
 from services.kernel.settings import Settings
 
@@ -21,7 +21,7 @@ async def show(settings: Settings, *, group: str | None = None, topic: str | Non
 async def plan(
     settings: Settings, *, group: str, topic: str, partition: int | None = None, at: int | None = None
 ) -> list[Adoption]:
-    """What `adopt` would do: to that partition, or to every halted one of the group's topic. Raises Stop."""
+    """What `adopt` would do: to that partition, or to every halted one of the group's topic. Raises Refusal."""
     async with database(settings) as pool:
         seen, _ = await observe(settings, pool)
     return planned(seen, group=group, topic=topic, partition=partition, at=at)
@@ -38,7 +38,7 @@ async def adopt(
             places = await ledger.lock(conn, group, topic, [one.partition for one in adoptions])
             for one in adoptions:
                 if places[one.partition].next_offset != one.next_offset:
-                    raise Stop(f"partition {one.partition} has moved meanwhile: look at it and decide again")
+                    raise Refusal(f"partition {one.partition} has moved meanwhile: look at it and decide again")
                 for first, next_ in one.given_up:
                     await table.lose(conn, group, topic, one.partition, first=first, next_=next_)
                 await ledger.adopt(

@@ -33,7 +33,7 @@ class Reach:
 
 @asynccontextmanager
 async def reach(settings: Settings, wanted: Wanted, store: str | None) -> AsyncIterator[Reach]:
-    """The letters of one store, or of every store that exists or is named by a letter. Raises Stop."""
+    """The letters of one store, or of every store that exists or is named by a letter. Raises Refusal."""
     async with database(settings) as pool:
         known = await stores_named(pool, store)
         names = {one: slug for slug, one in known.items()}

@@ -12,7 +12,7 @@ from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.stores import Store
 from services.control.account import wanted
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal
 from services.kernel.installation import database, stores_named
 from services.kernel.secrets import Secrets, load_secrets
 from services.kernel.settings import Settings
@@ -48,7 +48,7 @@ class Added:
 
 
 async def add(settings: Settings, store: Store) -> Added:
-    """Attach the account, or change what `store` names; the same call again changes nothing. Raises Stop."""
+    """Attach the account, or change what `store` names; the same call again changes nothing. Raises Refusal."""
     vault = load_secrets(settings)
     async with database(settings) as pool:
         organization = await _organization(pool, store)
@@ -57,9 +57,11 @@ async def add(settings: Settings, store: Store) -> Added:
                 return await _add(conn, store, organization, vault)
         except asyncpg.UniqueViolationError as taken:
             reason = _TAKEN.get(taken.constraint_name, f"{taken.constraint_name} refuses it")
-            raise Stop(f"store {store.slug} cannot be added: {reason}") from taken
+            raise Refusal(f"store {store.slug} cannot be added: {reason}") from taken
         except asyncpg.ForeignKeyViolationError as absent:
-            raise Stop(f"there is no organization {organization}: make it, and name it with --organization") from absent
+            raise Refusal(
+                f"there is no organization {organization}: make it, and name it with --organization"
+            ) from absent
 
 
 async def listed(settings: Settings) -> Sequence[Row]:
@@ -82,9 +84,9 @@ async def _organization(pool: Pool, store: Store) -> UUID:
     if row is None:
         return store.organization_id or uuid5(_NAMES, store.slug)
     if row["account_status"] == "deleted":
-        raise Stop(f"store {store.slug} was deleted: take another short name")
+        raise Refusal(f"store {store.slug} was deleted: take another short name")
     if store.organization_id not in (None, row["organization_id"]):
-        raise Stop(f"store {store.slug} is organization {row['organization_id']} already")
+        raise Refusal(f"store {store.slug} is organization {row['organization_id']} already")
     return UUID(str(row["organization_id"]))
 
 
@@ -97,7 +99,7 @@ async def _ensure_organization(conn: Connection, organization: UUID, name: str) 
 
 async def _add(conn: Connection, store: Store, organization: UUID, vault: Secrets) -> Added:
     if store.timezone and not await table.is_timezone(conn, store.timezone):
-        raise Stop(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
+        raise Refusal(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
     before = await table.account(conn, organization)
     if before is None:
         await _ensure_organization(conn, organization, store.name or store.slug)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from db import stores
 from db.pool import Connection
 from schemas.rest import Version
-from services.kernel import Chatwoot, Process, Stop
+from services.kernel import Chatwoot, Process, Sealed
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ async def account_of(conn: Connection, process: Process, store: UUID) -> Account
         raise Untold("this store was attached without an API token")
     try:
         token = process.secrets.open(row["api_access_token"], organization=store, column="api_access_token")
-    except Stop as cause:
+    except Sealed as cause:
         raise Untold(str(cause)) from cause
     return Account(
         process.chatwoot, store, row["chatwoot_base_url"], row["chatwoot_account_id"], token, row["created_at"]

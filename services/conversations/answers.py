@@ -9,7 +9,7 @@ from db import reports as table
 from db.pool import Connection
 from schemas.reports import Report, ReportSummary, WaitingList
 from services.conversations import reports
-from services.kernel import Stop
+from services.kernel import Refusal
 from services.kernel.moments import moment
 
 Name = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]
@@ -29,7 +29,7 @@ class Question:
 async def answer(
     conn: Connection, organization: UUID, question: Question, *, now: datetime
 ) -> Report | ReportSummary | WaitingList:
-    """The answer for one store, which must be in scope. Raises Stop."""
+    """The answer for one store, which must be in scope. Raises Refusal."""
     if question.name == "waiting":
         return await reports.waiting(conn, organization, now=now, limit=question.limit)
     since, until = await span(conn, organization, question.since, question.until, now=now)
@@ -41,13 +41,13 @@ async def answer(
 async def span(
     conn: Connection, organization: UUID, since: str, until: str, *, now: datetime
 ) -> tuple[datetime, datetime]:
-    """Both ends of a span as people say them. Raises Stop."""
+    """Both ends of a span as people say them. Raises Refusal."""
     row = await table.store(conn, organization)
     zone = row["timezone"] if row else "UTC"
     try:
         begin, end = moment(since, zone=zone, now=now), moment(until, zone=zone, now=now)
     except (ValueError, OverflowError) as cause:
-        raise Stop(f"{since} or {until} is no time: say 7d, 12h, 2026-11-01 or 2026-11-01T09:00") from cause
+        raise Refusal(f"{since} or {until} is no time: say 7d, 12h, 2026-11-01 or 2026-11-01T09:00") from cause
     if begin >= end:
-        raise Stop(f"a span from {since} to {until} is empty: `since` comes before `until`")
+        raise Refusal(f"a span from {since} to {until} is empty: `since` comes before `until`")
     return begin, end

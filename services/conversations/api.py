@@ -15,7 +15,7 @@ from db.pool import scoped
 from services.conversations.account import Untold
 from services.conversations.answers import NAMES, Question, answer
 from services.conversations.comparison import compare_each
-from services.kernel import Process, Retryable, Stop
+from services.kernel import Process, Refusal, Retryable
 from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.installation import stores_named
 
@@ -55,14 +55,14 @@ async def _report(process: Process, request: Request) -> Response:
         return _refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
     try:
         asked = await stores_named(process.pool(), store)
-    except Stop as reason:
+    except Refusal as reason:
         return _refusal(404, str(reason))
     try:
         if name == _COMPARE:
             told = await _compared(process, asked, request)
         else:
             told = await _told(process, asked, _question(request), now)
-    except Stop as reason:
+    except Refusal as reason:
         return _refusal(400, str(reason))
     except (Untold, Retryable) as reason:
         return _refusal(502, str(reason))
@@ -90,7 +90,7 @@ def _question(request: Request) -> Question:
     given = {key: value for key, value in request.query_params.items() if key in known}
     limit = given.pop("limit", "20")
     if not limit.isdecimal() or not 0 < int(limit) <= _MOST:
-        raise Stop(f"limit is a number from 1 to {_MOST}")
+        raise Refusal(f"limit is a number from 1 to {_MOST}")
     return Question(request.path_params["name"], limit=int(limit), **given)
 
 

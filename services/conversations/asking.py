@@ -8,7 +8,7 @@ from db.pool import scoped
 from schemas.reports import Comparison
 from services.conversations.account import Account, Untold, account_of
 from services.conversations.comparison import compare_each
-from services.kernel import Process, Retryable, Settings, Stop
+from services.kernel import Process, Refusal, Retryable, Settings
 from services.kernel.installation import database, installed, stores_named
 
 _SHARE = 0.2
@@ -29,7 +29,7 @@ async def asking(settings: Settings) -> AsyncIterator[Process]:
 
 
 async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
-    """Each store's summary beside Chatwoot's. Raises Stop where a single store's API does not tell."""
+    """Each store's summary beside Chatwoot's. Raises Refusal where a single store's API does not tell."""
     async with asking(installed(kafka=False)) as process:
         stores = await stores_asked(process, store)
         with told(next(iter(stores))):
@@ -37,15 +37,15 @@ async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
 
 
 async def stores_asked(process: Process, store: str) -> dict[str, UUID]:
-    """The store named, or every store. Raises Stop where there is none."""
+    """The store named, or every store. Raises Refusal where there is none."""
     stores = await stores_named(process.pool(), store)
     if not stores:
-        raise Stop("there is no store yet: add one with `wootstream stores add`")
+        raise Refusal("there is no store yet: add one with `wootstream stores add`")
     return stores
 
 
 async def told_account(process: Process, name: str, organization: UUID) -> Account:
-    """The store's account. Raises Stop where its API cannot be asked."""
+    """The store's account. Raises Refusal where its API cannot be asked."""
     with told(name):
         async with scoped(process.pool(), {organization}) as conn:
             return await account_of(conn, process, organization)
@@ -57,4 +57,4 @@ def told(name: str) -> Iterator[None]:
     try:
         yield
     except (Untold, Retryable) as reason:
-        raise Stop(f"{name}: {reason}") from reason
+        raise Refusal(f"{name}: {reason}") from reason

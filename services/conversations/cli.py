@@ -11,7 +11,7 @@ from services.conversations.explain import Step, explain
 from services.conversations.histories import look
 from services.conversations.report_verbs import report
 from services.conversations.stores import known_stores
-from services.kernel import Stop
+from services.kernel import Refusal
 from services.kernel.installation import each_store
 from services.kernel.terminal import Json, print_json, show
 
@@ -43,5 +43,5 @@ def conversation(store: str, number: int, as_json: Json = False) -> None:
 async def _explained(conn: Connection, organization: UUID, number: int) -> list[Step]:
     facts, known = await look(conn, (organization, number)), await known_stores(conn, ())
     if facts is None:
-        raise Stop(f"nothing is known of conversation {number}: no webhook about it came")
+        raise Refusal(f"nothing is known of conversation {number}: no webhook about it came")
     return explain(facts, known[organization].rules(facts.snapshot.state.inbox_id))

@@ -22,7 +22,7 @@ async def compare_each(
     process: Process, stores: Mapping[str, UUID], *, since: str, until: str
 ) -> dict[str, Comparison]:
     """The comparison of each store by its name; of several, one that Chatwoot does not tell about costs the others
-    nothing. Raises Stop, and of a single store Untold and Retryable."""
+    nothing. Raises Refusal, and of a single store Untold and Retryable."""
     told = {}
     for name, store in stores.items():
         async with scoped(process.pool(), {store}) as conn:

@@ -8,7 +8,7 @@ import typer
 from schemas.topics import WEBHOOKS
 from services.conversations.asking import asking, stores_asked, told, told_account
 from services.conversations.history import History
-from services.kernel import Process, Stop
+from services.kernel import Process, Refusal, Stop
 from services.kernel.installation import installed
 from services.kernel.terminal import progress
 from services.kernel.topics import absent
@@ -38,7 +38,7 @@ def history(
     try:
         counts = asyncio.run(_run(store, everything=everything))
     except KeyboardInterrupt:
-        raise Stop("interrupted: the same command goes on where it was") from None
+        raise Refusal("interrupted: the same command goes on where it was") from None
     for name, number in counts.items():
         print(f"{name}: {number} conversations read")
 

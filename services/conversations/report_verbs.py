@@ -12,7 +12,7 @@ from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingLis
 from services.conversations import tables
 from services.conversations.answers import Name, Question, answer
 from services.conversations.asking import compared
-from services.kernel import Clock, Stop
+from services.kernel import Clock, Refusal
 from services.kernel.installation import each_store
 from services.kernel.terminal import print_json, show
 
@@ -101,7 +101,7 @@ def _print_json(store: str, answers: Mapping[str, BaseModel]) -> None:
 
 def _one(store: str, all_stores: bool) -> str:
     if store and all_stores:
-        raise Stop("say either --store NAME or --all-stores")
+        raise Refusal("say either --store NAME or --all-stores")
     return store
 
 

@@ -16,7 +16,7 @@ from services.ingress import tail as arrivals
 from services.ingress.mistakes import examine, parse
 from services.ingress.openapi import description
 from services.ingress.tail import Arrival
-from services.kernel import Clock, Settings, Stop
+from services.kernel import Clock, Refusal, Settings, Stop
 from services.kernel.installation import database, environment, installed, stores_named
 
 _COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
@@ -84,14 +84,14 @@ def verify(
     For Chatwoot's webhooks and for the shops' Standard Webhooks. Ends with 1 where the signature is wrong.
     """
     if not secret_stdin:
-        raise Stop("give the secret on standard input, with --secret-stdin: an argument would be seen by others")
+        raise Refusal("give the secret on standard input, with --secret-stdin: an argument would be seen by others")
     secret = sys.stdin.read().strip("\r\n")
     if not secret:
-        raise Stop("standard input held no secret: echo $SECRET | wootstream verify --secret-stdin FILE")
+        raise Refusal("standard input held no secret: echo $SECRET | wootstream verify --secret-stdin FILE")
     try:
         finding = examine(parse(file.read_bytes()), secret, Clock().now())
     except ValueError as error:
-        raise Stop(
+        raise Refusal(
             "the secret is no base64: an event secret begins with whsec_ and is shown once, at attaching"
         ) from error
     allowed = environment().webhook_skew_seconds

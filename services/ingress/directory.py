@@ -14,7 +14,7 @@ import structlog
 from db import stores as table
 from db.pool import INGRESS
 from services.ingress.stores import NOBODY, Known, Store, opened
-from services.kernel import Process, Stop
+from services.kernel import Process, Sealed
 from services.kernel.errors import describe
 
 POLL_SECONDS = 10.0
@@ -95,7 +95,7 @@ class Directory:
             return
         try:
             text = self._process.secrets.open(self._file.read_text(), organization=_INSTALLATION, column=_COLUMN)
-        except Stop as reason:  # another installation's copy: PostgreSQL will tell
+        except Sealed as reason:  # another installation's copy: PostgreSQL will tell
             log.warning("earlier_stores_cannot_be_read", reason=str(reason))
             return
         try:

@@ -9,7 +9,7 @@ import typer
 
 from services.ingress.spool_status import Status, look
 from services.ingress.spool_status import status as reckon
-from services.kernel import Clock, Settings, Stop
+from services.kernel import Clock, Refusal, Settings
 from services.kernel.terminal import Json, print_json, show
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
@@ -39,7 +39,7 @@ def status(
 def _watch(settings: Settings, seconds: float) -> Status:
     directory, clock = settings.data_directory / "spool", Clock()
     if not directory.is_dir():
-        raise Stop(f"there is no spool in {directory}: no ingress ran with this WOOTSTREAM_DATA_DIRECTORY")
+        raise Refusal(f"there is no spool in {directory}: no ingress ran with this WOOTSTREAM_DATA_DIRECTORY")
     try:
         before = look(directory, {}, now=clock.now().timestamp())
         began = clock.monotonic()
@@ -48,7 +48,9 @@ def _watch(settings: Settings, seconds: float) -> Status:
         after = look(directory, before, now=now)
         took = clock.monotonic() - began
     except sqlite3.DatabaseError as error:
-        raise Stop(f"a spool in {directory} cannot be read ({error}): ask as the user that runs the ingress") from error
+        raise Refusal(
+            f"a spool in {directory} cannot be read ({error}): ask as the user that runs the ingress"
+        ) from error
     return reckon(directory, before, after, now=now, seconds=took, cap_bytes=settings.spool_bytes)
 
 

@@ -45,5 +45,5 @@ def seal(secrets: Secrets, frames: Iterable[bytes]) -> bytes:
 
 
 def unseal(secrets: Secrets, sealed: bytes) -> bytes:
-    """Raises Invalid when it cannot be opened."""
+    """Raises Sealed when it cannot be opened."""
     return zlib.decompress(secrets.open_bytes(sealed, place=_PLACE))

@@ -14,7 +14,7 @@ from services.ingress.spool_disk import claim
 from services.ingress.spool_file import SpoolFile, Unreadable
 from services.ingress.spool_frames import seal, unseal
 from services.ingress.spool_rows import Change, New, Refused, Row
-from services.kernel.errors import Invalid
+from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
 
 _SMALLEST_BYTES = 1024**2
@@ -131,7 +131,7 @@ class Shelf:
     def _opened(self, file: SpoolFile, row: Row) -> Chunk | None:
         try:
             return Chunk(file, row.id, row.records, unseal(self._secrets, row.sealed))
-        except Invalid as why:
+        except Sealed as why:
             log.error("spool_chunk_is_set_aside", file=file.path.name, records=row.records, why=str(why))
             aside = Refused(str(why), row.records, row.size, row.sealed)
             file.write((), [Change(row.id, row.records, refused=[aside])])

@@ -10,7 +10,7 @@ import structlog
 
 from services.ingress.origins import allowed_origins
 from services.ingress.signatures import Signer
-from services.kernel import Stop
+from services.kernel import Sealed
 from services.kernel.secrets import Secrets
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ def opened(rows: Iterable[Mapping[str, Any]], keys: Secrets, before: Known) -> K
     for row in rows:
         try:
             stores.append(_store(row, keys))
-        except Stop as reason:
+        except Sealed as reason:
             log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
             if known := before.by_id.get(UUID(str(row["organization_id"]))):
                 stores.append(known)

@@ -3,7 +3,7 @@
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.consuming.consume import consume
-from services.kernel.errors import Invalid, Retryable, Stop
+from services.kernel.errors import Invalid, Refusal, Retryable, Sealed, Stop
 from services.kernel.every import every
 from services.kernel.process import Process
 from services.kernel.publishing.publish import Publisher
@@ -18,7 +18,9 @@ __all__ = [
     "Process",
     "Publisher",
     "Record",
+    "Refusal",
     "Retryable",
+    "Sealed",
     "Settings",
     "Stop",
     "consume",

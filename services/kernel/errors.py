@@ -1,9 +1,13 @@
-"""The two error words, and the one table that says what each database error means for a batch.
+"""The error words, each with who is concerned, and the one table that says what a database error means for a batch.
 
 Exception
-├── Invalid     this record can never be applied → dead letter
-├── Retryable   the world is not ready           → the same batch again, with back-off
-└── Stop        the installation is not ready    → the process ends with this sentence
+├── Invalid     this record can never be applied             → dead letter
+├── Retryable   the world is not ready                       → the same batch again, with back-off
+├── Refusal     what a person asks for cannot be done        → the verb or the HTTP answer says this sentence
+├── Sealed      a secret that another key sealed, or damaged → that store or row goes without, the others go on
+└── Stop        the deployment is at fault                   → the process ends with this sentence
+
+Whatever else data raises, of whatever class, is set aside as a bug with the record it came from (consuming/bisect.py).
 """
 
 import json
@@ -24,8 +28,16 @@ class Retryable(Exception):
     """The world is not ready: offer the same again later."""
 
 
+class Refusal(Exception):
+    """A person's request cannot be done as it was asked: the sentence says why, and what can be asked instead."""
+
+
+class Sealed(Exception):
+    """Another installation key sealed it, or it was moved or changed: it concerns its own store or row alone."""
+
+
 class Stop(Exception):
-    """A deploy fault: nothing is dead-lettered, the process ends and says what to do."""
+    """A fault of settings, migrations or roles: nothing is dead-lettered, the process ends and says what to do."""
 
 
 _FAULTS_TOLD = 3
@@ -83,7 +95,7 @@ def kind(error: BaseException) -> str:
 
 def describe(error: BaseException) -> str:
     """A reason for people and logs. PostgreSQL's own text quotes values, so only its code and constraint are told."""
-    if isinstance(error, Invalid | Stop | Retryable | TooMuchPower):
+    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Stop | TooMuchPower):
         return str(error)
     if isinstance(error, asyncpg.PostgresError):
         where = next(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from db import stores
 from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
 from services.kernel.consuming.gate import check_schema
-from services.kernel.errors import Stop, Verdict, describe, verdict
+from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
 from services.kernel.settings import Settings
 
 _START = "start the local stack with: wootstream local start"
@@ -80,11 +80,11 @@ async def _reach(pool: Pool) -> None:
 
 
 async def stores_named(pool: Pool, slug: str | None) -> dict[str, UUID]:
-    """Short name → id: of that store, or of every store where none is named. Raises Stop, naming those that exist."""
+    """Short name → id: of that store, or of every store where none is named. Raises Refusal, naming the known ones."""
     async with pool.acquire(timeout=10) as conn:
         known = {row["slug"]: row["organization_id"] for row in await stores.everyone(conn)}
     if slug and slug not in known:
-        raise Stop(f"there is no store {slug!r}; known are: {', '.join(known) or 'none yet'}")
+        raise Refusal(f"there is no store {slug!r}; known are: {', '.join(known) or 'none yet'}")
     return {slug: known[slug]} if slug else known
 
 
@@ -96,5 +96,5 @@ async def each_store(slug: str, work: Callable[[Connection, UUID, str], Awaitabl
             async with scoped(pool, {organization}) as conn:
                 answers[name] = await work(conn, organization, name)
     if not answers:
-        raise Stop("there is no store yet: add one with `wootstream stores add`")
+        raise Refusal("there is no store yet: add one with `wootstream stores add`")
     return answers

@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.kernel.errors import Invalid, Stop
+from services.kernel.errors import Sealed, Stop
 from services.kernel.settings import Settings
 
 _NONCE_BYTES = 12
@@ -38,13 +38,13 @@ class Secrets:
         return f"v1.{self._key_id}.{base64.b64encode(sealed).decode()}"
 
     def open(self, sealed: str, *, organization: UUID, column: str) -> str:
-        """Raises Stop when the installation key is not the one that sealed it, or the text was moved or changed."""
+        """Raises Sealed when the installation key is not the one that sealed it, or the text was moved or changed."""
         try:
             _version, _key_id, text = sealed.split(".", 2)
             raw = base64.b64decode(text)
             opened = self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _place(organization, column))
         except (ValueError, InvalidTag) as cause:
-            raise Stop(f"{column} of store {organization} cannot be opened with this installation key") from cause
+            raise Sealed(f"{column} of store {organization} cannot be opened with this installation key") from cause
         return opened.decode()
 
     @property
@@ -58,11 +58,11 @@ class Secrets:
         return nonce + self._cipher.encrypt(nonce, data, place.encode())
 
     def open_bytes(self, sealed: bytes, *, place: str) -> bytes:
-        """Raises Invalid when another key sealed it, or when it was moved, changed or cut short."""
+        """Raises Sealed when another key sealed it, or when it was moved, changed or cut short."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode())
         except (ValueError, InvalidTag) as cause:
-            raise Invalid(f"what was sealed for {place} cannot be opened with this installation key") from cause
+            raise Sealed(f"what was sealed for {place} cannot be opened with this installation key") from cause
 
 
 def _place(organization: UUID, column: str) -> bytes:

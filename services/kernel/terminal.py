@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from services.kernel.clock import Clock
-from services.kernel.errors import Stop
+from services.kernel.errors import Refusal
 from services.kernel.moments import moment
 
 # Where nobody looks, a line is not broken for want of a terminal's width.
@@ -24,11 +24,11 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 
 
 def since(text: str | None) -> datetime | None:
-    """So long ago, or a date or time, of UTC where it names no zone; None: ever. Raises Stop."""
+    """So long ago, or a date or time, of UTC where it names no zone; None: ever. Raises Refusal."""
     try:
         return moment(text, zone="UTC", now=Clock().now()) if text else None
     except (ValueError, OverflowError) as cause:
-        raise Stop(f"{text!r} is no time: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00") from cause
+        raise Refusal(f"{text!r} is no time: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00") from cause
 
 
 def print_json(answer: object) -> None:

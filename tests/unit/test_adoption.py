@@ -6,7 +6,7 @@ import pytest
 
 from db.pool import Row
 from services.control.adoption import planned
-from services.kernel import Stop
+from services.kernel import Refusal
 from tests.unit.ledgers import KEY, acknowledged, ledger_row, seen
 
 _ASKED: dict[str, Any] = {"group": KEY[0], "topic": KEY[1]}
@@ -45,5 +45,5 @@ def test_adoption_gives_up_what_nobody_will_read_and_no_more(
     ],
 )
 def test_adoption_that_cannot_be_meant_is_refused_with_the_cure(asked: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Stop, match=reason):
+    with pytest.raises(Refusal, match=reason):
         planned(seen([ledger_row(next_=20)], (2, 30)), **(_ASKED | asked))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.kernel import Stop
+from services.kernel import Refusal
 from services.kernel.terminal import since
 
 
@@ -22,5 +22,5 @@ def test_span_counts_back_from_now() -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "7y", "99999999999d"])
 def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(Stop, match="say 30m, 12h"):
+    with pytest.raises(Refusal, match="say 30m, 12h"):
         since(text)

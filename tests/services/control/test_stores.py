@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from db.pool import Pool
 from schemas.stores import Store
 from services.control import stores
-from services.kernel import Settings, Stop
+from services.kernel import Refusal, Sealed, Settings
 from services.kernel.secrets import load_secrets
 from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call
@@ -58,7 +58,7 @@ async def test_secrets_rest_sealed_and_open_for_their_column_alone(settings: Set
     assert opened(settings, account, "api_access_token") == "t0ken"
     assert opened(settings, account, "event_secret") == added.made_event_secret
     assert len(base64.b64decode((added.made_event_secret or "").removeprefix("whsec_"))) == 32
-    with pytest.raises(Stop, match="cannot be opened"):
+    with pytest.raises(Sealed, match="cannot be opened"):
         opened(settings, account | {"event_secret": account["api_access_token"]}, "event_secret")
 
 
@@ -119,7 +119,7 @@ async def test_store_of_a_database_made_anew_has_the_id_that_the_topics_know(
 async def test_store_that_cannot_work_is_refused_with_the_cure(
     told: dict[str, Any], reason: str, settings: Settings
 ) -> None:
-    with pytest.raises(Stop, match=reason):
+    with pytest.raises(Refusal, match=reason):
         await stores.add(settings, shop(**told))
 
 
@@ -127,7 +127,7 @@ async def test_store_that_cannot_work_is_refused_with_the_cure(
 async def test_what_belongs_to_another_store_is_refused(shared: tuple[str, ...], settings: Settings) -> None:
     first = shop()
     await stores.add(settings, first)
-    with pytest.raises(Stop, match="belongs to another store"):
+    with pytest.raises(Refusal, match="belongs to another store"):
         await stores.add(settings, shop(**{name: getattr(first, name) for name in shared}))
 
 
@@ -137,7 +137,7 @@ async def test_where_organizations_are_the_hosts_own_a_store_needs_one_of_them(b
     await bench.admin.execute("insert into public.organizations (id, name) values ($1, 'shop')", own)
     store = shop()
 
-    with pytest.raises(Stop, match="make it, and name it with --organization"):
+    with pytest.raises(Refusal, match="make it, and name it with --organization"):
         await stores.add(bench.settings, store)
     added = await stores.add(bench.settings, store.model_copy(update={"organization_id": own}))
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from db.pool import Pool, scoped
 from services.conversations.import_verb import import_
 from services.conversations.report_verbs import report
-from services.kernel import Process, Settings, Stop
+from services.kernel import Process, Refusal, Settings
 from tests.eventually import eventually
 from tests.recordings.recorded import account_webhooks, reports, rows
 from tests.services.conversations import bench
@@ -123,5 +123,5 @@ async def test_refused_token_is_one_sentence_that_names_the_store(
     api.fault = httpx.Response(401, json={"error": "Invalid Access Token"})
     async with served(api) as address:
         shop = await attached(pool, admin_pool, settings, address)
-        with pytest.raises(Stop, match=f"{bench.slug(shop.id)}: Chatwoot answers 401"):
+        with pytest.raises(Refusal, match=f"{bench.slug(shop.id)}: Chatwoot answers 401"):
             await call(app, verb, "--store", bench.slug(shop.id))

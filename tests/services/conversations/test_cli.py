@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from db.pool import Pool
 from services.conversations.cli import explain_
 from services.conversations.report_verbs import report
-from services.kernel import Stop
+from services.kernel import Refusal
 from tests.recordings.recorded import account_webhooks, reports
 from tests.services.conversations import bench
 
@@ -92,5 +92,5 @@ async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.S
 
 
 async def test_unknown_store_is_named_with_those_that_are_known(shop: bench.Shop) -> None:
-    with pytest.raises(Stop, match="there is no store 'nowhere'"):
+    with pytest.raises(Refusal, match="there is no store 'nowhere'"):
         await call(report, "summary", "--store", "nowhere")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from services.ingress.spool import Spool
 from services.ingress.spool_chunks import Settled
 from services.ingress.spool_cli import app
-from services.kernel import Stop
+from services.kernel import Refusal
 from tests.services.ingress_spool.shelf_bench import opened, put, record
 
 _WATCH = ("status", "--seconds", "0.3")
@@ -84,5 +84,5 @@ async def test_status_for_people_names_records_room_and_the_missing_drain(direct
 
 
 async def test_status_where_no_ingress_ran_says_so(directory: Path) -> None:
-    with pytest.raises(Stop, match="there is no spool in"):
+    with pytest.raises(Refusal, match="there is no spool in"):
         await ask(*_WATCH)
