@@ -48,7 +48,7 @@ class Shown:
     redriven_at: datetime | None
     discarded_at: datetime | None
     value_bytes: int
-    headers: dict[str, str]
+    headers: tuple[tuple[str, str], ...]  # in their order, each as often as it came
     key: str | None
     value: Any
 
@@ -112,7 +112,7 @@ def _shown(row: Row, names: dict[UUID, str], *, reveal: bool) -> Shown:
         partition=row["partition"], offset=row["record_offset"], kind=row["kind"], reason=row["reason"],
         set_aside_at=row["set_aside_at"], redriven_at=row["redriven_at"], discarded_at=row["discarded_at"],
         value_bytes=row["value_bytes"],
-        headers={name: text if reveal else header(name, text) for name, text in row["record_headers"] or ()},
+        headers=tuple((name, text if reveal else header(name, text)) for name, text in row["record_headers"] or ()),
         key=None if key is None else _text(key) if reveal else f"<{len(key)} bytes>",
         value=None if value is None else _text(value) if reveal else redacted(value),
     )  # fmt: skip

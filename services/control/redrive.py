@@ -16,6 +16,7 @@ from services.control.positions import first_records, look
 from services.control.reach import Advance, Reach, reach, slices
 from services.kernel import Clock, Publisher, Record, Settings
 from services.kernel.errors import Stop, describe
+from services.kernel.record import Headers
 
 _CONNECT_SECONDS = 20.0
 
@@ -94,7 +95,7 @@ async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Excep
 
 async def _records(settings: Settings, rows: Sequence[Row]) -> dict[int, Record]:
     """The record of each letter that can still be had, by the letter's number."""
-    kept = {row["id"]: _record(row, row["record_key"], row["record_value"]) for row in rows
+    kept = {row["id"]: _record(row, row["record_key"], row["record_value"], _headers(row)) for row in rows
             if row["record_value"] is not None}  # fmt: skip
     return kept | await _from_topic(settings, [row for row in rows if row["record_value"] is None])
 
@@ -110,16 +111,21 @@ async def _from_topic(settings: Settings, rows: Sequence[Row]) -> dict[int, Reco
     for row in rows:
         there = found.get(places[row["id"]])
         if there and there.offset == row["record_offset"] and _same(there, row):
-            records[row["id"]] = _record(row, there.key, there.value)
+            records[row["id"]] = _record(row, there.key, there.value, there.headers)
     return records
 
 
 def _same(there: Record, row: Row) -> bool:
-    return (there.id, len(there.value)) == (dict(row["record_headers"]).get("id"), row["value_bytes"])
+    first = next((text for name, text in row["record_headers"] if name == "id"), None)
+    return (there.id, len(there.value)) == (first, row["value_bytes"])
 
 
-def _record(row: Row, key: bytes | None, value: bytes) -> Record:
+def _headers(row: Row) -> Headers:
+    """Those that the letter kept, as text, in their order, each as often as it came."""
+    return tuple((name, text.encode()) for name, text in row["record_headers"])
+
+
+def _record(row: Row, key: bytes | None, value: bytes, headers: Headers) -> Record:
     """As it was accepted, id and time of receipt too; only where it comes from now is told anew."""
-    told = dict(row["record_headers"]) | {"origin": "redrive"}
-    headers = tuple((name, text.encode()) for name, text in told.items())
-    return Record(row["topic"], key, value, headers, partition=row["partition"], offset=row["record_offset"])
+    place = {"partition": row["partition"], "offset": row["record_offset"]}
+    return Record(row["topic"], key, value, headers, **place).coming_from("redrive")

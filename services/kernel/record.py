@@ -20,6 +20,11 @@ def store_of(name: str) -> UUID | None:
     return _uuid(name) if len(name) <= _LONGEST_UUID else None
 
 
+def text_of(value: bytes | None) -> str:
+    """A header's value as text. Bytes that are none are shown escaped, never raised."""
+    return (value or b"").decode("utf-8", "backslashreplace")
+
+
 @lru_cache(maxsize=65_536)  # a UUID costs 2 µs to read, and stores are few
 def _uuid(name: str) -> UUID | None:
     try:
@@ -82,11 +87,18 @@ class Record:
         return cls(raw.topic, raw.key, raw.value or b"", raw.headers, partition=raw.partition, offset=raw.offset)
 
     def header(self, name: str) -> str | None:
-        """A header's text, or None. Bytes that are no text are shown escaped, never raised."""
+        """A header's text, or None; of one that comes several times, the first."""
         for key, value in self.headers:
             if key == name:
-                return (value or b"").decode("utf-8", "backslashreplace")
+                return text_of(value)
         return None
+
+    def coming_from(self, origin: str) -> "Record":
+        """The same record with another first `origin`, told by it if it had none; its other headers as they came."""
+        headers = [*self.headers]
+        at = next((place for place, (name, _) in enumerate(headers) if name == "origin"), len(headers))
+        headers[at : at + 1] = [("origin", origin.encode())]
+        return Record(self.topic, self.key, self.value, tuple(headers), partition=self.partition, offset=self.offset)
 
     @property
     def event(self) -> str | None:

@@ -4,12 +4,12 @@ import orjson
 
 from db.dead_letters import Letter
 from db.ledger import Place
-from services.kernel.record import Record, store_of
+from services.kernel.record import Record, store_of, text_of
 
 
 def letter_of(one: Record, place: Place, kind: str, reason: str) -> Letter:
     """The row of a record that is set aside; nothing in it may be refused in its turn."""
-    headers = [[_storable(name), _storable(one.header(name) or "")] for name, _ in one.headers]
+    headers = [[_storable(name), _storable(text_of(value))] for name, value in one.headers]
     return Letter(
         era=place.era,
         partition=one.partition,

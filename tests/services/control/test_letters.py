@@ -68,8 +68,9 @@ async def test_letter_is_shown_without_the_person_and_revealing_is_written_down(
     assert tuple(row) == (getpass.getuser(), bench.store, f"dead letter {letter['id']}")
 
 
-async def test_mended_record_sent_again_is_applied_once_with_its_id_and_time_of_receipt(bench: Bench) -> None:
+async def test_mended_record_sent_again_is_applied_once_with_its_headers_also_those_that_repeat(bench: Bench) -> None:
     sent = poison(bench)
+    sent.headers = (*sent.headers, ("trace", b"a"), ("origin", b"other"), ("trace", b"b"), ("trace", b"a"))
     await set_aside(bench, sent, bench.record(1))
     await mend(bench)
     seen: list[Record] = []
@@ -83,8 +84,8 @@ async def test_mended_record_sent_again_is_applied_once_with_its_id_and_time_of_
         await bench.until("applied", 2)
 
     assert ((first.sent, again.sent), await bench.stored()) == ((1, 0), [-1, 1])
-    assert (seen[0].id, seen[0].received_at, seen[0].origin) == (sent.id, sent.received_at, "redrive")
-    assert (seen[0].key, seen[0].value) == (sent.key, sent.value)
+    assert (seen[0].key, seen[0].value, seen[0].headers) == (sent.key, sent.value, sent.coming_from("redrive").headers)
+    assert (sent.origin, seen[0].origin, seen[0].headers[-3:]) == ("shop", "redrive", sent.headers[-3:])
 
 
 async def test_record_that_still_fails_is_one_open_letter_however_often_it_is_sent(bench: Bench) -> None:
