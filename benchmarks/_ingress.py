@@ -15,7 +15,7 @@ import orjson
 import psutil
 
 from benchmarks._load import throughput
-from demo.visitors import Visitor
+from local.demo.visitors import Visitor
 from schemas.topics import WEBHOOKS, WIDGET_EVENTS
 from services.kernel import Clock
 from tests.recordings.recorded import RUNS, account_webhooks

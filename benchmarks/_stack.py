@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from demo.stack import Stack, resolve
+from local.stack import Stack, resolve
 from services.kernel import Settings
 
 

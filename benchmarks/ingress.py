@@ -19,7 +19,7 @@ from benchmarks._load import waits
 from benchmarks._stack import open_stack
 from db.migrate import migrate
 from db.pool import use_json
-from demo.stack import Stack
+from local.stack import Stack
 from services.kernel import Settings
 from services.kernel.topics import ensure_topics
 from tests.services.ingress.bench import Shop, open_shop

@@ -74,14 +74,28 @@ def topics() -> None:
     print("\n".join(f"made {name}" for name in names) or "all there")
 
 
+def _has_local() -> bool:
+    """Whether this is a checkout. A folder of that name, such as that in /usr, is a package without a file."""
+    spec = importlib.util.find_spec("local")
+    return spec is not None and spec.origin is not None
+
+
+def _only_in_a_checkout(_: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+    """What only a developer's machine has is not installed here."""
+    raise Refusal("local, demo and replay work in a checkout alone: `make install` there, then .venv/bin/wootstream …")
+
+
 figures.add_to(app)
 control.add_to(app)
 doors.add_to(app)
-if importlib.util.find_spec("demo"):  # a production image has none
-    from demo import cli as demo
-
-    demo.add_to(app)
 spool_cli.add_to(app)
+if _has_local():
+    from local import cli as local
+
+    local.add_to(app)
+else:
+    for verb in ("local", "demo", "replay"):
+        app.command(name=verb, hidden=True, context_settings={"ignore_unknown_options": True})(_only_in_a_checkout)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import structlog
 
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
-from demo.stack import Stack, Unavailable, resolve
+from local.stack import Stack, Unavailable, resolve
 from services.kernel.settings import Settings
 from services.kernel.topics import ensure_topics
 

@@ -1,5 +1,7 @@
 """Where the installation is: what the environment says, and what a running local stack fills in; and its stores."""
 
+import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -15,6 +17,7 @@ from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
 from services.kernel.settings import Settings
 
 _START = "start the local stack with: wootstream local start"
+_ADDRESSES = "addresses.json"  # written by local/stack/pair.py
 
 T = TypeVar("T")
 
@@ -30,17 +33,30 @@ def environment() -> Settings:
 
 
 def local_stack(settings: Settings) -> dict[str, str]:
-    """What the environment leaves out and a running local stack has: setting → address."""
-    wanted = {"kafka_bootstrap_servers": "kafka", "database_url": "database_url"}
-    absent = {name: part for name, part in wanted.items() if getattr(settings, name) is None}
+    """What the environment leaves out and a running local stack has: setting → value, from the file that it writes."""
+    absent = {name for name in ("kafka_bootstrap_servers", "database_url") if getattr(settings, name) is None}
     if not absent or settings.stack != "embedded":
         return {}
     try:
-        from demo import stack
-    except ImportError:  # a production image has no demo
+        servers = json.loads((settings.data_directory / "stack" / _ADDRESSES).read_bytes())
+    except FileNotFoundError:
         return {}
-    found = stack.status(settings.data_directory / "stack")
-    return {name: address for name, part in absent.items() if (address := getattr(found, part))}
+    found: dict[str, str] = {}
+    for server in servers:
+        if absent & server["settings"].keys() and _runs(server["pid"]):
+            found |= server["settings"]
+    return found
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process: a server that was killed leaves its address behind."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another account's
+        return True
+    return True
 
 
 def installed(*, kafka: bool = True, database: bool = True) -> Settings:

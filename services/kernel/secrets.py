@@ -74,8 +74,15 @@ def load_secrets(settings: Settings) -> Secrets:
     if settings.installation_key:
         return Secrets(_decode(settings.installation_key.get_secret_value()))
     if settings.installation_key_file:
-        return Secrets(_decode(settings.installation_key_file.read_text()))
+        return Secrets(_decode(_given_key(settings.installation_key_file)))
     return Secrets(_decode(_local_key(settings.data_directory / "installation.key")))
+
+
+def _given_key(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError as cause:
+        raise Stop(f"WOOTSTREAM_INSTALLATION_KEY_FILE={path} cannot be read: {cause.strerror}") from cause
 
 
 def _local_key(path: Path) -> str:

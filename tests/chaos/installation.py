@@ -17,10 +17,10 @@ from pydantic import SecretStr
 
 from db.migrate import migrate
 from db.pool import use_json
-from demo import stack
-from demo.stack import Stack, kafka, postgres
-from demo.stack.locks import locked
-from demo.stack.ports import is_free
+from local import stack
+from local.stack import Stack, kafka, postgres
+from local.stack.locks import locked
+from local.stack.ports import is_free
 from services.kernel import Settings
 from tests.eventually import eventually
 

@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 from pydantic import SecretStr
 
-from demo.recording import Delivery, RecordedStore, deliveries, stores
-from demo.webhooks import Door, WebhookSender
+from local.demo.recording import Delivery, RecordedStore, deliveries, stores
+from local.demo.webhooks import Door, WebhookSender
 from schemas.stores import Store
 from services.control.stores import add
 from services.kernel import Settings

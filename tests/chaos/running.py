@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from demo.stack.ports import HOST, free_ports
+from local.stack.ports import HOST, free_ports
 from schemas.topics import ALL
 from services.control.audit import audit
 from services.ingress.spool_status import look

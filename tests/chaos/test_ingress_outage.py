@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from db.pool import use_json
-from demo.stack.ports import free_ports
+from local.stack.ports import free_ports
 from services.control.audit import audit
 from services.kernel.topics import ensure_topics
 from tests.chaos.installation import Installation

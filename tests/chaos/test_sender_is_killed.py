@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 
 from db import due
 from db.pool import Pool, scoped
+from local.chatwoot.app import listening
 from services.kernel import Settings
 from services.kernel.secrets import load_secrets
-from tests.double.app import listening
 from tests.eventually import eventually
 from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsApi

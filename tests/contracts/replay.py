@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from local.chatwoot.app import app
+from local.chatwoot.installation import Double
 from tests.contracts.names import Names, account_of
-from tests.double.app import app
-from tests.double.installation import Double
 from tests.recordings.recorded import Call, calls
 
 # What the double does not play, by step, and why.

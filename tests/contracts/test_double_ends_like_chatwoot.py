@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from local.chatwoot.rows import Account, Contact, Conversation
 from tests.contracts.replay import Played
-from tests.double.rows import Account, Contact, Conversation
 from tests.recordings.recorded import rows, stores
 
 _PRIORITIES = (None, "low", "medium", "high", "urgent")  # the database counts the names from 0

@@ -1,8 +1,8 @@
 """The demo's accounts in the double are set up as the recorded ones were."""
 
-from demo import recording, shops
-from tests.double.inbox_views import inbox_full
-from tests.double.installation import Double
+from local.chatwoot.inbox_views import inbox_full
+from local.chatwoot.installation import Double
+from local.demo import recording, shops
 
 _NAMES_A_HOST = "web_widget_script"
 

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from local.chatwoot import people, seed
+from local.chatwoot.app import listening, serving
+from local.chatwoot.installation import Double
+from local.chatwoot.rows import Account
 from services.ingress.signatures import Signer
-from tests.double import people, seed
-from tests.double.app import listening, serving
-from tests.double.installation import Double
-from tests.double.rows import Account
 from tests.recordings.recorded import account_webhooks, rows, stores
 
 _SECRET = "whsec"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-import demo
 from db.pool import Pool
+from local import demo
 from services.kernel import Settings
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, open_shop, serving
 
 _SCRIPT = Path(demo.__file__).parent / "doors.sh"
-_README = _SCRIPT.parent.parent / "README.md"
+_README = _SCRIPT.parents[2] / "README.md"
 _EXAMPLE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ABSENT = [name for name in ("curl", "openssl", "base64", "od") if not shutil.which(name)]
 pytestmark = [

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from db.pool import Pool
-from demo.shop import Shop as Backend
-from demo.shop import shop_event
-from demo.visitors import Visitor
+from local.demo.shop import Shop as Backend
+from local.demo.shop import shop_event
+from local.demo.visitors import Visitor
 from services.kernel import Clock, Settings
 from tests.eventually import PATIENCE_SECONDS
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, open_shop, post_webhook

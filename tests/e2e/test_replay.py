@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.pool import Pool
-from demo import recording, services
+from local.demo import recording, services
 from schemas.topics import WEBHOOKS
 from services.control.audit import audit
 from services.kernel import Settings

@@ -16,17 +16,17 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from demo import stack
-from demo.stack import jars, kafka, postgres
-from demo.stack.embedded import borrowed
-from demo.stack.locks import try_lock
-from demo.stack.ports import free_ports
-from demo.stack.server import Note, birth
+from local import stack
+from local.stack import jars, kafka, postgres
+from local.stack.embedded import borrowed
+from local.stack.locks import try_lock
+from local.stack.ports import free_ports
+from local.stack.server import Note, birth
 from tests.eventually import eventually
 
 _RESOLVE_IN_DOCKER = """
 import asyncio, pathlib, sys
-from demo.stack import resolve
+from local.stack import resolve
 asyncio.run(resolve(pathlib.Path(sys.argv[1]), kind="docker").__aenter__())
 """
 
@@ -53,7 +53,7 @@ def processes_of(directory: Path) -> list[psutil.Process]:
 
 def local(verb: str, data: Path) -> subprocess.CompletedProcess[str]:
     """Run `wootstream local VERB --json` as another program would."""
-    program = "from demo.stack.cli import app; app()"
+    program = "from local.stack.cli import app; app()"
     return subprocess.run(
         [sys.executable, "-c", program, verb, "--json"],
         capture_output=True, text=True, timeout=120, env={**os.environ, "WOOTSTREAM_DATA_DIRECTORY": str(data)},

@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-DATA = Path(__file__).parent / "data"
+import local
+
+DATA = Path(local.__file__).parent / "recordings"
 RUNS = ("chatwoot-4.13.0", "chatwoot-4.13.0-bots", "chatwoot-3.16.0")
 ALL_RUNS = (*RUNS, "chatwoot-4.13.0-extras")
 

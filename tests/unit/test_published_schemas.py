@@ -6,7 +6,7 @@ import jsonschema
 import orjson
 import pytest
 
-from demo.shop import shop_event
+from local.demo.shop import shop_event
 from schemas.published import FOLDER, documents
 
 _NOW = datetime(2026, 11, 25, tzinfo=UTC)

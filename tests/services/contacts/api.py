@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.double import seed
-from tests.double.app import app
-from tests.double.installation import Double
-from tests.double.rows import Contact
+from local.chatwoot import seed
+from local.chatwoot.app import app
+from local.chatwoot.installation import Double
+from local.chatwoot.rows import Contact
 from tests.services.attached import ACCOUNT_ID, TOKEN
 
 

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from db.migrate import migrate
-from demo.stack import Stack
+from local.stack import Stack
 from services.kernel import Settings
 from tests.kernel_bench import Bench, open_bench
 

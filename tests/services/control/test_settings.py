@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.stack import Stack
+from local.stack import Stack
 from services.kernel import Settings, Stop
 from tests.services.control.verbs import answer, call
 

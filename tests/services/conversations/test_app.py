@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from db.pool import Pool, scoped
+from local.chatwoot.app import app
+from local.chatwoot.installation import Double
+from local.chatwoot.seed import add_account
 from schemas.topics import WEBHOOKS
 from services.conversations.account import Account, account_of
 from services.conversations.app import add_to
 from services.conversations.history import History
 from services.kernel import Process, Settings
-from tests.double.app import app
-from tests.double.installation import Double
-from tests.double.seed import add_account
 from tests.eventually import eventually
 from tests.newest import begin_at_the_end
 from tests.publishing import publish_all

@@ -12,7 +12,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from db.pool import Pool
-from demo.webhooks import sign
+from local.demo.webhooks import sign
 from schemas.topics import Topic
 from services.ingress.app import add_to
 from services.kernel import Clock, Process, Record, Settings
@@ -42,8 +42,7 @@ class Shop:
 
 async def open_shop(admin: Pool, settings: Settings, *, account_id: int = ACCOUNT_ID, **columns: Any) -> Shop:
     """Attach a store whose secrets the installation can open; `columns` win."""
-    keys, secret = load_secrets(settings), uuid.uuid4().hex
-    store: uuid.UUID = columns.get("organization_id") or uuid.uuid4()
+    keys, store, secret = load_secrets(settings), uuid.uuid4(), uuid.uuid4().hex
     sealed = {
         "webhook_secret": keys.seal(secret, organization=store, column="webhook_secret"),
         "event_secret": keys.seal(EVENT_SECRET, organization=store, column="event_secret"),

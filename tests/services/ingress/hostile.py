@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from demo.visitors import event_id
+from local.demo.visitors import event_id
 from tests.services.ingress.bench import ORIGIN, Shop, signed
 from tests.services.ingress.wire import request
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import orjson
 
-from demo.shop import Shop as Backend
-from demo.visitors import Visitor
+from local.demo.shop import Shop as Backend
+from local.demo.visitors import Visitor
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Clock, Settings
 from services.widget import handlers as widget

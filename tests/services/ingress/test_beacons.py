@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.pool import Pool
-from demo.visitors import Visitor, event_id
+from local.demo.visitors import Visitor, event_id
 from schemas.topics import WIDGET_EVENTS
 from services.customers import visits
 from services.kernel import Clock, Settings

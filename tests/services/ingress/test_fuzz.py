@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from db.pool import Pool
-from demo.visitors import Visitor
+from local.demo.visitors import Visitor
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.kernel import Clock, Settings
 from tests.recordings.recorded import ALL_RUNS, account_webhooks

@@ -13,8 +13,8 @@ import pytest
 from schemathesis.checks import CHECKS, load_all_checks
 
 from db.pool import Pool
-from demo.shop import Shop as Backend
-from demo.visitors import Visitor
+from local.demo.shop import Shop as Backend
+from local.demo.visitors import Visitor
 from services.kernel import Clock, Settings
 from tests.services.ingress.bench import ORIGIN, open_shop
 from tests.services.ingress.described import Sender

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from demo.stack import kafka
-from demo.stack.embedded import quiet
-from demo.stack.pair import KAFKA, end, start_missing
+from local.stack import kafka
+from local.stack.embedded import quiet
+from local.stack.pair import KAFKA, end, start_missing
 from tests.eventually import eventually
 
 

@@ -1,0 +1,77 @@
+"""Contacts in lists: pages, search, filters (facts §4.2)."""
+
+from typing import Any
+
+from local.chatwoot import views
+from local.chatwoot.api.door import Call, route
+from local.chatwoot.errors import unprocessable
+from local.chatwoot.filters import select
+from local.chatwoot.rows import Contact, Json
+
+_PAGE = 15
+_COLUMNS = set("id name email phone_number identifier blocked created_at last_activity_at".split())
+_SORTS = {"name", "email", "phone_number", "last_activity_at", "created_at"}
+
+
+def index(call: Call) -> Json:
+    key = call.query("sort").removeprefix("-")
+    found = _resolved(call)
+    if key in _SORTS:
+        found.sort(key=lambda row: _rank(getattr(row, key)), reverse=call.query("sort").startswith("-"))
+    return _page(call, found, current_page=call.query("page") or 1)
+
+
+def search(call: Call) -> Json:
+    """4.x looks at everybody and counts the page, 3.x at those with a name, and counts all."""
+    if not call.query("q"):
+        unprocessable("Specify search string with parameter q")
+    modern, wanted = call.state.release.modern, call.query("q")
+    rows = call.state.contacts[call.account.id].values() if modern else _resolved(call)
+    answer = _page(call, [row for row in rows if _holds(row, wanted)], current_page=int(call.query("page", "1")))
+    if modern:
+        count, shown = answer["meta"]["count"], len(answer["payload"])
+        answer["meta"] |= {"count": shown, "has_more": count > _PAGE * answer["meta"]["current_page"]}
+    return answer
+
+
+def find(call: Call) -> Json:
+    """POST contacts/filter."""
+    defined = {
+        one["attribute_key"]
+        for one in call.account.definitions.values()
+        if one["attribute_model"] == "contact_attribute"
+    }
+    found = select(_resolved(call), call.body.get("payload") or [], known=_COLUMNS | defined, value=_value)
+    return _page(call, found, current_page=int(call.query("page", "1")))
+
+
+def _resolved(call: Call) -> list[Contact]:
+    """Those with an e-mail, a phone number or an identifier: Chatwoot lists nobody else."""
+    rows = call.state.contacts[call.account.id].values()
+    return [row for row in rows if row.email or row.phone_number or row.identifier]
+
+
+def _page(call: Call, found: list[Contact], *, current_page: int | str) -> Json:
+    start = _PAGE * (int(current_page) - 1)
+    shown = [views.contact(call.state, row) for row in found[start : start + _PAGE]]
+    return {"meta": {"count": len(found), "current_page": current_page}, "payload": shown}
+
+
+def _holds(row: Contact, wanted: str) -> bool:
+    folded = (row.name, row.email, row.phone_number)
+    return wanted in (row.identifier or "") or any(wanted.lower() in (text or "").lower() for text in folded)
+
+
+def _value(row: Contact, key: str) -> Any:
+    return getattr(row, key) if key in _COLUMNS else row.custom_attributes.get(key)
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    return value is not None, value or 0
+
+
+ROUTES = [
+    route("GET", "/contacts", index),
+    route("GET", "/contacts/search", search),
+    route("POST", "/contacts/filter", find),
+]

@@ -1,0 +1,87 @@
+"""One contact over HTTP (facts §4.2)."""
+
+from local.chatwoot import people, views
+from local.chatwoot.api.door import Call, route
+from local.chatwoot.inbox_views import inbox_raw, inbox_slim
+from local.chatwoot.rows import Contact, Json
+
+
+def show(call: Call) -> Json:
+    return {"payload": views.contact(call.state, _contact(call))}
+
+
+def create(call: Call) -> Json:
+    """Without a body an empty contact is made. Only with an inbox there is an identity in it."""
+    inbox = call.state.inbox(call.account, call.body["inbox_id"]) if call.body.get("inbox_id") else None
+    row = people.create(call.state, call.events, call.account, **call.body)
+    identity = call.state.identify(row, inbox, call.body.get("source_id")) if inbox else None
+    made = {
+        "inbox": inbox_raw(call.state, inbox) if inbox else None,
+        "source_id": identity.source_id if identity else None,
+    }
+    return {"payload": {"contact": views.contact(call.state, row), "contact_inbox": made}}
+
+
+def update(call: Call) -> Json:
+    row = _contact(call)
+    people.update(call.state, call.events, row, call.body)
+    return {"payload": views.contact(call.state, row)}
+
+
+def destroy_custom_attributes(call: Call) -> Json:
+    row, gone = _contact(call), set(call.body.get("custom_attributes") or ())
+    kept = {key: value for key, value in row.custom_attributes.items() if key not in gone}
+    people.store(call.state, call.events, row, custom_attributes=kept)
+    return {"payload": views.contact(call.state, row)}
+
+
+def merge(call: Call) -> Json:
+    base = call.state.contact(call.account, call.body["base_contact_id"])
+    people.merge(call.state, call.events, base, call.state.contact(call.account, call.body["mergee_contact_id"]))
+    return views.contact(call.state, base, identities=False)
+
+
+def delete(call: Call) -> None:
+    people.delete(call.state, _contact(call))
+
+
+def conversations(call: Call) -> Json:
+    rows = sorted(call.state.conversations_of(_contact(call)), key=lambda row: row.last_activity_at, reverse=True)
+    return {"payload": [views.conversation(call.state, row) for row in rows[:20]]}
+
+
+def contactable_inboxes(call: Call) -> Json:
+    """API inboxes, with a source id to use where the contact has none in them yet."""
+    known = {row.inbox_id: row.source_id for row in call.state.identities(_contact(call))}
+    inboxes = [inbox for inbox in call.state.inboxes_of(call.account) if not inbox.is_widget]
+    shown = [{"inbox": inbox_slim(one), "source_id": known.get(one.id) or call.state.uuid()} for one in inboxes]
+    return {"payload": shown}
+
+
+def labels(call: Call) -> Json:
+    return {"payload": _contact(call).labels}
+
+
+def label(call: Call) -> Json:
+    row = _contact(call)
+    row.labels = list(call.body["labels"])
+    return {"payload": row.labels}
+
+
+def _contact(call: Call) -> Contact:
+    return call.state.contact(call.account, call.number("contact"))
+
+
+ROUTES = [
+    route("POST", "/contacts", create),
+    route("GET", "/contacts/{contact:int}", show),
+    route("PUT", "/contacts/{contact:int}", update),
+    route("PATCH", "/contacts/{contact:int}", update),
+    route("DELETE", "/contacts/{contact:int}", delete, admin=True),
+    route("POST", "/contacts/{contact:int}/destroy_custom_attributes", destroy_custom_attributes),
+    route("GET", "/contacts/{contact:int}/conversations", conversations),
+    route("GET", "/contacts/{contact:int}/contactable_inboxes", contactable_inboxes),
+    route("GET", "/contacts/{contact:int}/labels", labels),
+    route("POST", "/contacts/{contact:int}/labels", label),
+    route("POST", "/actions/contact_merge", merge),
+]

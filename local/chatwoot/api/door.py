@@ -1,0 +1,122 @@
+"""Who calls, for which account, with what: everything a handler gets, and what its answer becomes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local.chatwoot.errors import Refusal, not_found, unauthorized
+from local.chatwoot.events import Events
+from local.chatwoot.installation import Double
+from local.chatwoot.rows import Account, Bot, Conversation, Json, User
+from local.chatwoot.state import State
+
+_ACCOUNT = "/api/v1/accounts/{account:int}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An admitted call to one account; `body` is empty where none was sent."""
+
+    double: Double
+    request: Request
+    body: Json
+    account: Account
+    who: User | Bot
+
+    @property
+    def state(self) -> State:
+        return self.double.state
+
+    @property
+    def events(self) -> Events:
+        return self.double.events
+
+    def number(self, name: str) -> int:
+        """A number of the path."""
+        return int(self.request.path_params[name])
+
+    def query(self, name: str, default: str = "") -> str:
+        return self.request.query_params.get(name, default)
+
+
+Handler = Callable[[Call], Any]
+
+
+def route(
+    method: str,
+    path: str,
+    handler: Handler,
+    *,
+    admin: bool = False,
+    bots: bool = False,
+    since: tuple[int, int] = (3, 0),
+) -> Route:
+    """A route below an account; `admin`: for administrators alone, `bots`: a bot's token will do as well.
+
+    Releases before `since` do not have it.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        double: Double = request.app.state.double
+        if not double.state.release.since(*since):
+            raise HTTPException(404)
+        account_id = int(request.path_params["account"])
+        double.calls[account_id] += 1
+        who = _caller(double.state, request, bots=bots)
+        call = Call(double, request, await body_of(request), double.state.account(account_id), who)
+        _admit(call, admin=admin)
+        return await answer(double, handler(call))
+
+    return Route(_ACCOUNT + path, endpoint, methods=[method])
+
+
+def conversation_of(call: Call) -> Conversation:
+    """The conversation that the path names."""
+    return call.account.conversations.get(call.number("conversation")) or not_found()
+
+
+async def body_of(request: Request) -> Json:
+    """No body is an empty one; one that is not an object in JSON is Rails' bad request."""
+    raw = await request.body()
+    try:
+        body = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal(400, {"status": 400, "error": "Bad Request"})
+    return body
+
+
+async def answer(double: Double, given: Any) -> Response:
+    """JSON of what a handler answers, nothing for None; its webhooks go on their way."""
+    await double.deliveries.notify()
+    if isinstance(given, Response):
+        return given
+    return Response(b"" if given is None else orjson.dumps(given), media_type="application/json")
+
+
+def _caller(state: State, request: Request, *, bots: bool) -> User | Bot:
+    token = request.headers.get("api_access_token", "")
+    who = state.tokens.get(token)
+    if who is None and token != state.platform_token:
+        unauthorized("Invalid Access Token")
+    if not isinstance(who, User) and not (bots and who):
+        unauthorized("Access to this endpoint is not authorized for bots")
+    return who
+
+
+def _admit(call: Call, *, admin: bool) -> None:
+    account, who = call.account, call.who
+    member = account.members.get(who.id) if isinstance(who, User) else {"role": "agent"}
+    if member is None or (isinstance(who, Bot) and who.account_id != account.id):
+        unauthorized("You are not authorized to access this account")
+    if account.settings["status"] == "suspended":
+        unauthorized("Account is suspended")
+    if admin and member["role"] != "administrator":
+        unauthorized("You are not authorized to do this action")

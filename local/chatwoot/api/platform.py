@@ -1,0 +1,147 @@
+"""The Platform API: accounts, users and who belongs where (facts §3)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from local.chatwoot.api.door import answer, body_of
+from local.chatwoot.changes import iso
+from local.chatwoot.errors import Invalid, missing_on_platform, unauthorized
+from local.chatwoot.installation import Double
+from local.chatwoot.rows import Account, Json, User
+from local.chatwoot.user_views import user
+
+_FEATURES = """
+    inbound_emails channel_email channel_facebook channel_twitter help_center macros agent_management team_management
+    inbox_management labels custom_attributes automations canned_responses integrations voice_recorder channel_website
+    campaigns reports crm auto_resolve_conversations
+""".split()
+_MODERN_FEATURES = """
+    agent_bots chatwoot_v4 contact_chatwoot_support_team channel_instagram assignment_v2 channel_tiktok captain_tasks
+""".split()
+_SETTINGS = ("name", "locale", "domain", "support_email", "custom_attributes", "limits", "status")
+_SPECIAL = set("!@#$%^&*()_+-=[]{}|\"/\\.,`<>:;?~'")
+_PASSWORD: list[tuple[str, Callable[[str], bool]]] = [
+    ("must contain at least 6 characters", lambda word: len(word) >= 6),
+    ("must contain at least 1 uppercase character  (A..Z)", lambda word: any(one.isupper() for one in word)),
+    ("must contain at least 1 number character  (0..9)", lambda word: any(one.isdigit() for one in word)),
+    ("must contain at least 1 special character", lambda word: bool(_SPECIAL & set(word))),
+]
+Handler = Callable[[Double, Request, Json], Any]
+
+
+def create_account(double: Double, request: Request, body: Json) -> Json:
+    features = _FEATURES + (_MODERN_FEATURES if double.state.release.modern else [])
+    settings: Json = {"locale": "en", "domain": None, "support_email": None, "custom_attributes": {}, "limits": {}}
+    settings |= {"features": dict.fromkeys(features, True), "status": "active"} | _settings(body)
+    row = Account(id=double.state.number("account"), settings=settings)
+    double.state.accounts[row.id] = row
+    return _account(row)
+
+
+def show_account(double: Double, request: Request, body: Json) -> Json:
+    return _account(_named_account(double, request))
+
+
+def update_account(double: Double, request: Request, body: Json) -> Json:
+    row = _named_account(double, request)
+    row.settings |= _settings(body)
+    return _account(row)
+
+
+def create_user(double: Double, request: Request, body: Json) -> Json:
+    """Somebody with this e-mail address already: that user, unchanged."""
+    state, email = double.state, body["email"].lower()
+    row = next((one for one in state.users.values() if one.email == email), None)
+    if row is None:
+        if missing := [("password", text) for text, meets in _PASSWORD if not meets(body["password"])]:
+            raise Invalid(missing)
+        row = User(
+            id=state.number("user"),
+            name=body["name"],
+            email=email,
+            token=state.token(),
+            pubsub_token=state.token(),
+            custom_attributes=body.get("custom_attributes"),
+        )
+        state.users[row.id] = state.tokens[row.token] = row
+    return user(double.state, row)
+
+
+def show_token(double: Double, request: Request, body: Json) -> Json:
+    if not double.state.release.since(4, 3):
+        raise HTTPException(404)
+    row = _named_user(double, request)
+    shown = {"id": row.id, "name": row.name, "display_name": None, "email": row.email}
+    return {"access_token": row.token, "expiry": None, "user": shown | {"pubsub_token": row.pubsub_token}}
+
+
+def login(double: Double, request: Request, body: Json) -> Json:
+    row = _named_user(double, request)
+    return {"url": f"{request.base_url}app/login?email={row.email}&sso_auth_token={double.state.token()}"}
+
+
+def list_members(double: Double, request: Request, body: Json) -> list[Json]:
+    return list(_named_account(double, request).members.values())
+
+
+def add_member(double: Double, request: Request, body: Json) -> Json:
+    """Again is the same, with the role it has now."""
+    account, now = _named_account(double, request), iso(double.state.now())
+    row = account.members.get(body["user_id"]) or {
+        "id": double.state.number("member"),
+        "account_id": account.id,
+        "user_id": body["user_id"],
+        "inviter_id": None,
+        "created_at": now,
+        "updated_at": now,
+        "active_at": None,
+        "availability": "online",
+        "auto_offline": True,
+        "custom_role_id": None,
+        **({"agent_capacity_policy_id": None} if double.state.release.modern else {}),
+    }
+    account.members[body["user_id"]] = row | {"role": body.get("role", "agent")}
+    return account.members[body["user_id"]]
+
+
+def _settings(body: Json) -> Json:
+    return {key: body[key] for key in _SETTINGS if key in body}
+
+
+def _account(row: Account) -> Json:
+    return {"id": row.id} | row.settings
+
+
+def _named_account(double: Double, request: Request) -> Account:
+    return double.state.accounts.get(request.path_params["account"]) or missing_on_platform()
+
+
+def _named_user(double: Double, request: Request) -> User:
+    return double.state.users.get(request.path_params["user"]) or missing_on_platform()
+
+
+def _route(method: str, path: str, handler: Handler) -> Route:
+    async def endpoint(request: Request) -> Response:
+        double: Double = request.app.state.double
+        if request.headers.get("api_access_token") != double.state.platform_token:
+            unauthorized("Invalid access_token")
+        return await answer(double, handler(double, request, await body_of(request)))
+
+    return Route("/platform/api/v1" + path, endpoint, methods=[method])
+
+
+ROUTES = [
+    _route("POST", "/accounts", create_account),
+    _route("GET", "/accounts/{account:int}", show_account),
+    _route("PATCH", "/accounts/{account:int}", update_account),
+    _route("GET", "/accounts/{account:int}/account_users", list_members),
+    _route("POST", "/accounts/{account:int}/account_users", add_member),
+    _route("POST", "/users", create_user),
+    _route("POST", "/users/{user:int}/token", show_token),
+    _route("GET", "/users/{user:int}/login", login),
+]

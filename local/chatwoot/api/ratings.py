@@ -1,0 +1,55 @@
+"""Ratings over HTTP (facts §4.8)."""
+
+from collections import Counter
+
+from local.chatwoot import views
+from local.chatwoot.api.door import Call, route
+from local.chatwoot.push import unix
+from local.chatwoot.rows import Conversation, Json, Message
+
+_PAGE = 25
+
+
+def index(call: Call) -> list[Json]:
+    start = _PAGE * (int(call.query("page", "1")) - 1)
+    return [_form(call, one) for one in _answers(call)[start : start + _PAGE]]
+
+
+def metrics(call: Call) -> Json:
+    ratings = Counter(str(one["rating"]) for one in _answers(call))
+    messages = (one for row in call.account.conversations.values() for one in row.messages)
+    asked = sum(one.content_type == "input_csat" for one in messages)
+    return {"total_count": ratings.total(), "ratings_count": dict(ratings), "total_sent_messages_count": asked}
+
+
+def _answers(call: Call) -> list[Json]:
+    """Latest first; `since` and `until` are unix seconds."""
+    since, until = float(call.query("since", "0")), float(call.query("until", "inf"))
+    found = [one for one in call.account.answers.values() if since <= one["created_at"].timestamp() < until]
+    return sorted(found, key=lambda one: one["created_at"], reverse=True)
+
+
+def _form(call: Call, one: Json) -> Json:
+    message: Message = one["message"]
+    row: Conversation = message.conversation
+    form: Json = {
+        "id": one["id"],
+        "rating": one["rating"],
+        "feedback_message": one["feedback_message"],
+        "account_id": call.account.id,
+        "message_id": message.id,
+        "contact": views.contact(call.state, call.state.partner(row), identities=False),
+        "conversation_id": row.display_id,
+        "created_at": unix(one["created_at"]),
+    }
+    if call.state.release.modern:
+        form |= {"csat_review_notes": None, "review_notes_updated_at": None}
+    if row.assignee_id:
+        form["assigned_agent"] = views.agent(call.state, call.account, call.state.users[row.assignee_id])
+    return form
+
+
+ROUTES = [
+    route("GET", "/csat_survey_responses", index, admin=True),
+    route("GET", "/csat_survey_responses/metrics", metrics, admin=True),
+]

@@ -1,0 +1,35 @@
+"""Who answers without a person: agent bots and automation rules."""
+
+from local.chatwoot.api.door import Call, route
+from local.chatwoot.push import unix
+from local.chatwoot.rows import Bot, Json
+
+
+def create_bot(call: Call) -> Json:
+    state = call.state
+    shown: Json = {key: call.body.get(key) for key in ("name", "description", "outgoing_url")}
+    bot = Bot(
+        id=state.number("bot"),
+        account_id=call.account.id,
+        name=shown["name"],
+        outgoing_url=shown["outgoing_url"],
+        token=state.token(),
+        secret=state.token(),
+    )
+    state.bots[bot.id] = state.tokens[bot.token] = bot
+    form: Json = {"id": bot.id, **shown, "bot_type": "webhook", "bot_config": {}, "account_id": call.account.id}
+    form |= {"access_token": bot.token}
+    return form | ({"thumbnail": "", "secret": bot.secret, "system_bot": False} if state.release.modern else {})
+
+
+def create_rule(call: Call) -> Json:
+    row: Json = {"id": call.state.number("rule"), "account_id": call.account.id} | call.body
+    row |= {"created_on": unix(call.state.now()), "active": True}
+    call.account.rules[row["id"]] = row
+    return row
+
+
+ROUTES = [
+    route("POST", "/agent_bots", create_bot, admin=True),
+    route("POST", "/automation_rules", create_rule, admin=True),
+]

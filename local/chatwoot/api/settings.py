@@ -1,0 +1,125 @@
+"""What a store is set up with: webhooks, custom attributes, labels, teams (facts §4.6, §4.7)."""
+
+import re
+
+from local.chatwoot import views
+from local.chatwoot.api.door import Call, route
+from local.chatwoot.changes import iso
+from local.chatwoot.errors import Invalid, not_found
+from local.chatwoot.rows import Json, Webhook
+
+_URL = re.compile(r"https?://\S+")
+_BUILT_IN = {
+    "contact_attribute": set(
+        "name email phone_number identifier country_code city created_at last_activity_at referer blocked".split()
+    ),
+    "conversation_attribute": set(
+        """
+        status priority assignee_id inbox_id team_id display_id campaign_id labels browser_language country_code
+        referer created_at last_activity_at
+        """.split()
+    ),
+}
+
+
+def list_webhooks(call: Call) -> Json:
+    return {"payload": {"webhooks": [_webhook(call, one) for one in call.account.webhooks.values()]}}
+
+
+def create_webhook(call: Call) -> Json:
+    secret = call.state.token() if call.state.release.signs else None
+    row = Webhook(
+        id=call.state.number("webhook"), account_id=call.account.id, url="", name=None, subscriptions=[], secret=secret
+    )
+    _fill(call, row, {"subscriptions": call.state.release.default_subscriptions} | call.body)
+    call.account.webhooks[row.id] = row
+    return {"payload": {"webhook": _webhook(call, row)}}
+
+
+def update_webhook(call: Call) -> Json:
+    row = call.account.webhooks.get(call.number("webhook")) or not_found()
+    _fill(call, row, {"url": row.url, "name": row.name, "subscriptions": row.subscriptions} | call.body)
+    return {"payload": {"webhook": _webhook(call, row)}}
+
+
+def delete_webhook(call: Call) -> None:
+    call.account.webhooks.pop(call.number("webhook"), None) or not_found()
+
+
+def list_definitions(call: Call) -> list[Json]:
+    model = call.query("attribute_model", "conversation_attribute")
+    return [one for one in call.account.definitions.values() if one["attribute_model"] == model]
+
+
+def create_definition(call: Call) -> Json:
+    key, model = call.body["attribute_key"], call.body.get("attribute_model", "conversation_attribute")
+    if any((one["attribute_key"], one["attribute_model"]) == (key, model) for one in call.account.definitions.values()):
+        raise Invalid([("attribute_key", "has already been taken")])
+    if key in _BUILT_IN[model]:
+        raise Invalid(
+            [("attribute_key", "The provided key is not allowed as it might conflict with default attributes.")]
+        )
+    now = iso(call.state.now())
+    empty = dict.fromkeys(("attribute_description", "regex_pattern", "regex_cue", "default_value"))
+    row: Json = {"id": call.state.number("definition"), "attribute_values": [], **empty} | call.body
+    row |= {"attribute_model": model, "created_at": now, "updated_at": now}
+    call.account.definitions[row["id"]] = row
+    return row
+
+
+def list_labels(call: Call) -> Json:
+    return {"payload": list(call.account.labels.values())}
+
+
+def create_label(call: Call) -> Json:
+    row: Json = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | call.body
+    call.account.labels[row["id"]] = row
+    return row
+
+
+def list_teams(call: Call) -> list[Json]:
+    return list(call.account.teams.values())
+
+
+def list_agents(call: Call) -> list[Json]:
+    return [views.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
+
+
+def create_team(call: Call) -> Json:
+    row: Json = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
+    now = iso(call.state.now())
+    call.account.teams[row["id"]] = row = row | {"created_at": now, "updated_at": now}
+    return views.team(row)
+
+
+def _fill(call: Call, row: Webhook, given: Json) -> None:
+    """Raises Invalid before anything changes."""
+    if not _URL.fullmatch(given.get("url") or ""):
+        raise Invalid([("url", "is invalid")])
+    if any(one.url == given["url"] and one is not row for one in call.account.webhooks.values()):
+        raise Invalid([("url", "has already been taken")])
+    if not given["subscriptions"] or not set(given["subscriptions"]) <= set(call.state.release.subscriptions):
+        raise Invalid([("subscriptions", "Invalid events")])
+    row.url, row.name, row.subscriptions = given["url"], given.get("name"), given["subscriptions"]
+
+
+def _webhook(call: Call, row: Webhook) -> Json:
+    form: Json = {"id": row.id, "url": row.url, "account_id": row.account_id, "subscriptions": row.subscriptions}
+    if call.state.release.modern:
+        form["name"] = row.name
+    return form | ({"secret": row.secret} if call.state.release.signs else {})
+
+
+ROUTES = [
+    route("GET", "/webhooks", list_webhooks, admin=True),
+    route("POST", "/webhooks", create_webhook, admin=True),
+    route("PATCH", "/webhooks/{webhook:int}", update_webhook, admin=True),
+    route("DELETE", "/webhooks/{webhook:int}", delete_webhook, admin=True),
+    route("GET", "/custom_attribute_definitions", list_definitions),
+    route("POST", "/custom_attribute_definitions", create_definition),
+    route("GET", "/labels", list_labels),
+    route("POST", "/labels", create_label, admin=True),
+    route("GET", "/agents", list_agents),
+    route("GET", "/teams", list_teams),
+    route("POST", "/teams", create_team, admin=True),
+]

@@ -1,0 +1,104 @@
+"""The double's door: one ASGI application, in process by `serving`, as a program by `python -m local.chatwoot`."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.chatwoot.api import (
+    contact_lists,
+    contacts,
+    conversation_lists,
+    conversations,
+    inboxes,
+    messages,
+    platform,
+    profile,
+    ratings,
+    robots,
+    settings,
+    widget,
+)
+from local.chatwoot.errors import Invalid, Refusal, answer_invalid, answer_refusal, no_such_route, retry_later
+from local.chatwoot.installation import Double
+
+_GRACEFUL_SECONDS = 2
+_MODULES = (
+    contacts,  # first: what is called most is found first
+    contact_lists,
+    conversations,
+    conversation_lists,
+    messages,
+    widget,
+    inboxes,
+    settings,
+    robots,
+    ratings,
+    profile,
+    platform,
+)
+
+
+def app(double: Double) -> ASGIApp:
+    """Everything the double answers; 404 in HTML for the rest, as Chatwoot does."""
+    inner = Starlette(
+        routes=[route for module in _MODULES for route in module.ROUTES],
+        exception_handlers={
+            Refusal: answer_refusal,
+            Invalid: answer_invalid,
+            HTTPException: no_such_route,
+        },
+    )
+    inner.state.double = double
+
+    async def throttled(scope: Scope, receive: Receive, send: Send) -> None:
+        door = inner if double.limits.allow(_address(scope), scope["path"]) else retry_later()
+        await door(scope, receive, send)
+
+    return throttled
+
+
+@contextlib.asynccontextmanager
+async def serving(double: Double, *, port: int = 0) -> AsyncIterator[str]:
+    """Answer and deliver while the block runs; gives the base URL. Port 0 takes a free one."""
+    async with listening(app(double), port=port) as base_url, double.deliveries.running():
+        yield base_url
+
+
+@contextlib.asynccontextmanager
+async def listening(site: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
+    """Any ASGI application on 127.0.0.1 while the block runs; gives its base URL."""
+    listener = socket.create_server(("127.0.0.1", port))
+    server = _Server(
+        uvicorn.Config(
+            site,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+        )
+    )
+    serve = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serve
+
+
+def _address(scope: Scope) -> str:
+    """The client's address; as behind a proxy, what X-Forwarded-For says wins."""
+    forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), None)
+    return forwarded.decode() if forwarded else str(scope["client"][0] if scope["client"] else "127.0.0.1")
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to whoever serves the double

@@ -1,0 +1,29 @@
+"""Automation rules, as far as the recordings use them: a message that contains a text gets an answer or a webhook."""
+
+from local.chatwoot import talk
+from local.chatwoot.events import Events
+from local.chatwoot.rows import Json, Message
+from local.chatwoot.state import State
+
+
+def react(state: State, events: Events, message: Message) -> None:
+    """Rules never answer a rule's own message."""
+    if "automation_rule_id" in message.content_attributes:
+        return
+    for rule in state.accounts[message.conversation.account_id].rules.values():
+        if rule["event_name"] == "message_created" and all(_meets(message, one) for one in rule["conditions"]):
+            for action in rule["actions"]:
+                _act(state, events, message, rule["id"], action)
+
+
+def _meets(message: Message, condition: Json) -> bool:
+    wanted = condition["attribute_key"] == "content" and condition["filter_operator"] == "contains"
+    return wanted and any(text.lower() in (message.content or "").lower() for text in condition["values"])
+
+
+def _act(state: State, events: Events, message: Message, rule_id: int, action: Json) -> None:
+    parameter = action["action_params"][0]
+    if action["action_name"] == "send_message":
+        talk.say(state, events, message.conversation, parameter, content_attributes={"automation_rule_id": rule_id})
+    if action["action_name"] == "send_webhook_event":
+        events.automation(message.conversation, parameter)

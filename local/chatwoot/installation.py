@@ -1,0 +1,22 @@
+"""One Chatwoot installation without its door: what it knows, what it sends, how often it may be and was called."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from local.chatwoot.delivery import Deliveries
+from local.chatwoot.events import Events
+from local.chatwoot.limits import Limits
+from local.chatwoot.release import Release
+from local.chatwoot.state import State, machine_time
+
+
+class Double:
+    """`calls` counts what was asked of each account, by account id, refused calls included."""
+
+    def __init__(self, release: str = "4.13.0", *, now: Callable[[], datetime] = machine_time, seed: int = 1) -> None:
+        self.state = State(release=Release(release), now=now, seed=seed)
+        self.deliveries = Deliveries(now, seed=seed)
+        self.events = Events(self.state, self.deliveries)
+        self.limits = Limits(now)
+        self.calls: Counter[int] = Counter()

@@ -1,0 +1,127 @@
+"""REST forms of contacts, conversations and messages: other wrappers and types than in webhooks (facts §4)."""
+
+from typing import Any
+
+from local.chatwoot import push
+from local.chatwoot.changes import iso
+from local.chatwoot.inbox_views import inbox_full, inbox_slim
+from local.chatwoot.rows import Account, Contact, ContactInbox, Conversation, Json, Message, User, type_of_message
+from local.chatwoot.state import State
+
+
+def contact(state: State, row: Contact, *, identities: bool = True) -> Json:
+    """Times are whole seconds and left out when there is none."""
+    form: Json = {
+        "additional_attributes": row.additional_attributes,
+        "availability_status": "offline",
+        "email": row.email,
+        "id": row.id,
+        "name": row.name,
+        "phone_number": row.phone_number,
+        "identifier": row.identifier,
+        "thumbnail": "",
+        "custom_attributes": row.custom_attributes,
+    }
+    if state.release.modern:
+        form["blocked"] = row.blocked
+    if row.last_activity_at:
+        form["last_activity_at"] = push.unix(row.last_activity_at)
+    form["created_at"] = push.unix(row.created_at)
+    if identities:
+        form["contact_inboxes"] = [contact_inbox(state, one) for one in state.identities(row)]
+    return form
+
+
+def contact_inbox(state: State, row: ContactInbox) -> Json:
+    """3.x shows the whole inbox here, 4.x its name and kind."""
+    inbox = state.inboxes[row.inbox_id]
+    shown = inbox_slim(inbox) if state.release.modern else inbox_full(state, inbox)
+    return {"source_id": row.source_id, "inbox": shown}
+
+
+def conversation(state: State, row: Conversation) -> Json:
+    latest, spoken = push.last(row), push.last(row, spoken=True)
+    form: Json = {
+        "meta": _meta(state, row),
+        "id": row.display_id,
+        "messages": [push.message(latest, state.release)] if latest else [],
+        "account_id": row.account_id,
+        "uuid": row.uuid,
+        "additional_attributes": row.additional_attributes,
+        "agent_last_seen_at": 0,
+        "assignee_last_seen_at": 0,
+        "can_reply": True,
+        "contact_last_seen_at": 0,
+        "custom_attributes": row.custom_attributes,
+        "inbox_id": row.inbox_id,
+        "labels": row.label_list,
+        "muted": False,
+        "snoozed_until": iso(row.snoozed_until),
+        "status": row.status,
+        "created_at": push.unix(row.created_at),
+        "timestamp": push.unix(row.last_activity_at),
+        "first_reply_created_at": push.unix(row.first_reply_created_at),
+        "unread_count": push.unread(row),
+        "last_non_activity_message": push.message(spoken, state.release) if spoken else None,
+        "last_activity_at": push.unix(row.last_activity_at),
+        "priority": row.priority,
+        "waiting_since": push.unix(row.waiting_since),
+        "sla_policy_id": None,
+    }
+    return form | ({"updated_at": row.updated_at.timestamp()} if state.release.modern else {})
+
+
+def _meta(state: State, row: Conversation) -> Json:
+    account = state.accounts[row.account_id]
+    form: Json = {
+        "sender": contact(state, state.partner(row), identities=False),
+        "channel": state.inboxes[row.inbox_id].channel_type,
+    }
+    if row.assignee_id:
+        form["assignee"] = agent(state, account, state.users[row.assignee_id])
+        if state.release.modern:
+            form["assignee_type"] = "User"
+    if row.team_id:
+        form["team"] = team(account.teams[row.team_id])
+    return form | {"hmac_verified": row.contact_inbox.hmac_verified}
+
+
+def message(state: State, row: Message) -> Json:
+    form: Json = {
+        "id": row.id,
+        "content": row.content,
+        "inbox_id": row.conversation.inbox_id,
+        "conversation_id": row.conversation.display_id,
+        "message_type": type_of_message[row.message_type],
+        "content_type": row.content_type,
+        "status": "sent",
+        "content_attributes": row.content_attributes,
+        "created_at": push.unix(row.created_at),
+        "private": row.private,
+        "source_id": row.source_id,
+    }
+    return form | ({"sender": push.sender(row.sender, state.release)} if row.sender else {})
+
+
+def team(row: Json) -> Json:
+    """Without its times, which only the answer to an assignment shows."""
+    return {key: value for key, value in row.items() if not key.endswith("_at")} | {"is_member": False}
+
+
+def agent(state: State, account: Account, row: User) -> Json:
+    """A user as a member of one account."""
+    form: dict[str, Any] = {
+        "id": row.id,
+        "account_id": account.id,
+        "availability_status": "offline",
+        "auto_offline": True,
+        "confirmed": True,
+        "email": row.email,
+        "available_name": row.name,
+        "name": row.name,
+        "role": account.members[row.id]["role"],
+        "thumbnail": "",
+    }
+    if row.custom_attributes is not None:
+        form["custom_attributes"] = row.custom_attributes
+    return form | ({"provider": "email"} if state.release.modern else {})

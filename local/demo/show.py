@@ -1,0 +1,147 @@
+"""`demo`: everything at once on this machine, for some seconds; at its end the figures and the proof."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from db.migrate import migrate
+from local.chatwoot.app import serving
+from local.chatwoot.installation import Double
+from local.demo import numbers, services, shops, told
+from local.demo.services import Running
+from local.demo.shops import DemoStore
+from local.demo.traffic import Answers, traffic
+from local.stack import kafka, resolve
+from local.stack.jars import Progress as Fetching
+from services.control.audit import audit
+from services.control.verdict import Audit
+from services.kernel.settings import Settings
+from services.kernel.topics import ensure_topics
+
+_DRAIN_SECONDS = 120.0
+_POLL_SECONDS = 0.5
+_stderr = Console(stderr=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How long (0: until `enough`), how many webhooks a second (None: as fast as it goes); `sending` while it does."""
+
+    seconds: float
+    per_second: float | None
+    seed: int
+    enough: asyncio.Event
+    sending: asyncio.Event
+
+
+async def run(given: Settings, wish: Wish, fetching: Fetching) -> int:
+    """The whole demo; answers its exit code: 0 only if all was taken and the audit is clean. Raises Unavailable."""
+    async with _installation(given, fetching) as settings:
+        double = Double()
+        stores = shops.open_accounts(double)
+        async with serving(double) as chatwoot:
+            for store in stores:
+                await shops.attach(settings, store, chatwoot=chatwoot)
+            log = settings.data_directory / "demo" / "services.log"
+            async with services.running(_environment(settings), log) as running:
+                for store in stores:
+                    shops.hear(double, store, running.address)
+                answers, seconds = await _send(running.address, double, stores, wish)
+                await double.deliveries.settled()
+                verdict = await _drained(settings)
+                await _tell(settings, running.address, stores)
+                memory = numbers.memory(_processes(settings, running))
+    told.show_end(answers, seconds, memory, verdict)
+    return 0 if verdict.clean and not verdict.in_flight and not answers.refused else 1
+
+
+@asynccontextmanager
+async def _installation(given: Settings, fetching: Fetching) -> AsyncIterator[Settings]:
+    """Kafka and PostgreSQL found or started, migrated, with their topics."""
+    began = time.monotonic()
+    async with resolve(
+        given.data_directory / "stack",
+        kafka_bootstrap_servers=given.kafka_bootstrap_servers,
+        database_url=given.database_url.get_secret_value() if given.database_url else None,
+        kind=given.stack,
+        progress=fetching,
+    ) as stack:
+        _stderr.print(f"Kafka and PostgreSQL are up after {time.monotonic() - began:.1f} s")
+        found = {"kafka_bootstrap_servers": stack.kafka, "database_url": stack.database_url}
+        settings = Settings.model_validate(given.model_dump(exclude_unset=True) | found)
+        await migrate(stack.database_url)
+        await ensure_topics(settings)
+        yield settings
+
+
+async def _send(address: str, double: Double, stores: Sequence[DemoStore], wish: Wish) -> tuple[Answers, float]:
+    """Traffic until it is enough: what was answered, and the seconds it took."""
+    if wish.seconds:
+        asyncio.get_running_loop().call_later(wish.seconds, wish.enough.set)
+    wish.sending.set()
+    _stderr.print("sending; Ctrl-C ends it and shows what became of it")
+    total = wish.seconds * wish.per_second if wish.seconds and wish.per_second else None
+    began = time.monotonic()
+    with _bar() as bar:
+        task = bar.add_task("webhooks", total=total)
+        answers = await traffic(
+            address,
+            double,
+            stores,
+            seed=wish.seed,
+            per_second=wish.per_second,
+            until=wish.enough,
+            moved=lambda: bar.advance(task),
+        )
+    return answers, time.monotonic() - began
+
+
+async def _drained(settings: Settings) -> Audit:
+    """The audit once nothing is in flight and nobody is due, or as it is when that takes too long."""
+    give_up_at = time.monotonic() + _DRAIN_SECONDS
+    _stderr.print("waiting until all is consumed")
+    while True:
+        verdict = await audit(settings)
+        idle = not verdict.in_flight and not await numbers.people_due(settings)
+        if idle or time.monotonic() > give_up_at:
+            return verdict
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _tell(settings: Settings, address: str, stores: Sequence[DemoStore]) -> None:
+    async with httpx.AsyncClient(base_url=address, timeout=10) as client:
+        told.show_stores(await numbers.by_store(client, settings, [store.place.slug for store in stores]))
+
+
+def _processes(settings: Settings, running: Running) -> dict[str, int]:
+    """PostgreSQL, a family of processes that share their memory, is left out: its sum would say nothing."""
+    found = {"services": running.pid, "demo with Chatwoot's double": os.getpid()}
+    if note := kafka.server(settings.data_directory / "stack").running():
+        found["Kafka"] = note.pid
+    return found
+
+
+def _bar() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description} {task.completed:,.0f}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers or "",
+        "DATABASE_URL": url,
+        "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
+    }

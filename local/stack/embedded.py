@@ -1,0 +1,133 @@
+"""The embedded stack: real Kafka and real PostgreSQL from packages, one pair per directory.
+
+lock    held while something starts or stops          users   shared by those who work with it right now
+keep    made by `local start`: stays up without users
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.stack import jars, pair
+from local.stack.errors import Unavailable
+from local.stack.locks import lock, locked, try_lock
+
+_DATA = ("kafka", "kafka.new", "postgres", "postgres.new")
+# A first start may have to fetch the jars.
+_LOCK_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where Kafka and PostgreSQL are: "host:port", and the administrator's URL."""
+
+    kafka: str
+    database_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What runs in a directory; None for what does not."""
+
+    kafka: str | None
+    database_url: str | None
+
+    @property
+    def running(self) -> bool:
+        return self.kafka is not None and self.database_url is not None
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def status(directory: Path) -> Status:
+    directory = directory.absolute()
+    now = pair.addresses(directory)
+    return Status(kafka=now[pair.KAFKA], database_url=now[pair.POSTGRES])
+
+
+async def start(directory: Path, *, progress: jars.Progress = quiet) -> Stack:
+    """Start what does not run yet; it stays up until `stop`. Raises Unavailable."""
+    directory = _made(directory)
+    async with _alone(directory):
+        found = await pair.start_missing(directory, pair.BOTH, progress=progress)
+        (directory / "keep").touch()
+    return Stack(kafka=found[pair.KAFKA], database_url=found[pair.POSTGRES])
+
+
+async def stop(directory: Path) -> bool:
+    """Stop what runs; False if nothing did. Raises Unavailable while somebody works with it."""
+    directory = directory.absolute()
+    if not directory.exists():
+        return False
+    async with _alone(directory):
+        (directory / "keep").unlink(missing_ok=True)
+        return await pair.end(pair.BOTH, directory)
+
+
+@asynccontextmanager
+async def borrowed(
+    directory: Path, *, parts: Collection[str] = pair.BOTH, fresh: bool = False, progress: jars.Progress = quiet
+) -> AsyncIterator[dict[str, str]]:
+    """The servers for the length of a `with`: the last to leave stops them, unless `start` wanted them to stay.
+
+    `fresh` forgets earlier data, if nobody else works with it.
+    """
+    directory = _made(directory)
+    async with _alone(directory):
+        if fresh and not (directory / "keep").exists():
+            await _forget(directory)
+        using = await lock(
+            directory / "users", seconds=1, shared=True, otherwise=f"{directory} is being stopped; try again"
+        )
+        try:
+            found = await pair.start_missing(directory, parts, progress=progress)
+        except BaseException:
+            os.close(using)
+            raise
+    try:
+        yield found
+    finally:
+        os.close(using)
+        await _leave(directory)
+
+
+async def _leave(directory: Path) -> None:
+    async with _alone(directory):
+        if not (directory / "keep").exists() and _unused(directory):
+            await pair.end(pair.BOTH, directory)
+
+
+async def _forget(directory: Path) -> None:
+    if _unused(directory):
+        await pair.end(pair.BOTH, directory)
+        for name in _DATA:
+            shutil.rmtree(directory / name, ignore_errors=True)
+
+
+def _unused(directory: Path) -> bool:
+    if (held := try_lock(directory / "users")) is None:
+        return False
+    os.close(held)
+    return True
+
+
+def _alone(directory: Path) -> AbstractAsyncContextManager[None]:
+    sentence = (
+        f"another command has been starting or stopping the stack in {directory} for too long: end it, then try again"
+    )
+    return locked(directory / "lock", seconds=_LOCK_SECONDS, otherwise=sentence)
+
+
+def _made(directory: Path) -> Path:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise Unavailable(
+            f"{directory} cannot be made ({refused.strerror}): choose WOOTSTREAM_DATA_DIRECTORY"
+        ) from refused
+    return directory.absolute()

@@ -1,0 +1,33 @@
+"""Free TCP ports on this machine, the same again where that is possible."""
+
+import random
+import socket
+
+from local.stack.errors import Unavailable
+
+HOST = "127.0.0.1"
+# Below the ranges that Linux (32768) and macOS (49152) take outgoing connections from, so nobody gets one by chance.
+_RANGE = range(20_000, 30_000)
+_TRIES = 100
+
+
+def free_ports(count: int, *, before: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """The ports used before if they are still free, so that clients find the server again; else others."""
+    if len(before) == count and all(map(is_free, before)):
+        return before
+    found = [port for port in random.SystemRandom().sample(_RANGE, _TRIES) if is_free(port)]
+    if len(found) < count:
+        raise Unavailable(
+            f"no free TCP port between {_RANGE.start} and {_RANGE.stop - 1} on {HOST}: close some programs"
+        )
+    return tuple(found[:count])
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True

