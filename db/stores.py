@@ -6,16 +6,18 @@ from uuid import UUID
 from db.pool import Connection, Row
 
 _DOORS = """
-select organization_id, slug, chatwoot_account_id, webhook_secret, webhook_secret_previous, event_secret, website_token,
-  unsigned, path_token_sha256, domains, keep_full_ip, locale, chatwoot_base_url, account_name
+select organization_id, slug, chatwoot_account_id, webhook_secret, webhook_secret_previous, event_secret, event_secret_previous,
+  vouching_secret, vouching_secret_previous, website_token, unsigned, path_token_sha256, domains, keep_full_ip, locale,
+  chatwoot_base_url, account_name
 from public.chatwoot_accounts where account_status = 'active'
 """
 _STORES = "select organization_id, slug, account_status from wootstream.stores() order by slug"
 _ORGANIZATION = "insert into public.organizations (id, name) values ($1, $2) on conflict do nothing"
 _COLUMNS = (
     "organization_id", "slug", "chatwoot_base_url", "chatwoot_account_id", "account_name", "release",
-    "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "website_token",
-    "unsigned", "path_token_sha256", "domains", "push", "locale", "timezone", "currency",
+    "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
+    "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "domains", "push",
+    "locale", "timezone", "currency",
 )  # fmt: skip
 _PUT = f"""
 insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})

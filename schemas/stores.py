@@ -1,11 +1,28 @@
 """A store: one shop with its Chatwoot account, as the operator describes it."""
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from schemas.vouching import SECRET_PREFIX, key
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+
+def _a_key(secret: SecretStr) -> SecretStr:
+    """The doors could verify nothing with what is no base64, and each library reads what is half of it otherwise."""
+    text = secret.get_secret_value()
+    if not _BASE64.fullmatch(text.removeprefix(SECRET_PREFIX)):
+        raise ValueError("is no base64: it looks like whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    key(text)
+    return secret
+
+
+Secret = Annotated[SecretStr, Field(min_length=1)]
+ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
 
 
 class Store(BaseModel):
@@ -20,9 +37,11 @@ class Store(BaseModel):
     account_id: int | None = Field(None, gt=0, lt=2**31)
     release: str | None = Field(None, pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")
     website_token: str | None = Field(None, min_length=8)
-    api_access_token: SecretStr | None = Field(None, min_length=1)
-    webhook_secret: SecretStr | None = Field(None, min_length=1)
-    event_secret: SecretStr | None = Field(None, min_length=1)
+    api_access_token: Secret | None = None
+    webhook_secret: Secret | None = None
+    event_secret: ShopSecret | None = None
+    vouching_secret: ShopSecret | None = None
+    forget_previous: bool = False
     unsigned: bool = False
     path_token: SecretStr | None = Field(None, min_length=16)
     domains: tuple[str, ...] | None = None

@@ -27,7 +27,7 @@ class Customers:
     def __init__(self, client: httpx.AsyncClient, double: Double, store: DemoStore, *, seed: int) -> None:
         self._client = client
         self._store = store
-        self._shop = Shop(client, store.place.slug, store.event_secret)
+        self._shop = Shop(client, store.place.slug, store.event_secret, store.vouching_secret)
         self._people = [one for one in double.state.contacts[store.account.id].values() if one.email]
         self._chance = random.Random(f"{seed} {store.place.slug}")
         self._clock = Clock()

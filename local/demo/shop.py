@@ -24,10 +24,10 @@ _SOURCE = "/shop"
 class Shop:
     """Sends a store's events to its door. `client` has the ingress as base URL."""
 
-    def __init__(self, client: httpx.AsyncClient, slug: str, secret: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, slug: str, secret: str, vouching_secret: str | None = None) -> None:
         self._client = client
         self._path = f"/events/{slug}"
-        self._secret = secret
+        self._vouching_secret = vouching_secret or secret
         self._webhook = Webhook(secret)
 
     async def send(self, event: dict[str, Any]) -> httpx.Response:
@@ -41,7 +41,7 @@ class Shop:
     def vouch(self, customer: str, *, expires: datetime) -> dict[str, str]:
         """What a page of a customer who is logged in asks its configuration with."""
         seconds = int(expires.timestamp())
-        return {"customer": customer, "expires": str(seconds), "proof": proof(self._secret, customer, seconds)}
+        return {"customer": customer, "expires": str(seconds), "proof": proof(self._vouching_secret, customer, seconds)}
 
     async def _post(self, value: object, kind: str) -> httpx.Response:
         body = orjson.dumps(value).decode()

@@ -17,6 +17,7 @@ from local.demo import recording
 from local.demo.recording import Delivery, RecordedStore
 from local.demo.webhooks import Door
 from schemas.stores import Store
+from schemas.vouching import SECRET_PREFIX
 from services.control.stores import add
 from services.kernel.settings import Settings
 
@@ -60,7 +61,16 @@ class DemoStore:
     @property
     def event_secret(self) -> str:
         """The same at each run: the installation keeps it sealed, and a demo's secret guards nothing."""
-        return "whsec_" + base64.b64encode(hashlib.sha256(f"demo {self.place.slug}".encode()).digest()).decode()
+        return self._secret("demo")
+
+    @property
+    def vouching_secret(self) -> str:
+        """Likewise."""
+        return self._secret("demo vouching")
+
+    def _secret(self, purpose: str) -> str:
+        key = hashlib.sha256(f"{purpose} {self.place.slug}".encode()).digest()
+        return SECRET_PREFIX + base64.b64encode(key).decode()
 
 
 def open_accounts(double: Double) -> list[DemoStore]:
@@ -92,6 +102,7 @@ async def attach(settings: Settings, store: DemoStore, *, chatwoot: str) -> None
             api_access_token=SecretStr(store.recorded.api_access_token),
             webhook_secret=SecretStr(store.recorded.secret or ""),
             event_secret=SecretStr(store.event_secret),
+            vouching_secret=SecretStr(store.vouching_secret),
             domains=(store.origin,),
             push="live",
             locale=store.place.slug,

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from schemas.stores import Store
+from schemas.vouching import SECRET_PREFIX
 from services.kernel.errors import Refusal, Sealed
 from services.kernel.secrets import Secrets
 
@@ -24,7 +25,9 @@ _DEFAULTS: Mapping[str, Any] = {
     "currency": "EUR",
     "unsigned": False,
 }
-_SEALED = ("api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret")
+_ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
+_PREVIOUS = tuple(f"{column}_previous" for column in _ROTATED)
+_SEALED = ("api_access_token", *_ROTATED, *_PREVIOUS)
 _COLUMNS = {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"} | {
     name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency")
 }
@@ -42,6 +45,7 @@ class Wanted:
     columns: dict[str, Any]
     path_token: str | None  # None: signed, or made earlier and kept
     made_event_secret: str | None
+    made_vouching_secret: str | None
 
 
 def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> Wanted:
@@ -55,10 +59,15 @@ def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, v
     _check(store, columns, before)
     token = _path_token(store, known)
     columns |= _signed(store, seal) | _unsigned(store, token)
-    made = None if known["event_secret"] or store.event_secret else _event_secret()
-    columns |= seal.put("event_secret", store.event_secret or (SecretStr(made) if made else None))
+    event = _made(store.event_secret or known["event_secret"])
+    # One that was attached before there were two goes on with its event secret until it is given another.
+    vouching = _made(store.vouching_secret or before)
+    columns |= seal.rotated("event_secret", store.event_secret or event)
+    columns |= _vouching(store.vouching_secret or vouching, seal)
     columns |= seal.put("api_access_token", store.api_access_token)
-    return Wanted(columns, token, made)
+    if store.forget_previous:
+        columns |= dict.fromkeys(_PREVIOUS)
+    return Wanted(columns, token, *(one.get_secret_value() if one else None for one in (event, vouching)))
 
 
 def _check(store: Store, columns: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
@@ -84,6 +93,13 @@ class _Seal:
             return {}
         return {column: self.vault.seal(text.get_secret_value(), organization=self.organization, column=column)}
 
+    def rotated(self, column: str, text: SecretStr | None) -> dict[str, str | None]:
+        """The same; a changed secret stays valid as the previous one, sealed as it was: its sender needs a while."""
+        changed = self.put(column, text)
+        if changed and self.known[column]:
+            changed[f"{column}_previous"] = self.known[column]
+        return changed
+
     def opened(self, column: str) -> str | None:
         """What stands there in the clear; None also for what another installation key sealed: it is replaced."""
         try:
@@ -94,13 +110,19 @@ class _Seal:
 
 
 def _signed(store: Store, seal: _Seal) -> dict[str, Any]:
-    """A changed secret stays valid as the previous one, sealed as it was: Chatwoot may sign with it for a while."""
     if store.webhook_secret is None:
         return {}
-    changed: dict[str, Any] = seal.put("webhook_secret", store.webhook_secret)
-    if changed:
-        changed["webhook_secret_previous"] = seal.known["webhook_secret"]
-    return changed | {"unsigned": False, "path_token_sha256": None}
+    return seal.rotated("webhook_secret", store.webhook_secret) | {"unsigned": False, "path_token_sha256": None}
+
+
+def _vouching(text: SecretStr | None, seal: _Seal) -> dict[str, str | None]:
+    """Where none was before, the event secret vouched: it becomes the previous one."""
+    columns = seal.rotated("vouching_secret", text)
+    vouched = seal.opened("event_secret")
+    if columns and vouched and not seal.known["vouching_secret"]:
+        sealed = seal.vault.seal(vouched, organization=seal.organization, column="vouching_secret")
+        columns["vouching_secret_previous"] = sealed
+    return columns
 
 
 def _path_token(store: Store, known: Mapping[str, Any]) -> str | None:
@@ -116,6 +138,8 @@ def _unsigned(store: Store, token: str | None) -> dict[str, Any]:
     return {"unsigned": True, "path_token_sha256": hashed, "webhook_secret": None, "webhook_secret_previous": None}
 
 
-def _event_secret() -> str:
-    """In the form of Standard Webhooks."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+def _made(known: object) -> SecretStr | None:
+    """A secret in the form of Standard Webhooks where none is known."""
+    if known:
+        return None
+    return SecretStr(SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode())

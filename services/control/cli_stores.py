@@ -39,6 +39,8 @@ def add(
     api_access_token: options.ApiToken = None,
     webhook_secret: options.WebhookSecret = None,
     event_secret: options.EventSecret = None,
+    vouching_secret: options.VouchingSecret = None,
+    forget_previous: options.ForgetPrevious = False,
     path_token: options.PathToken = None,
     stdin: options.Stdin = False,
     as_json: Json = False,
@@ -46,16 +48,16 @@ def add(
     """Attach an existing account, or change what the options name; the rest stays as it is.
 
     Secrets are best kept off the command line: from the environment, as one JSON object on stdin, or asked for on a
-    terminal. An event secret is made where a store has none, and so is the token of an unsigned store's webhook URL;
-    both are told once.
+    terminal. A new store gets an event secret and a vouching secret made where none is given, an unsigned one a token
+    for its webhook URL; all are told once. A changed secret is good beside the new one until --forget-previous.
     """
-    secrets = {"api_access_token": api_access_token, "webhook_secret": webhook_secret,
-               "event_secret": event_secret, "path_token": path_token}  # fmt: skip
+    secrets = {"api_access_token": api_access_token, "webhook_secret": webhook_secret, "event_secret": event_secret,
+               "vouching_secret": vouching_secret, "path_token": path_token}  # fmt: skip
     secrets = _read(secrets) if stdin else _asked(secrets, unsigned)
     store = _store(
         slug=slug, base_url=base_url, account_id=account, website_token=website_token, name=name, release=release,
         unsigned=unsigned, domains=domains, push=push, locale=locale, timezone=timezone, currency=currency,
-        bot_inboxes=bots or (), organization_id=organization, **secrets,
+        bot_inboxes=bots or (), organization_id=organization, forget_previous=forget_previous, **secrets,
     )  # fmt: skip
     settings = installed(kafka=False)
     _tell(asyncio.run(control.add(settings, store)), settings.public_url, as_json=as_json)
@@ -115,6 +117,7 @@ def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
         "webhook_url": address + added.webhook_path if added.webhook_path else None,
         "event_url": f"{address}/events/{added.slug}",
         "event_secret": added.made_event_secret,
+        "vouching_secret": added.made_vouching_secret,
     }
     if as_json:
         print_json(told)
@@ -124,5 +127,6 @@ def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
         "webhook URL": told["webhook_url"] or "as told when it was made; a path token given now replaces it",
         "event URL": told["event_url"],
         "event secret": added.made_event_secret and f"{added.made_event_secret} (told this once)",
+        "vouching secret": added.made_vouching_secret and f"{added.made_vouching_secret} (told this once)",
     }
-    print("\n".join(f"{name:<14}{text}" for name, text in lines.items() if text))
+    print("\n".join(f"{name:<16}{text}" for name, text in lines.items() if text))

@@ -24,5 +24,9 @@ Organization = Annotated[UUID | None, typer.Option(help="its row of public.organ
 ApiToken = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_API_TOKEN", help=_SECRET)]
 WebhookSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_WEBHOOK_SECRET", help=_SECRET)]
 EventSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_EVENT_SECRET", help=_SECRET)]
+VouchingSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_VOUCHING_SECRET", help=_SECRET)]
+ForgetPrevious = Annotated[
+    bool, typer.Option("--forget-previous", help="end a rotation: only the current secrets count")
+]
 PathToken = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_PATH_TOKEN", help=_SECRET)]
 Stdin = Annotated[bool, typer.Option("--secrets-stdin", help="read the secrets as one JSON object")]

@@ -37,6 +37,7 @@ class Added:
     unsigned: bool
     path_token: str | None  # as given or made now; None: signed, or made earlier
     made_event_secret: str | None
+    made_vouching_secret: str | None
 
     @property
     def webhook_path(self) -> str | None:
@@ -110,4 +111,5 @@ async def _add(conn: Connection, store: Store, organization: UUID, vault: Secret
     else:
         await table.put(conn, row.columns)
     await table.mark_bots(conn, organization, store.bot_inboxes)
-    return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, row.made_event_secret)
+    made = (row.made_event_secret, row.made_vouching_secret)
+    return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, *made)

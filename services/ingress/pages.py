@@ -90,7 +90,7 @@ def _customer(store: Store, query: dict[str, str], now: datetime) -> str | None:
     customer = query.get("customer")
     if customer is None:
         return None
-    if not vouched(store.event_secret, customer, query.get("expires", ""), query.get("proof", ""), now):
+    if not vouched(store.vouching_secrets, customer, query.get("expires", ""), query.get("proof", ""), now):
         raise Refused(Reason.NOT_VOUCHED)
     return customer
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from schemas.vouching import key
 from services.ingress.origins import allowed_origins
 from services.ingress.signatures import Signer
 from services.kernel import Sealed
@@ -18,14 +19,19 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What the doors need of one store; `signers` stand for its webhook secrets, the current one first."""
+    """What the doors need of one store.
+
+    `signers` stand for its webhook secrets, `event_keys` for those that its shop signs events with, and what the shop
+    vouches for customers with are `vouching_secrets`. Of each the current one first, then the previous one.
+    """
 
     id: UUID
     key: str  # the id as records' keys begin with it
     slug: str
     account_id: int
     signers: tuple[Signer, ...]
-    event_secret: str | None
+    event_keys: tuple[bytes, ...]
+    vouching_secrets: tuple[str, ...]
     website_token: str
     path_token_sha256: bytes | None
     origins: frozenset[str]
@@ -40,8 +46,9 @@ class Store:
 
 
 # Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
+_NO_KEY = secrets.token_bytes(32)
 NOBODY = Store(
-    UUID(int=0), "", "", 0, (Signer(secrets.token_bytes(32)),), None, "", None, frozenset(), False, "", "", ""
+    UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), "", None, frozenset(), False, "", "", ""
 )  # fmt: skip
 
 
@@ -71,18 +78,20 @@ def opened(rows: Iterable[Mapping[str, Any]], keys: Secrets, before: Known) -> K
 def _store(row: Mapping[str, Any], keys: Secrets) -> Store:
     organization = UUID(str(row["organization_id"]))
 
-    def secret(column: str, sealed_as: str) -> str | None:
-        return keys.open(row[column], organization=organization, column=sealed_as) if row[column] else None
+    def both(column: str) -> tuple[str, ...]:
+        """The previous secret was the current one when it was sealed. A copy of an earlier release lacks some."""
+        sealed = (row.get(column), row.get(f"{column}_previous"))
+        return tuple(keys.open(one, organization=organization, column=column) for one in sealed if one)
 
-    # The previous secret was the current one when it was sealed.
-    both = (secret("webhook_secret", "webhook_secret"), secret("webhook_secret_previous", "webhook_secret"))
+    event = both("event_secret")
     return Store(
         id=organization,
         key=str(organization),
         slug=row["slug"],
         account_id=row["chatwoot_account_id"],
-        signers=tuple(Signer(one.encode()) for one in both if one),
-        event_secret=secret("event_secret", "event_secret"),
+        signers=tuple(Signer(one.encode()) for one in both("webhook_secret")),
+        event_keys=_keys(row["slug"], event) or NOBODY.event_keys,
+        vouching_secrets=both("vouching_secret") or event,
         website_token=row["website_token"],
         path_token_sha256=bytes(row["path_token_sha256"]) if row["unsigned"] else None,
         origins=allowed_origins(row["domains"]),
@@ -91,3 +100,14 @@ def _store(row: Mapping[str, Any], keys: Secrets) -> Store:
         chatwoot_base_url=row["chatwoot_base_url"],
         name=row["account_name"],
     )
+
+
+def _keys(slug: str, event_secrets: Iterable[str]) -> tuple[bytes, ...]:
+    """A secret that is no base64 proves nothing; `stores add` takes none."""
+    found = []
+    for one in event_secrets:
+        try:
+            found.append(key(one))
+        except ValueError:
+            log.error("event_secret_is_no_base64", store=slug)
+    return tuple(found)

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -64,15 +65,19 @@ class Tokens:
         return hmac.digest(self._key, said, "sha256")
 
 
-def vouched(event_secret: str | None, customer: str, expires: str, shown: str, now: datetime) -> bool:
-    """Whether the shop says that this is its customer; see schemas.vouching."""
-    if not (event_secret and 0 < len(customer) <= LONGEST_CUSTOMER and expires.isascii() and expires.isdigit()):
+def vouched(secrets: Iterable[str], customer: str, expires: str, shown: str, now: datetime) -> bool:
+    """Whether the shop says, with any of its secrets, that this is its customer; see schemas.vouching."""
+    if not (0 < len(customer) <= LONGEST_CUSTOMER and expires.isascii() and expires.isdigit()):
         return False
     if len(expires) > len(str(MOST_SECONDS_AHEAD + int(now.timestamp()))):
         return False
     if not 0 < int(expires) - now.timestamp() <= MOST_SECONDS_AHEAD:
         return False
+    return any(_vouched_with(one, customer, int(expires), shown) for one in secrets)
+
+
+def _vouched_with(secret: str, customer: str, expires: int, shown: str) -> bool:
     try:
-        return hmac.compare_digest(proof(event_secret, customer, int(expires)).encode(), shown.encode())
+        return hmac.compare_digest(proof(secret, customer, expires).encode(), shown.encode())
     except ValueError:  # the store's secret is no base64: nobody can vouch with it
         return False

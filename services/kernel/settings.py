@@ -65,7 +65,9 @@ class Settings(BaseSettings):
         "info", description="least severe log that is written"
     )
     log_format: Literal["json", "console"] = Field("json", description="console is for people at a terminal")
-    webhook_skew_seconds: int = Field(300, gt=0, description="how far a webhook's timestamp may be from our clock")
+    webhook_skew_seconds: int = Field(
+        300, gt=0, description="how far a signed timestamp may be from our clock, Chatwoot's as a shop's"
+    )
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")

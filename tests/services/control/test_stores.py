@@ -77,6 +77,49 @@ async def test_changed_webhook_secret_leaves_the_old_one_valid(settings: Setting
     )
 
 
+async def test_changed_secrets_of_a_shop_leave_the_old_ones_valid_until_they_are_forgotten(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    store = shop()
+    first = await stores.add(settings, store)
+    newer = {
+        "event_secret": SecretStr("whsec_bmV3ZXIgZXZlbnRz"),
+        "vouching_secret": SecretStr("whsec_bmV3ZXIgdm91Y2g="),
+    }
+    await stores.add(settings, Store(slug=store.slug, **newer))
+    account = await row(admin_pool, store.slug)
+    made = {"event_secret": first.made_event_secret, "vouching_secret": first.made_vouching_secret}
+    for column, text in made.items():
+        assert opened(settings, account, column) == newer[column].get_secret_value()
+        assert opened(settings, account | {column: account[f"{column}_previous"]}, column) == text
+
+    await stores.add(settings, Store(slug=store.slug, forget_previous=True))
+
+    after = await row(admin_pool, store.slug)
+    assert {name for name in after if after[name] != account[name]} == {
+        "event_secret_previous",
+        "vouching_secret_previous",
+        "updated_at",
+    }
+
+
+async def test_first_vouching_secret_leaves_the_event_secret_valid_that_vouched_before(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    store = shop()
+    added = await stores.add(settings, store)
+    async with admin_pool.acquire() as conn:
+        await conn.execute("update public.chatwoot_accounts set vouching_secret = null where slug = $1", store.slug)
+    unchanged = await stores.add(settings, store)
+
+    await stores.add(settings, Store(slug=store.slug, vouching_secret=SecretStr("whsec_bmV3ZXIgdm91Y2g=")))
+
+    account = await row(admin_pool, store.slug)
+    assert (unchanged.outcome, unchanged.made_vouching_secret) == ("unchanged", None)
+    previous = account | {"vouching_secret": account["vouching_secret_previous"]}
+    assert opened(settings, previous, "vouching_secret") == added.made_event_secret
+
+
 async def test_what_is_not_told_stays(settings: Settings, admin_pool: Pool) -> None:
     store = shop(currency="SEK", domains=("shop.example",))
     await stores.add(settings, store)
@@ -142,6 +185,12 @@ async def test_where_organizations_are_the_hosts_own_a_store_needs_one_of_them(b
     added = await stores.add(bench.settings, store.model_copy(update={"organization_id": own}))
 
     assert (added.organization_id, added.outcome) == (own, "added")
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_c2hv cHM=", "whsec_c2hvcHM-", "whsec_c2hvc", "\u00fcber"])
+def test_shops_secret_that_is_no_base64_is_refused(secret: str) -> None:
+    with pytest.raises(ValidationError):
+        shop(event_secret=secret)
 
 
 def test_signature_and_path_token_exclude_each_other() -> None:

@@ -42,7 +42,8 @@ class Shop:
 
 async def open_shop(admin: Pool, settings: Settings, *, account_id: int = ACCOUNT_ID, **columns: Any) -> Shop:
     """Attach a store whose secrets the installation can open; `columns` win."""
-    keys, store, secret = load_secrets(settings), uuid.uuid4(), uuid.uuid4().hex
+    keys, secret = load_secrets(settings), uuid.uuid4().hex
+    store: uuid.UUID = columns.get("organization_id") or uuid.uuid4()
     sealed = {
         "webhook_secret": keys.seal(secret, organization=store, column="webhook_secret"),
         "event_secret": keys.seal(EVENT_SECRET, organization=store, column="event_secret"),
