@@ -82,13 +82,24 @@ class Bench:
         )
         return {event.record for event in events}
 
-    def record(self, n: int | None, *, value: bytes | None = None, event: str = "number", key: bytes = b"k") -> Record:
+    async def another_store(self) -> uuid.UUID:
+        return await _attach(self.admin, uuid.uuid4().hex[:10])
+
+    def record(
+        self,
+        n: int | None,
+        *,
+        value: bytes | None = None,
+        event: str = "number",
+        key: bytes = b"k",
+        store: uuid.UUID | None = None,
+    ) -> Record:
         body = value if value is not None else orjson.dumps({"n": n})
         return Record.accepted(
             self.topic.name,
             key=key,
             value=body,
-            store=self.store,
+            store=store or self.store,
             event=event,
             origin="shop",
             received_at=datetime.now(UTC),
@@ -167,18 +178,12 @@ async def open_bench(kafka: str, database_url: str, directory: Path, *, partitio
         settings,
         admin,
         Topic(f"bench.{mark}", 1, partitions),
-        uuid.uuid4(),
+        await _attach(admin, mark),
         f"bench-{mark}",
         f"sink_{mark}",
         Publisher(settings, Clock()),
     )
     await admin.execute(_SINK.format(sink=bench.sink))
-    await admin.execute("insert into public.organizations (id, name) values ($1, $2)", bench.store, mark)
-    await admin.execute(
-        "insert into public.chatwoot_accounts"
-        " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token) "
-        "values ($1, $2, $3, 1, $2, $2)", bench.store, f"bench-{mark}", f"http://{mark}",
-    )  # fmt: skip
     await ensure_topics(settings, [bench.topic])
     await bench.connect()
     try:
@@ -187,3 +192,14 @@ async def open_bench(kafka: str, database_url: str, directory: Path, *, partitio
         await bench.publisher.stop()
         await bench.delete_topic()
         await admin.close()
+
+
+async def _attach(admin: Any, mark: str) -> uuid.UUID:
+    store = uuid.uuid4()
+    await admin.execute("insert into public.organizations (id, name) values ($1, $2)", store, mark)
+    await admin.execute(
+        "insert into public.chatwoot_accounts"
+        " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token) "
+        "values ($1, $2, $3, 1, $2, $2)", store, f"bench-{mark}", f"http://{mark}",
+    )  # fmt: skip
+    return store

@@ -5,16 +5,26 @@ Exception
 ├── Retryable   the world is not ready                       → the same batch again, with back-off
 ├── Refusal     what a person asks for cannot be done        → the verb or the HTTP answer says this sentence
 ├── Sealed      a secret that another key sealed, or damaged → that store or row goes without, the others go on
-└── Stop        the deployment is at fault                   → the process ends with this sentence
+├── Broken      records of several stores, and no other, fail → the group keeps its place until this works again
+└── Stop        the deployment is at fault                   → at its start the process ends with this sentence
 
-Whatever else data raises, of whatever class, is set aside as a bug with the record it came from (consuming/bisect.py).
+Whatever else data raises, of whatever class, is set aside with the record or the person it came from.
 """
 
+import errno
 import json
 from enum import Enum
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
 from pydantic import ValidationError
 
 from db.pool import TooMuchPower
@@ -36,15 +46,20 @@ class Sealed(Exception):
     """Another installation key sealed it, or it was moved or changed: it concerns its own store or row alone."""
 
 
+class Broken(Exception):
+    """Whatever several stores send fails in our own code, and nothing works: no poison, a broken release."""
+
+
 class Stop(Exception):
     """A fault of settings, migrations or roles: nothing is dead-lettered, the process ends and says what to do."""
 
 
 _FAULTS_TOLD = 3
+_LONGEST_REASON = 500  # a fault's place is made of the sender's own keys
 
 
 class Verdict(Enum):
-    """What a failed batch needs."""
+    """What a failed batch needs: the same again, the search for the guilty, or people: the deployment is at fault."""
 
     AGAIN = "again"
     GUILTY = "guilty"
@@ -72,18 +87,47 @@ _BY_SQLSTATE = {
 }
 
 
+_OF_OUR_SQL = ("42", "3F")
+_KAFKA_FORBIDS = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+# What the system says of a value, not of itself: a moment that no clock knows, a name that no path can have.
+_OF_A_VALUE = (
+    errno.EOVERFLOW,
+    errno.EINVAL,
+    errno.EILSEQ,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
+# InternalClientError: the driver lost track of a connection that ended in the middle of a statement.
+_AWAY = (Retryable, KafkaError, OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, MemoryError)
+
+
 def verdict(error: BaseException) -> Verdict:
     """Say what a failed batch needs; what is unknown is a bug of one record until bisection shows otherwise."""
-    if isinstance(error, Stop | TooMuchPower):
+    if isinstance(error, BaseExceptionGroup):
+        return _of_group(error)
+    if isinstance(error, (Stop, Broken, TooMuchPower, *_KAFKA_FORBIDS)):
         return Verdict.STOP
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
         return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.STOP)
-    # InternalClientError: the driver lost track of a connection that ended in the middle of a statement.
-    driver = asyncpg.InterfaceError | asyncpg.InternalClientError
-    if isinstance(error, Retryable | KafkaError | OSError | TimeoutError | driver):
-        return Verdict.AGAIN
-    return Verdict.GUILTY
+    if isinstance(error, OSError) and error.errno in _OF_A_VALUE:
+        return Verdict.GUILTY
+    return Verdict.AGAIN if isinstance(error, _AWAY) else Verdict.GUILTY
+
+
+def _of_group(group: BaseExceptionGroup[BaseException]) -> Verdict:
+    """A fault of the deployment counts most; a group is the world's alone when all of it is."""
+    verdicts = {verdict(one) for one in group.exceptions}
+    return next(one for one in (Verdict.STOP, Verdict.GUILTY, Verdict.AGAIN) if one in verdicts)
 
 
 def kind(error: BaseException) -> str:
@@ -94,16 +138,15 @@ def kind(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """A reason for people and logs. PostgreSQL's own text quotes values, so only its code and constraint are told."""
-    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Stop | TooMuchPower):
+    """A reason for people and logs, of bounded length."""
+    return _reason(error)[:_LONGEST_REASON]
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Broken | Stop | TooMuchPower):
         return str(error)
     if isinstance(error, asyncpg.PostgresError):
-        where = next(
-            (v for k in ("constraint_name", "column_name", "table_name") if (v := getattr(error, k, None))),
-            "",
-        )
-        name = type(error).__name__.removesuffix("Error")
-        return f"PostgreSQL refuses it: {name} ({error.sqlstate})" + (f", {where}" if where else "")
+        return _of_postgres(error)
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         return "; ".join(_fault(one["loc"], one["type"], one["msg"]) for one in faults[:_FAULTS_TOLD])
@@ -111,7 +154,35 @@ def describe(error: BaseException) -> str:
         return "nested too deeply"
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON: {error.msg} at line {error.lineno}"
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(sorted({describe(one) for one in error.exceptions})[:_FAULTS_TOLD])
     return type(error).__name__
+
+
+def _of_postgres(error: asyncpg.PostgresError) -> str:
+    """Its own text quotes values, so only code and constraint are told; of a deployment's fault, what is missing."""
+    name, state = type(error).__name__.removesuffix("Error"), error.sqlstate or ""
+    if state[:2] in _OF_OUR_SQL:
+        return f"PostgreSQL refuses it: {name} ({state}), {error.args[0] if error.args else ''}"
+    where = next(
+        (v for k in ("constraint_name", "column_name", "table_name") if (v := getattr(error, k, None))),
+        "",
+    )
+    return f"PostgreSQL refuses it: {name} ({state})" + (f", {where}" if where else "")
+
+
+def cure(error: BaseException) -> str:
+    """What a person can do about what no retry mends."""
+    state = (error.sqlstate or "")[:2] if isinstance(error, asyncpg.PostgresError) else ""
+    if state in ("28", "3D"):
+        return "check DATABASE_URL: its login and its database"
+    if state in _OF_OUR_SQL:
+        return "run `wootstream migrate` of this release: a table, a column or a grant of its role is missing"
+    if isinstance(error, _KAFKA_FORBIDS):
+        return "let Kafka's user read, write and describe the topics and groups: see its ACLs and WOOTSTREAM_KAFKA_…"
+    if isinstance(error, TooMuchPower | Stop):
+        return "mend the deployment"
+    return "deploy a release that mends it, or the one before; it goes on by itself"
 
 
 def _fault(where: tuple[int | str, ...], kind: str, told: str) -> str:

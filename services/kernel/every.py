@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from services.kernel.errors import Verdict, describe, verdict
+from db.pool import TooMuchPower
+from services.kernel.errors import Stop, Verdict, describe, verdict
 from services.kernel.process import Process
+from services.kernel.trouble import Trouble
 
 _AFTER_FAULT_SECONDS = 2.0
 log = structlog.get_logger()
@@ -25,24 +27,37 @@ def every(
     """Call `work` again at once while it answers True, else wait, but not once `wake` is set; `work` clears it.
 
     With `alone`, one process at a time does it.
-    What is Retryable is logged and tried again; anything else ends the process.
+    What is Retryable is logged and tried again; so is anything else, more and more seldom, and /ready tells of it. Only
+    a Stop before it has ever worked ends the process.
     """
+    trouble = process.trouble(name)
+
+    async def once() -> bool:
+        more = await work()
+        trouble.over()
+        return more
 
     async def turn() -> None:
         while not process.stopping.is_set():
             try:
                 async with _turn_of(process, name, alone=alone) as ours:
-                    while not process.stopping.is_set() and await ours() and await work():
+                    while not process.stopping.is_set() and await ours() and await once():
                         pass
             except Exception as error:
-                if verdict(error) is not Verdict.AGAIN:
+                if isinstance(error, Stop | TooMuchPower) and not trouble.has_worked:
                     raise
-                log.warning("work_waits", work=name, error=describe(error))
-                await process.clock.wait(_AFTER_FAULT_SECONDS, process.stopping)
+                await process.clock.wait(_after(error, name, trouble), process.stopping)
             await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 
     process.background(name, turn)
     process.turning.add(name)
+
+
+def _after(error: Exception, name: str, trouble: Trouble) -> float:
+    if verdict(error) is not Verdict.AGAIN:
+        return trouble.failed(error)
+    log.warning("work_waits", work=name, error=describe(error))
+    return _AFTER_FAULT_SECONDS
 
 
 @asynccontextmanager

@@ -59,3 +59,6 @@ class Metrics:
         self.mended = Counter(
             "wootstream_positions_mended", "Odd positions settled", ("group", "how"), registry=registry
         )
+        # Failures in a row of background work, or of a group on a topic whose partitions then stand still. Above 0 for
+        # two minutes: alert; /ready and the log `work_fails` say what fails and the cure. It goes on by itself.
+        self.failing = Gauge("wootstream_work_failing", "Failures in a row, 0 when well", ("work",), registry=registry)

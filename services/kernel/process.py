@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
-from db.pool import SERVICE, Pool, open_pool
+from db.pool import SERVICE, Pool, TooMuchPower, open_pool
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
@@ -20,6 +20,7 @@ from services.kernel.metrics import Metrics
 from services.kernel.publishing.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
+from services.kernel.trouble import Trouble
 from services.kernel.web.http import Server, Site
 
 _LAST_TURN_SECONDS = 2.0
@@ -77,15 +78,21 @@ class Process:
         self.site.doors.append((prefix, app))
 
     def background(self, name: str, work: _Act) -> None:
-        """Run `work` for the life of the process; an exception that escapes it ends the process."""
+        """Run `work` for the life of the process, again after a while when it fails; only a Stop ends the process."""
         self._work.append((name, work))
+
+    def trouble(self, work: str, *, patience: int = 3) -> Trouble:
+        """What becomes of failures of this piece of work; /ready tells of it after so many in a row."""
+        trouble = Trouble(work, self.clock, self.metrics, patience=patience)
+        self.site.unready.append(trouble.fault)
+        return trouble
 
     def at_close(self, close: _Act) -> None:
         """Call `close` once the background work has ended."""
         self._closing.append(close)
 
     def fail(self, error: BaseException) -> None:
-        """End the process with this error: a deploy fault or a bug."""
+        """End the process with this error: a fault of the deployment."""
         if self.failure is None:
             self.failure = error
             log.error("process_fails", error=describe(error), exc_info=None if isinstance(error, Stop) else error)
@@ -99,7 +106,7 @@ class Process:
         server = Server(self.site, self.settings)
         await server.start()
         self.address = server.address
-        tasks = [asyncio.create_task(self._guard(work), name=name) for name, work in self._work]
+        tasks = [asyncio.create_task(self._guard(name, work), name=name) for name, work in self._work]
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()
         self.site.ready.clear()
@@ -110,11 +117,16 @@ class Process:
             loop.remove_signal_handler(signum)
         return 1 if self.failure else 0
 
-    async def _guard(self, work: _Act) -> None:
-        try:
-            await work()
-        except Exception as error:
-            self.fail(error)
+    async def _guard(self, name: str, work: _Act) -> None:
+        trouble = self.trouble(name)
+        while not self.stopping.is_set():
+            try:
+                await work()
+                break
+            except (Stop, TooMuchPower) as error:
+                self.fail(error)
+            except Exception as error:
+                await self.clock.wait(trouble.failed(error), self.stopping)
 
     async def _start_consumers(self) -> None:
         await self.consumers.start()

@@ -7,12 +7,11 @@ from typing import Protocol, TypeVar
 import asyncpg
 
 from db.pool import Connection
-from services.kernel.errors import Invalid, Stop, Verdict, describe, verdict
+from services.kernel.errors import Invalid, Verdict, verdict
 from services.kernel.record import Record
 
 # One guilty event of 500 costs 18 tries, 50 cost about 430; what is left over is the next transaction's.
 TRIES = 300
-_A_PATTERN = 10  # so many bugs and not one success is no poison, it is a broken release
 
 
 class Carries(Protocol):
@@ -33,11 +32,12 @@ class Applied:
     news: set[Record] = field(default_factory=set)
     guilty: list[tuple[Record, Exception]] = field(default_factory=list)
     untried: list[Record] = field(default_factory=list)
+    worked: bool = False  # whether any event at all could be applied
 
 
 async def apply_whole(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
     """The usual case: one call, no savepoint."""
-    return Applied(set(await apply(conn, events)) if events else set())
+    return Applied(set(await apply(conn, events)), worked=True) if events else Applied()
 
 
 async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
@@ -53,6 +53,7 @@ async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]
         try:
             async with conn.transaction():
                 result.news |= set(await apply(conn, part))
+            result.worked = True
         except Exception as error:
             if verdict(error) is not Verdict.GUILTY:
                 raise
@@ -61,8 +62,6 @@ async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]
             else:
                 waiting += _halves(part)
     result.untried = [event.record for part in reversed(waiting) for event in part]
-    bugs = [error for _, error in result.guilty if is_bug(error)]
-    refuse_a_broken_release(bugs, any_worked=bool(result.news))
     return result
 
 
@@ -75,11 +74,3 @@ def _halves(events: Sequence[E]) -> list[Sequence[E]]:
 def is_bug(error: Exception) -> bool:
     """Neither the database nor a value refused: our own code failed."""
     return not isinstance(error, Invalid | asyncpg.PostgresError | ValueError)
-
-
-def refuse_a_broken_release(bugs: Sequence[Exception], *, any_worked: bool) -> None:
-    """Raise Stop when our own code fails on one record after the other: that is no poison."""
-    if len(bugs) >= _A_PATTERN and not any_worked:
-        raise Stop(
-            f"every record fails in our own code ({describe(bugs[0])}): a broken release, nothing was set aside"
-        ) from bugs[0]

@@ -53,20 +53,17 @@ class Consumption(Generic[E]):
         self.lookout = Lookout(process, work.group, work.topic)
 
     async def handle(self, raw: Any) -> None:
-        """Settle one fetched batch. A failure ends the process; FastStream never sees it."""
+        """Settle one fetched batch. What fails stands still; FastStream never sees it."""
         if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
             await self._process.clock.sleep(_STOPPING_SECONDS)
             return
-        try:
-            async with self.lookout.working({one.partition for one in raw}):
-                await self._settle_all([Record.consumed(one) for one in raw])
-        except Exception as error:
-            self._process.fail(error)
+        async with self.lookout.working({one.partition for one in raw}):
+            await self._settle_all([Record.consumed(one) for one in raw])
 
     async def _settle_all(self, records: Sequence[Record]) -> None:
-        """Transaction by transaction; what is left when the time is over, Kafka hands out again."""
+        """Transaction by transaction; what is left when the time is over, or cannot go on, Kafka hands out again."""
         give_up_at = self._process.clock.monotonic() + _HANDLER_SECONDS
-        waiting = list(records)
+        waiting, part = list(records), records
         try:
             unchecked = self.lookout.unchecked(_held(records))
             void = await self._patiently(self.lookout.settle, unchecked, give_up_at)
@@ -78,6 +75,9 @@ class Consumption(Generic[E]):
                 waiting = [one for one in (*result.rest, *waiting[len(part) :]) if one.partition not in void]
         except _GivenUp:
             self.lookout.give_back(_held(waiting))
+        except Exception as error:
+            self.lookout.give_back(_held(waiting))
+            self.lookout.stand_still({one.partition for one in part}, error)
 
     async def _offer(self, records: Sequence[Record]) -> Offered:
         """Whole first; by halves when something in it is refused."""
@@ -89,6 +89,7 @@ class Consumption(Generic[E]):
                 raise
             result = await offer(self._process.pool(), self._work, records, careful=True)
         self._count(result, len(records), self._process.clock.monotonic() - started)
+        self.lookout.went_on({one.partition for one in records} - {one.partition for one in result.odd})
         return result
 
     async def _patiently(self, step: Callable[[S], Awaitable[T]], subject: S, give_up_at: float) -> T:
@@ -117,7 +118,6 @@ class Consumption(Generic[E]):
             metrics.records.labels(group, store, outcome).inc(count)
         for reason, count in result.dead.items():
             metrics.dead.labels(group, reason).inc(count)
-        self.lookout.pulse.beat()
 
 
 class _GivenUp(Exception):

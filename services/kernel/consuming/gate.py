@@ -11,7 +11,7 @@ from db.pool import Pool
 from schemas.topics import Topic
 from services.kernel import topics
 from services.kernel.clock import Clock
-from services.kernel.errors import Stop, Verdict, verdict
+from services.kernel.errors import Stop, Verdict, cure, describe, verdict
 from services.kernel.settings import Settings
 
 _AGAIN_SECONDS = 1.0
@@ -25,11 +25,9 @@ async def wait_for_installation(settings: Settings, clock: Clock, pool: Pool, wa
             await check_schema(pool)
             return await _check_topics(settings, wanted)
         except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            if isinstance(error, asyncpg.PostgresError) and verdict(error) is Verdict.STOP:
-                raise Stop(
-                    f"the database refuses us ({error.sqlstate}): run `wootstream migrate` and check the login"
-                ) from error
-            log.warning("installation_is_away", error=type(error).__name__)
+            if verdict(error) is Verdict.STOP:
+                raise Stop(f"{describe(error)}: {cure(error)}") from error
+            log.warning("installation_is_away", error=describe(error))
             await clock.sleep(_AGAIN_SECONDS)
 
 

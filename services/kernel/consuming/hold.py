@@ -41,6 +41,12 @@ class Hold:
     def seek(self, partition: int, offset: int) -> None:
         self._if_ours("seek", partition, offset)
 
+    def pause(self, partition: int) -> None:
+        self._if_ours("pause", partition)
+
+    def resume(self, partition: int) -> None:
+        self._if_ours("resume", partition)
+
     def forget(self, partition: int) -> None:
         """It is somebody else's now."""
         self.halted.pop(partition, None)

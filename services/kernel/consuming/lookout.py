@@ -14,6 +14,7 @@ from services.kernel.consuming.lag import Lag
 from services.kernel.consuming.probe import Here, Probe
 from services.kernel.consuming.pulse import Pulse
 from services.kernel.consuming.reader import Reader
+from services.kernel.consuming.standstill import Standstill
 from services.kernel.every import every
 from services.kernel.process import Process
 
@@ -35,6 +36,7 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         self._seen: dict[int, tuple[int | None, int | None]] = {}  # position and ledger as of the last round
         self._arriving: Collection[int] = ()
         self._hold = Hold(process, group, topic)
+        self._standstill = Standstill(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
         self._assigned = asyncio.Event()
         self.pulse = Pulse(process.clock, group, topic)
@@ -52,6 +54,7 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         for tp in revoked:
             self._hold.forget(tp.partition)
+        self._standstill.end(tp.partition for tp in revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         self._unchecked = {tp.partition for tp in assigned}
@@ -95,6 +98,17 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition, here in held.items():
             self._hold.seek(partition, here.start)
 
+    def stand_still(self, partitions: Collection[int], error: Exception) -> None:
+        """What is in hand of these cannot go on, and the world is well: they wait, the others go on."""
+        self._standstill.begin(partitions, error)
+        for one in partitions:
+            self._hold.pause(one)
+
+    def went_on(self, partitions: Collection[int]) -> None:
+        """A transaction of these was committed."""
+        self._standstill.end(partitions)
+        self.pulse.beat()
+
     # Its own round, every few seconds
 
     async def _look_around(self) -> bool:
@@ -103,6 +117,9 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._hold.consumer
         if consumer is None:
             return False
+        for partition in self._standstill.over():
+            if partition not in self._hold.halted:
+                self._hold.resume(partition)
         ours = sorted(tp.partition for tp in consumer.assignment())
         # The ledger first: a log that now ends below what the ledger had already said is another one.
         before = await self._probe.places(ours)

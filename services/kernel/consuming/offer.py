@@ -19,9 +19,9 @@ from services.kernel.consuming.bisect import (
     apply_in_halves,
     apply_whole,
     is_bug,
-    refuse_a_broken_release,
 )
 from services.kernel.consuming.letters import letter_of
+from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe
 from services.kernel.record import Record, store_of
 
@@ -31,12 +31,13 @@ _BY_PARTITION = attrgetter("partition")
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[E]):
-    """What a group does with a topic."""
+    """What a group does with a topic, and what it lately failed on."""
 
     group: str
     topic: str
     read: Callable[[Record], E | None]
     apply: Apply[E]
+    suspicion: Suspicion = field(default_factory=Suspicion)
 
 
 @dataclass(slots=True)
@@ -58,9 +59,11 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
         partitions = {one.partition for one in records}
         places, gone = await ledger.enter(conn, work.group, work.topic, partitions, named)
         fresh, redelivered = _sift(records, places, result)
-        events, bad = _read(work, fresh, gone)
+        events, bad, bugs = _read(work, fresh, gone)
         applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
+        bugs += [(one, error) for one, error in applied.guilty if is_bug(error)]
+        work.suspicion.weigh(bugs, worked=applied.worked)
         settled = _before_untried(fresh, applied, result)
         counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
         letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
@@ -68,6 +71,7 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
             await dead_letters.set_aside(conn, work.group, work.topic, letters)
         if moves := moves_of(counts, settled, redelivered, places):
             await ledger.move(conn, work.group, work.topic, moves)
+    work.suspicion.note(bugs, worked=applied.worked)
     result.dead.update(letter.kind for letter in letters)
     for (_, name, outcome), so_many in counts.items():
         result.outcomes[name, outcome] += so_many
@@ -94,11 +98,16 @@ def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) 
     return fresh, +redelivered
 
 
-def _read(work: Work[E], fresh: Iterable[Record], gone: set[UUID]) -> tuple[list[E], dict[Record, tuple[str, str]]]:
-    """Events to apply, and the records that can never be read. A store that is gone is nobody's poison: ignored."""
+def _read(
+    work: Work[E], fresh: Iterable[Record], gone: set[UUID]
+) -> tuple[list[E], dict[Record, tuple[str, str]], list[tuple[Record, Exception]]]:
+    """Events to apply, the records that can never be read, and which of those our own code failed on.
+
+    A store that is gone is nobody's poison: ignored.
+    """
     events: list[E] = []
     bad: dict[Record, tuple[str, str]] = {}
-    bugs: list[Exception] = []
+    bugs: list[tuple[Record, Exception]] = []
     for one in fresh:
         try:
             event = work.read(one)
@@ -106,11 +115,12 @@ def _read(work: Work[E], fresh: Iterable[Record], gone: set[UUID]) -> tuple[list
                 events.append(event)
         except (Invalid, ValueError, RecursionError) as error:
             bad[one] = (UNREADABLE, describe(error))
+        except MemoryError:  # the machine's fault, not the record's: again, later
+            raise
         except Exception as error:
-            bugs.append(error)
+            bugs.append((one, error))
             bad[one] = (BUG, describe(error))
-    refuse_a_broken_release(bugs, any_worked=bool(events))
-    return events, bad
+    return events, bad, bugs
 
 
 def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) -> Sequence[Record]:

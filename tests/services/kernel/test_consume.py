@@ -12,7 +12,6 @@ from services.kernel import Record, Retryable
 from services.kernel.consuming.broker import MAX_POLL_SECONDS
 from services.kernel.consuming.consume import Consumption
 from services.kernel.topics import Admin
-from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number
 
 
@@ -136,42 +135,6 @@ async def test_what_became_of_records_is_counted_by_store(bench: Bench) -> None:
     assert counted == {"applied": 1, "ignored": 1, "dead": 1}
     kinds = {"group": bench.group, "kind": "unreadable"}
     assert process.registry.get_sample_value("wootstream_dead_letters_total", kinds) == 1
-
-
-async def test_a_missing_column_stops_the_process_and_sets_nothing_aside(bench: Bench) -> None:
-    await bench.admin.execute(f"alter table wootstream.{bench.sink} rename n to m")
-    await bench.send(range(5))
-    async with bench.consuming() as process:
-        await eventually(lambda: process.failure is not None)
-    assert await bench.dead() == []
-    assert await bench.total("consumed") == 0
-    await bench.admin.execute(f"alter table wootstream.{bench.sink} rename m to n")
-    async with bench.consuming():
-        await bench.until("applied", 5)
-    assert await bench.stored() == list(range(5))
-
-
-async def test_a_bug_that_fails_on_every_record_stops_instead_of_setting_all_aside(bench: Bench) -> None:
-    async def broken(_conn: Connection, _events: Sequence[Number]) -> Collection[Record]:
-        raise AttributeError("no such thing")
-
-    await bench.send(range(50))
-    async with bench.consuming(apply=broken) as process:
-        await eventually(lambda: process.failure is not None)
-    assert await bench.dead() == []
-
-
-async def test_a_read_that_fails_on_every_record_stops_instead_of_setting_all_aside(bench: Bench) -> None:
-    """Not what a schema refuses (ValueError), but a bug of ours: KeyError and the like."""
-
-    def broken(_record: Record) -> Number:
-        raise KeyError("n")
-
-    await bench.send(range(50))
-    async with bench.consuming(read=broken) as process:
-        await eventually(lambda: process.failure is not None)
-    assert "a broken release" in str(process.failure)
-    assert await bench.dead() == []
 
 
 async def test_a_bug_on_one_record_costs_one_dead_letter(bench: Bench) -> None:
