@@ -54,7 +54,7 @@ async def by_store(client: httpx.AsyncClient, settings: Settings, slugs: list[st
     return [
         StoreNumbers(
             store=row["slug"],
-            accepted=accepted[row["slug"],],
+            accepted=accepted[row["id"],],
             stored=records[row["id"], "applied"],
             duplicates=records[row["id"], "duplicate"],
             ignored=records[row["id"], "ignored"],

@@ -13,10 +13,11 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Answer:
     """A whole response."""
 
-    __slots__ = ("_body", "_headers", "_start", "status")
+    __slots__ = ("_body", "_headers", "_start", "length", "status")
 
     def __init__(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
         self.status = status
+        self.length = len(body)
         self._headers = headers
         # One without a body needs none of them, and each costs the hot path as much as a look-up.
         every = [*headers, *SECURITY] if body else list(headers)

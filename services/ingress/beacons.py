@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope
 
 from schemas import topics
 from schemas.beacons import MOST_EVENTS
+from schemas.depth import too_deep
 from services.ingress.answers import MAY_POST, TAKEN, Answer
 from services.ingress.browser_json import parsed
 from services.ingress.doors import Doors
@@ -114,6 +115,8 @@ class Beacons:
 
 def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """Token, consent and events, unjudged. Raises Refused."""
+    if too_deep(body):
+        raise Refused(Reason.TOO_DEEP)
     try:
         said = parsed(body)
     except orjson.JSONDecodeError as cause:

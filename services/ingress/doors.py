@@ -9,7 +9,7 @@ from services.ingress.acceptance import Acceptance, NoRoom
 from services.ingress.answers import TAKEN, Answer, json_answer
 from services.ingress.directory import Directory
 from services.ingress.judging import Verdict
-from services.ingress.metrics import IngressMetrics
+from services.ingress.metrics import IngressMetrics, StoreNames
 from services.ingress.refusals import Reason, Refused
 from services.ingress.requests import Bodies
 from services.ingress.stores import Store
@@ -26,6 +26,7 @@ class Doors:
         self.directory = Directory(process)
         self.bodies = Bodies()
         self.metrics = IngressMetrics(process.registry)
+        process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
         self.tally = Tally(process)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance
@@ -33,7 +34,7 @@ class Doors:
     async def keep(self, door: str, store: Store, record: Record) -> None:
         """Return once the record is durable; then it counts as accepted. Raises NoRoom."""
         await self._acceptance.keep(record)
-        self.metrics.accepted(door, store.slug).inc()
+        self.metrics.accepted(door, store.key).inc()
 
     def told(self, door: str, store: Store, kept: int, verdicts: Sequence[Verdict]) -> Answer:
         """What the sender of several events hears. Raises Refused where none was taken."""

@@ -1,20 +1,24 @@
 """The shops' door: POST /events/{store}, CloudEvents signed as Standard Webhooks, one or a batch."""
 
 import asyncio
+import json
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope
 
 from schemas import topics
+from schemas.depth import too_deep
+from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
+from services.ingress.elements import elements
 from services.ingress.judging import Verdict
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import WEBHOOK_BYTES, Headers, content_type, headers
+from services.ingress.repeats import Repeats, message_of
+from services.ingress.requests import EVENTS_BYTES, Headers, content_type, headers
 from services.ingress.signatures import signed_as_standard, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record
@@ -24,6 +28,8 @@ PREFIX = "/events/"
 _ONE, _BATCH, _EITHER = b"application/cloudevents+json", b"application/cloudevents-batch+json", b"application/json"
 _SIGNED = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
 _AT_ONCE = 100
+_SPACE = b" \t\n\r"
+_CONSTANTS = (b"NaN", b"Infinity")
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
 
 
@@ -36,6 +42,8 @@ class Events:
         self._doors = doors
         self._clock = doors.process.clock
         self._skew_seconds = doors.process.settings.webhook_skew_seconds
+        # As long as a signature can be good, whatever side of our clock its time was on.
+        self._repeats = Repeats(self._clock, 2 * self._skew_seconds)
 
     def store_of(self, scope: Scope) -> Store | None:
         """Whom the URL names, proved or not."""
@@ -50,13 +58,25 @@ class Events:
         if kind not in (_ONE, _BATCH, _EITHER):
             raise Refused(Reason.WRONG_TYPE)
         store = await self._doors.directory.named(scope["path"][len(PREFIX) :])
-        body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
+        body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
         self._verify(store, given, body)
-        records, verdicts = self._judge(store, _events(kind, body))
-        for first in range(0, len(records), _AT_ONCE):
-            some = records[first : first + _AT_ONCE]
-            await asyncio.gather(*(self._doors.keep(self.name, store, record) for record in some))
-        return self._doors.told(self.name, store, len(records), verdicts)
+        message = message_of(given[_SIGNED[0]], body)
+        if answered := self._repeats.answered(store.id, message):
+            self._doors.metrics.repeated(self.name).inc()
+            return answered
+        answer = await self._keep(store, _events(kind, body))
+        self._repeats.remember(store.id, message, answer)
+        return answer
+
+    async def _keep(self, store: Store, events: Sequence[bytes]) -> Answer:
+        """Some at a time: between them the loop is others'."""
+        kept, verdicts = 0, list[Verdict]()
+        for first in range(0, len(events), _AT_ONCE):
+            records, refused = self._judge(store, first, events[first : first + _AT_ONCE])
+            await asyncio.gather(*(self._doors.keep(self.name, store, record) for record in records))
+            kept += len(records)
+            verdicts += refused
+        return self._doors.told(self.name, store, kept, verdicts)
 
     def _verify(self, store: Store, given: Headers, body: bytes) -> None:
         """Raises Refused; a store that does not exist fails where a wrong signature does."""
@@ -69,14 +89,17 @@ class Events:
         if at is None or abs(self._clock.now().timestamp() - at) > self._skew_seconds:
             raise Refused(Reason.SKEWED)
 
-    def _judge(self, store: Store, events: Sequence[bytes]) -> tuple[list[Record], list[Verdict]]:
+    def _judge(self, store: Store, first: int, events: Sequence[bytes]) -> tuple[list[Record], list[Verdict]]:
         """By the same rules as the topic's reader, so that what is taken here is never set aside there."""
         records, verdicts, now = [], [], self._clock.now()
-        for index, text in enumerate(events):
+        for index, said in enumerate(events, first):
             try:
-                event = _EVENT.validate_json(text)
+                event, text = _read(said)
             except ValidationError as error:
                 verdicts.append(Verdict(index, "invalid", describe(error)))
+                continue
+            if _holds_a_constant(text):
+                verdicts.append(Verdict(index, "invalid", "NaN and Infinity are no JSON"))
                 continue
             if event.time > now + AHEAD:
                 verdicts.append(Verdict(index, "ahead", "time lies more than 10 minutes ahead of the server's clock"))
@@ -97,14 +120,36 @@ class Events:
 
 def _events(kind: bytes, body: bytes) -> list[bytes]:
     """The event's own bytes, or those of each in a batch. Raises Refused."""
-    try:
-        said: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as cause:
-        raise Refused(Reason.NOT_JSON) from cause
-    if type(said) is dict and kind != _BATCH:
+    if too_deep(body):
+        raise Refused(Reason.TOO_DEEP)
+    begins = body.lstrip(_SPACE)[:1]
+    if begins == b"{" and kind != _BATCH:
         return [body]
-    if type(said) is not list or not said or kind == _ONE:
+    try:
+        events = elements(body, MOST_EVENTS) if begins == b"[" else orjson.loads(body)
+    except ValueError as cause:
+        raise Refused(Reason.NOT_JSON) from cause
+    if begins != b"[" or not events or kind == _ONE:
         raise Refused(Reason.NO_EVENT)
-    if len(said) > MOST_EVENTS:
+    if len(events) > MOST_EVENTS:
         raise Refused(Reason.TOO_LARGE)
-    return [orjson.dumps(one) for one in said]
+    return list(events)
+
+
+def _read(said: bytes) -> tuple[CustomerEvent | OrderEvent, bytes]:
+    """The event with its bytes as they came; half characters and endless numbers cost themselves alone."""
+    try:
+        return _EVENT.validate_json(said), said
+    except ValidationError:
+        if (whole := mend(said)) == said:
+            raise
+        return _EVENT.validate_json(whole), whole
+
+
+def _holds_a_constant(text: bytes) -> bool:
+    """What some languages write for a number that is none; our reader passes over it, and no other JSON reader does."""
+    if not any(name in text for name in _CONSTANTS):
+        return False
+    seen: list[str] = []
+    json.loads(text, strict=False, parse_int=len, parse_float=len, parse_constant=seen.append)
+    return bool(seen)

@@ -1,10 +1,32 @@
 """Every metric of the doors by name, with its meaning and what to do when it moves."""
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from services.ingress.refusals import Reason
+from services.ingress.stores import Store
+
+
+class StoreNames(Collector):
+    """Which short name a store's UUID has.
+
+    The label `store` is the UUID in every metric of the installation: it stays when a store is renamed. To read names:
+    `sum by (slug) (rate(wootstream_accepted_total[5m]) * on (store) group_left (slug) wootstream_store_info)`.
+    One line for each active store, whatever strangers ask for.
+    """
+
+    def __init__(self, stores: Callable[[], Mapping[str, Store]]) -> None:
+        self._stores = stores
+
+    def collect(self) -> Iterator[Metric]:
+        names = InfoMetricFamily("wootstream_store", "Short names of the stores", labels=("store", "slug"))
+        for slug, store in self._stores().items():
+            names.add_metric((store.key, slug), {})
+        yield names
 
 
 class IngressMetrics:
@@ -18,7 +40,10 @@ class IngressMetrics:
         refused = Counter("wootstream_refused", "Requests refused", ("door", "reason"), registry=registry)
         # Single events of a request that was otherwise taken.
         dropped = Counter("wootstream_events_refused", "Events refused", ("door", "reason"), registry=registry)
+        # The same message again, answered as before: its sender does not hear our answers. Look at its time-outs.
+        repeated = Counter("wootstream_repeated", "Messages that came again", ("door",), registry=registry)
         self._accepted, self._refused, self._dropped = accepted, refused, dropped
+        self.repeated = repeated.labels
         # A child's look-up costs more than its increment.
         self.accepted = cache(self._child_accepted)
         self.refused = cache(self._child_refused)

@@ -24,7 +24,7 @@ from services.ingress.openapi_parts import (
 )
 from services.ingress.refusals import Reason
 
-_WITH_BODY = (Reason.NOT_JSON, Reason.SLOW, Reason.TOO_LARGE, Reason.NO_ROOM, Reason.WRONG_METHOD)
+_WITH_BODY = (Reason.NOT_JSON, Reason.TOO_DEEP, Reason.SLOW, Reason.TOO_LARGE, Reason.NO_ROOM, Reason.WRONG_METHOD)
 _WEBHOOK = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT)
 _CONFIG = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD)
 _BEACONS = (*_WITH_BODY, Reason.BAD_TOKEN, Reason.FOREIGN_ORIGIN, Reason.WRONG_TYPE, Reason.OVER_QUOTA)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from schemas.depth import too_deep
 from services.ingress.refusals import Reason, Refused
 
 LONGEST_EVENT = 64
@@ -19,11 +20,11 @@ class Peek(NamedTuple):
 
 
 def peek(body: bytes, account_id: int) -> Peek:
-    """Raises Refused: NOT_JSON, NO_EVENT, or OTHER_ACCOUNT where the body names an account that is not the store's."""
+    """Raises Refused: NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one that is not the store's."""
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError as cause:
-        raise Refused(Reason.NOT_JSON) from cause
+        raise Refused(Reason.TOO_DEEP if too_deep(body) else Reason.NOT_JSON) from cause
     event = said.get("event") if type(said) is dict else None
     if type(event) is not str or not _is_name(event):
         raise Refused(Reason.NO_EVENT)

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     """The name under which /metrics and `wootstream tail --refused` count it."""
 
     NOT_JSON = "not_json"
+    TOO_DEEP = "too_deep"  # nested more than any sender of ours nests
     NO_EVENT = "no_event"  # JSON, but not what Chatwoot, a storefront or a shop sends
     NONE_TAKEN = "none_taken"  # each event of the request was refused; the answer says why
     GONE = "gone"  # the sender hung up before its body was whole
@@ -39,6 +40,7 @@ class Reason(StrEnum):
 # Reason → status and what the sender is told. All 401 read alike: nobody learns which stores there are.
 TABLE: dict[Reason, tuple[int, str]] = {
     Reason.NOT_JSON: (400, "the body is not JSON"),
+    Reason.TOO_DEEP: (400, "the body is nested too deeply"),
     Reason.NO_EVENT: (400, "the body is no event of this door"),
     Reason.NONE_TAKEN: (400, "none of the events was taken"),
     Reason.GONE: (400, "the body was cut off"),

@@ -7,6 +7,7 @@ from services.kernel.web.connection import LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
 BEACON_BYTES = 64 * 1024
+EVENTS_BYTES = 1024 * 1024
 # A body up to this size is bounded by the number of connections; what lies above shares one allowance.
 _SMALL_BYTES = 64 * 1024
 _LARGE_BODIES_BYTES = 64 * 1024 * 1024

@@ -5,6 +5,7 @@ import hmac
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,11 +18,13 @@ from local.demo.shop import shop_event
 from local.demo.visitors import Visitor
 from schemas.topics import SHOP_EVENTS
 from services.customers import reading
+from services.ingress.elements import elements
 from services.kernel import Clock, Settings
 from services.kernel.secrets import load_secrets
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, held, open_shop, serving
 
 pytestmark = pytest.mark.usefixtures("topics")
+FIELD_CASES = Path(__file__).parents[2] / "field_cases"
 _NOW = datetime.now(UTC)
 _PAID = shop_event("order.paid", _NOW, customer_id="c1", order_id="o1")
 _PLACED = shop_event("order.placed", _NOW, customer_id="c2", order_id="o2", amount_minor=5, currency="EUR")
@@ -125,7 +128,69 @@ async def test_what_is_rightly_signed_and_no_text_is_no_bad_signature(
 ) -> None:
     answers = [await post(client, shop, body) for body in (b"\xff", b"", b"{")]
 
-    assert [(one.status_code, one.json()["error"]) for one in answers] == [(400, "the body is not JSON")] * 3
+    assert [one.status_code for one in answers] == [400] * 3
+    assert 'reason="bad_signature"' not in (await client.get("/metrics")).text
+
+
+async def test_a_batch_is_judged_event_by_event_and_each_is_kept_as_it_came(
+    settings: Settings, shop: Shop, client: httpx.AsyncClient
+) -> None:
+    sent = (FIELD_CASES / "half_emoji_in_a_batch.json").read_bytes().replace(b"NOW", _NOW.isoformat().encode())
+    good, half = elements(sent, 2)
+    wide = good.replace(b"{", b'{"x": 1e400, "y": 1E22, ', 1)
+    no_text, endless, not_a_number, infinite, control = (
+        good.replace(b"{", b'{"x":%b,' % one, 1) for one in (b'"\xff"', b"9" * 5_000, b"NaN", b"-Infinity", b'"\x01"')
+    )
+    body = b" [ " + b" ,\n".join([good, half, wide, not_a_number, infinite, control, no_text, endless]) + b"]\n"
+
+    answer = await post(client, shop, body)
+
+    assert (answer.status_code, answer.json()["taken"]) == (200, 5)
+    assert [one["index"] for one in answer.json()["refused"]] == [3, 4, 5]
+    records = await held(settings, SHOP_EVENTS, shop.id)
+    assert all(reading.read(record) for record in records)
+    mended = [
+        half.replace(rb"\ud83d", rb"\ufffd"),
+        no_text.replace(b"\xff", b"\xef\xbf\xbd"),
+        endless.replace(b"9" * 5_000, b"9" * 4_000),
+    ]
+    assert sorted(record.value for record in records) == sorted([good, wide, *mended])
+
+
+async def test_what_is_nested_too_deeply_is_refused_by_name(shop: Shop, client: httpx.AsyncClient) -> None:
+    statuses = []
+    for levels in (60, 64, 255, 1_000, 100_000):
+        deep = orjson.dumps(_PAID)[:-1] + b',"x":' + b"[" * levels + b"]" * levels + b"}"
+        for body in (deep, b"[%b]" % deep):
+            answer = await post(client, shop, body)
+            statuses.append((answer.status_code, answer.json()["error"] if answer.content else ""))
+
+    assert statuses[:2] == [(204, "")] * 2
+    assert statuses[2:] == [(400, "the body is nested too deeply")] * 8
+
+
+async def test_a_message_that_comes_again_is_answered_as_before_and_kept_once(
+    settings: Settings, shop: Shop, client: httpx.AsyncClient
+) -> None:
+    some = orjson.dumps([_PAID, {}])
+    sent = [
+        (b"{", "a"),
+        (orjson.dumps(_PLACED), "a"),
+        (orjson.dumps(_PLACED), "a"),
+        (some, "b"),
+        (some, "b"),
+        (some, "a"),
+    ]
+
+    answers = [await post(client, shop, body, name=name) for body, name in sent]
+
+    assert [one.status_code for one in answers] == [400, 204, 204, 200, 200, 200]
+    assert answers[3].content == answers[4].content == answers[5].content
+    assert sorted(event["id"] for event in await kept(settings, shop)) == sorted([_PLACED["id"], *[_PAID["id"]] * 2])
+    metrics = (await client.get("/metrics")).text
+    assert 'wootstream_repeated_total{door="events"} 2.0' in metrics
+    assert f'wootstream_accepted_total{{door="events",store="{shop.id}"}} 3.0' in metrics
+    assert f'wootstream_store_info{{slug="{shop.slug}",store="{shop.id}"}} 1.0' in metrics
 
 
 async def test_the_doors_clock_judges_a_signatures_age_and_the_setting_says_how_old(

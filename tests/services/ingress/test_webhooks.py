@@ -28,7 +28,7 @@ _REFUSED: list[tuple[bytes, dict[str, Any], int, str]] = [
     (b'{"event":"message_created","account":{"id":4}}', {}, 403, "other_account"),
     (b'{"event":"conversation_updated","messages":[{"account_id":4}]}', {}, 403, "other_account"),
     (b"{", {}, 400, "not_json"),
-    (b"[" * 100_000, {}, 400, "not_json"),
+    (b"[" * 100_000, {}, 400, "too_deep"),
     (b'["event"]', {}, 400, "no_event"),
     (b'{"event":7}', {}, 400, "no_event"),
     (b'{"event":"x","a":"' + b"a" * 5 * 2**20 + b'"}', {}, 413, "too_large"),
