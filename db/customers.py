@@ -51,7 +51,7 @@ join wootstream.customers c using (organization_id, customer_id) order by 1, 2 f
 _SUMS = """
 select o.organization_id, o.customer_id, a.currency as store_currency, o.currency, count(*) as orders,
   count(*) filter (where paid_at is not null) as paid,
-  coalesce(sum(greatest(total_minor - refunded_minor, 0)) filter (where paid_at is not null), 0)::bigint as spent,
+  least(coalesce(sum(greatest(total_minor - refunded_minor, 0)) filter (where paid_at is not null), 0), 9223372036854775807)::bigint as spent,
   min(coalesce(placed_at, paid_at)) as first_at, max(coalesce(placed_at, paid_at)) as last_at
 from unnest($1::uuid[], $2::text[]) as k (organization_id, customer_id)
 join wootstream.orders o using (organization_id, customer_id)

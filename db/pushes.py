@@ -32,7 +32,7 @@ _PEOPLE = """
 select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.user_id, c.last_synced_at, k.customer_id,
   k.preferred_language, k.marketing_consent, k.registered_at, k.order_count, k.spent, k.paid_orders, k.first_order_at,
   k.last_order_at, k.customer_tier, t.tickets, t.satisfaction, s.page_url, s.cart_minor, s.cart_currency, s.cart_items,
-  extract(epoch from s.last_at - s.first_at)::int as visit_seconds
+  case when s.last_at is not null then least(extract(epoch from s.last_at - s.first_at), 2147483647)::int end as visit_seconds
 from unnest($1::uuid[], $2::int[], $3::int[]) as d (organization_id, account_id, contact_id)
 join public.chatwoot_contacts c on c.organization_id = d.organization_id and c.chatwoot_account_id = d.account_id
   and c.chatwoot_contact_id = d.contact_id

@@ -1,16 +1,16 @@
 """Widget events: as a page sends them, and as they lie in widget.events, where a record is one accepted POST."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from schemas.bounds import EARLIEST, MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
 from schemas.numbers import WHOLE
 
 _TIME_ORDERED = 7
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NAME_CHARACTERS, URL_CHARACTERS = 255, 2048
+_LATEST_MS = MOST_SECONDS * 1000
 EventType = Literal[
     "widget_loaded",
     "widget_opened",
@@ -22,14 +22,7 @@ EventType = Literal[
 ]
 
 
-def text(value: str, characters: int) -> str:
-    """Without NUL and lone surrogates, which PostgreSQL's text cannot hold, and no longer than that."""
-    whole = value[:characters].replace("\0", "\ufffd")
-    return whole if whole.isascii() else whole.encode("utf-8", "replace").decode()
-
-
-Name = Annotated[str, AfterValidator(lambda value: text(value, NAME_CHARACTERS))]
-Url = Annotated[str, AfterValidator(lambda value: text(value, URL_CHARACTERS))]
+Milliseconds = Annotated[int, Field(ge=0, le=MOST_INT4)]
 
 
 class WidgetReport(BaseModel):
@@ -43,16 +36,16 @@ class WidgetReport(BaseModel):
 
     id: UUID
     event_type: EventType
-    session_id: Name | None = None
-    user_id: UUID | None = None
-    customer_id: Name | None = None
-    page_url: Url | None = None
-    referrer: Url | None = None
-    user_agent: Url | None = None
-    ip_address: str | None = None
-    load_time_ms: int | None = None
-    widget_version: Name | None = None
-    event_data: dict[str, Any] = Field(default_factory=dict)
+    session_id: OrNone[Name] = None
+    user_id: OrNone[UUID] = None
+    customer_id: OrNone[Name] = None
+    page_url: OrNone[Url] = None
+    referrer: OrNone[Url] = None
+    user_agent: OrNone[Url] = None
+    ip_address: OrNone[Name] = None
+    load_time_ms: OrNone[Milliseconds] = None
+    widget_version: OrNone[Name] = None
+    event_data: Annotated[dict[str, Any], OrElse({})] = Field(default_factory=dict)
 
 
 MOST_EVENTS = 100
@@ -77,7 +70,7 @@ class Beacon(BaseModel):
     page_url: str | None = None
     referrer: str | None = None
     load_time_ms: Annotated[int, Field(strict=True, ge=0, lt=2**31), WHOLE] | None = None
-    widget_version: str | None = None
+    widget_version: Name | None = None
     event_data: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -98,11 +91,11 @@ class BeaconPost(BaseModel):
 def moment(event_id: UUID) -> datetime:
     """When it happened, by the visitor's clock as the door admitted it: the first 48 bits of a UUIDv7.
 
-    Raises ValueError for other UUIDs, and for moments that no calendar has.
+    Raises ValueError for other UUIDs, and for moments out of bounds.
     """
     if event_id.version != _TIME_ORDERED:
         raise ValueError("an event's id is no UUIDv7")
-    try:
-        return _EPOCH + timedelta(milliseconds=event_id.int >> 80)
-    except OverflowError as cause:
-        raise ValueError("an event's id lies thousands of years ahead") from cause
+    milliseconds = event_id.int >> 80
+    if milliseconds > _LATEST_MS:
+        raise ValueError("an event's id lies after 2199")
+    return EARLIEST + timedelta(milliseconds=milliseconds)

@@ -1,7 +1,7 @@
 """The bounds of every value that others send: what our code can reckon with and PostgreSQL can hold.
 
-A field out of its bounds is refused by its type, and so is the body, unless the model says `OrNone` (then the field is
-left out) or `OrOmitted` (then the element is). Texts are never refused, they are cleaned and cut.
+A value out of its bounds is refused by its type, and the body with it, unless the model says that it may be left out:
+`OrNone`, `OrElse`, `Elements`. Texts are never refused for what they hold: they are cleaned and cut.
 """
 
 from datetime import UTC, datetime
@@ -17,25 +17,31 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 MOST_SECONDS = int(LATEST.timestamp()) - 1
 MOST_INT4, MOST_INT8 = 2**31 - 1, 2**63 - 1
 NAME_CHARACTERS, URL_CHARACTERS = 255, 2048
+MOST_ELEMENTS = 1_000
 _NO_MOMENT = "lies before 1970 or after 2199"
 _WIDEST_BITS = 512  # of a whole number that is kept as text
 
 
-class _LeftOut:
-    """pydantic's own way to go on without a value that is out of bounds; it costs no Python."""
+class OrElse:
+    """What a field has where its value is out of bounds: pydantic's own way, which costs no Python."""
 
-    def __init__(self, *, element: bool) -> None:
-        self._element = element
+    def __init__(self, default: object) -> None:
+        self._default = default
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        inner = handler(source)
-        if self._element:
-            return core_schema.with_default_schema(inner, on_error="omit")
-        return core_schema.with_default_schema(inner, default=None, on_error="default")
+        return core_schema.with_default_schema(handler(source), default=self._default, on_error="default")
 
 
-OrNone = Annotated[T | None, _LeftOut(element=False)]
-OrOmitted = Annotated[T, _LeftOut(element=True)]  # of an element of a tuple, a list or a hash
+class _Omitted:
+    """An element that is out of bounds is left out of its tuple or hash."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_default_schema(handler(source), on_error="omit")
+
+
+OrNone = Annotated[T | None, OrElse(None)]
+OrOmitted = Annotated[T, _Omitted()]
+Elements = Annotated[tuple[OrOmitted[T], ...], Field(max_length=MOST_ELEMENTS), OrElse(())]
 
 
 def text(value: str, characters: int) -> str:
@@ -110,7 +116,7 @@ def _clean(value: Any, depth: int, left: int) -> tuple[Any, int]:
 
 def _clean_elements(value: Any, depth: int, left: int) -> tuple[Any, int]:
     if depth <= 0:
-        raise ValueError("nested too deeply")
+        raise ValueError("too deep")
     if left < 0:
         raise ValueError("too many elements")
     pairs = value.items() if isinstance(value, dict) else enumerate(value)

@@ -1,9 +1,8 @@
 """What a conversation says of its contact, and how the contacts API answers: 3.x and 4.x, only what we use."""
 
-from typing import Any
-
 from pydantic import Field
 
+from schemas.bounds import Elements, Id, Name, OrNone
 from schemas.conversations import Inbound
 from schemas.webhooks import Attributes
 
@@ -11,21 +10,21 @@ from schemas.webhooks import Attributes
 class ShownContact(Inbound):
     """A contact as the API shows it; it has no moment of its last change."""
 
-    id: int
-    email: str | None = None
-    phone_number: str | None = None
-    identifier: str | None = None
+    id: Id
+    email: OrNone[Name] = None
+    phone_number: OrNone[Name] = None
+    identifier: OrNone[Name] = None
     custom_attributes: Attributes = Field(default_factory=dict)
 
 
 class StartedMeta(Inbound):
-    sender: ShownContact | None = None
+    sender: OrNone[ShownContact] = None
 
 
 class ConversationStarted(Inbound):
     """conversation_created, as far as it tells who began it."""
 
-    meta: StartedMeta = StartedMeta()
+    meta: OrNone[StartedMeta] = None
 
 
 class OneContact(Inbound):
@@ -47,12 +46,10 @@ class CreatedContact(Inbound):
 class FoundContacts(Inbound):
     """POST contacts/filter."""
 
-    payload: tuple[ShownContact, ...] = ()
+    payload: Elements[ShownContact] = ()
 
 
 class Refusal(Inbound):
     """A 4xx. The texts are in the account's language: only `attributes` may be branched on."""
 
-    error: Any = None
-    message: Any = None
-    attributes: tuple[str, ...] = ()
+    attributes: Elements[Name] = ()

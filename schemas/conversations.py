@@ -4,18 +4,14 @@ As observed on 3.16.0 and 4.13.0: inside a conversation unix seconds with 0 for 
 conversation's `id` is its number within the account; no body names an event id or an order.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.bounds import Elements, FineSeconds, Id, LongId, Mark, Moment, Name, OrElse, OrNone, OrOmitted, Seconds
 
 Status = Literal["open", "resolved", "pending", "snoozed"]
 MessageType = Literal["incoming", "outgoing", "activity", "template"]
-
-
-def _only_hash(value: Any) -> Any:
-    # forms leave lists and texts where a survey leaves a hash
-    return value if isinstance(value, dict) else None
 
 
 class Inbound(BaseModel):
@@ -24,122 +20,133 @@ class Inbound(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Named(Inbound):
-    """Account, inbox or team."""
+class Numbered(Inbound):
+    """Contact or team."""
 
-    id: int
-    name: str | None = None
+    id: Id
+
+
+class Named(Inbound):
+    """Inbox."""
+
+    id: Id
+    name: OrNone[Name] = None
 
 
 class Sender(Inbound):
     """Who wrote: `type` is user, agent_bot or captain_assistant; a contact has none."""
 
-    id: int
-    name: str | None = None
-    type: str | None = None
+    id: OrNone[Id] = None
+    type: OrNone[Name] = None
+
+
+class Assignee(Inbound):
+    """A person, or in late 4.x a bot."""
+
+    id: Id
+    name: OrNone[Name] = None
+    type: OrNone[Name] = None
 
 
 class Meta(Inbound):
     """Who is concerned. `assignee_type` exists in late 4.x only; there the assignee may be a bot."""
 
-    sender: Named | None = None
-    assignee: Sender | None = None
-    assignee_type: str | None = None
-    team: Named | None = None
+    sender: OrNone[Numbered] = None
+    assignee: OrNone[Assignee] = None
+    assignee_type: OrNone[Name] = None
+    team: OrNone[Numbered] = None
 
 
 class ContactInbox(Inbound):
     """The contact's session. Its pubsub token is a secret and stays out."""
 
-    contact_id: int | None = None
+    contact_id: OrNone[Id] = None
 
 
 class LastMessage(Inbound):
     """The conversation's last public message, which need not be the one the event is about."""
 
-    id: int
-    account_id: int | None = None
-    updated_at: datetime | None = None
+    updated_at: OrNone[Moment] = None
 
 
 class Conversation(Inbound):
     """A conversation's state when the webhook was built, which is later than the event."""
 
-    id: int
-    inbox_id: int
-    account: Named | None = None
+    id: Id
+    inbox_id: Id
     status: Status
-    priority: str | None = None
-    labels: tuple[str, ...] = ()
-    first_reply_created_at: datetime | None = None
-    snoozed_until: datetime | None = None
-    waiting_since: int | None = None
-    last_activity_at: int | None = None
-    timestamp: int | None = None
-    created_at: int
-    updated_at: float | None = None
-    contact_inbox: ContactInbox | None = None
-    meta: Meta = Meta()
-    messages: tuple[LastMessage, ...] = ()
+    priority: OrNone[Name] = None
+    labels: Elements[Name] = ()
+    first_reply_created_at: OrNone[Moment] = None
+    snoozed_until: OrNone[Moment] = None
+    waiting_since: OrNone[Seconds] = None
+    last_activity_at: OrNone[Seconds] = None
+    timestamp: OrNone[Seconds] = None
+    created_at: Seconds
+    updated_at: OrNone[FineSeconds] = None
+    contact_inbox: OrNone[ContactInbox] = None
+    meta: Annotated[Meta, OrElse(Meta())] = Meta()
+    messages: Elements[LastMessage] = ()
 
 
 class Changed(Inbound):
-    """One entry of `changed_attributes`."""
+    """One entry of `changed_attributes`, whatever its values are."""
 
     previous_value: Any = None
     current_value: Any = None
 
 
-class ConversationEvent(Conversation):
-    """conversation_created, _updated and _status_changed; the last comes without its change."""
+class Changing(Inbound):
+    """What an event says of changes, single steps by attribute."""
 
-    event: str
-    changed_attributes: tuple[dict[str, Changed], ...] | None = None
+    changed_attributes: Elements[dict[str, OrOmitted[Changed]]] = ()
 
     def changed(self, attribute: str) -> Changed | None:
         """This attribute's step, if the event names one."""
-        return next((entry[attribute] for entry in self.changed_attributes or () if attribute in entry), None)
+        return next((entry[attribute] for entry in self.changed_attributes if attribute in entry), None)
+
+
+class ConversationEvent(Conversation, Changing):
+    """conversation_created, _updated and _status_changed; the last comes without its change."""
 
 
 class SurveyAnswer(Inbound):
     """A CSAT answer; the text stays with Chatwoot."""
 
-    rating: int | None = Field(default=None, ge=1, le=5)
+    rating: OrNone[Annotated[int, Field(ge=1, le=5)]] = None
 
 
 class Submitted(Inbound):
     """What a visitor filled in; other forms leave lists here."""
 
-    csat_survey_response: SurveyAnswer | None = None
+    csat_survey_response: OrNone[SurveyAnswer] = None
 
 
 class ContentAttributes(Inbound):
     """The marks of a message."""
 
-    deleted: bool | None = None
-    automation_rule_id: int | None = None
-    external_echo: Any = None
-    submitted_values: Annotated[Submitted | None, BeforeValidator(_only_hash)] = None
+    deleted: Mark = False
+    automation_rule_id: Mark = False
+    external_echo: Mark = False
+    submitted_values: OrNone[Submitted] = None
 
 
 class AdditionalAttributes(Inbound):
     """The mark of a campaign."""
 
-    campaign_id: int | None = None
+    campaign_id: Mark = False
 
 
 class MessageEvent(Inbound):
     """message_created and message_updated."""
 
-    event: str
-    id: int
-    account: Named | None = None
-    inbox: Named | None = None
+    id: LongId
+    inbox: OrNone[Named] = None
     message_type: MessageType
-    content_type: str | None = None
-    content_attributes: Annotated[ContentAttributes | None, BeforeValidator(_only_hash)] = None
-    additional_attributes: Annotated[AdditionalAttributes | None, BeforeValidator(_only_hash)] = None
-    private: bool = False
-    sender: Sender | None = None
-    created_at: datetime
+    content_type: OrNone[Name] = None
+    content_attributes: OrNone[ContentAttributes] = None
+    additional_attributes: OrNone[AdditionalAttributes] = None
+    private: Annotated[bool, OrElse(False)] = False
+    sender: OrNone[Sender] = None
+    created_at: Moment
     conversation: Conversation

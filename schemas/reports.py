@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from schemas.bounds import Count, Finite
+
 
 class Answer(BaseModel):
     """What we say: frozen, nothing undeclared."""
@@ -14,13 +16,13 @@ class Answer(BaseModel):
 class Totals(Answer):
     """The keys of `GET /api/v2/accounts/:id/reports/summary`; an average of nothing is null."""
 
-    conversations_count: int = 0
-    incoming_messages_count: int = 0
-    outgoing_messages_count: int = 0
-    avg_first_response_time: float | None = None
-    avg_resolution_time: float | None = None
-    resolutions_count: int = 0
-    reply_time: float | None = None
+    conversations_count: Count = 0
+    incoming_messages_count: Count = 0
+    outgoing_messages_count: Count = 0
+    avg_first_response_time: Finite | None = None
+    avg_resolution_time: Finite | None = None
+    resolutions_count: Count = 0
+    reply_time: Finite | None = None
 
 
 class Percentiles(Answer):

@@ -4,32 +4,34 @@ Other types than in webhooks: kinds of messages are numbers, moments are unix se
 the topic holds one conversation with its messages, as the API told them at one moment.
 """
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from schemas.bounds import Count, Elements, FineSeconds, Id, LongId, Moment, Name, OrElse, OrNone, Seconds
 from schemas.conversations import ContentAttributes, Inbound, Meta, Sender, Status
 from schemas.reports import Totals
 
 CONVERSATION = "rest.conversation"
+_MOST_INBOXES = 2_000  # each is asked for its bot
+Release = Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}([.+-][0-9A-Za-z.+-]{0,32})?$")]
 
 
 class Version(Inbound):
     """`GET /api`, which wants no token."""
 
-    version: str = Field(pattern=r"^\d+\.\d+")
+    version: Release
 
 
 class Inbox(Inbound):
     """One of `GET inboxes`."""
 
-    id: int
-    name: str | None = None
+    id: Id
+    name: OrNone[Name] = None
 
 
 class Inboxes(Inbound):
-    payload: tuple[Inbox, ...]
+    payload: Annotated[tuple[Inbox, ...], Field(max_length=_MOST_INBOXES)]
 
 
 class InboxBot(Inbound):
@@ -45,22 +47,20 @@ class InboxBot(Inbound):
 class Agent(Inbound):
     """One of `GET agents`; a team of `GET teams` looks the same to us."""
 
-    id: int
-    name: str | None = None
+    id: Id
+    name: OrNone[Name] = None
 
 
 class Message(Inbound):
     """One of `GET conversations/:id/messages`. It does not say which campaign sent it."""
 
-    id: int
+    id: LongId
     message_type: int = Field(ge=0, le=3)  # incoming, outgoing, activity, template
-    content_type: str | None = None
-    content_attributes: Annotated[
-        ContentAttributes | None, BeforeValidator(lambda value: value if isinstance(value, dict) else None)
-    ] = None
-    private: bool = False
-    sender: Sender | None = None
-    created_at: int
+    content_type: OrNone[Name] = None
+    content_attributes: OrNone[ContentAttributes] = None
+    private: Annotated[bool, OrElse(False)] = False
+    sender: OrNone[Sender] = None
+    created_at: Seconds
 
 
 class Messages(Inbound):
@@ -70,26 +70,26 @@ class Messages(Inbound):
 class Conversation(Inbound):
     """One of `GET conversations`; its `updated_at` exists since 4.0.2."""
 
-    id: int
-    inbox_id: int
+    id: Id
+    inbox_id: Id
     status: Status
-    priority: str | None = None
-    labels: tuple[str, ...] = ()
-    first_reply_created_at: int | None = None
-    snoozed_until: datetime | None = None
-    waiting_since: int | None = None
-    last_activity_at: int | None = None
-    created_at: int
-    updated_at: float | None = None
-    meta: Meta = Meta()
+    priority: OrNone[Name] = None
+    labels: Elements[Name] = ()
+    first_reply_created_at: OrNone[Seconds] = None
+    snoozed_until: OrNone[Moment] = None
+    waiting_since: OrNone[Seconds] = None
+    last_activity_at: OrNone[Seconds] = None
+    created_at: Seconds
+    updated_at: OrNone[FineSeconds] = None
+    meta: Annotated[Meta, OrElse(Meta())] = Meta()
 
 
 class Counts(Inbound):
-    all_count: int = 0
+    all_count: Annotated[Count, OrElse(0)] = 0
 
 
 class Page(Inbound):
-    meta: Counts = Counts()
+    meta: Annotated[Counts, OrElse(Counts())] = Counts()
     payload: tuple[Conversation, ...]
 
 

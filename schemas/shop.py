@@ -6,11 +6,12 @@ systems may write the topic `shop.events` themselves: the event as value, `{stor
 same rules, and sets aside what breaks them.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from schemas.bounds import moment
 from schemas.numbers import WHOLE
 
 ShopEventType = Literal[
@@ -20,15 +21,17 @@ TYPES: frozenset[str] = frozenset(ShopEventType.__args__)  # type: ignore[attr-d
 MOST_EVENTS = 1_000
 # Clocks differ; but what is dated tomorrow would win over all that follows.
 AHEAD = timedelta(minutes=10)
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_EARLIEST = 1990
 _MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
 _WITHOUT_NUL = r"^[^\x00]*$"
 
 
-def _sane(moment: datetime) -> datetime:
-    if moment < _EARLIEST:
+def _sane(value: datetime) -> datetime:
+    """Merchandise systems write 9999-12-31 for "never", which is no moment of anything."""
+    utc = moment(value)
+    if utc.year < _EARLIEST:
         raise ValueError("lies before 1990")
-    return moment
+    return utc
 
 
 def _without_nul(text: str) -> str:
@@ -41,7 +44,7 @@ def _without_nul(text: str) -> str:
 _Storable = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": _WITHOUT_NUL})]
 Id = Annotated[_Storable, Field(min_length=1, max_length=255)]
 Text = Annotated[_Storable, Field(max_length=255)]
-_MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|[2-9][0-9]{3})-"}
+_MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|2[01][0-9]{2})-"}
 Moment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=_MOST_MINOR), WHOLE]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]

@@ -6,10 +6,24 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from schemas import bounds
+from schemas.bounds import MOST_ELEMENTS, NAME_CHARACTERS, URL_CHARACTERS, Id
+from schemas.rest import Release
 from schemas.vouching import SECRET_PREFIX, key
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
+_LONGEST_SECRET = 1_024
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+
+def _storable(value: str) -> str:
+    """Nothing of what an operator says is changed silently."""
+    if bounds.text(value, len(value)) != value:
+        raise ValueError("holds a character that cannot be kept")
+    return value
+
+
+Line = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS), AfterValidator(_storable)]
 
 
 def _a_key(secret: SecretStr) -> SecretStr:
@@ -21,7 +35,7 @@ def _a_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Secret = Annotated[SecretStr, Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
 
 
@@ -32,24 +46,24 @@ class Store(BaseModel):
 
     slug: str = Field(pattern=SLUG)
     organization_id: UUID | None = None
-    name: str | None = Field(None, min_length=1)
-    base_url: str | None = Field(None, pattern=r"^https?://[^/\s]+$")
-    account_id: int | None = Field(None, gt=0, lt=2**31)
-    release: str | None = Field(None, pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$")
-    website_token: str | None = Field(None, min_length=8)
+    name: Line | None = None
+    base_url: str | None = Field(None, pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
+    account_id: Id | None = None
+    release: Release | None = None
+    website_token: Annotated[Line, Field(min_length=8)] | None = None
     api_access_token: Secret | None = None
     webhook_secret: Secret | None = None
     event_secret: ShopSecret | None = None
     vouching_secret: ShopSecret | None = None
     forget_previous: bool = False
     unsigned: bool = False
-    path_token: SecretStr | None = Field(None, min_length=16)
-    domains: tuple[str, ...] | None = None
+    path_token: Annotated[Secret, Field(min_length=16)] | None = None
+    domains: Annotated[tuple[Line, ...], Field(max_length=MOST_ELEMENTS)] | None = None
     push: Literal["off", "shadow", "live"] | None = None
-    locale: str | None = Field(None, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*$")
-    timezone: str | None = None
+    locale: str | None = Field(None, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")
+    timezone: Line | None = None
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
-    bot_inboxes: tuple[int, ...] = ()
+    bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
 
     @model_validator(mode="after")
     def _proves_its_webhooks_in_one_way(self) -> Self:

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from db.pool import Row
+from schemas import json_text
 from schemas.contacts import CreatedContact, FoundContacts, OneContact, Refusal, ShownContact
 from services.kernel import Chatwoot, Retryable
 
@@ -110,13 +111,13 @@ class Calls:
 
 def _objections(answer: httpx.Response) -> tuple[str, ...]:
     try:
-        return Refusal.model_validate_json(answer.content).attributes
+        return json_text.read(Refusal.model_validate_json, answer.content).attributes
     except ValidationError:
         return ()
 
 
 def _read(model: type[Model], answer: httpx.Response) -> Model:
     try:
-        return model.model_validate_json(answer.content)
+        return json_text.read(model.model_validate_json, answer.content)
     except ValidationError as cause:
         raise Retryable("Chatwoot answers something that is no contact: a proxy in between?") from cause

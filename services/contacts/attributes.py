@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
+from schemas.bounds import EARLIEST, LATEST
 from schemas.money import amounts, written
 
 log = structlog.get_logger()
@@ -106,8 +107,10 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    """The store's own calendar day, as "2024-01-15"."""
-    return moment.astimezone(zone).date().isoformat() if moment else None
+    """The store's own calendar day, as "2024-01-15". An earlier release kept moments that no calendar has."""
+    if moment is None or not EARLIEST <= moment < LATEST:
+        return None
+    return moment.astimezone(zone).date().isoformat()
 
 
 def _average(person: Person) -> str | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from db import contacts as table
 from db import due
 from db.pool import Connection, Row
+from schemas.bounds import LATEST
 from services.contacts.hearing import Seen
 from services.contacts.matching import Contact, Key, matters, without_doubles
 from services.kernel import Record
@@ -60,7 +61,8 @@ async def adopt(conn: Connection, found: Contact) -> None:
     await table.lock_stores(conn, {found.store})
     users = await table.users(conn, {found.user_id} if found.user_id else ())
     latest = max((one.seen_at for one in (await _known(conn, [found])).values()), default=found.seen_at)
-    await _take(conn, [_with_user(replace(found, seen_at=latest + timedelta(microseconds=1)), users)])
+    seen_at = min(latest, LATEST) + timedelta(microseconds=1)
+    await _take(conn, [_with_user(replace(found, seen_at=seen_at), users)])
 
 
 def _with_user(one: Contact, users: set[UUID]) -> Contact:

@@ -1,9 +1,11 @@
 """One webhook → a contact as of a moment by Chatwoot's clock."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
+from schemas import json_text
+from schemas.bounds import EARLIEST, moment_in
 from schemas.contacts import ConversationStarted, ShownContact
 from schemas.webhooks import CONTACT_EVENTS, ContactEvent, parse
 from services.contacts.matching import Contact
@@ -11,8 +13,7 @@ from services.kernel import Record
 
 # A contact's creation, and a conversation's, come without the moment of the contact's last change: whatever names one
 # is newer.
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST_NAME = 255  # Chatwoot's own limit for these columns
+LONG_AGO = EARLIEST
 CONVERSATION_CREATED = "conversation_created"
 
 
@@ -46,7 +47,8 @@ def contact_of(shown: ContactEvent | ShownContact, *, store: UUID, account_id: i
 def read(record: Record) -> Seen | None:
     """Contacts, and the sender of a new conversation, in case the contact's own webhook was lost or came before us."""
     if record.event == CONVERSATION_CREATED:
-        sender = ConversationStarted.model_validate_json(record.value).meta.sender
+        started = json_text.read(ConversationStarted.model_validate_json, record.value)
+        sender = started.meta and started.meta.sender
         return Seen(record, sender, LONG_AGO) if sender else None
     if record.event not in CONTACT_EVENTS:
         return None
@@ -55,14 +57,12 @@ def read(record: Record) -> Seen | None:
 
 
 def _moment(shown: ContactEvent) -> datetime:
-    for entry in shown.changed_attributes or ():
-        if "updated_at" in entry and isinstance(entry["updated_at"].current_value, str):
-            return datetime.fromisoformat(entry["updated_at"].current_value)
-    return LONG_AGO
+    moved = shown.changed("updated_at")
+    return (moved and moment_in(moved.current_value)) or LONG_AGO
 
 
 def _name(text: str | None) -> str | None:
-    return text[:_LONGEST_NAME] if text and text.strip() else None
+    return text if text and text.strip() else None
 
 
 def _uuid(text: str | None) -> UUID | None:

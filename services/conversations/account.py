@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from db import stores
 from db.pool import Connection
+from schemas import json_text
 from schemas.rest import Version
 from services.kernel import Chatwoot, Process, Sealed
 
@@ -53,7 +54,7 @@ class Account:
         if not answer.is_success:
             raise Untold(f"Chatwoot answers {answer.status_code} to {where}")
         try:
-            return TypeAdapter(form).validate_json(answer.content)
+            return json_text.read(TypeAdapter(form).validate_json, answer.content)
         except ValidationError as cause:
             raise Untold(f"Chatwoot answers something unexpected to {where}: a proxy in between?") from cause
 

@@ -1,5 +1,6 @@
 """Reports over HTTP, the same answers as the command line's JSON, for whoever bears the installation's token."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
@@ -20,6 +21,7 @@ from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.installation import stores_named
 
 _MOST = 1000
+_LIMIT = re.compile("[0-9]{1,4}")
 _COMPARE = "compare"
 
 
@@ -89,7 +91,7 @@ def _question(request: Request) -> Question:
     known = {field.name for field in fields(Question)} - {"name"}
     given = {key: value for key, value in request.query_params.items() if key in known}
     limit = given.pop("limit", "20")
-    if not limit.isdecimal() or not 0 < int(limit) <= _MOST:
+    if not _LIMIT.fullmatch(limit) or not 0 < int(limit) <= _MOST:
         raise Refusal(f"limit is a number from 1 to {_MOST}")
     return Question(request.path_params["name"], limit=int(limit), **given)
 

@@ -61,18 +61,18 @@ class Directory:
 
     async def _read(self, account: Account) -> None:
         """Ask for everything first: half an answer would make the rest look gone."""
-        inboxes = [
-            (one.id, one.name, (await account.get(f"inboxes/{one.id}/agent_bot", rest.InboxBot)).is_set)
+        inboxes = {
+            one.id: (one.id, one.name, (await account.get(f"inboxes/{one.id}/agent_bot", rest.InboxBot)).is_set)
             for one in (await account.get("inboxes", rest.Inboxes)).payload
-        ]
+        }
         agents = await account.get("agents", tuple[rest.Agent, ...])
         teams = await account.get("teams", tuple[rest.Agent, ...])
         release = await account.release()
         at = self._process.clock.now()
         async with scoped(self._process.pool(), {account.store}) as conn:
-            await table.put_inboxes(conn, account.store, sorted(inboxes), at=at)
+            await table.put_inboxes(conn, account.store, sorted(inboxes.values()), at=at)
             for kind, people in (("agent", agents), ("team", teams)):
-                names = sorted((one.id, one.name) for one in people)
+                names = sorted({one.id: one.name for one in people}.items())
                 await table.put_names(conn, account.store, kind, names, at=at)
             if release:
                 await table.put_release(conn, account.store, release, at=at)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from schemas.bounds import moment_in
 from services.conversations.events import Event
 from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
 from services.conversations.life import Life
@@ -89,8 +90,8 @@ def _changed(state: State, change: Change) -> State:
         same = value == state.assignee_id
         kind = "User" if value is not None else None
         return state if same else state._replace(assignee_id=value, assignee_type=kind, assignee_name=None)
-    if change.attribute in _MOMENTS and value is not None:
-        value = datetime.fromisoformat(value)
+    if change.attribute in _MOMENTS:
+        value = moment_in(value)
     return state._replace(**{change.attribute: value})
 
 

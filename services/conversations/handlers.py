@@ -1,7 +1,8 @@
 """Keep what is news, reckon the touched conversations again, say whose contact attributes may have moved."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,7 +10,8 @@ from pydantic import ValidationError
 
 from db import context, conversations, directory, due
 from db.pool import Connection
-from schemas import rest, webhooks
+from schemas import json_text, rest, webhooks
+from schemas.bounds import moment_at
 from schemas.conversations import ConversationEvent, MessageEvent
 from services.conversations import histories, rows
 from services.conversations.batch import Batch, Heard, Key
@@ -29,7 +31,7 @@ T = TypeVar("T")
 def read(record: Record) -> Heard | None:
     """The facts of a webhook about a conversation or a message, or of a look through the API; None for all others."""
     if record.event == rest.CONVERSATION:
-        history = _parse(record, rest.History.model_validate_json)
+        history = _parse(record, partial(json_text.read, rest.History.model_validate_json))
         return Heard(record, (record.store, history.conversation.id), facts_seen(history, seen_at=record.received_at))
     if record.event not in webhooks.CONVERSATION_EVENTS:
         return None
@@ -139,5 +141,4 @@ def _due(one: Reckoned, before: Head) -> Iterator[tuple[UUID, str]]:
 
 def _sent_at(record: Record) -> datetime:
     """When Chatwoot sent it; releases before 4.11.2 do not say, then when it was accepted."""
-    seconds = record.header("chatwoot-timestamp")
-    return datetime.fromtimestamp(int(seconds), UTC) if seconds and seconds.isdigit() else record.received_at
+    return moment_at(record.header("chatwoot-timestamp")) or record.received_at

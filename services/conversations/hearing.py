@@ -1,14 +1,17 @@
 """One webhook → its facts."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
-from schemas.conversations import Conversation, ConversationEvent, MessageEvent
+from schemas.bounds import MOST_INT4, NAME_CHARACTERS, moment_at, moment_in, text
+from schemas.conversations import Changed, Conversation, ConversationEvent, MessageEvent, Status
 from services.conversations.facts import TRACKED, Change, Facts, Kind, Message, Rating, Snapshot, State
 
+_MOST_LABELS = 2_000  # characters, before and after: a change is its own key, and an index holds 2.7 kB
 _BOTS = frozenset({"agent_bot", "captain_assistant"})
 
 
@@ -58,14 +61,52 @@ def _ratings(event: MessageEvent, snapshot: Snapshot) -> tuple[Rating, ...]:
 
 def _changed_at(event: ConversationEvent) -> datetime | None:
     moved = event.changed("updated_at")
-    return datetime.fromisoformat(moved.current_value) if moved and isinstance(moved.current_value, str) else None
+    return moment_in(moved.current_value) if moved else None
 
 
 def _changes(event: ConversationEvent, at: datetime) -> tuple[Change, ...]:
     steps = ((name, event.changed(name)) for name in TRACKED)
     return tuple(
-        Change(name, at, text_of(step.previous_value), text_of(step.current_value)) for name, step in steps if step
+        Change(name, at, text_of(step.previous_value), text_of(step.current_value))
+        for name, step in steps
+        if step and _is_step(name, step)
     )
+
+
+def _is_step(attribute: str, step: Changed) -> bool:
+    """Both values are what such an attribute can be; else the step is left out, and the snapshot says how it stands."""
+    is_sound = _SOUND[attribute]
+    if not (is_sound(step.previous_value) and is_sound(step.current_value)):
+        return False
+    return attribute != "label_list" or len(text_of([step.previous_value, step.current_value])) <= _MOST_LABELS
+
+
+def _is_id(value: Any) -> bool:
+    return value is None or (type(value) is int and 1 <= value <= MOST_INT4)
+
+
+def _is_name(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and text(value, NAME_CHARACTERS) == value)
+
+
+def _are_names(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(one is not None and _is_name(one) for one in value))
+
+
+def _is_moment(value: Any) -> bool:
+    return value is None or moment_in(value) is not None
+
+
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    "status": lambda value: value in get_args(Status),
+    "assignee_id": _is_id,
+    "team_id": _is_id,
+    "priority": _is_name,
+    "label_list": _are_names,
+    "first_reply_created_at": _is_moment,
+    "waiting_since": _is_moment,
+    "snoozed_until": _is_moment,
+}
 
 
 def snapshot_of(seen: Conversation, at_least: datetime, *, sent_at: datetime) -> Snapshot:
@@ -83,9 +124,9 @@ def snapshot_of(seen: Conversation, at_least: datetime, *, sent_at: datetime) ->
         priority=seen.priority,
         labels=tuple(sorted(seen.labels)),
         first_reply_created_at=seen.first_reply_created_at,
-        waiting_since=_moment(seen.waiting_since),
+        waiting_since=moment_at(seen.waiting_since),
         snoozed_until=seen.snoozed_until,
-        last_activity_at=_moment(seen.last_activity_at or seen.timestamp),
+        last_activity_at=moment_at(seen.last_activity_at or seen.timestamp),
         created_at=datetime.fromtimestamp(seen.created_at, UTC),
     )
     digest = hashlib.blake2b(orjson.dumps(tuple(state)), digest_size=8).digest()
@@ -100,13 +141,9 @@ def _assignee_type(seen: Conversation) -> str | None:
 
 def _version(seen: Conversation, at_least: datetime) -> datetime:
     # Since 4.0.2 a body says when the row was last written; earlier we know only what it cannot be older than.
-    if seen.updated_at is not None:
+    if seen.updated_at:
         return datetime.fromtimestamp(seen.updated_at, UTC)
     return max([at_least, *(message.updated_at for message in seen.messages if message.updated_at)])
-
-
-def _moment(seconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def text_of(value: Any) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import orjson
 
+from schemas.bounds import MOST_INT4, moment_in
 from services.conversations.events import Event
 from services.conversations.facts import STATUS_SEEN, Change, Message
 from services.conversations.rules import Rules
@@ -75,10 +76,10 @@ class Life:
             self.assignee, self.assigned = value, True
         elif change.attribute == "waiting_since" and value:
             # a handover starts the wait without any message
-            self.waiting = self.waiting or datetime.fromisoformat(value)
-        elif change.attribute == "first_reply_created_at" and value and not self.answered:
+            self.waiting = self.waiting or moment_in(value)
+        elif change.attribute == "first_reply_created_at" and not self.answered and (at := moment_in(value)):
             # the reply itself was lost on its way: its moment is known, its author is not
-            self._answer(datetime.fromisoformat(value), None)
+            self._answer(at, None)
         elif change.attribute == "status":
             self._turn_status(orjson.loads(change.previous), value, change.at)
         elif change.attribute == STATUS_SEEN and value != self.status:
@@ -143,6 +144,7 @@ class Life:
         return self.rules.has_bot or self.born_pending
 
     def _note(self, name: str, start: datetime, end: datetime, user_id: int | None) -> Event:
-        event = Event(name, int(end.timestamp()) - int(start.timestamp()), user_id, start, end, self.guessing)
+        seconds = int(end.timestamp()) - int(start.timestamp())
+        event = Event(name, max(-MOST_INT4, min(seconds, MOST_INT4)), user_id, start, end, self.guessing)
         self.events.append(event)
         return event

@@ -15,6 +15,7 @@ from services.conversations.facts import Snapshot
 from services.conversations.figures import Figures
 from services.conversations.walked import Walked
 
+_MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)
 _WALKED: TypeAdapter[Walked | None] = TypeAdapter(Walked | None)
 
 
@@ -68,7 +69,7 @@ def events(one: Reckoned) -> list[tuple[object, ...]]:
 
 def customer(known: Row) -> tuple[object, ...]:
     """The customer's columns of public.chatwoot_conversations."""
-    value = Decimal(known["spent_minor"] or 0).scaleb(-digits(known["currency"]))
+    value = min(Decimal(known["spent_minor"] or 0).scaleb(-digits(known["currency"])), _MOST_VALUE)
     key = (known["organization_id"], known["conversation_id"])
     return (*key, known["customer_tier"], known["order_count"], known["currency"], value)
 

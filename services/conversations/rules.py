@@ -10,9 +10,12 @@ the bot's own resolution, else creation |
 Seen on 3.16.0 and 4.13.0; in between by the change log, whose last column says only "between 4.4 and 4.13".
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+_NUMBERS = re.compile("[0-9]{1,4}")
 
 
 class Rules(NamedTuple):
@@ -53,4 +56,4 @@ Ruling = Rules | Dated
 
 def release_of(text: str) -> tuple[int, ...]:
     """Major and minor number: "4.13.0" is (4, 13)."""
-    return tuple(int(part) for part in text.split(".")[:2])
+    return tuple(int(part) for part in _NUMBERS.findall(text)[:2])

@@ -5,6 +5,8 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
+from schemas.bounds import MOST_INT8
+
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
 
 
@@ -69,4 +71,4 @@ def _refunded(told: list[Fact], currency: str | None, total: int | None) -> int:
     if any(fact.amount_minor is None for fact in refunds):
         return total or 0
     returned = sum(fact.amount_minor or 0 for fact in refunds)
-    return returned if total is None else min(returned, total)
+    return min(returned, MOST_INT8 if total is None else total)

@@ -2,6 +2,7 @@
 
 from pydantic import TypeAdapter
 
+from schemas import json_text
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
 from services.customers.said import Said
 from services.kernel import Invalid, Record
@@ -13,7 +14,7 @@ def read(record: Record) -> Said | None:
     """None for events that nobody uses; a record without an `event` header is asked for its type."""
     if record.event is not None and record.event not in TYPES:
         return None
-    event = _EVENT.validate_json(record.value)
+    event = json_text.read(_EVENT.validate_json, record.value)
     if record.event not in (None, event.type):
         raise Invalid("the `event` header names another type than the event itself")
     if event.time > record.received_at + AHEAD:

@@ -13,6 +13,7 @@ from db import due
 from db import visits as table
 from db.pool import Connection
 from db.visits import Key
+from schemas import json_text
 from schemas.beacons import WidgetReport, moment
 from services.kernel import Record
 
@@ -79,7 +80,7 @@ class Seen:
 
 def read(record: Record) -> Seen | None:
     """None for guests: nobody is there to tell."""
-    visits = tuple(_visits(record.store, _REPORTS.validate_json(record.value)))
+    visits = tuple(_visits(record.store, json_text.read(_REPORTS.validate_json, record.value)))
     return Seen(record, visits) if visits else None
 
 

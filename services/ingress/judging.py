@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.beacons import URL_CHARACTERS, Beacon
+from schemas.beacons import Beacon
+from schemas.bounds import URL_CHARACTERS
 from services.ingress.origins import without_query
 from services.kernel.errors import describe
 

@@ -9,10 +9,12 @@ from uuid import UUID
 import orjson
 import uuid_utils
 
+from schemas.bounds import moment_in
 from services.kernel.errors import Invalid
 
 Headers = tuple[tuple[str, bytes], ...]
 _LONGEST_UUID = 45  # as a URN
+_LONGEST_ID = 255
 
 
 def store_of(name: str) -> UUID | None:
@@ -130,16 +132,21 @@ class Record:
     @property
     def received_at(self) -> datetime:
         """When the door accepted it. Raises Invalid."""
-        try:
-            moment = datetime.fromisoformat(self.header("received-at") or "")
-        except ValueError as cause:
-            raise Invalid("the `received-at` header is missing or is no RFC 3339 time") from cause
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = moment_in(self.header("received-at"))
+        if moment is None:
+            raise Invalid("the `received-at` header is missing or is no RFC 3339 time from 1970 to 2199")
+        return moment
 
     @property
     def identity(self) -> str:
-        """What tells this record from another at the same offset of a topic that was made again."""
-        return self.id or hashlib.sha256(self.value).hexdigest()
+        """What tells this record from another at the same offset of a topic that was made again.
+
+        An id that the ledger could not keep is none: whoever writes a topic himself may call a record anything.
+        """
+        name = self.id
+        if name and len(name) <= _LONGEST_ID and "\0" not in name:
+            return name
+        return hashlib.sha256(self.value).hexdigest()
 
 
 @lru_cache(maxsize=10_000)

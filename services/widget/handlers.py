@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from db import widget as table
 from db.pool import Connection, scoped
+from schemas import json_text
 from schemas.beacons import WidgetReport
 from services.kernel import Process, Record
 from services.widget.rows import row
@@ -29,7 +30,7 @@ class Post:
 
 def read(record: Record) -> Post | None:
     """The door judged each event already: what does not fit here is no event at all."""
-    reports = _REPORTS.validate_json(record.value)
+    reports = json_text.read(_REPORTS.validate_json, record.value)
     return Post(record, tuple(row(record.store, one) for one in reports)) if reports else None
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import orjson
 
-from schemas.beacons import NAME_CHARACTERS, WidgetReport, moment, text
+from schemas.beacons import WidgetReport, moment
+from schemas.bounds import json_value
 
 _DATA_BYTES, _DATA_DEPTH = 8 * 1024, 8
-_LONGEST_LOAD_MS = 2**31 - 1
 
 
 def row(store: UUID, event: WidgetReport) -> tuple[Any, ...]:
@@ -26,7 +26,7 @@ def row(store: UUID, event: WidgetReport) -> tuple[Any, ...]:
         event.user_agent,
         address(event.ip_address),
         event.referrer,
-        event.load_time_ms if event.load_time_ms is not None and 0 <= event.load_time_ms <= _LONGEST_LOAD_MS else None,
+        event.load_time_ms,
         event.widget_version,
         data(event.event_data),
     )
@@ -40,27 +40,9 @@ def address(value: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
 
 
 def data(value: dict[str, Any]) -> dict[str, Any]:
-    """The same, cleaned; what is too deep or too long is left out as a whole and marked so."""
-    if _depth(value) > _DATA_DEPTH:
-        return {"left_out": "too deep"}
-    clean: dict[str, Any] = _clean(value)
+    """The same, cleaned; what is out of bounds is left out as a whole and marked so."""
+    try:
+        clean: dict[str, Any] = json_value(value, depth=_DATA_DEPTH, elements=_DATA_BYTES)
+    except ValueError as reason:
+        return {"left_out": str(reason)}
     return clean if len(orjson.dumps(clean)) <= _DATA_BYTES else {"left_out": "too long"}
-
-
-def _depth(value: Any, so_far: int = 0) -> int:
-    if so_far > _DATA_DEPTH or not isinstance(value, dict | list):
-        return so_far
-    inner = value.values() if isinstance(value, dict) else value
-    return max((_depth(one, so_far + 1) for one in inner), default=so_far + 1)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return text(value, _DATA_BYTES)
-    if isinstance(value, dict):
-        return {text(key, NAME_CHARACTERS): _clean(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_clean(one) for one in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return str(value)
-    return value
