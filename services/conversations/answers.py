@@ -12,6 +12,7 @@ from services.conversations import reports
 from services.kernel import Refusal
 from services.kernel.moments import moment
 
+_EXAMPLES = "7d, 12h, 2026-11-01 or 2026-11-01T09:00"
 Name = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
@@ -44,10 +45,14 @@ async def span(
     """Both ends of a span as people say them. Raises Refusal."""
     row = await table.store(conn, organization)
     zone = row["timezone"] if row else "UTC"
-    try:
-        begin, end = moment(since, zone=zone, now=now), moment(until, zone=zone, now=now)
-    except (ValueError, OverflowError) as cause:
-        raise Refusal(f"{since} or {until} is no time: say 7d, 12h, 2026-11-01 or 2026-11-01T09:00") from cause
+    begin, end = (_end(*one, zone=zone, now=now) for one in (("since", since), ("until", until)))
     if begin >= end:
         raise Refusal(f"a span from {since} to {until} is empty: `since` comes before `until`")
     return begin, end
+
+
+def _end(field: str, text: str, *, zone: str, now: datetime) -> datetime:
+    try:
+        return moment(text, zone=zone, now=now)
+    except ValueError as cause:
+        raise Refusal(f"{field} is no time between 1970 and 2199: say {_EXAMPLES}") from cause

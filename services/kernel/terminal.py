@@ -27,8 +27,10 @@ def since(text: str | None) -> datetime | None:
     """So long ago, or a date or time, of UTC where it names no zone; None: ever. Raises Refusal."""
     try:
         return moment(text, zone="UTC", now=Clock().now()) if text else None
-    except (ValueError, OverflowError) as cause:
-        raise Refusal(f"{text!r} is no time: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00") from cause
+    except ValueError as cause:
+        raise Refusal(
+            f"{text!r} is no time between 1970 and 2199: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00"
+        ) from cause
 
 
 def print_json(answer: object) -> None:

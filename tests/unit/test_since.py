@@ -20,7 +20,9 @@ def test_span_counts_back_from_now() -> None:
     assert before <= told + timedelta(days=7) <= after
 
 
-@pytest.mark.parametrize("text", ["yesterday", "7y", "99999999999d"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "7y", "99999999999d", "999999999d", "0001-01-01", "9999-12-31T23:59-12:00"]
+)
 def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(Refusal, match="say 30m, 12h"):
         since(text)

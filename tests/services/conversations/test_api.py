@@ -84,9 +84,8 @@ async def test_installation_without_a_token_has_no_reports_over_http(settings: S
     [
         ("/api/stores/nowhere/reports/summary", {}, 404),
         ("/api/stores/{slug}/reports/everything", {}, 404),
-        ("/api/stores/{slug}/reports/summary", {"since": "yesterday"}, 400),
+        ("/api/stores/%ff%00/reports/%ff%00", {}, 404),
         ("/api/stores/{slug}/reports/days", {"since": "1d", "until": "2d"}, 400),
-        ("/api/stores/{slug}/reports/waiting", {"limit": "-1"}, 400),
     ],
 )
 async def test_question_that_cannot_be_answered_gets_a_sentence(
@@ -95,6 +94,31 @@ async def test_question_that_cannot_be_answered_gets_a_sentence(
     answer = await client.get(path.format(slug=slug), params=query, headers=BEARER)
     assert answer.status_code == status
     assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("name", ["summary", "days", "compare"])
+@pytest.mark.parametrize("field", ["since", "until"])
+async def test_report_of_a_time_that_no_calendar_of_ours_has_is_refused_with_the_field(
+    name: str, field: str, slug: str, client: httpx.AsyncClient
+) -> None:
+    for text in (
+        "yesterday",
+        "0001-01-01",
+        "1969-12-31",
+        "9999-12-31T23:59",
+        "2200-06-01",
+        "9" * 5_000 + "d",
+        "999999999w",
+        "²d",
+    ):
+        answer = await client.get(f"/api/stores/{slug}/reports/{name}", params={field: text}, headers=BEARER)
+        assert (answer.status_code, answer.json()["error"].split()[0]) == (400, field), text
+
+
+async def test_report_of_a_limit_that_is_none_is_refused_with_the_field(slug: str, client: httpx.AsyncClient) -> None:
+    for limit in ("-1", "0", "1001", "9" * 5_000, "²", ""):
+        answer = await client.get(f"/api/stores/{slug}/reports/waiting", params={"limit": limit}, headers=BEARER)
+        assert (answer.status_code, answer.json()["error"].split()[0]) == (400, "limit"), limit
 
 
 async def test_report_without_a_database_says_that_it_does_not_answer(settings: Settings) -> None:
