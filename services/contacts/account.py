@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from db.pool import Row
 from schemas import json_text
 from schemas.contacts import CreatedContact, FoundContacts, OneContact, Refusal, ShownContact
-from services.kernel import Chatwoot, Retryable
+from services.kernel import Answer, Chatwoot, Invalid, Retryable
+from services.kernel.errors import describe
 
 _LOCKED_OUT = (401, 402, 403)  # bad token, suspended account, plan without API: the store's matter, not the contact's
 Contact = dict[str, Any]
@@ -61,7 +62,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The contacts API of one account. Raises Retryable, Gone, Refused."""
+    """The contacts API of one account. Raises Retryable, Gone, Refused, Invalid."""
 
     chatwoot: Chatwoot
     base_url: str
@@ -96,12 +97,14 @@ class Calls:
         """A new contact; Refused names the columns that somebody else has."""
         return _read(CreatedContact, await self._call("POST", "", contact)).payload.contact
 
-    async def _call(self, method: str, path: str, body: Any) -> httpx.Response:
+    async def _call(self, method: str, path: str, body: Any) -> Answer:
         answer = await self.chatwoot.call(
             self.base_url, method, f"/api/v1/accounts/{self.account_id}/contacts{path}", token=self.token, body=body
         )
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code == httpx.codes.NOT_FOUND and answer.is_json:
             raise Gone
+        if not answer.is_success and not answer.is_json:
+            raise Retryable(f"{answer.status_code}, and no JSON: that is a proxy's answer, not Chatwoot's")
         if answer.status_code in _LOCKED_OUT:
             raise Retryable(f"Chatwoot lets this store's token not in ({answer.status_code})")
         if not answer.is_success:
@@ -109,15 +112,18 @@ class Calls:
         return answer
 
 
-def _objections(answer: httpx.Response) -> tuple[str, ...]:
+def _objections(answer: Answer) -> tuple[str, ...]:
     try:
         return json_text.read(Refusal.model_validate_json, answer.content).attributes
     except ValidationError:
         return ()
 
 
-def _read(model: type[Model], answer: httpx.Response) -> Model:
+def _read(model: type[Model], answer: Answer) -> Model:
+    """Raises Invalid where it is JSON but no contact: that is this contact's matter, and not the store's."""
     try:
         return json_text.read(model.model_validate_json, answer.content)
     except ValidationError as cause:
-        raise Retryable("Chatwoot answers something that is no contact: a proxy in between?") from cause
+        if any(fault["type"] == "json_invalid" for fault in cause.errors(include_input=False)):
+            raise Retryable("Chatwoot's answer is cut short or damaged") from cause
+        raise Invalid(f"Chatwoot's answer is no contact: {describe(cause)}") from cause

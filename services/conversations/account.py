@@ -15,6 +15,7 @@ from schemas.rest import Version
 from services.kernel import Chatwoot, Process, Sealed
 
 T = TypeVar("T")
+_MOST_BYTES = 16 * 1024 * 1024  # of an answer: a page of long messages; one store is asked at a time
 
 
 class Untold(Exception):
@@ -48,7 +49,9 @@ class Account:
         return await self._ask(f"/api/{version}/accounts/{self.account_id}/{path}", form, query)
 
     async def _ask(self, where: str, form: type[T], query: Any = None) -> T:
-        answer = await self.chatwoot.call(self.base_url, "GET", where, token=self.token, query=query)
+        answer = await self.chatwoot.call(
+            self.base_url, "GET", where, token=self.token, query=query, most_bytes=_MOST_BYTES
+        )
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise Gone(f"Chatwoot has no {where}")
         if not answer.is_success:

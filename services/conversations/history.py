@@ -7,20 +7,21 @@ are known by their keys.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from itertools import count
 from typing import Any, TypeVar
 
 from db import imports as table
 from db.pool import scoped
 from schemas import rest
 from schemas.topics import WEBHOOKS
-from services.conversations.account import Account, Gone
+from services.conversations.account import Account, Gone, Untold
 from services.kernel import Process, Record, Retryable
 
 _IN_FLIGHT = 4
 _MESSAGES = 100  # in one answer
 _OVERLAP = 10  # of two answers: they are sorted by moment but begin after an id, and the two may disagree
 _PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
+# What a Chatwoot may tell without end: pages of 25 conversations, messages of one, and new ones in each pass.
+_MOST_PAGES, _MOST_MESSAGES, _MOST_PASSES = 100_000, 200_000, 20
 _AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # then Chatwoot or Kafka is really away
 
 T = TypeVar("T")
@@ -42,8 +43,11 @@ class History:
             async with scoped(self._process.pool(), {self._account.store}) as conn:
                 self._done = await table.imported(conn, self._account.store)
         total = 0
-        while read := await self._pass(progress):
+        for _ in range(_MOST_PASSES):
+            read = await self._pass(progress)
             total += read
+            if not read:
+                break
         return total
 
     async def _pass(self, progress: Progress) -> int:
@@ -60,12 +64,13 @@ class History:
 
     async def _pages(self) -> AsyncIterator[rest.Page]:
         """The list, oldest first where the release can sort it so, until its empty page."""
-        for number in count(1):
+        for number in range(1, _MOST_PAGES):
             query = {"status": "all", "assignee_type": "all", "sort_by": "created_at_asc", "page": number}
             page = (await self._ask("conversations", rest.Conversations, query)).data
             if not page.payload:
                 return
             yield page
+        raise Untold("Chatwoot's list of conversations does not end")
 
     def _is_wanted(self, one: rest.Conversation) -> bool:
         begun_before = one.created_at < self._account.attached_at.timestamp()
@@ -94,7 +99,9 @@ class History:
             found |= {one.id: one for one in more}
             if len(more) < _MESSAGES:
                 return list(found.values())
-            after = sorted(one.id for one in more)[-_OVERLAP]
+            before, after = after, sorted(one.id for one in more)[-_OVERLAP]
+            if after <= before or len(found) > _MOST_MESSAGES:
+                raise Untold(f"Chatwoot's messages of conversation {conversation} do not end")
 
     async def _ask(self, path: str, form: type[T], query: dict[str, Any]) -> T:
         return await self._patiently(partial(self._account.get, query=query), path, form)

@@ -2,10 +2,16 @@
 
 Chatwoot counts calls by address, 3,000 a minute in windows that begin with the clock's minute, and says 429 without
 Retry-After: so a 429 closes the server until the next minute, which then begins at half the pace.
+
+A server is a tenant's: it may be anything. So its answers are bounded in bytes, as they come and unpacked, and in time;
+nothing it says leads elsewhere or is kept for the next call.
 """
 
 import asyncio
 import secrets
+import zlib
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -16,7 +22,26 @@ from services.kernel.errors import Retryable
 from services.kernel.pace import MINUTE_SECONDS, Breaker, Pace
 from services.kernel.settings import Settings
 
-_TIMEOUT_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
+_FIRST_BYTE_SECONDS = 10.0  # from the call to the end of the answer's head
+_WHOLE_SECONDS = 15.0
+MOST_BYTES = 2 * 1024 * 1024  # of an answer about people; each of the calls in flight may hold so many
+_GZIP = 16 + zlib.MAX_WBITS
+# Lists shrink to a tenth with gzip, and zlib unpacks no more than it is asked for. Other codings cannot be bounded so.
+_ASKED = {"accept": "application/json", "accept-encoding": "gzip"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered; of 2xx, its content is JSON or empty."""
+
+    status_code: int
+    content: bytes
+    is_json: bool
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status_code < 300
 
 
 class Chatwoot:
@@ -33,20 +58,37 @@ class Chatwoot:
         self._gap_seconds = 1 / settings.chatwoot_calls_per_second
         self._paces: dict[str, Pace] = {}
         self._breakers: dict[str, Breaker] = {}
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False, transport=transport)
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(_WHOLE_SECONDS, connect=_CONNECT_SECONDS),
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            # Callers bound what is in flight; with a limit here, servers that hang would use up the others' places.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+            transport=transport,
+        )
         # Calls by answer. 429 growing: the pace is too high for this server, or somebody shares our address.
         self._calls = Counter("wootstream_chatwoot_calls", "Calls to Chatwoot", ("method", "status"), registry=registry)
 
     async def call(
-        self, base_url: str, method: str, path: str, *, token: str, body: Any = None, query: Any = None
-    ) -> httpx.Response:
-        """Answer of 2xx to 4xx. Raises Retryable on 429, 5xx, time-outs and when Chatwoot cannot be reached."""
+        self,
+        base_url: str,
+        method: str,
+        path: str,
+        *,
+        token: str,
+        body: Any = None,
+        query: Any = None,
+        most_bytes: int = MOST_BYTES,
+    ) -> Answer:
+        """Answer of 2xx and 4xx. Raises Retryable on everything else, and when Chatwoot cannot be reached."""
         account = "/".join(path.split("/")[:5])  # /api/v1/accounts/3
         breaker = self._breakers.setdefault(base_url + account, Breaker())
         breaker.admit(self._clock.monotonic())
         await self._turn(self._pace(base_url))
+        headers = {**_ASKED, "api_access_token": token}
         try:
-            answer = await self._ask(base_url, method, path, token=token, body=body, query=query)
+            request = self._client.build_request(method, base_url + path, json=body, params=query, headers=headers)
+            answer = await self._ask(request, most_bytes)
         except Retryable:
             breaker.failed(self._clock.monotonic())
             raise
@@ -56,19 +98,20 @@ class Chatwoot:
         breaker.succeeded()
         return answer
 
-    async def _ask(self, base_url: str, method: str, path: str, *, token: str, body: Any, query: Any) -> httpx.Response:
+    async def _ask(self, request: httpx.Request, most_bytes: int) -> Answer:
         try:
-            async with asyncio.timeout(2 * _TIMEOUT_SECONDS):  # httpx bounds each read, not a body that drips
-                answer = await self._client.request(
-                    method, base_url + path, json=body, params=query, headers={"api_access_token": token}
-                )
-        except (httpx.HTTPError, TimeoutError) as error:
-            self._calls.labels(method, type(error).__name__).inc()
+            async with asyncio.timeout(_WHOLE_SECONDS):  # httpx bounds each read, not an answer that drips
+                async with asyncio.timeout(_FIRST_BYTE_SECONDS):
+                    response = await self._client.send(request, stream=True)
+                try:
+                    content = await _content(response, most_bytes)
+                finally:
+                    await response.aclose()
+        except (httpx.HTTPError, TimeoutError, zlib.error) as error:
+            self._calls.labels(request.method, type(error).__name__).inc()
             raise Retryable(f"Chatwoot does not answer: {type(error).__name__}") from error
-        self._calls.labels(method, str(answer.status_code)).inc()
-        if answer.is_server_error:
-            raise Retryable(f"Chatwoot answers {answer.status_code}")
-        return answer
+        self._calls.labels(request.method, str(response.status_code)).inc()
+        return _judged(response, content)
 
     def _pace(self, base_url: str) -> Pace:
         return self._paces.setdefault(base_url, Pace(self._gap_seconds))
@@ -85,3 +128,34 @@ class Chatwoot:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+async def _content(response: httpx.Response, most: int) -> bytes:
+    """The body unpacked, of which there are never more than `most` bytes in memory, and one chunk from the network."""
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip"):
+        raise Retryable(f"Chatwoot answers in a coding that was not asked for: {coding[:20]!r}")
+    unpacker = None if coding == "identity" else zlib.decompressobj(_GZIP)
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        if unpacker is None:
+            content += chunk
+        elif not unpacker.eof:  # it would keep what comes after its end
+            content += unpacker.decompress(chunk, most + 1 - len(content))
+        if len(content) > most:
+            raise Retryable(f"Chatwoot's answer is larger than {most:,} bytes")
+    if unpacker and content and not unpacker.eof:
+        raise zlib.error("cut short")
+    return bytes(content)
+
+
+def _judged(response: httpx.Response, content: bytes) -> Answer:
+    """An answer of Chatwoot's own; what a proxy says of it, or instead of it, is nobody's answer."""
+    is_json = response.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    if response.is_server_error:
+        raise Retryable(f"Chatwoot answers {response.status_code}")
+    if not (response.is_success or response.is_client_error):
+        raise Retryable(f"Chatwoot answers {response.status_code}, which leads elsewhere: mend the store's --base-url")
+    if response.is_success and content and not is_json:
+        raise Retryable("Chatwoot answers something that is no JSON: a proxy in between?")
+    return Answer(response.status_code, content, is_json)

@@ -20,6 +20,7 @@ from services.customers.app import add_to as add_customers
 from services.kernel import Chatwoot, Process, Record, Settings
 from services.kernel.secrets import load_secrets
 from services.widget.app import add_to as add_widget
+from tests.answering import Answering
 from tests.eventually import eventually
 from tests.newest import begin_at_the_end
 from tests.publishing import publish_all
@@ -36,7 +37,7 @@ async def running(settings: Settings, api: ContactsApi) -> AsyncIterator[Process
     """The three services, stopped as by SIGTERM at the end."""
     process = Process(settings)
     await process.chatwoot.close()
-    process.chatwoot = Chatwoot(settings, process.clock, CollectorRegistry(), httpx.MockTransport(api.answer))
+    process.chatwoot = Chatwoot(settings, process.clock, CollectorRegistry(), Answering(api.answer))
     for add_to in (add_widget, add_customers, add_contacts):
         add_to(process)
     serving = asyncio.create_task(process.serve())

@@ -7,10 +7,11 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.kernel import Chatwoot, Clock, Retryable, Settings
+from services.kernel import Answer, Chatwoot, Clock, Retryable, Settings
+from tests.answering import Answering
 
 _SERVER = "https://chat.example"
-Answer = Callable[[httpx.Request], httpx.Response]
+Reply = Callable[[httpx.Request], httpx.Response]
 
 
 class Hand(Clock):
@@ -29,12 +30,12 @@ class Hand(Clock):
         self.seconds += seconds
 
 
-def _client(answer: Answer, clock: Clock) -> Chatwoot:
+def _client(answer: Reply, clock: Clock) -> Chatwoot:
     settings = Settings(chatwoot_calls_per_second=40)
-    return Chatwoot(settings, clock, CollectorRegistry(), httpx.MockTransport(answer))
+    return Chatwoot(settings, clock, CollectorRegistry(), Answering(answer))
 
 
-async def _call(client: Chatwoot, account: int = 3) -> httpx.Response:
+async def _call(client: Chatwoot, account: int = 3) -> Answer:
     return await client.call(_SERVER, "PUT", f"/api/v1/accounts/{account}/contacts/1", token="t", body={})
 
 

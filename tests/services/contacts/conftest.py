@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -10,6 +9,7 @@ from db.pool import Pool
 from services.contacts.counts import Counts
 from services.contacts.sender import Sender
 from services.kernel import Chatwoot, Process, Settings
+from tests.answering import Answering
 from tests.services.contacts.api import ContactsApi
 from tests.services.contacts.bench import Bench
 from tests.unit.test_chatwoot import Hand
@@ -20,7 +20,7 @@ async def bench(settings: Settings, pool: Pool, admin_pool: Pool) -> AsyncIterat
     clock, api = Hand(), ContactsApi()
     process = Process(settings, clock)
     await process.chatwoot.close()
-    process.chatwoot = Chatwoot(settings, clock, CollectorRegistry(), httpx.MockTransport(api.answer))
+    process.chatwoot = Chatwoot(settings, clock, CollectorRegistry(), Answering(api.answer))
     yield Bench(process, Sender(process, Counts(process.registry)), api, clock, pool, admin_pool)
     await process.chatwoot.close()
     await process.pool().close()

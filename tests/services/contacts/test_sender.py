@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from db import due
 from db.pool import scoped
 from services.kernel import Chatwoot
+from tests.answering import Answering
 from tests.services.attached import ACCOUNT_ID
 from tests.services.contacts.bench import AT_ONCE, Bench, host
 
@@ -65,7 +66,7 @@ async def test_a_person_marked_while_being_sent_is_sent_again(bench: Bench) -> N
             await bench.change(store, order_count=9)
         return await answer(request)
 
-    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(and_meanwhile))
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(and_meanwhile))
     await bench.sender.shift()
     assert bench.made(store)[-1] == ("/7", {"custom_attributes": {"order_count": 9}})
     assert await bench.mailbox(store) == []

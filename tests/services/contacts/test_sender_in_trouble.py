@@ -14,12 +14,25 @@ from services.contacts.account import Account
 from services.contacts.counts import Counts
 from services.contacts.sender import Sender
 from services.kernel import Chatwoot
+from tests.answering import Answering
 from tests.eventually import PATIENCE_SECONDS
 from tests.services.contacts.bench import Bench, host
 
 
 @pytest.mark.parametrize(
-    "fault", [httpx.Response(503), httpx.ConnectError("down"), httpx.Response(401, json={"error": "x"})]
+    "fault",
+    [
+        httpx.Response(503),
+        httpx.ConnectError("down"),
+        httpx.Response(401, json={"error": "x"}),
+        pytest.param(httpx.Response(200, html="<p>maintenance</p>"), id="a proxy's page"),
+        pytest.param(httpx.Response(404, html="<p>not here</p>"), id="a proxy's 404, which says nothing of a contact"),
+        pytest.param(httpx.Response(302, headers={"location": "/login"}), id="a way to elsewhere"),
+        pytest.param(
+            httpx.Response(200, content=b'{"payload": {"id"', headers={"content-type": "application/json"}),
+            id="JSON that is cut short",
+        ),
+    ],
 )
 async def test_an_outage_loses_nothing_and_a_store_at_rest_is_not_called(
     bench: Bench, fault: httpx.Response | Exception
@@ -52,7 +65,7 @@ async def test_one_stores_outage_does_not_delay_another(bench: Bench) -> None:
         return httpx.Response(500) if request.url.host == host(down) else await answer(request)
 
     bench.process.chatwoot = Chatwoot(
-        bench.process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(only_one_is_down)
+        bench.process.settings, bench.clock, CollectorRegistry(), Answering(only_one_is_down)
     )
     await bench.sender.shift()
     assert bench.api.attributes(host(well), 7)["customer_tier"] == "Gold"
@@ -100,14 +113,12 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
         raise asyncio.CancelledError
 
     process = bench.process
-    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(die))
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(die))
     with suppress(asyncio.CancelledError):
         async with asyncio.timeout(PATIENCE_SECONDS):
             await bench.sender._round([await _account(bench, store)])
     assert len(await bench.mailbox(store)) == 1
-    process.chatwoot = Chatwoot(
-        process.settings, bench.clock, CollectorRegistry(), httpx.MockTransport(bench.api.answer)
-    )
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(bench.api.answer))
     await Sender(process, Counts(CollectorRegistry())).shift()
     assert bench.made(store)[0] == bench.made(store)[1]
     assert await bench.mailbox(store) == []

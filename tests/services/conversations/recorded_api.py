@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 
+from tests.answering import Answering
 from tests.recordings.recorded import reports, rows, stores
 
 PAGE = 25
@@ -33,8 +34,8 @@ class RecordedApi:
         self.bots |= {inbox for store in self.stores.values() for inbox in store["bot_inboxes"]}
 
     @property
-    def transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self.answer)
+    def transport(self) -> Answering:
+        return Answering(self.answer)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api":

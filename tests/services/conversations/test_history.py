@@ -3,12 +3,15 @@
 import random
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from db.pool import Pool, scoped
 from schemas import rest
+from services.conversations.account import Untold
+from services.conversations.history import History
 from services.kernel import Record
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import RUNS, disordered, rows
@@ -31,6 +34,20 @@ async def test_history_between_webhooks_leaves_chatwoots_rows(run: str, pool: Po
             compared += compare_events(run, shop.account, await bench.events_of(conn, shop.id))
             assert await conn.fetchval("select sum(approximate) from wootstream.conversations") == 0
     assert compared == Counter({name: HELD[run][name] for name in NAMES})
+
+
+async def test_messages_that_do_not_end_are_told_and_read_no_further() -> None:
+    page = rest.Messages.model_validate(
+        {"payload": [{"id": number, "created_at": 1, "message_type": 0} for number in range(1, 101)]}
+    )
+
+    class Endless:
+        async def get(self, _path: str, _form: object, *, query: object) -> rest.Messages:
+            return page
+
+    history = History(cast(Any, None), cast(Any, Endless()))
+    with pytest.raises(Untold, match="messages of conversation 7 do not end"):
+        await history._messages(7)
 
 
 def looks(run: str, shops: dict[str, bench.Shop]) -> list[Record]:

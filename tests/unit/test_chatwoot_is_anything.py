@@ -1,0 +1,200 @@
+"""A server that a tenant names may be anything: what it answers, real bytes on a real socket, costs a bounded much."""
+
+import asyncio
+import gzip
+import re
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.kernel import Answer, Chatwoot, Clock, Retryable, Settings
+from services.kernel.chatwoot import MOST_BYTES
+from tests.eventually import PATIENCE_SECONDS
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+@asynccontextmanager
+async def _server(serve: Serve) -> AsyncIterator[str]:
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client has had enough
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(served, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.close()
+
+
+def _saying(*parts: bytes) -> Serve:
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return serve
+
+
+def _dripping(head: bytes, drop: bytes) -> Serve:
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    return serve
+
+
+async def _ask(serve: Serve, method: str = "GET") -> Answer:
+    async with _server(serve) as url:
+        client = Chatwoot(Settings(), Clock(), CollectorRegistry())
+        try:
+            return await client.call(url, method, "/api/v1/accounts/3/contacts/1", token="t")
+        finally:
+            await client.close()
+
+
+def _sized(body: bytes, *headers: bytes) -> bytes:
+    return _JSON + b"".join(one + b"\r\n" for one in headers) + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def _bomb(megabytes: int) -> bytes:
+    packer, megabyte = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS), bytes(1024 * 1024)
+    return b"".join(packer.compress(megabyte) for _ in range(megabytes)) + packer.flush()
+
+
+_ANSWERS = {
+    "unpacks to 100 MB": (_sized(_bomb(100), b"content-encoding: gzip"), "is larger than 2,097,152 bytes"),
+    "large as it is": (_sized(b" " * (MOST_BYTES + 1)), "is larger than 2,097,152 bytes"),
+    "packed twice": (_sized(b"x", b"content-encoding: gzip, gzip"), "in a coding that was not asked for"),
+    "packed otherwise": (_sized(b"x", b"content-encoding: br"), "in a coding that was not asked for"),
+    "no gzip at all": (_sized(b"{}", b"content-encoding: gzip"), "does not answer: error"),
+    "gzip that is cut short": (_sized(gzip.compress(b"{}")[:-9], b"content-encoding: gzip"), "does not answer: error"),
+    "shorter than it says": (_JSON + b"content-length: 9\r\n\r\n{}", "RemoteProtocolError"),
+    "a page of a proxy": (b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n<p", "is no JSON"),
+    "a way to elsewhere": (
+        b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", "leads elsewhere"
+    ),
+    "a head without end": (_JSON + b"x: " + b"y" * 1_000_000, "RemoteProtocolError"),
+    "a thousand head lines": (_JSON + b"x: yyyyyyyyyyyyyyyyyyyyy\r\n" * 10_000, "RemoteProtocolError"),
+    "no HTTP": (b"220 smtp.example ESMTP\r\n\r\n", "RemoteProtocolError"),
+    "nothing": (b"", "RemoteProtocolError"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", _ANSWERS)
+async def test_what_is_no_answer_is_retryable_and_costs_little_memory(kind: str) -> None:
+    answer, reason = _ANSWERS[kind]
+    tracemalloc.start()
+    try:
+        with pytest.raises(Retryable, match=re.escape(reason)):
+            await _ask(_saying(answer))
+        assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+async def test_bytes_behind_the_end_of_a_gzip_answer_are_not_kept() -> None:
+    packed, junk = gzip.compress(b'{"a":1}'), bytes(64 * 1024)
+    head = _JSON + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % (len(packed) + 256 * len(junk))
+    tracemalloc.start()
+    try:
+        answer = await _ask(_saying(head + packed, *[junk] * 256))
+        assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
+    finally:
+        tracemalloc.stop()
+    assert answer.content == b'{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        pytest.param(b"", b"", id="nothing at all"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"x", id="a head that drips"),
+        pytest.param(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", id="hints without end"),
+        pytest.param(_JSON + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n", id="a body that drips"),
+        pytest.param(
+            _JSON + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"5\r\n\0\0\0\xff\xff\r\n",
+            id="a packed body that drips",
+        ),
+        pytest.param(_JSON + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n", id="trailers without end"),
+    ],
+)
+async def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes) -> None:
+    """However alive it looks; the limits are made short, so that the test is."""
+    monkeypatch.setattr("services.kernel.chatwoot._FIRST_BYTE_SECONDS", 0.2)
+    monkeypatch.setattr("services.kernel.chatwoot._WHOLE_SECONDS", 0.4)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with pytest.raises(Retryable, match="does not answer"):
+            await _ask(_dripping(head, drop))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_of_json_is_read_packed_or_not(packed: bool) -> None:
+    body = gzip.compress(b'{"payload": {}}') if packed else b'{"payload": {}}'
+    answer = await _ask(_saying(_sized(body, *([b"content-encoding: gzip"] if packed else []))))
+    assert (answer.status_code, answer.content, answer.is_json) == (200, b'{"payload": {}}', True)
+
+
+async def test_an_empty_answer_needs_no_content_type_and_a_refusal_none_either() -> None:
+    empty = await _ask(_saying(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), "DELETE")
+    refusal = await _ask(_saying(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"))
+    assert (empty.content, empty.is_success, refusal.status_code, refusal.is_json) == (b"", True, 404, False)
+
+
+async def test_no_cookie_of_one_answer_goes_with_the_next_call() -> None:
+    heads: list[bytes] = []
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_sized(b"{}", b"set-cookie: session=of-another-store", b"connection: close"))
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(served, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    client = Chatwoot(Settings(), Clock(), CollectorRegistry())
+    for _ in range(2):
+        await client.call(url, "GET", "/api", token="t")
+    await client.close()
+    server.close()
+    assert len(heads) == 2
+    assert not any(b"cookie" in head.lower() for head in heads)
+
+
+async def test_servers_that_hang_take_no_connection_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging, over = asyncio.Semaphore(0), asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        hanging.release()
+        await over.wait()
+
+    client = Chatwoot(Settings(chatwoot_calls_per_second=10_000), Clock(), CollectorRegistry())
+    async with _server(hang) as stuck, _server(_saying(_sized(b"{}"))) as well, asyncio.timeout(PATIENCE_SECONDS):
+        calls = [
+            asyncio.create_task(client.call(stuck, "GET", f"/api/v1/accounts/{n}/x", token="t")) for n in range(150)
+        ]
+        for _ in calls:
+            await hanging.acquire()
+        assert (await client.call(well, "GET", "/api", token="t")).is_success
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        over.set()
+    await client.close()
