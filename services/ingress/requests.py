@@ -3,7 +3,7 @@
 from starlette.types import Message, Receive, Scope
 
 from services.ingress.refusals import Reason, Refused
-from services.kernel.web.connection import LATE
+from services.kernel.web.exchange import LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
 BEACON_BYTES = 64 * 1024

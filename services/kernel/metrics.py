@@ -62,3 +62,17 @@ class Metrics:
         # Failures in a row of background work, or of a group on a topic whose partitions then stand still. Above 0 for
         # two minutes: alert; /ready and the log `work_fails` say what fails and the cure. It goes on by itself.
         self.failing = Gauge("wootstream_work_failing", "Failures in a row, 0 when well", ("work",), registry=registry)
+        # Requests that our own code failed to answer, by door. Any growth: alert; the answer's id finds the log's
+        # `http_answer_broke`, whose frames say where.
+        self.http_broken = Counter(
+            "wootstream_http_broken", "Requests answered 500 for a bug of ours", ("where",), registry=registry
+        )
+        # Requests refused before any door is asked, by fault. `slow_answer`: alert, something hangs; `busy`: one
+        # address asks too much at once behind our proxies; the others: somebody speaks no HTTP, which harms nobody.
+        self.http_faults = Counter(
+            "wootstream_http_faults", "Requests refused by their form", ("reason",), registry=registry
+        )
+        # Connections cut: `crowd_*` for a new one at the limit of all, `address_*` at that of its address (`_refused`:
+        # the new one itself), `late_*` at the deadline of a state. `crowd_*` growing: raise
+        # WOOTSTREAM_HTTP_CONNECTIONS, or find who holds them.
+        self.http_cut = Counter("wootstream_http_cut", "Connections cut", ("why",), registry=registry)

@@ -42,7 +42,7 @@ class Process:
         self.secrets = load_secrets(settings)
         self.publisher = Publisher(settings, self.clock)
         self.chatwoot = Chatwoot(settings, self.clock, self.registry)
-        self.site = Site(self.registry)
+        self.site = Site(self.registry, self.metrics)
         self.consumers = Consumers(settings, self.clock, self.pool)
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
@@ -103,7 +103,7 @@ class Process:
         loop = asyncio.get_running_loop()
         for signum in _SIGNALS:
             loop.add_signal_handler(signum, self.stopping.set)
-        server = Server(self.site, self.settings)
+        server = Server(self.site, self.settings, self.metrics)
         await server.start()
         self.address = server.address
         tasks = [asyncio.create_task(self._guard(name, work), name=name) for name, work in self._work]

@@ -71,7 +71,12 @@ class Settings(BaseSettings):
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
-    http_connections: int = Field(2_000, gt=0, description="open HTTP connections; those beyond are closed unanswered")
+    http_connections: int = Field(
+        2_000, gt=0, description="open HTTP connections; a new one beyond them takes the place of the longest idle one"
+    )
+    http_connections_per_address: int = Field(
+        500, gt=0, description="of one address (IPv6: /64); behind proxies requests at once of one forwarded address"
+    )
     head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to say what it wants")
     body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
     proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")

@@ -2,19 +2,24 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
+import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.server import ServerState
 
 from services.kernel.errors import Stop
+from services.kernel.metrics import Metrics
 from services.kernel.settings import Settings
-from services.kernel.web.connection import limited
+from services.kernel.web.connection import Connection
+from services.kernel.web.crowd import Crowd, Limits
 
 # No answer is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
 SECURITY: tuple[tuple[bytes, bytes], ...] = (
@@ -24,19 +29,21 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
 )
 _GRACEFUL_SECONDS = 5
-_KEEP_ALIVE_SECONDS = 75
+_ROUTES = "routes"
+log = structlog.get_logger()
 
 
 class Site:
     """The ASGI application of a process."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, metrics: Metrics) -> None:
         self.doors: list[tuple[str, Any]] = []
         self.ready = asyncio.Event()
         self.faults: list[Callable[[], str | None]] = []  # each answers what is wrong with liveness, or None
         self.unready: list[Callable[[], str | None]] = []  # the same for readiness
         self._registry = registry
-        self._starlette = Starlette()
+        self._broken = metrics.http_broken
+        self._starlette = Starlette(exception_handlers={Exception: self._broke_in_a_route})
         self.route("/live", self._live)
         self.route("/ready", self._ready)
         self.route("/metrics", self._metrics)
@@ -47,13 +54,27 @@ class Site:
         self._starlette.add_route(path, endpoint, methods=list(methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            path = scope["path"]
-            for prefix, door in self.doors:
-                if path.startswith(prefix):
+        path = scope["path"]
+        for prefix, door in self.doors:
+            if path.startswith(prefix):
+                try:
                     await door(scope, receive, send)
-                    return
-        await self._starlette(scope, receive, _secured(send))
+                except Exception as error:
+                    await self._broke(prefix, error)(scope, receive, _secured(send))
+                return
+        # Starlette answers by _broke_in_a_route, and raises again for servers that keep a log of their own.
+        with contextlib.suppress(Exception):
+            await self._starlette(scope, receive, _secured(send))
+
+    async def _broke_in_a_route(self, _request: Request, error: Exception) -> Response:
+        return self._broke(_ROUTES, error)
+
+    def _broke(self, where: str, error: Exception) -> Response:
+        """What nobody foresaw: the sender gets an id and no more, and with it we find the rest in the log."""
+        number = secrets.token_hex(8)
+        self._broken.labels(where).inc()
+        log.error("http_answer_broke", id=number, where=where, exc_info=error)
+        return JSONResponse({"error": "something broke here", "id": number}, status_code=500)
 
     async def _live(self, _request: Request) -> Response:
         return _verdict([fault for check in self.faults if (fault := check())])
@@ -82,29 +103,33 @@ def _verdict(faults: list[str]) -> Response:
 class Server:
     """uvicorn inside our own loop: signals and life cycle are the process's."""
 
-    def __init__(self, site: Site, settings: Settings) -> None:
+    def __init__(self, site: Site, settings: Settings, metrics: Metrics) -> None:
+        self._site = site
+        self._limits = Limits.of(settings)
+        self._metrics = metrics
         config = uvicorn.Config(
             site,
             host=settings.http_host,
             port=settings.http_port,
-            http=limited(settings),
+            http=self._connection,  # type: ignore[arg-type]  # whatever makes a protocol
             lifespan="off",
             log_config=None,
             log_level="error",  # what strangers send must not fill the logs
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
             ws="none",
         )
         self._server = _Quiet(config)
         self._where = f"{settings.http_host}:{settings.http_port}"
+        self._crowd: Crowd | None = None
         self._task: asyncio.Task[None] | None = None
         self.address = ""
 
     async def start(self) -> None:
         """Listen. Raises Stop when the port is taken."""
+        self._crowd = Crowd(self._limits, self._metrics, asyncio.get_running_loop())
         self._task = asyncio.create_task(self._server.serve(), name="http")
         while not self._server.started:
             if self._task.done():
@@ -114,6 +139,11 @@ class Server:
             await asyncio.sleep(0.01)
         host, port = self._server.servers[0].sockets[0].getsockname()[:2]
         self.address = f"http://{host}:{port}"
+
+    def _connection(self, *, server_state: ServerState, **_more: Any) -> Connection:
+        """What uvicorn calls for each."""
+        assert self._crowd
+        return Connection(self._crowd, self._site, server_state)
 
     async def stop(self) -> None:
         """Accept nobody new, let open requests finish."""

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("topics"), pytest.mark.fuzz]
 _IN_MAKE_TEST = 20_000
 _AT_ONCE = 32
 # 0: hung up without an answer, as it must where the request never ends or never began.
-_ALLOWED = {0, 200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 429}
+_ALLOWED = {0, 200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431}
 _SHORT = 4_096
 
 

@@ -1,0 +1,210 @@
+"""All connections of a server: each in one room, every room with a deadline; bounded in number, also of one address."""
+
+import asyncio
+import ipaddress
+import math
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.kernel.metrics import Metrics
+from services.kernel.settings import Settings
+
+_KEEP_ALIVE_SECONDS = 75.0  # longer than the 60 s for which proxies keep theirs, so that they end them, not we
+_CROWDED_KEEP_ALIVE_SECONDS = 5.0
+# How long what is left of a body may flow after its request was answered.
+_REST_SECONDS = 5.0
+# No answer takes so long: every door has a shorter deadline of its own. Also: nobody reads an answer slower.
+_ANSWER_SECONDS = 60.0
+_CLOSING_SECONDS = 5.0
+_NETWORK_BITS = 64  # whoever has one IPv6 address has as many
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the settings say of connections."""
+
+    connections: int
+    per_address: int
+    head_seconds: float
+    body_seconds: float
+    proxy_hops: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        return cls(
+            connections=settings.http_connections,
+            per_address=settings.http_connections_per_address,
+            head_seconds=settings.head_seconds,
+            body_seconds=settings.body_seconds,
+            proxy_hops=settings.proxy_hops,
+        )
+
+
+class Loop(Protocol):
+    """What is needed of asyncio's."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Callable[[], None], /) -> asyncio.TimerHandle: ...
+    def create_task(self, coro: Coroutine[Any, Any, None], /) -> asyncio.Task[None]: ...
+
+
+class Member(Protocol):
+    """A connection as the crowd sees it."""
+
+    room: "Room"
+    address: str
+
+    def late(self) -> None:
+        """Its time in its room is over: it goes to another room, or leaves."""
+
+    def evict(self) -> None:
+        """Another one takes its place."""
+
+
+class Room:
+    """A state, and the connections in it with the moment when they entered, the longest first."""
+
+    __slots__ = ("name", "seconds", "since")
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name = name
+        self.seconds = seconds
+        self.since: dict[Member, float] = {}
+
+
+class Crowd:
+    """The rooms of a server. One timer serves them all: in a room everybody may stay equally long."""
+
+    def __init__(self, limits: Limits, metrics: Metrics, loop: Loop) -> None:
+        self.limits = limits
+        self.metrics = metrics
+        self.loop = loop
+        self.idle = Room("idle", _KEEP_ALIVE_SECONDS)
+        self.head = Room("head", limits.head_seconds)
+        self.body = Room("body", limits.body_seconds)
+        self.answering = Room("answering", _ANSWER_SECONDS)
+        self.rest = Room("rest", _REST_SECONDS)
+        self.closing = Room("closing", _CLOSING_SECONDS)
+        self._rooms = (self.idle, self.head, self.body, self.answering, self.rest, self.closing)
+        # Who makes place for a new one, in this order: never one whose request is being answered.
+        self._yielding = (self.closing, self.idle, self.head, self.rest, self.body)
+        self._count = 0
+        self._of_address: dict[str, dict[Member, None]] = {}
+        self._requests = Counter[str]()
+        self._due = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def admit(self, member: Member) -> bool:
+        """Whether it may stay, for which another may have had to go."""
+        if not self.limits.proxy_hops:
+            neighbours = self._of_address.get(member.address, {})
+            if len(neighbours) >= self.limits.per_address and not self._make_room("address", neighbours):
+                return False
+        if self._count >= self.limits.connections and not self._make_room("crowd"):
+            return False
+        self._count += 1
+        if not self.limits.proxy_hops:
+            self._of_address.setdefault(member.address, {})[member] = None
+        member.room = self.head
+        self._note(member)
+        self._judge_crowding()
+        return True
+
+    def enter(self, member: Member, room: Room) -> None:
+        """It goes to another room."""
+        if member.room.since.pop(member, None) is not None:  # else it has left
+            member.room = room
+            self._note(member)
+
+    def leave(self, member: Member) -> None:
+        """It is no longer there. Twice is once."""
+        if member.room.since.pop(member, None) is None:
+            return
+        self._count -= 1
+        if (neighbours := self._of_address.get(member.address)) is not None:
+            neighbours.pop(member, None)
+            if not neighbours:
+                del self._of_address[member.address]
+        self._judge_crowding()
+
+    def asks(self, address: str) -> bool:
+        """Whether one more request of this forwarded address may be answered; `answered` gives its place back."""
+        if self._requests[address] >= self.limits.per_address:
+            return False
+        self._requests[address] += 1
+        return True
+
+    def answered(self, address: str) -> None:
+        self._requests[address] -= 1
+        if not self._requests[address]:
+            del self._requests[address]
+
+    def _note(self, member: Member) -> None:
+        room = member.room
+        now = self.loop.time()
+        room.since[member] = now
+        if now + room.seconds < self._due:
+            self._wake_at(now + room.seconds)
+
+    def _wake_at(self, due: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._due, self._timer = due, self.loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        """Tell those whose time is over, and look again when the next one's is."""
+        self._due, self._timer, now = math.inf, None, self.loop.time()
+        for room in self._rooms:
+            for member, since in list(_until(room, now)):
+                if member.room is room and room.since.get(member) == since:
+                    member.late()
+        first = [since + room.seconds for room in self._rooms for since in _first(room)]
+        if first and min(first) < self._due:
+            self._wake_at(min(first))
+
+    def _make_room(self, limit: str, among: Iterable[Member] | None = None) -> bool:
+        for room in self._yielding:
+            there = room.since if among is None else [one for one in among if one.room is room]
+            if there:
+                longest = next(iter(there)) if among is None else min(there, key=room.since.__getitem__)
+                self.metrics.http_cut.labels(f"{limit}_{room.name}").inc()
+                longest.evict()
+                return True
+        self.metrics.http_cut.labels(f"{limit}_refused").inc()
+        return False
+
+    def _judge_crowding(self) -> None:
+        """Above half of what there may be, idle ones are kept for a short time only."""
+        seconds = _CROWDED_KEEP_ALIVE_SECONDS if self._count * 2 > self.limits.connections else _KEEP_ALIVE_SECONDS
+        if seconds == self.idle.seconds:
+            return
+        self.idle.seconds = seconds
+        for since in _first(self.idle):
+            if since + seconds < self._due:
+                self._wake_at(since + seconds)
+
+
+def _until(room: Room, now: float) -> Iterable[tuple[Member, float]]:
+    for member, since in room.since.items():
+        if since + room.seconds > now:
+            return
+        yield member, since
+
+
+def _first(room: Room) -> list[float]:
+    return [next(iter(room.since.values()))] if room.since else []
+
+
+def network(address: str) -> str:
+    """What counts as one sender: an IPv4 address, an IPv6 network of 64 bits; as it is where it is no address."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False).network_address)

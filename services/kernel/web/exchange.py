@@ -1,0 +1,196 @@
+"""One request and its answer, as an ASGI application sees them."""
+
+import asyncio
+import http
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.types import ASGIApp, Message, Scope
+
+from services.kernel.web.faults import Fault
+
+if TYPE_CHECKING:
+    from services.kernel.web.connection import Connection
+
+log = structlog.get_logger()
+# In the scope of a request whose body did not come in time; the door then answers 408.
+LATE = "wootstream.late"
+# In every scope: time.monotonic() of the moment when the request's head was whole.
+HEAD_AT = "wootstream.head_at"
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_MOST_UNREAD_BYTES = 64 * 1024
+_BODILESS = frozenset({*range(100, 200), 204, 304})
+_STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in http.HTTPStatus}
+
+
+class Exchange:
+    """`receive` and `send` of one request; what its connection must know of it are its public fields."""
+
+    __slots__ = (
+        "_bodiless",
+        "_chunked",
+        "_connection",
+        "_event",
+        "_handed",
+        "_head",
+        "_left",
+        "_parts",
+        "_unread",
+        "address",
+        "complete",
+        "expects",
+        "gone",
+        "keep_alive",
+        "late",
+        "more_body",
+        "rest",
+        "scope",
+        "task",
+        "written",
+    )
+
+    def __init__(self, connection: "Connection", scope: Scope, *, rest: int) -> None:
+        self._connection = connection
+        self.scope = scope
+        self.keep_alive = True
+        self.expects = False  # its sender waits for 100 before the body
+        self.rest = rest  # bytes of the body that are still to come
+        self.address = ""  # under which it is counted
+        self.task: asyncio.Task[None] | None = None
+        self.more_body = True
+        self.late = False
+        self.gone = False  # nobody hears the answer any more
+        self.written = False
+        self.complete = False
+        self._parts: list[bytes] = []
+        self._unread = 0
+        self._handed = False
+        self._head = b""
+        self._left: int | None = None  # of the answer's body, where its length was said
+        self._chunked = False
+        self._bodiless = False
+        self._event: asyncio.Event | None = None
+
+    async def run(self, app: ASGIApp) -> None:
+        """Let the application answer; whatever it does, the connection goes on or ends."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:
+            log.error("http_application_raised", exc_info=error)
+        finally:
+            if not self.complete and not self.gone:
+                self._connection.break_off(self, Fault.BROKEN)
+
+    def add(self, part: bytes) -> bool:
+        """More of the body; whether the application must read before more of it may come."""
+        self._parts.append(part)
+        self._unread += len(part)
+        self.rest -= len(part)
+        self._wake()
+        return self._unread > _MOST_UNREAD_BYTES
+
+    def end_body(self) -> None:
+        self.more_body = False
+        self._wake()
+
+    def end_waiting(self) -> None:
+        """The body did not come in time: the application hears of it, and the answer is the connection's last."""
+        self.late, self.keep_alive, self.scope[LATE] = True, False, True
+        self._wake()
+
+    def lose(self) -> None:
+        """Nobody hears the answer any more."""
+        self.gone = True
+        self._wake()
+
+    async def receive(self) -> Message:
+        while not (self.gone or self.complete):
+            if not self._handed and (self._parts or self.late or not self.more_body):
+                return self._hand_over()
+            if self.late:
+                break
+            await self._wait()
+        return {"type": "http.disconnect"}
+
+    def _hand_over(self) -> Message:
+        body = b"".join(self._parts)
+        self._parts.clear()
+        self._unread = 0
+        self._handed = self.late or not self.more_body
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _wait(self) -> None:
+        if self.expects and self.more_body and not self._head:
+            self.expects = False
+            self._connection.write(_CONTINUE)
+        self._connection.resume_reading()
+        if self._event is None:
+            self._event = asyncio.Event()
+        self._event.clear()
+        await self._event.wait()
+
+    def _wake(self) -> None:
+        if self._event is not None:
+            self._event.set()
+
+    async def send(self, message: Message) -> None:
+        if self.gone:
+            return
+        if not self._head:
+            self._begin(message)
+            return
+        if self.complete or message["type"] != "http.response.body":
+            raise RuntimeError(f"{message['type']} does not follow what was sent")
+        if self._connection.write_paused:
+            await self._connection.drained()
+        if not self.gone:
+            self._continue(message.get("body", b""), last=not message.get("more_body", False))
+
+    def _begin(self, message: Message) -> None:
+        """Make the head; it waits for the first part of the body, so that both go out at once."""
+        if message["type"] != "http.response.start":
+            raise RuntimeError(f"{message['type']} before the answer's start")
+        status, headers = message["status"], message.get("headers", ())
+        if self.more_body and not self._connection.reads_rest_of(self):
+            self.keep_alive = False
+        lines: list[bytes] = []
+        length = None
+        for name, value in headers:
+            if name == b"connection":  # only "close" can be meant, and that is said once
+                self.keep_alive = False
+                continue
+            if name == b"content-length":
+                length = int(value)
+            lines += (name, b": ", value, b"\r\n")
+        block = b"".join(lines)
+        if block.count(b"\n") * 4 != len(lines) or block.count(b"\r") * 4 != len(lines) or b"\x00" in block:
+            raise ValueError("a header holds a line break")
+        self._bodiless = status in _BODILESS or self.scope["method"] == "HEAD"
+        if not self._bodiless and length is None:
+            self._chunked = self.scope["http_version"] == "1.1"
+            self.keep_alive = self.keep_alive and self._chunked
+            block += b"transfer-encoding: chunked\r\n" if self._chunked else b""
+        self._left = length
+        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        self._head = line + self._connection.date() + block + end
+
+    def _continue(self, body: bytes, *, last: bool) -> None:
+        if self._bodiless:
+            body = b""
+        elif self._chunked:
+            body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if last else b"")
+        elif self._left is not None:
+            self._left -= len(body)
+            if self._left < 0 or (last and self._left):
+                raise RuntimeError("the answer's body has another length than its head says")
+        if self.written:
+            self._connection.write(body)
+        else:
+            self.written = True
+            self._connection.write(self._head + body)
+        if last:
+            self.complete = True
+            self._wake()
+            self._connection.answered(self)

@@ -1,0 +1,187 @@
+"""A connection of our server without a socket and without waiting: bytes in, bytes out, and time that a test moves."""
+
+import asyncio
+import heapq
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from services.kernel.metrics import Metrics
+from services.kernel.web.connection import Connection
+from services.kernel.web.crowd import Crowd, Limits
+
+HEAD_SECONDS, BODY_SECONDS = 10.0, 5.0
+_STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
+_TURNS = 60  # of the loop, in which whatever can go on has gone on
+
+
+class Later:
+    """Tasks are the running loop's; time and timers are the test's."""
+
+    def __init__(self) -> None:
+        self._now = 1_000.0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, (), asyncio.get_running_loop())
+        heapq.heappush(self._timers, (when, len(self._timers), handle))
+        return handle
+
+    def create_task(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(coro)
+
+    async def forward(self, seconds: float) -> None:
+        """Let the time pass, and whatever falls due in it happen at its moment."""
+        end = self._now + seconds
+        while self._timers and self._timers[0][0] <= end:
+            self._now, _, handle = heapq.heappop(self._timers)
+            if not handle.cancelled():
+                handle._run()
+            await settled()
+        self._now = end
+
+
+class Socket(asyncio.Transport):
+    """Keeps what is written; closing takes effect in the loop's next turn."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"peername": (address, 40_000), "sockname": ("127.0.0.1", 80)})
+        self.written = b""
+        self.open = True
+        self.reading = True
+        self.ended = False
+        self.stuck = False  # the other side reads nothing, so that nothing can be flushed
+        self.lost: Callable[[], None]
+
+    def write(self, data: Any) -> None:
+        assert self.open, "written after the end"
+        assert not self.ended, "written after its own EOF"
+        self.written += data
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def is_closing(self) -> bool:
+        return not self.open
+
+    def close(self) -> None:
+        if self.open and not self.stuck:
+            self.abort()
+        self.open = False
+
+    def abort(self) -> None:
+        if self.open or self.stuck:
+            self.open = self.stuck = False
+            asyncio.get_running_loop().call_soon(self.lost)
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+class App:
+    """Answers by path, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, bytes]] = []
+        self.scopes: list[Scope] = []
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+        if scope["path"] == "/broken":
+            raise ZeroDivisionError
+        if scope["path"] == "/held":
+            await self.go_on.wait()
+        body, status = b"", 204
+        while scope["path"] != "/early":
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message["body"]
+            if not message["more_body"]:
+                break
+            if "wootstream.late" in scope:
+                status = 408
+                break
+        self.asked.append((scope["method"], scope["path"], body))
+        text = b"a text" if scope["path"] == "/text" else b""
+        headers = [(b"content-length", b"6")] if text else []
+        await send({"type": "http.response.start", "status": 200 if text else status, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+
+class Lines:
+    """A server's connections."""
+
+    def __init__(
+        self, *, connections: int = 100, per_address: int = 100, proxy_hops: int = 0, app: ASGIApp | None = None
+    ) -> None:
+        self.loop = Later()
+        self.registry = CollectorRegistry()
+        limits = Limits(connections, per_address, HEAD_SECONDS, BODY_SECONDS, proxy_hops)
+        self.crowd = Crowd(limits, Metrics(self.registry), self.loop)
+        self.app = App()
+        self.asgi = app or self.app
+        self.server = ServerState()
+
+    def line(self, address: str = "192.0.2.1") -> "Line":
+        return Line(self, address)
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(f"wootstream_{name}_total", labels) or 0.0
+
+
+class Line:
+    """One of them, from the sender's side."""
+
+    def __init__(self, lines: Lines, address: str) -> None:
+        self.connection = Connection(lines.crowd, lines.asgi, lines.server)
+        self.socket = Socket(address)
+        self.socket.lost = lambda: self.connection.connection_lost(None)
+        self.connection.connection_made(self.socket)
+
+    async def say(self, *parts: bytes) -> list[int]:
+        """Send them one by one, as long as the server reads; the statuses of all answers so far."""
+        for part in parts:
+            if self.open and self.socket.reading:
+                self.connection.data_received(part)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await settled()
+        return self.statuses
+
+    async def hang_up(self) -> None:
+        if not self.connection.eof_received():
+            self.socket.close()
+        await settled()
+
+    @property
+    def statuses(self) -> list[int]:
+        return [int(status) for status in _STATUS.findall(self.socket.written)]
+
+    @property
+    def open(self) -> bool:
+        return self.socket.open
+
+    @property
+    def fate(self) -> str:
+        """Whether another request can be asked."""
+        return "kept" if self.open and not self.socket.ended else "ended"
+
+
+async def settled() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
