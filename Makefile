@@ -3,13 +3,16 @@ PYTHON ?= python3
 FOR    ?= 60
 KILLS  ?= 200
 N      ?= 1000
+ACTS   ?=
+SEED   ?=
+UNTIMED ?=
 
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo bench chaos fuzz lock clean
+.PHONY: help install check fix test demo bench chaos hostile fuzz lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
@@ -49,6 +52,10 @@ bench: install  ## every benchmark
 
 chaos: install  ## KILLS=200 sudden deaths in the middle of the work, nothing lost
 	$(BIN)/pytest tests/chaos --kills $(KILLS)
+
+hostile: install  ## N=1000 acts of a store that attacks, another does not notice (ACTS=a,b SEED=1 UNTIMED=1: see README)
+	$(BIN)/pytest tests/hostile --examples $(N) $(if $(ACTS),--acts $(ACTS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(UNTIMED),--untimed)
 
 fuzz: install  ## N=1000 examples for every property
 	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)

@@ -21,13 +21,17 @@ from db.pool import SERVICE, Pool, open_pool, use_json
 from local.stack import Stack, Unavailable, resolve
 from services.kernel.settings import Settings
 from services.kernel.topics import ensure_topics
+from tests.chaos.installation import Installation, installed_alone
 
-_DIRECTORY = Path(__file__).parent.parent / ".local" / "test" / "stack"
+_LOCAL = Path(__file__).parent.parent / ".local" / "test"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=5, help="sudden deaths in a chaos test")
-    parser.addoption("--examples", type=int, default=None, help="examples for each property")
+    parser.addoption("--examples", type=int, default=None, help="examples for each property, or hostile acts")
+    parser.addoption("--acts", default=None, help="names of hostile acts, separated by commas; left out: all")
+    parser.addoption("--untimed", action="store_true", help="judge no times of the hostile acts: the machine is busy")
+    parser.addoption("--seed", type=int, default=None, help="the seed of the hostile acts")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "topics" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("the installation's topics"))
+        if "servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +80,7 @@ async def stack() -> AsyncIterator[Stack]:
     kafka = given.kafka_bootstrap_servers
     try:
         async with resolve(
-            _DIRECTORY, kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
+            _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
         ) as found:
             yield found
     except Unavailable as reason:
@@ -122,6 +128,20 @@ async def admin_pool(database_url: str) -> AsyncIterator[Pool]:
 async def topics(settings: Settings) -> list[str]:
     """The installation's topics exist; their names that were new."""
     return await ensure_topics(settings)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def servers() -> AsyncIterator[Installation]:
+    """A Kafka and a PostgreSQL that may be killed. Not below pytest's own directory: each session that starts closes
+    that to other users again, and PostgreSQL, which root may not run, could not come back there."""
+    async with installed_alone(_LOCAL / "chaos") as installation:
+        yield installation
+
+
+@pytest_asyncio.fixture
+async def installation(servers: Installation) -> Installation:
+    """A database of this test's own, beside nobody else's topics."""
+    return await servers.another_database()
 
 
 @pytest.fixture(scope="session")

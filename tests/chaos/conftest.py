@@ -1,16 +1,11 @@
-"""The installation that may be killed, the seed of all chance, and the verdict at the end of `make chaos`."""
+"""The seed of all chance, and the verdict at the end of `make chaos`."""
 
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from tests.chaos.installation import Installation, installed_alone
 from tests.chaos.verdict import Verdict
 
-_DIRECTORY = Path(__file__).parents[2] / ".local" / "test" / "chaos"
 _VERDICT = pytest.StashKey[Verdict]()
 _PASSED = pytest.StashKey[bool]()
 
@@ -24,8 +19,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("chaos") and not is_long(config):
             item.add_marker(pytest.mark.skip(reason="a long round: make chaos"))
-        if "servers" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
 
 
 @pytest.fixture(scope="session")
@@ -47,20 +40,6 @@ def chance(verdict: Verdict, request: pytest.FixtureRequest) -> random.Random:
     """This test's chance, from the session's seed, which is printed."""
     print("seed", verdict.seed)
     return random.Random(f"{verdict.seed} {request.node.name}")
-
-
-@pytest_asyncio.fixture(scope="session")
-async def servers() -> AsyncIterator[Installation]:
-    """A Kafka and a PostgreSQL of these tests alone. Not below pytest's own directory: each session that starts closes
-    that to other users again, and PostgreSQL, which root may not run, could not come back there."""
-    async with installed_alone(_DIRECTORY) as installation:
-        yield installation
-
-
-@pytest_asyncio.fixture
-async def installation(servers: Installation) -> Installation:
-    """A database of this test's own."""
-    return await servers.another_database()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

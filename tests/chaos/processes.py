@@ -5,9 +5,9 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.kernel import Settings
@@ -37,6 +37,7 @@ class Worker:
     settings: Settings
     log: Path
     instance: str | None = None  # static membership
+    more: Mapping[str, str] = field(default_factory=dict)  # by its names in the environment
     _process: Process | None = None
 
     @property
@@ -44,14 +45,18 @@ class Worker:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Start it, unless it runs; it is not ready yet when this returns."""
-        if self._process is not None and self._process.returncode is None:
+        if self.is_running:
             return
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, *self.command, stdout=log, stderr=log, cwd=_ROOT,
-                env=environment(self.settings, **self._membership()),
+                env=environment(self.settings, **self.more, **self._membership()),
             )  # fmt: skip
 
     async def kill(self) -> None:
@@ -59,6 +64,11 @@ class Worker:
         assert self._process is not None
         assert self._process.returncode is None, self.told()
         self._process.kill()
+        await self._process.wait()
+
+    async def ended(self) -> None:
+        """Return when it has ended, of itself or not."""
+        assert self._process is not None
         await self._process.wait()
 
     def freeze(self) -> None:
@@ -76,7 +86,7 @@ class Worker:
 
     async def end(self) -> None:
         """SIGKILL, if it still runs."""
-        if self._process is not None and self._process.returncode is None:
+        if self.is_running:
             await self.kill()
 
     def told(self) -> str:

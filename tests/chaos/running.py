@@ -1,7 +1,7 @@
 """`wootstream run` as a process with an address that stays, on topics that nobody used before."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
@@ -30,12 +30,14 @@ async def topics_of_its_own(installation: Installation) -> AsyncIterator[None]:
     await delete_topics(installation.settings, ALL)
 
 
-def run(installation: Installation, *names: str, instance: str | None = None) -> Worker:
-    """These services, none named: all."""
+def run(
+    installation: Installation, *names: str, instance: str | None = None, more: Mapping[str, str] | None = None
+) -> Worker:
+    """These services, none named: all. `more` goes into its environment."""
     (port,) = free_ports(1)
     settings = installation.settings.model_copy(update={"http_port": port, "webhook_skew_seconds": _SKEW_SECONDS})
     log = installation.settings.data_directory / f"run-{'-'.join(names)}.log"
-    return Worker(("-m", "services.cli", "run", *names), settings, log, instance)
+    return Worker(("-m", "services.cli", "run", *names), settings, log, instance, more or {})
 
 
 @asynccontextmanager
@@ -45,7 +47,7 @@ async def sender(door: Worker) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def nothing_in_flight(installation: Installation) -> None:
+async def nothing_in_flight(installation: Installation, *, seconds: float = _SETTLE_SECONDS) -> None:
     """Wait until no spool holds anything any more, then until every group has read what the logs hold."""
     spool = installation.settings.data_directory / "spool"
 
@@ -53,4 +55,4 @@ async def nothing_in_flight(installation: Installation) -> None:
         waiting = sum(file.records for file in look(spool, {}, now=time.time()).values())
         return not waiting and (await audit(installation.settings)).in_flight == 0
 
-    await eventually(all_read, seconds=_SETTLE_SECONDS)
+    await eventually(all_read, seconds=seconds)

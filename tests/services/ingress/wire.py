@@ -41,9 +41,10 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(address: str) -> AsyncIterator[Wire]:
-    parts = urlsplit(address)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+async def wire(address: str, *, source: str | None = None) -> AsyncIterator[Wire]:
+    """A connection to this address, from an address of this machine where one is named."""
+    parts, local = urlsplit(address), (source, 0) if source else None
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=local)
     try:
         yield Wire(reader, writer)
     finally:
