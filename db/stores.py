@@ -5,12 +5,18 @@ from uuid import UUID
 
 from db.pool import Connection, Row
 
-_DOORS = """
-select organization_id, slug, chatwoot_account_id, webhook_secret, webhook_secret_previous, event_secret, event_secret_previous,
-  vouching_secret, vouching_secret_previous, website_token, unsigned, path_token_sha256, domains, keep_full_ip, locale,
-  chatwoot_base_url, account_name
-from public.chatwoot_accounts where account_status = 'active'
-"""
+# What the doors know of a store. `version` is another number as soon as one of these is another.
+DOOR_COLUMNS = (
+    "organization_id", "slug", "chatwoot_account_id", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
+    "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "domains", "keep_full_ip", "locale",
+    "chatwoot_base_url", "account_name",
+)  # fmt: skip
+_VERSION = f"hashtextextended(row({', '.join(DOOR_COLUMNS)})::text, 0) as version"
+_ACTIVE = "from public.chatwoot_accounts where account_status = 'active'"
+_VERSIONS = f"select organization_id::text as store, {_VERSION} {_ACTIVE}"
+_DOOR = f"select {', '.join(DOOR_COLUMNS)}, {_VERSION} {_ACTIVE}"
+_OF = f"{_DOOR} and organization_id = any ($1::uuid[])"
+_NAMED = f"{_DOOR} and (slug = any ($1::text[]) or website_token = any ($1::text[]))"
 _STORES = "select organization_id, slug, account_status from wootstream.stores() order by slug"
 _ORGANIZATION = "insert into public.organizations (id, name) values ($1, $2) on conflict do nothing"
 _COLUMNS = (
@@ -39,9 +45,19 @@ select organization_id, slug, account_name, account_status, chatwoot_base_url, c
 _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 and account_status <> 'deleted'"
 
 
-async def doors(conn: Connection) -> Sequence[Row]:
-    """What the ingress needs of every active store; secrets are sealed. As role wootstream_ingress."""
-    return await conn.fetch(_DOORS)
+async def door_versions(conn: Connection) -> dict[str, int]:
+    """Of every active store, for the doors to see what they must read again. As role wootstream_ingress, like the next two."""
+    return {row["store"]: row["version"] for row in await conn.fetch(_VERSIONS)}
+
+
+async def doors_of(conn: Connection, stores: Collection[str]) -> Sequence[Row]:
+    """What the doors need of these stores, and the version that this is; secrets are sealed."""
+    return await conn.fetch(_OF, list(stores))
+
+
+async def doors_named(conn: Connection, names: Collection[str]) -> Sequence[Row]:
+    """The same of those that bear one of these names: a short name or a website token."""
+    return await conn.fetch(_NAMED, list(names))
 
 
 async def everyone(conn: Connection) -> Sequence[Row]:

@@ -14,6 +14,8 @@ from schemas.vouching import SECRET_PREFIX, key
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
 _LONGEST_SECRET = 1_024
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+# It stands in a URL; Chatwoot makes it of 24 letters and digits.
+WEBSITE_TOKEN = r"^[A-Za-z0-9_-]{8,255}$"  # noqa: S105  a pattern
 
 
 def _storable(value: str) -> str:
@@ -50,7 +52,7 @@ class Store(BaseModel):
     base_url: str | None = Field(None, pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
     account_id: Id | None = None
     release: Release | None = None
-    website_token: Annotated[Line, Field(min_length=8)] | None = None
+    website_token: str | None = Field(None, pattern=WEBSITE_TOKEN)
     api_access_token: Secret | None = None
     webhook_secret: Secret | None = None
     event_secret: ShopSecret | None = None

@@ -22,6 +22,8 @@ def add_to(process: Process) -> None:
     process.door(PAGES, Door(doors, Pages(doors)))
     process.door(EVENTS, Door(doors, Events(doors)))
     process.site.unready.append(doors.directory.fault)
+    process.site.remarks.append(doors.directory.remark)
     every(process, doors.directory.refresh, name="stores", seconds=directory.POLL_SECONDS)
     every(process, doors.tally.write, name="refusals", seconds=tally.WRITE_SECONDS)
+    process.at_close(doors.directory.close)
     process.at_close(doors.tally.close)

@@ -1,128 +1,152 @@
-"""The stores kept fresh: read every 10 s and on a miss; from a sealed copy on disk where PostgreSQL is away."""
+"""The stores kept fresh: changes every 10 s, new names when asked for; from a copy on disk while PostgreSQL is away."""
 
 import asyncio
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from itertools import islice
 from uuid import UUID
 
 import asyncpg
-import orjson
 import structlog
 
 from db import stores as table
-from db.pool import INGRESS
+from db.pool import INGRESS, Connection, Row
+from schemas.stores import SLUG, WEBSITE_TOKEN
+from services.ingress.lookup import Lookup
+from services.ingress.metrics import IngressMetrics
 from services.ingress.stores import NOBODY, Known, Store, opened
+from services.ingress.stores_copy import StoresCopy
 from services.kernel import Process, Sealed
 from services.kernel.errors import describe
 
 POLL_SECONDS = 10.0
-# Unknown names must not become queries: at most one re-read in so many seconds, whoever asks.
-_MISS_SECONDS = 1.0
-_WAIT_SECONDS = 2.0
-_INSTALLATION, _COLUMN = UUID(int=0), "stores"
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_READ_SECONDS = 2.0
+_OLD_SECONDS = 3 * POLL_SECONDS
+_READ_STORES = 200  # in one statement
+_SLICE_STORES = 20  # opened, at about 0.1 ms each, until the loop turns again
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_SLUG, _WEBSITE_TOKEN = re.compile(SLUG), re.compile(WEBSITE_TOKEN)
 log = structlog.get_logger()
 
 
 class Directory:
     """Every active store, by the names that requests use."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, metrics: IngressMetrics) -> None:
         self._process = process
-        self._file = process.settings.data_directory / "ingress" / "stores.sealed"
-        self._kept = b""
-        self._read_at = float("-inf")
-        self._reading = asyncio.Lock()
+        self._metrics = metrics
+        self._copy = StoresCopy(process.settings.data_directory / "ingress" / "stores.sealed", process.secrets)
+        # Strangers may hold half of the connections; the other half is for those whom we know.
+        self._lookup = Lookup(process.clock, self._look, most=max(1, process.settings.http_connections // 2))
+        self._versions: dict[str, int] = {}  # by the store's id as text, which thousands of compare ten times as fast
+        self._polled_at = process.clock.monotonic()
         self.known = Known()
         self.loaded = False
         self._recall()
 
-    async def named(self, slug: str) -> Store:
-        """The store of this short name, or NOBODY; a name not met before is looked up once."""
-        return self.known.by_slug.get(slug) or (await self._fresh()).by_slug.get(slug, NOBODY)
+    async def named(self, slug: str, deadline: float | None = None) -> Store:
+        """The store of this short name, or NOBODY once PostgreSQL has said so. Raises Refused if it does not."""
+        if store := self.known.by_slug.get(slug):
+            return store
+        if _SLUG.fullmatch(slug):  # no other name can be one
+            await self._lookup.wait(slug, deadline)
+        return self.known.by_slug.get(slug, NOBODY)
 
-    async def of_website(self, token: str) -> Store:
+    async def of_website(self, token: str, deadline: float | None = None) -> Store:
         """The same by its widget's token."""
-        return self.known.by_website.get(token) or (await self._fresh()).by_website.get(token, NOBODY)
+        if store := self.known.by_website.get(token):
+            return store
+        if _WEBSITE_TOKEN.fullmatch(token):
+            await self._lookup.wait(token, deadline)
+        return self.known.by_website.get(token, NOBODY)
+
+    def doubt(self, store: Store) -> None:
+        """Its secrets refuse a request: they may have been changed since the last poll. Look again within a second."""
+        if store.slug:
+            self._lookup.ask(store.slug)
 
     async def refresh(self) -> bool:
-        """Read all stores; while PostgreSQL is away those in memory stay as they are."""
-        async with self._reading:
-            await self._read()
+        """Read what has changed; while PostgreSQL is away the stores in memory stay as they are."""
+        before = dict(self._versions)
+        try:
+            async with self._reading() as conn:
+                versions = await table.door_versions(conn)
+            await self._read(store for store, _ in versions.items() - before.items())
+        except _AWAY as error:
+            log.warning("stores_are_not_refreshed", error=describe(error))
+        else:
+            self._forget(before.keys() - versions.keys())
+            self._polled()
+        await self._copy.write()
         return False
 
     def fault(self) -> str | None:
         """For /ready: without any store every sender would be turned away."""
         return None if self.loaded else "no store is known: PostgreSQL has not answered, and there is no earlier copy"
 
-    async def _fresh(self) -> Known:
-        asked_at = self._process.clock.monotonic()
-        async with self._reading:  # whoever misses meanwhile is served by the same read
-            if asked_at - self._read_at >= _MISS_SECONDS:
-                await self._read()
-        return self.known
+    def remark(self) -> str | None:
+        """For /ready, which stays 200: known stores are served as ever, and no other process could serve the rest."""
+        age = self._process.clock.monotonic() - self._polled_at
+        if age < _OLD_SECONDS or not self.loaded:
+            return None
+        return f"PostgreSQL has not told of the stores for {age:.0f} s: those known are served, new ones get 503"
 
-    async def _read(self) -> None:
-        self._read_at = self._process.clock.monotonic()
+    async def close(self) -> None:
+        await self._lookup.close()
+
+    async def _look(self, names: Collection[str]) -> bool:
         try:
-            async with self._process.pool(INGRESS).acquire(timeout=_WAIT_SECONDS) as conn:
-                rows = [dict(row) for row in await table.doors(conn)]
+            async with self._reading() as conn:
+                rows = await table.doors_named(conn, names)
         except _AWAY as error:
-            log.warning("stores_are_not_refreshed", error=describe(error))
-            return
-        self._take(rows)
-        self._remember(rows)
+            log.warning("names_are_not_looked_up", error=describe(error), names=len(names))
+            return False
+        await self._take([row for row in rows if self._versions.get(str(row["organization_id"])) != row["version"]])
+        return True
 
-    def _take(self, rows: list[dict[str, Any]]) -> None:
-        self.known = opened(rows, self._process.secrets, self.known)
-        self.loaded = True
+    async def _read(self, stores: Iterable[str]) -> None:
+        rest = iter(stores)
+        while part := list(islice(rest, _READ_STORES)):
+            async with self._reading() as conn:
+                rows = await table.doors_of(conn, part)
+            await self._take(rows)
 
-    def _remember(self, rows: list[dict[str, Any]]) -> None:
-        plain = orjson.dumps(rows, default=_plain, option=orjson.OPT_SORT_KEYS)
-        if plain == self._kept:
-            return
-        sealed = self._process.secrets.seal(plain.decode(), organization=_INSTALLATION, column=_COLUMN)
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        """A connection for one statement, both within the time. One given up in mid-statement is not used again."""
+        async with asyncio.timeout(_READ_SECONDS), self._process.pool(INGRESS).acquire(timeout=_READ_SECONDS) as conn:
+            yield conn
+
+    async def _take(self, rows: Iterable[Row]) -> None:
+        for number, row in enumerate(rows, 1):
+            if self._put(row):
+                self._copy.keep(row)
+            if number % _SLICE_STORES == 0:
+                await asyncio.sleep(0)
+
+    def _put(self, row: Row) -> bool:
+        """One whose secrets cannot be opened stays as it was, and costs the others nothing."""
+        self._versions[str(row["organization_id"])] = row.get("version", 0)
         try:
-            _write(self._file, sealed)
-            self._kept = plain
-        except OSError as error:  # a full disk costs the next start without PostgreSQL, and no sender anything
-            log.error("stores_are_not_remembered", error=str(error))
+            self.known.put(opened(row, self._process.secrets))
+        except (Sealed, KeyError) as reason:  # a copy of another release may lack a column
+            log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
+            return False
+        return True
+
+    def _forget(self, stores: Iterable[str]) -> None:
+        for one in stores:
+            self._versions.pop(one, None)
+            self.known.drop(UUID(one))
+            self._copy.drop(one)
+
+    def _polled(self) -> None:
+        self.loaded = True
+        self._polled_at = self._process.clock.monotonic()
+        self._metrics.stores_read.set_to_current_time()
 
     def _recall(self) -> None:
-        if not self._file.exists():
-            return
-        try:
-            text = self._process.secrets.open(self._file.read_text(), organization=_INSTALLATION, column=_COLUMN)
-        except Sealed as reason:  # another installation's copy: PostgreSQL will tell
-            log.warning("earlier_stores_cannot_be_read", reason=str(reason))
-            return
-        try:
-            self._take([_thawed(row) for row in orjson.loads(text)])
-        except KeyError as column:  # an earlier release's copy
-            log.warning("earlier_stores_cannot_be_read", reason=f"it lacks {column}")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, UUID):  # asyncpg's own subclass, which orjson does not know
-        return str(value)
-    raise TypeError(type(value).__name__)
-
-
-def _thawed(row: Mapping[str, Any]) -> dict[str, Any]:
-    token = row["path_token_sha256"]
-    return {**row, "path_token_sha256": bytes.fromhex(token) if token else None}
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and for our eyes only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+        for row in self._copy.read():
+            self._put(row)
+        self.loaded = bool(self.known.by_id)

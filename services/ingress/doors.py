@@ -17,16 +17,19 @@ from services.ingress.tally import Tally
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 
+# These a store's row decides, which may have been changed a moment ago.
+_DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORIGIN})
+
 
 class Doors:
     """The stores, the limits, and where accepted records go."""
 
     def __init__(self, process: Process, acceptance: Acceptance) -> None:
         self.process = process
-        self.directory = Directory(process)
-        self.bodies = Bodies()
         self.metrics = IngressMetrics(process.registry)
+        self.directory = Directory(process, self.metrics)
         process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
+        self.bodies = Bodies()
         self.tally = Tally(process)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance
@@ -77,6 +80,8 @@ class Door:
 
     def _refuse(self, scope: Scope, refused: Refused) -> Answer:
         named = None if refused.store else self._kind.store_of(scope)
+        if named and refused.reason in _DOUBTFUL:
+            self._doors.directory.doubt(named)
         self._doors.metrics.refused(self._kind.name, refused.reason).inc()
         self._doors.tally.note(self._kind.name, refused.reason, named.id if named else refused.store)
         return refused.answer

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schemas.stores import SLUG
+from schemas.stores import SLUG, WEBSITE_TOKEN
 from services.ingress.peek import LONGEST_EVENT
 from services.ingress.refusals import RETRY_SECONDS, TABLE, Reason
 from services.ingress.tokens import LONGEST_CUSTOMER, SESSION
@@ -41,7 +41,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "store": _given("path", "store", "the store's short name", pattern=SLUG),
     "unsigned_store": _given("path", "store", "of a store whose Chatwoot does not sign", pattern=SLUG),
     "path_token": _given("path", "path_token", "that store's secret", minLength=16),
-    "website_token": _given("path", "website_token", "as Chatwoot's widget has it", minLength=8),
+    "website_token": _given("path", "website_token", "as Chatwoot's widget has it", pattern=WEBSITE_TOKEN),
     "origin": _given("header", "origin", "one of the store's domains; browsers send it themselves"),
     "chatwoot_timestamp": _given(
         "header", "x-chatwoot-timestamp", "Unix seconds, near the server's clock", pattern=_UNIX_SECONDS

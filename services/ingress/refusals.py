@@ -1,7 +1,7 @@
 """Why a door refuses, and what it answers: the only place that knows both.
 
 Exception
-└── Refused   this request is not taken; no retry of the same request helps, except after OVER_QUOTA and NO_ROOM
+└── Refused   this request is not taken; no retry of the same request helps, except after those of RETRY_SECONDS
 """
 
 from enum import StrEnum
@@ -35,6 +35,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     OVER_QUOTA = "over_quota"
     NO_ROOM = "no_room"
+    NOT_LOOKED_UP = "not_looked_up"  # a name not known here, and PostgreSQL has not said whether there is such a store
 
 
 # Reason → status and what the sender is told. All 401 read alike: nobody learns which stores there are.
@@ -60,9 +61,10 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.WRONG_TYPE: (415, "another content type, please"),
     Reason.OVER_QUOTA: (429, "too many events"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),
+    Reason.NOT_LOOKED_UP: (503, "cannot be looked up just now"),
 }
 _LAST = frozenset({Reason.SLOW, Reason.GONE})
-RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5}
+RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5}
 
 
 def _answer(reason: Reason, status: int, told: str) -> Answer:

@@ -1,6 +1,7 @@
 """The stores in memory: who they are and what proves that a request is theirs."""
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,6 @@ import structlog
 from schemas.vouching import key
 from services.ingress.origins import allowed_origins
 from services.ingress.signatures import Signer
-from services.kernel import Sealed
 from services.kernel.secrets import Secrets
 
 log = structlog.get_logger()
@@ -53,29 +53,35 @@ NOBODY = Store(
 
 
 class Known:
-    """All active stores as of one moment, by the names that requests use."""
+    """All active stores, by the names that requests use."""
 
-    def __init__(self, stores: Iterable[Store] = ()) -> None:
-        self.by_id: dict[UUID, Store] = {one.id: one for one in stores}
-        self.by_slug: dict[str, Store] = {one.slug: one for one in self.by_id.values()}
-        self.by_website: dict[str, Store] = {one.website_token: one for one in self.by_id.values()}
-        self.origins: frozenset[str] = frozenset().union(*(one.origins for one in self.by_id.values()))
+    def __init__(self) -> None:
+        self.by_id: dict[UUID, Store] = {}
+        self.by_slug: dict[str, Store] = {}
+        self.by_website: dict[str, Store] = {}
+        self.origins: Counter[str] = Counter()  # how many stores have each
+
+    def put(self, store: Store) -> None:
+        """Add it, or let it take its earlier self's place."""
+        self.drop(store.id)
+        self.by_id[store.id] = self.by_slug[store.slug] = self.by_website[store.website_token] = store
+        self.origins.update(store.origins)
+
+    def drop(self, store: UUID) -> None:
+        """A name that another store bears by now stays that one's."""
+        if gone := self.by_id.pop(store, None):
+            if self.by_slug.get(gone.slug) is gone:
+                del self.by_slug[gone.slug]
+            if self.by_website.get(gone.website_token) is gone:
+                del self.by_website[gone.website_token]
+            for origin in gone.origins:
+                self.origins[origin] -= 1
+                if not self.origins[origin]:
+                    del self.origins[origin]
 
 
-def opened(rows: Iterable[Mapping[str, Any]], keys: Secrets, before: Known) -> Known:
-    """The stores of these rows. One whose secrets cannot be opened stays as it was, and costs the others nothing."""
-    stores = []
-    for row in rows:
-        try:
-            stores.append(_store(row, keys))
-        except Sealed as reason:
-            log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
-            if known := before.by_id.get(UUID(str(row["organization_id"]))):
-                stores.append(known)
-    return Known(stores)
-
-
-def _store(row: Mapping[str, Any], keys: Secrets) -> Store:
+def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
+    """The store of this row. Raises Sealed."""
     organization = UUID(str(row["organization_id"]))
 
     def both(column: str) -> tuple[str, ...]:

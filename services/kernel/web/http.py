@@ -41,6 +41,7 @@ class Site:
         self.ready = asyncio.Event()
         self.faults: list[Callable[[], str | None]] = []  # each answers what is wrong with liveness, or None
         self.unready: list[Callable[[], str | None]] = []  # the same for readiness
+        self.remarks: list[Callable[[], str | None]] = []  # what /ready says though the process serves
         self._registry = registry
         self._broken = metrics.http_broken
         self._starlette = Starlette(exception_handlers={Exception: self._broke_in_a_route})
@@ -81,7 +82,8 @@ class Site:
 
     async def _ready(self, _request: Request) -> Response:
         starting = [] if self.ready.is_set() else ["starting or stopping"]
-        return _verdict(starting + [fault for check in self.unready if (fault := check())])
+        faults = starting + [fault for check in self.unready if (fault := check())]
+        return _verdict(faults, [remark for check in self.remarks if (remark := check())])
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
@@ -96,8 +98,8 @@ def _secured(send: Send) -> Send:
     return with_headers
 
 
-def _verdict(faults: list[str]) -> Response:
-    return PlainTextResponse("\n".join(faults) or "ok", status_code=503 if faults else 200)
+def _verdict(faults: list[str], remarks: Sequence[str] = ()) -> Response:
+    return PlainTextResponse("\n".join([*(faults or ["ok"]), *remarks]), status_code=503 if faults else 200)
 
 
 class Server:

@@ -1,0 +1,85 @@
+"""The stores as PostgreSQL last told them, on disk: for a start while it is away. A sealed line for each store."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+
+from services.kernel import Sealed
+from services.kernel.secrets import Secrets
+
+_COLUMN = "store"
+log = structlog.get_logger()
+
+
+class StoresCopy:
+    """Written whole, away from the loop, and only when a store has changed."""
+
+    def __init__(self, file: Path, secrets: Secrets) -> None:
+        self._file = file
+        self._secrets = secrets
+        self._lines: dict[str, str] = {}
+        self._changed = False
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """The rows that can be opened. What another key or release wrote, PostgreSQL will tell."""
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        unread: list[Exception] = []
+        for line in lines:
+            try:
+                yield self._opened(line)
+            except (Sealed, ValueError) as reason:
+                unread.append(reason)
+        if unread:
+            log.warning("earlier_stores_cannot_be_read", stores=len(unread), reason=str(unread[0]))
+
+    def _opened(self, line: str) -> dict[str, Any]:
+        store, sealed = line.split(" ", 1)
+        row = orjson.loads(self._secrets.open(sealed, organization=UUID(store), column=_COLUMN))
+        token = row.get("path_token_sha256")
+        self._lines[store] = sealed
+        return {**row, "path_token_sha256": bytes.fromhex(token) if token else None}
+
+    def keep(self, row: Mapping[str, Any]) -> None:
+        store, plain = str(row["organization_id"]), orjson.dumps(dict(row), default=_plain)
+        self._lines[store] = self._secrets.seal(plain.decode(), organization=UUID(store), column=_COLUMN)
+        self._changed = True
+
+    def drop(self, store: str) -> None:
+        self._lines.pop(store, None)
+        self._changed = True
+
+    async def write(self) -> None:
+        """If anything has changed. A full disk costs the next start without PostgreSQL, and no sender anything."""
+        if not self._changed:
+            return
+        self._changed = False
+        try:
+            await asyncio.to_thread(_write, self._file, dict(self._lines))
+        except OSError as error:
+            self._changed = True
+            log.error("stores_are_not_remembered", error=str(error))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, UUID):  # asyncpg's own subclass, which orjson does not know
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _write(path: Path, lines: Mapping[str, str]) -> None:
+    """Whole or not at all, and for our eyes only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}")
+    with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.writelines(f"{store} {sealed}\n" for store, sealed in lines.items())
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,155 @@
+"""Which stores the doors know: at once when one is attached, as ever while PostgreSQL is frozen, only what changed."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from db.pool import Pool
+from schemas.stores import Store
+from services.control import stores
+from services.ingress import directory as module
+from services.ingress.directory import Directory
+from services.ingress.metrics import IngressMetrics
+from services.kernel import Process, Settings
+from tests.eventually import eventually
+from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving
+from tests.services.ingress.freezing import Line
+
+pytestmark = pytest.mark.usefixtures("topics")
+_BODY = b'{"event":"message_created","id":9,"account":{"id":3},"conversation":{"id":7}}'
+_ATTACHED = 5
+
+
+async def post(client: httpx.AsyncClient, shop: Shop) -> int:
+    return (await post_webhook(client, shop, _BODY, at=datetime.now(UTC))).status_code
+
+
+def invented() -> Shop:
+    store = uuid.uuid4()
+    return Shop(store, f"shop-{store.hex[:12]}", uuid.uuid4().hex, store.hex)
+
+
+async def test_a_store_is_taken_by_every_door_as_soon_as_its_attaching_has_returned(settings: Settings) -> None:
+    """Its senders post all the while; what they began before it was attached may be refused, and nothing after."""
+    async with serving(settings) as (_, one), serving(settings) as (_, other):
+        answers = await asyncio.gather(*(_attached_under_fire(settings, [one, other]) for _ in range(_ATTACHED)))
+
+    assert {status for before, _ in answers for status in before} == {401}
+    assert [after for _, after in answers] == [[204, 204]] * _ATTACHED
+
+
+async def _attached_under_fire(settings: Settings, doors: Sequence[httpx.AsyncClient]) -> tuple[list[int], list[int]]:
+    shop, attached = invented(), asyncio.Event()
+    before: list[int] = []
+
+    async def send(client: httpx.AsyncClient) -> int:
+        while not attached.is_set():
+            status = await post(client, shop)
+            if not attached.is_set():
+                before.append(status)
+        return await post(client, shop)
+
+    senders = [asyncio.create_task(send(client)) for client in doors]
+    await eventually(lambda: before)
+    account = {"base_url": f"https://{shop.slug}.example", "account_id": 3, "website_token": shop.website_token}
+    await stores.add(settings, Store.model_validate({"slug": shop.slug, "webhook_secret": shop.secret} | account))
+    attached.set()
+    return before, list(await asyncio.gather(*senders))
+
+
+async def test_while_postgresql_is_frozen_known_stores_are_served_and_unknown_names_answered_in_time(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    known, later = await open_shop(admin_pool, settings), invented()
+    assert settings.database_url
+    async with (
+        Line(settings.database_url.get_secret_value()).laid() as line,
+        serving(settings.model_copy(update={"database_url": SecretStr(line.url)})) as (_, client),
+    ):
+        assert (await post(client, later), await post(client, known)) == (401, 204)
+        line.flows.clear()
+        strangers = [asyncio.create_task(post(client, one)) for one in (later, invented(), invented())]
+        served = set()
+        while not all(one.done() for one in strangers):
+            served.add(await post(client, known))
+        ready = await client.get("/ready")
+        line.flows.set()
+        # A connection that was given up in the middle of a statement is nobody's next one.
+        await eventually(lambda: _answers(client, invented(), 401))
+
+    assert ([await one for one in strangers], served) == ([503] * 3, {204})
+    assert ready.status_code == 200
+
+
+async def test_ready_says_since_when_postgresql_tells_nothing_of_the_stores(
+    settings: Settings, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_shop(admin_pool, settings)
+    async with serving(settings) as (_, client):
+        await eventually(lambda: _ready(client, "ok"))
+        monkeypatch.setattr(module, "_OLD_SECONDS", 0.0)
+
+        answer = await client.get("/ready")
+
+    assert answer.status_code == 200
+    assert "PostgreSQL has not told of the stores" in answer.text
+
+
+async def _ready(client: httpx.AsyncClient, text: str) -> bool:
+    return (await client.get("/ready")).text == text
+
+
+async def test_only_what_has_changed_is_opened_and_written_again(settings: Settings, admin_pool: Pool) -> None:
+    same, moved, gone = [await open_shop(admin_pool, settings) for _ in range(3)]
+    process = Process(settings)
+    directory = Directory(process, IngressMetrics(CollectorRegistry()))
+    copy = settings.data_directory / "ingress" / "stores.sealed"
+    try:
+        await directory.refresh()
+        written, before = copy.stat().st_mtime_ns, dict(directory.known.by_id)
+        await directory.refresh()
+        assert copy.stat().st_mtime_ns == written
+
+        async with admin_pool.acquire() as conn:
+            await conn.execute("update public.chatwoot_accounts set locale = 'de' where slug = $1", moved.slug)
+            await conn.execute(
+                "update public.chatwoot_accounts set account_status = 'suspended' where slug = $1", gone.slug
+            )
+        await directory.refresh()
+        remembered = Directory(process, IngressMetrics(CollectorRegistry())).known
+    finally:
+        await process.close()
+
+    assert {one for one, store in before.items() if directory.known.by_id.get(one) is not store} == {moved.id, gone.id}
+    for known in (directory.known, remembered):
+        assert known.by_slug[moved.slug].locale == "de"
+        assert same.slug in known.by_slug
+        assert gone.slug not in known.by_slug
+
+
+async def test_a_secret_that_refuses_is_looked_at_again_without_a_poll(
+    settings: Settings, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 3_600.0)
+    shop, other = await open_shop(admin_pool, settings), invented()
+    changed = Shop(shop.id, shop.slug, other.secret, shop.website_token)
+    async with serving(settings) as (process, client):
+        assert await post(client, shop) == 204
+        sealed = process.secrets.seal(other.secret, organization=shop.id, column="webhook_secret")
+        async with admin_pool.acquire() as conn:
+            await conn.execute(
+                "update public.chatwoot_accounts set webhook_secret = $2 where slug = $1", shop.slug, sealed
+            )
+        assert await post(client, changed) == 401
+
+        await eventually(lambda: _answers(client, changed, 204))
+
+
+async def _answers(client: httpx.AsyncClient, shop: Shop, status: int) -> bool:
+    return await post(client, shop) == status
