@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from db import widget as table
 from db.pool import Pool, scoped
 from schemas.topics import WIDGET_EVENTS
-from services.kernel import Record
+from services.kernel import Invalid, Record
 from services.widget import handlers
 from tests.services.attached import attach
 
@@ -28,7 +28,7 @@ def event(at: datetime = _NOW, **fields: Any) -> dict[str, Any]:
     return {"id": str(name), "event_type": "widget_loaded", "session_id": "s1"} | fields
 
 
-def post(store: uuid.UUID, *events: dict[str, Any]) -> Record:
+def post(store: uuid.UUID, *events: dict[str, Any], received_at: datetime = _NOW) -> Record:
     return Record.accepted(
         WIDGET_EVENTS.name,
         key=b"",
@@ -36,7 +36,7 @@ def post(store: uuid.UUID, *events: dict[str, Any]) -> Record:
         store=store,
         event="beacon",
         origin="beacon",
-        received_at=_NOW,
+        received_at=received_at,
     )
 
 
@@ -96,9 +96,11 @@ async def test_what_waited_for_a_week_still_finds_its_month(pool: Pool, admin_po
 
 
 async def test_an_event_of_a_month_long_gone_is_refused_as_that_record_alone(pool: Pool, admin_pool: Pool) -> None:
-    store = await attach(admin_pool)
+    store, then = await attach(admin_pool), _NOW - timedelta(days=400)
+    with pytest.raises(Invalid, match="far from when it was received"):
+        handlers.read(post(store, event(then)))
     with pytest.raises(asyncpg.CheckViolationError):
-        await keep(pool, [post(store, event(_NOW - timedelta(days=400)))])
+        await keep(pool, [post(store, event(then), received_at=then)])
 
 
 async def test_strange_text_is_stored_not_refused(pool: Pool, admin_pool: Pool) -> None:

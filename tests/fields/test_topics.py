@@ -1,0 +1,150 @@
+"""Whatever stands in a field of a record, from a door or a foreign writer, is applied or refused with its reason."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db import pushes
+from db.pool import Connection, Pool
+from schemas import rest
+from schemas.beacons import WidgetReport
+from schemas.contacts import ConversationStarted
+from schemas.conversations import ConversationEvent, MessageEvent
+from schemas.shop import CustomerEvent, OrderEvent
+from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
+from schemas.webhooks import ContactEvent
+from services.contacts import handlers as contacts
+from services.contacts import hearing
+from services.contacts.account import Account
+from services.contacts.people import Due, work_of
+from services.conversations import handlers as conversations
+from services.conversations.answers import Question, answer
+from services.conversations.facts import TRACKED
+from services.customers import handlers as customers
+from services.customers import reading, visits
+from services.kernel import Record
+from services.widget import handlers as widget
+from tests.fields import sound
+from tests.fields.applying import nothing_is_our_bug, record
+from tests.fields.hostile import Path, bodies, in_batches, places
+from tests.services.attached import attach
+
+_AT_ONCE = 20  # they meet each other in one batch
+_HASHES = (*TRACKED, "updated_at", "customer_tier")
+_HEADERS = st.dictionaries(
+    st.sampled_from(("id", "event", "received_at", "store", "chatwoot_timestamp", "origin", "other")),
+    st.sampled_from(
+        (
+            *(b"", b"\0", b"\xff\xfe", b"x" * 70_000, b"\xed\xa0\xbd", b"null", b"1764064800", b"9" * 5_000, b"1e300"),
+            *("²".encode(), b"-1", b"9999-12-31T23:59:59-12:00", b"0001-01-01T00:00:00+14:00", b"2026-11-25T10:00:00"),
+            *(b"conversation_updated", b"message_created", b"rest.conversation", b"contact_updated", b"order.paid"),
+        )
+    ),
+    max_size=2,
+)
+_PARTS = {
+    "conversation_updated": (ConversationEvent, (sound.CONVERSATION, sound.CHANGED, sound.TURNED)),
+    "message_created": (MessageEvent, (sound.MESSAGE, sound.INCOMING, sound.RATED)),
+    rest.CONVERSATION: (rest.History, (sound.HISTORY,)),
+    "contact_updated": (ContactEvent, (sound.CONTACT,)),
+    "conversation_created": (ConversationStarted, (sound.STARTED,)),
+    "customer.updated": (CustomerEvent, (sound.CUSTOMER,)),
+    "order.placed": (OrderEvent, sound.ORDERS),
+    "beacon": (
+        tuple[WidgetReport, ...],
+        ([sound.VISIT, sound.VISIT | {"id": "019abb4f-6f00-7000-8000-000000000002"}],),
+    ),
+}
+Told = tuple[str, Any, dict[str, bytes]]
+
+
+def _told(*events: str, more: Sequence[Path] = ()) -> st.SearchStrategy[list[Told]]:
+    """A batch of records of these kinds: event, body and headers."""
+    one = st.one_of(
+        *(
+            st.tuples(st.just(event), bodies(bases, [*places(model, _HASHES), *more]), st.just({}) | _HEADERS)
+            for event, (model, bases) in ((event, _PARTS[event]) for event in events)
+        )
+    )
+    return st.lists(one, min_size=_AT_ONCE // 2, max_size=_AT_ONCE)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def store(admin_pool: Pool) -> UUID:
+    return await attach(admin_pool)
+
+
+def _records(topic: str, store: UUID, told: Sequence[Told]) -> list[Record]:
+    return [record(topic, store, event, body, headers) for event, body, headers in told]
+
+
+@in_batches(_AT_ONCE)
+@given(told=_told("conversation_updated", "message_created", rest.CONVERSATION))
+async def test_fields_of_conversations_and_messages(pool: Pool, store: UUID, told: list[Told]) -> None:
+    records = _records(WEBHOOKS.name, store, told)
+
+    await nothing_is_our_bug(pool, store, records, conversations.read, conversations.keep, _reported(store))
+
+
+@in_batches(_AT_ONCE)
+@given(told=_told("contact_updated", "conversation_created"))
+async def test_fields_of_contacts(pool: Pool, store: UUID, told: list[Told]) -> None:
+    records = _records(WEBHOOKS.name, store, told)
+
+    await nothing_is_our_bug(pool, store, records, hearing.read, contacts.keep, _sent)
+
+
+@in_batches(_AT_ONCE)
+@given(told=_told("customer.updated", "order.placed"))
+async def test_fields_of_the_shops_events(pool: Pool, store: UUID, told: list[Told]) -> None:
+    records = _records(SHOP_EVENTS.name, store, told)
+
+    await nothing_is_our_bug(pool, store, records, reading.read, customers.keep, _known_in_chatwoot(store), _sent)
+
+
+@in_batches(_AT_ONCE)
+@given(told=_told("beacon", more=[(0, "event_data", name) for name in ("value_minor", "currency", "items")]))
+async def test_fields_of_widget_events(pool: Pool, store: UUID, told: list[Told]) -> None:
+    # By the month it was received in: of other months there may be no partition, which PostgreSQL says well.
+    headers = [{name: value for name, value in given.items() if name != "received_at"} for _, _, given in told]
+    given = [(event, body, some) for (event, body, _), some in zip(told, headers, strict=True)]
+    records = _records(WIDGET_EVENTS.name, store, given)
+
+    await nothing_is_our_bug(pool, store, records, widget.read, widget.keep)
+    await nothing_is_our_bug(pool, store, records, visits.read, visits.keep, _known_in_chatwoot(store), _sent)
+
+
+def _reported(store: UUID) -> Callable[[Connection], Any]:
+    """What the reports make of the rows."""
+
+    async def look(conn: Connection) -> None:
+        for name in ("summary", "agents", "waiting"):
+            question = Question(name, since="1970-01-02", until="2199-12-30")
+            await answer(conn, store, question, now=datetime(2026, 11, 26, tzinfo=UTC))
+
+    return look
+
+
+def _known_in_chatwoot(store: UUID) -> Callable[[Connection], Any]:
+    """The customer of the sound bodies has a contact there."""
+
+    async def look(conn: Connection) -> None:
+        one = record(WEBHOOKS.name, store, "contact_updated", sound.CONTACT, {})
+        shown = hearing.read(one)
+        assert shown is not None
+        await contacts.keep(conn, [shown])
+
+    return look
+
+
+async def _sent(conn: Connection) -> None:
+    """What the sender makes of those who are due."""
+    await conn.execute("update wootstream.due set not_before = clock_timestamp() - $1::interval", timedelta(days=1))
+    due = [Due.of(row) for row in await conn.fetch("select * from wootstream.due")]
+    accounts = {one.store: one for one in map(Account.of, await pushes.accounts(conn))}
+    await work_of(conn, due, accounts)
