@@ -34,8 +34,12 @@ from unnest($1::uuid[]) as s (organization_id), lateral (
 ) as d
 order by turn, organization_id limit $2
 """
-# Whoever was marked again meanwhile stays, and is sent again.
-_DONE = "delete from wootstream.due where organization_id = $1 and person = $2 and marked_at = $3"
+# Whoever was marked again meanwhile stays, and is sent again: their waiting begins anew, with the marks not yet answered.
+_DONE = """
+with done as (delete from wootstream.due where organization_id = $1 and person = $2 and marked_at = $3)
+update wootstream.due set marks = greatest(1, marks - $4), waiting_since = clock_timestamp(), attempts = 0
+where organization_id = $1 and person = $2 and marked_at > $3
+"""
 _EVERYONE = """
 insert into wootstream.due (organization_id, person)
 select organization_id, 'customer:' || customer_id from wootstream.customers where organization_id = $1 order by 1, 2
@@ -73,9 +77,9 @@ async def ready(conn: Connection, stores: Collection[UUID], *, limit: int) -> Se
     return await conn.fetch(_READY, sorted(stores), limit)
 
 
-async def done(conn: Connection, store: UUID, person: str, marked_at: datetime) -> None:
-    """Take a person out, unless somebody marked them again after `marked_at`."""
-    await conn.execute(_DONE, store, person, marked_at)
+async def done(conn: Connection, store: UUID, person: str, marked_at: datetime, marks: int) -> None:
+    """Take a person out; whom somebody marked again after `marked_at` stays, without these marks."""
+    await conn.execute(_DONE, store, person, marked_at, marks)
 
 
 async def postpone(conn: Connection, store: UUID, person: str, *, by: timedelta, failed: bool) -> None:

@@ -62,6 +62,11 @@ _REFUSED = """
 update public.chatwoot_contacts set sync_status = 'error', sync_error = $4, updated_at = now()
 where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
 """
+# By whichever name the mailbox has for them.
+_SET_ASIDE = """
+update public.chatwoot_contacts set sync_status = 'error', sync_error = $4, updated_at = now()
+where organization_id = $1 and (customer_id = $2 or chatwoot_contact_id = $3)
+"""
 _GONE = """
 update public.chatwoot_contacts set sync_status = 'error', sync_error = 'gone from Chatwoot', email = null, phone = null,
   customer_id = null, user_id = null, cached_attributes = '{}', written_keys = '{}', updated_at = now()
@@ -113,6 +118,13 @@ async def acknowledge(
 async def refused(conn: Connection, key: Key, reason: str) -> None:
     """Chatwoot will not take this contact's attributes until somebody mends the contact."""
     await conn.execute(_REFUSED, *key, reason)
+
+
+async def set_aside(
+    conn: Connection, store: UUID, *, customer_id: str | None, contact_id: int | None, reason: str
+) -> None:
+    """What we know of this person cannot be reckoned with, or what Chatwoot answers about them cannot be kept."""
+    await conn.execute(_SET_ASIDE, store, customer_id, contact_id, reason)
 
 
 async def gone(conn: Connection, key: Key) -> None:

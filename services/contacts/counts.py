@@ -2,7 +2,13 @@
 
 from uuid import UUID
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter
+
+from services.kernel.errors import describe, kind
+
+_MOST_KINDS = 20
+log = structlog.get_logger()
 
 
 class Counts:
@@ -11,7 +17,8 @@ class Counts:
     sent: calls that changed a contact. saved: marks that needed none, for nothing differed or several went as one.
     shadow: calls that a live store would have made. unknown: customers whom Chatwoot does not know. searched, created:
     further calls. gone, refused, waiting: the contact had vanished, Chatwoot objected, the call is tried again later.
-    `refused` growing: see sync_error in chatwoot_contacts. `waiting` growing: Chatwoot is unwell.
+    failed: what is known or answered of a person raises in our code; tried again with the next mark, or after a while.
+    `refused` or `failed` growing: see sync_error in chatwoot_contacts. `waiting` growing: Chatwoot is unwell.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -21,10 +28,18 @@ class Counts:
             ("store", "outcome"),
             registry=registry,
         )
+        self._known = set[str]()
 
     def sent(self, store: UUID, *, calls: int, marks: int) -> None:
         self.outcome(store, "sent", calls)
         self.outcome(store, "saved", max(0, marks - calls))
+
+    def failed(self, store: UUID, error: Exception, people: int) -> None:
+        """Told with its traceback once for each kind, for a store may have thousands of them."""
+        self.outcome(store, "failed", people)
+        if (what := f"{kind(error)} {describe(error)}") not in self._known:
+            self._known = {*self._known, what} if len(self._known) < _MOST_KINDS else {what}
+            log.error("person_is_set_aside", store=str(store), error=describe(error), exc_info=error)
 
     def outcome(self, store: UUID, outcome: str, times: int = 1) -> None:
         self._calls.labels(str(store), outcome).inc(times)

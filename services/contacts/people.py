@@ -9,10 +9,13 @@ from uuid import UUID
 
 from db import pushes
 from db.pool import Connection, Row
+from schemas.bounds import MOST_INT4
 from services.contacts.account import Account
 from services.contacts.attributes import VOLATILE, Person, Visit, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
+
+_LONGEST_ID = 10  # digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Due:
     @property
     def contact_id(self) -> int | None:
         kind, _, name = self.person.partition(":")
-        return int(name) if kind == "contact" and name.isdecimal() else None
+        number = int(name) if kind == "contact" and name.isdecimal() and len(name) <= _LONGEST_ID else None
+        return number if number is None or number <= MOST_INT4 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,15 @@ class Work:
     strangers: list[Due] = field(
         default_factory=list
     )  # contacts of whom the shop knows nothing, customers of whom it said nothing
+    failed: list[tuple[Due, Exception]] = field(default_factory=list)  # what we know of them raises in our code
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(
+            self.jobs + other.jobs,
+            self.unmapped + other.unmapped,
+            self.strangers + other.strangers,
+            self.failed + other.failed,
+        )
 
 
 async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> Work:
@@ -86,8 +99,11 @@ async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, 
         row = people.get(key)
         if row is None or row["customer_id"] is None:
             work.strangers += askers
-        else:
+            continue
+        try:
             work.jobs.append(_job(accounts[key[0]], key, row, tuple(askers)))
+        except Exception as error:  # whatever their data raises costs nobody else anything
+            work.failed += [(one, error) for one in askers]
     return work
 
 

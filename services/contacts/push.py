@@ -52,7 +52,7 @@ async def push(process: Process, job: Job, counts: Counts) -> None:
 async def settle(conn: Connection, due: Iterable[Due]) -> None:
     """These were answered; whoever was marked again meanwhile stays."""
     for one in due:
-        await mailbox.done(conn, one.store, one.person, one.marked_at)
+        await mailbox.done(conn, one.store, one.person, one.marked_at, one.marks)
 
 
 async def _lost(process: Process, job: Job, counts: Counts) -> None:

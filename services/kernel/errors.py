@@ -138,8 +138,8 @@ def kind(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """A reason for people and logs, of bounded length."""
-    return _reason(error)[:_LONGEST_REASON]
+    """A reason for people, logs and tables: of bounded length, and no character that PostgreSQL's text cannot hold."""
+    return _reason(error)[:_LONGEST_REASON].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def _reason(error: BaseException) -> str:

@@ -44,8 +44,24 @@ async def test_whoever_is_marked_again_meanwhile_stays(pool: Pool, admin_pool: P
         taken = await due.ready(conn, [store], limit=10)
         await due.mark(conn, [(store, "customer:c2")], quiet=_AT_ONCE)
         for row in taken:
-            await due.done(conn, store, row["person"], row["marked_at"])
+            await due.done(conn, store, row["person"], row["marked_at"], row["marks"])
     assert [row["person"] for row in await _rows(pool, store)] == ["customer:c2"]
+
+
+async def test_marks_made_meanwhile_are_counted_once_and_their_waiting_begins_anew(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    store = await attach(admin_pool)
+    async with scoped(pool, {store}) as conn:
+        await due.mark(conn, [(store, "customer:c1")] * 3, quiet=_AT_ONCE)
+        await conn.execute("update wootstream.due set waiting_since = now() - interval '1 minute', attempts = 2")
+        (taken,) = await due.ready(conn, [store], limit=10)
+        await due.mark(conn, [(store, "customer:c1")] * 2, quiet=_AT_ONCE)
+        await due.done(conn, store, taken["person"], taken["marked_at"], taken["marks"])
+        row = await conn.fetchrow("select marks, attempts, now() - waiting_since as waited from wootstream.due")
+    assert row is not None
+    assert (taken["marks"], row["marks"], row["attempts"]) == (3, 2, 0)
+    assert row["waited"] < timedelta(seconds=30)
 
 
 async def test_a_mark_does_not_cut_a_back_off_short(pool: Pool, admin_pool: Pool) -> None:

@@ -26,8 +26,9 @@ _RAISED = {
 }
 
 
-@pytest.mark.parametrize("raised", _RAISED)
-@pytest.mark.parametrize("where", ["read", "apply"])
+@pytest.mark.parametrize(
+    ("where", "raised"), [("read", "TypeError"), ("read", "a group of them"), *(("apply", one) for one in _RAISED)]
+)
 async def test_what_a_stores_records_raise_costs_that_store_alone(bench: Bench, where: str, raised: str) -> None:
     """Of whatever class, in whole batches of it: the others' records of the same batches are applied."""
     error, hostile = _RAISED[raised], await bench.another_store()
