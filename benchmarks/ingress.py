@@ -53,6 +53,7 @@ def _environment(stack: Stack, folder: Path) -> dict[str, str]:
         "WOOTSTREAM_HTTP_PORT": "0",
         "WOOTSTREAM_BEACONS_PER_MINUTE": _MUCH,
         "WOOTSTREAM_BEACONS_PER_MINUTE_NETWORK": _MUCH,
+        "WOOTSTREAM_BEACONS_PER_MINUTE_STORE": _MUCH,
         "WOOTSTREAM_WEBHOOK_SKEW_SECONDS": "3600",
     }
 

@@ -15,10 +15,9 @@ from services.ingress.answers import MAY_POST, TAKEN, Answer
 from services.ingress.browser_json import parsed
 from services.ingress.doors import Doors
 from services.ingress.judging import judge, row
-from services.ingress.origins import network
-from services.ingress.quotas import Quota
+from services.ingress.origins import Visitor
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import BEACON_BYTES, Headers, client_address, content_type, headers
+from services.ingress.requests import BEACON_BYTES, Headers, content_type, headers, visitor_of
 from services.ingress.stores import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
@@ -35,12 +34,9 @@ class Beacons:
     name = "beacons"
 
     def __init__(self, doors: Doors) -> None:
-        settings = doors.process.settings
         self._doors = doors
         self._clock = doors.process.clock
-        self._hops = settings.proxy_hops
-        self._by_token = Quota(self._clock, settings.beacons_per_minute)
-        self._by_network = Quota(self._clock, settings.beacons_per_minute_network)
+        self._hops = doors.process.settings.proxy_hops
 
     def store_of(self, _scope: Scope) -> Store | None:
         """The URL names none."""
@@ -76,16 +72,17 @@ class Beacons:
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
         if content_type(given) not in _TYPES:
             raise Refused(Reason.WRONG_TYPE)
+        visitor = visitor_of(scope, self._hops)
         token, consent, events = _read(await self._doors.bodies.read(scope, given, receive, BEACON_BYTES))
         store, claims = self._verify(token, given.get(b"origin", b""))
-        address = client_address(scope, self._hops)
-        self._count(store, token, address, len(events))
+        if not self._doors.quotas.take_beacons(store.id, visitor.network, claims.session, len(events)):
+            raise Refused(Reason.OVER_QUOTA, store=store.id)
         if "analytics" not in consent:
             raise Refused(Reason.NO_CONSENT, store=store.id)
         now = self._clock.now()
         kept, verdicts = judge(events, now)
         if kept:
-            about = _about(given, store, claims, address, named="personalisation" in consent)
+            about = _about(given, store, claims, visitor, named="personalisation" in consent)
             record = Record.accepted(
                 topics.WIDGET_EVENTS.name,
                 key=f"{store.key}:{claims.session}".encode(),
@@ -108,10 +105,6 @@ class Beacons:
             raise Refused(Reason.FOREIGN_ORIGIN, store=store.id)
         return store, claims
 
-    def _count(self, store: Store, token: str, address: str, events: int) -> None:
-        if not (self._by_token.take(token, events) and self._by_network.take(network(address), events)):
-            raise Refused(Reason.OVER_QUOTA, store=store.id)
-
 
 def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """Token, consent and events, unjudged. Raises Refused."""
@@ -133,7 +126,7 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     return token, consent, events
 
 
-def _about(given: Headers, store: Store, claims: Claims, address: str, *, named: bool) -> dict[str, Any]:
+def _about(given: Headers, store: Store, claims: Claims, visitor: Visitor, *, named: bool) -> dict[str, Any]:
     """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
     customer = claims.customer if named else None
     return {
@@ -141,7 +134,7 @@ def _about(given: Headers, store: Store, claims: Claims, address: str, *, named:
         "customer_id": customer,
         "user_id": _uuid(customer),
         "user_agent": given.get(b"user-agent", b"")[:_LONGEST_USER_AGENT].decode("latin-1"),
-        "ip_address": address if store.keep_full_ip else network(address),
+        "ip_address": (visitor.address if store.keep_full_ip else visitor.network) or None,
     }
 
 

@@ -10,6 +10,7 @@ from services.ingress.answers import TAKEN, Answer, json_answer
 from services.ingress.directory import Directory
 from services.ingress.judging import Verdict
 from services.ingress.metrics import IngressMetrics, StoreNames
+from services.ingress.quotas import Quotas
 from services.ingress.refusals import Reason, Refused
 from services.ingress.requests import Bodies
 from services.ingress.stores import Store
@@ -31,6 +32,7 @@ class Doors:
         process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
         self.bodies = Bodies()
         self.tally = Tally(process)
+        self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance
 

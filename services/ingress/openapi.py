@@ -26,7 +26,8 @@ from services.ingress.refusals import Reason
 
 _WITH_BODY = (Reason.NOT_JSON, Reason.TOO_DEEP, Reason.SLOW, Reason.TOO_LARGE, Reason.NO_ROOM, Reason.WRONG_METHOD)
 _WEBHOOK = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, Reason.NOT_LOOKED_UP)
-_CONFIG = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD, Reason.NOT_LOOKED_UP)
+_PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD)
+_CONFIG = (*_PAGE, Reason.NOT_LOOKED_UP, Reason.OVER_QUOTA)
 _BEACONS = (*_WITH_BODY, Reason.BAD_TOKEN, Reason.FOREIGN_ORIGIN, Reason.WRONG_TYPE, Reason.OVER_QUOTA)
 _EVENTS = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.WRONG_TYPE, Reason.NOT_LOOKED_UP)
 _ALL_DURABLE = {"description": "all of it is durable"}

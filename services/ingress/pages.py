@@ -10,7 +10,7 @@ from schemas.widget import PageConfig, WidgetConfig
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import headers
+from services.ingress.requests import headers, visitor_of
 from services.ingress.stores import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
 
@@ -29,6 +29,7 @@ class Pages:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._clock = doors.process.clock
+        self._hops = doors.process.settings.proxy_hops
 
     def store_of(self, scope: Scope) -> Store | None:
         """Whom the URL names."""
@@ -48,6 +49,8 @@ class Pages:
         if origin not in store.origins:
             raise Refused(Reason.FOREIGN_ORIGIN)
         try:
+            if not self._doors.quotas.take_page(store.id, visitor_of(scope, self._hops).network):
+                raise Refused(Reason.OVER_QUOTA)
             config = self._config(store, origin, _query(scope))
         except Refused as refused:
             refused.answer = refused.answer.allowing(origin.encode("latin-1"))

@@ -59,7 +59,7 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.SLOW: (408, "the body took too long"),
     Reason.TOO_LARGE: (413, "too large"),
     Reason.WRONG_TYPE: (415, "another content type, please"),
-    Reason.OVER_QUOTA: (429, "too many events"),
+    Reason.OVER_QUOTA: (429, "too many of these in a minute"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),
     Reason.NOT_LOOKED_UP: (503, "cannot be looked up just now"),
 }

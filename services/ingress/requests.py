@@ -2,6 +2,7 @@
 
 from starlette.types import Message, Receive, Scope
 
+from services.ingress.origins import UNKNOWN, Visitor, visitor
 from services.ingress.refusals import Reason, Refused
 from services.kernel.web.exchange import LATE
 
@@ -62,14 +63,18 @@ def headers(scope: Scope) -> Headers:
     return dict(scope["headers"])
 
 
-def client_address(scope: Scope, hops: int) -> str:
-    """The visitor's, as the outermost of our own `hops` proxies saw it; what stands before that anybody can write."""
-    peer: str = scope["client"][0] if scope.get("client") else ""
-    if not hops:
-        return peer
-    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    seen = [one.strip() for one in ",".join(lines).split(",")]
-    return seen[-hops] if len(seen) >= hops and seen[-hops] else peer
+def visitor_of(scope: Scope, hops: int) -> Visitor:
+    """Whom the outermost of our own `hops` proxies saw; what stands before that anybody can write.
+
+    To be asked before the body is read: what comes after a body is no header.
+    """
+    if hops:
+        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        seen = [one for part in ",".join(lines).split(",") if (one := part.strip())]
+        if len(seen) >= hops:
+            return visitor(seen[-hops])
+    peer = scope.get("client")
+    return visitor(peer[0]) if peer else UNKNOWN
 
 
 def content_type(given: Headers) -> bytes:

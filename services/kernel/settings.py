@@ -80,8 +80,18 @@ class Settings(BaseSettings):
     head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to say what it wants")
     body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
     proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
-    beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one beacon token")
-    beacons_per_minute_network: int = Field(6_000, gt=0, description="widget events a minute of one /24 or /48 network")
+    beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one session at one ingress")
+    beacons_per_minute_network: int = Field(
+        6_000, gt=0, description="widget events a minute of one store from one /24 or /48 network"
+    )
+    beacons_per_minute_store: int = Field(
+        60_000,
+        gt=0,
+        description="widget events a minute of one store; networks not seen a minute before get half of it",
+    )
+    configs_per_minute_network: int = Field(
+        1_200, gt=0, description="pages of one store that one /24 or /48 network may open in a minute"
+    )
 
     @classmethod
     def variable(cls, name: str) -> str:

@@ -1,6 +1,8 @@
 """The storefronts' door: a page speaks for its own session, and for a customer only if the shop vouched."""
 
+import base64
 import json
+import string
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from tests.services.ingress.bench import ORIGIN, held, open_shop, serving
 from tests.services.ingress.page import Page
 
 pytestmark = pytest.mark.usefixtures("topics")
+_BASE64 = string.ascii_letters + string.digits + "-_"
 
 
 class OneMinute(Clock):
@@ -117,15 +120,57 @@ async def test_only_the_stores_own_pages_may_ask_across_origins(page: Page) -> N
     assert "access-control-allow-origin" not in others.headers
 
 
+async def test_a_token_has_one_spelling(page: Page) -> None:
+    await page.visitor.arrive()
+    token = page.visitor.config["token"]
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    spare = [one for one in _BASE64 if base64.urlsafe_b64decode(token[:-1] + one + "=" * (-len(token) % 4)) == raw]
+    spelt = [token[:-1] + one for one in spare] + [
+        token + "=",
+        token + "==",
+        f" {token}",
+        token.replace("-", "+").replace("_", "/"),
+    ]
+
+    for other in set(spelt) - {token}:
+        page.visitor.config["token"] = other
+        assert (await page.visitor.report(page.visitor.event("page_viewed"))).status_code == 401, other
+
+
+async def test_only_the_network_of_a_forwarded_address_is_kept_and_nothing_that_is_none(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    behind = settings.model_copy(update={"proxy_hops": 1})
+    shops = [await open_shop(admin_pool, settings), await open_shop(admin_pool, settings, keep_full_ip=True)]
+    kept = []
+    async with serving(behind) as (_, client):
+        for shop in shops:
+            page = Page(settings, shop, client)
+            await page.visitor.arrive()
+            for forwarded in ("203.0.113.7:4711", "[2001:db8:1:2::3]:443", "unknown"):
+                client.headers["x-forwarded-for"] = forwarded
+                assert (await page.visitor.report(page.visitor.event("page_viewed"))).status_code == 204
+            kept.append({event["ip_address"] for event in await page.events()})
+
+    assert kept == [{"203.0.113.0", "2001:db8:1::", None}, {"203.0.113.7", "2001:db8:1:2::3", None}]
+
+
 async def test_a_page_that_floods_is_asked_to_wait(settings: Settings, admin_pool: Pool) -> None:
     shop = await open_shop(admin_pool, settings)
-    tight = settings.model_copy(update={"beacons_per_minute": 3})
+    tight = settings.model_copy(update={"beacons_per_minute": 3, "configs_per_minute_network": 3})
 
     async with serving(tight, clock=OneMinute()) as (_, client):
         answers = []
-        for visitor in (Visitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(2)):
+        visitors = [Visitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(2)]
+        for visitor in visitors:
             await visitor.arrive()
             answers += [await visitor.report(*[visitor.event("page_viewed") for _ in range(3)]) for _ in range(2)]
+        again = await visitors[0].arrive(session=visitors[0].config["session"])
+        answers.append(await visitors[0].report(visitors[0].event("page_viewed")))
+        pages = [again, await visitors[0].arrive()]
 
-    assert [one.status_code for one in answers] == [204, 429, 204, 429]
-    assert answers[1].headers["retry-after"] == "60"
+    assert [one.status_code for one in answers] == [204, 429, 204, 429, 429]
+    assert [one.status_code for one in pages] == [200, 429]
+    for refused in (answers[1], pages[1]):
+        assert refused.headers["retry-after"] == "60"
+        assert refused.headers["access-control-allow-origin"] == ORIGIN

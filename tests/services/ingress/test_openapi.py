@@ -35,7 +35,13 @@ async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterato
     shop = await open_shop(admin, settings)
     hashed = hashlib.sha256(_PATH_TOKEN.encode()).digest()
     unsigned = await open_shop(admin, settings, unsigned=True, webhook_secret=None, path_token_sha256=hashed)
-    quotas = {f"WOOTSTREAM_BEACONS_PER_MINUTE{name}": _MUCH for name in ("", "_NETWORK")}
+    counted = (
+        "BEACONS_PER_MINUTE",
+        "BEACONS_PER_MINUTE_NETWORK",
+        "BEACONS_PER_MINUTE_STORE",
+        "CONFIGS_PER_MINUTE_NETWORK",
+    )
+    quotas = {f"WOOTSTREAM_{name}": _MUCH for name in counted}
     async with running(settings, folder, **quotas) as ours, httpx.AsyncClient(base_url=ours.address) as client:
         backend = Backend(client, shop.slug, shop.event_secret)
         vouched = backend.vouch("c1", expires=datetime.now(UTC) + timedelta(hours=1))
