@@ -63,7 +63,7 @@ async def mark(conn: Connection, people: Iterable[tuple[UUID, str]], *, quiet: t
 
 
 async def mark_everyone(conn: Connection, store: UUID) -> None:
-    """Look at all customers of a store, as when it goes live."""
+    """Look at all customers of a store, as when it goes live or into shadow."""
     await conn.execute(_EVERYONE, store)
 
 

@@ -77,6 +77,16 @@ insert into wootstream.contact_differences (organization_id, chatwoot_account_id
 on conflict (organization_id, chatwoot_account_id, chatwoot_contact_id) do update set
   changed = excluded.changed, removed = excluded.removed, computed_at = now()
 """
+# Only of stores in shadow: in a live one it is what differed before, and has been sent.
+_DIFFERENCES = """
+select a.slug, d.chatwoot_contact_id, c.customer_id, d.changed, d.removed, d.computed_at, c.cached_attributes
+from wootstream.contact_differences d
+join public.chatwoot_accounts a using (organization_id, chatwoot_account_id)
+join public.chatwoot_contacts c using (organization_id, chatwoot_account_id, chatwoot_contact_id)
+where a.push = 'shadow' and a.account_status = 'active' and (d.changed <> '{}' or d.removed <> '{}')
+  and (a.slug, d.chatwoot_contact_id) > ($1, $2)
+order by a.slug, d.chatwoot_contact_id limit $3
+"""
 _NAMES = """
 select k.customer_id, k.email, k.phone, k.name, a.names_sha256, a.asked_at
 from wootstream.customers k left join wootstream.contact_absences a using (organization_id, customer_id)
@@ -135,6 +145,11 @@ async def gone(conn: Connection, key: Key) -> None:
 async def shadow(conn: Connection, key: Key, *, changed: Mapping[str, Any], removed: Collection[str]) -> None:
     """Remember what would have been sent."""
     await conn.execute(_SHADOW, *key, dict(changed), list(removed))
+
+
+async def differences(conn: Connection, *, after: tuple[str, int], limit: int) -> Sequence[Row]:
+    """What would be sent for stores in shadow and in scope, by short name and contact, beginning after that one."""
+    return await conn.fetch(_DIFFERENCES, *after, limit)
 
 
 async def names(conn: Connection, store: UUID, customer_id: str) -> Row | None:

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from db.migrate import MigrationChanged, MigrationLocked, migrate
 from services.contacts import app as contacts
+from services.contacts import cli as pushes
 from services.control import cli as control
 from services.conversations import app as conversations
 from services.conversations import cli as figures
@@ -87,6 +88,7 @@ def _only_in_a_checkout(_: Annotated[list[str] | None, typer.Argument(hidden=Tru
 
 figures.add_to(app)
 control.add_to(app)
+pushes.add_to(app)
 doors.add_to(app)
 spool_cli.add_to(app)
 if _has_local():

@@ -1,6 +1,7 @@
 """How verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -53,10 +54,19 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: st
         numeric = bool(told) and all(isinstance(row[number], int | None) for row in told)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=number == 0)
     for row in told:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
     console.print(table)
     if footer:
         console.print(footer, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """What strangers said, without what would move a terminal's cursor or turn its text around."""
+    return "".join(one.encode("unicode_escape").decode() if _steers(one) else one for one in text)
+
+
+def _steers(one: str) -> bool:
+    return unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @contextmanager
