@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
 from services.kernel import Process, Settings
+from services.kernel.kafka.client import client_options
 from services.kernel.logs import configure_logs
 from services.kernel.run import COLLECT_AFTER
-from services.kernel.topics import client_options
 from tests.eventually import eventually
 
 # As many and as long as ours.

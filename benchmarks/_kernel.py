@@ -19,7 +19,8 @@ from db.migrate import migrate
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.topics import client_options, ensure_topics
+from services.kernel.kafka.client import client_options
+from services.kernel.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
 _PATIENCE_SECONDS = 300

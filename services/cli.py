@@ -108,7 +108,7 @@ def main() -> None:
     except (Refusal, Stop, MigrationChanged, MigrationLocked) as reason:
         _refuse(str(reason))
     except KafkaError as error:
-        _refuse(f"Kafka does not answer ({type(error).__name__}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
+        _refuse(f"Kafka does not answer ({describe(error)}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
         _refuse(f"PostgreSQL does not answer as it should ({describe(error)}): see that it runs, and DATABASE_URL")
 

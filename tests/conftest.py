@@ -5,10 +5,8 @@ records of others would disturb, topics of its own. A test that asks for none of
 """
 
 import logging
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 import hypothesis
@@ -22,6 +20,7 @@ from local.stack import Stack, Unavailable, resolve
 from services.kernel.settings import Settings
 from services.kernel.topics import ensure_topics
 from tests.chaos.installation import Installation, installed_alone
+from tests.databases import empty_database
 
 _LOCAL = Path(__file__).parent.parent / ".local" / "test"
 
@@ -96,16 +95,9 @@ def kafka(stack: Stack) -> str:
 @pytest_asyncio.fixture(scope="session")
 async def database_url(stack: Stack) -> AsyncIterator[str]:
     """The administrator's URL of a migrated database of this session alone."""
-    name = f"test_{secrets.token_hex(6)}"
-    system = await asyncpg.connect(stack.database_url, timeout=10)
-    try:
-        await system.execute(f"create database {name}")
-        url = urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
+    async with empty_database(stack.database_url) as url:
         await migrate(url)
         yield url
-    finally:
-        await system.execute(f"drop database if exists {name} with (force)")
-        await system.close()
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -9,7 +9,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c
 
 from services.kernel import Record, Settings
-from services.kernel.topics import client_options
+from services.kernel.kafka.client import client_options
 
 # Where the parts of a batch of Kafka's format 2 stand, in bytes.
 _LENGTH, _CRC, _ATTRIBUTES, _RECORDS = 8, 17, 21, 61

@@ -5,7 +5,7 @@ The sink has no unique key, so a record applied twice is a row twice.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -163,15 +163,18 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(kafka: str, database_url: str, directory: Path, *, partitions: int = 4) -> AsyncIterator[Bench]:
+async def open_bench(
+    kafka: str, database_url: str, directory: Path, *, partitions: int = 4, more: Mapping[str, object] | None = None
+) -> AsyncIterator[Bench]:
+    """`more` are further settings."""
     mark = uuid.uuid4().hex[:10]
-    settings = Settings(
-        database_url=database_url,
-        kafka_bootstrap_servers=kafka,
-        http_port=0,
-        data_directory=directory,
-        log_format="console",
-    )
+    given = {
+        "database_url": database_url,
+        "kafka_bootstrap_servers": kafka,
+        "http_port": 0,
+        "data_directory": directory,
+    }
+    settings = Settings.model_validate(given | {"log_format": "console"} | dict(more or {}))
     admin = await asyncpg.connect(database_url)
     await use_json(admin)
     bench = Bench(

@@ -18,6 +18,7 @@ from local.demo import numbers, services, shops, told
 from local.demo.services import Running
 from local.demo.shops import DemoStore
 from local.demo.traffic import Answers, traffic
+from local.environment import environment_of
 from local.stack import kafka, resolve
 from local.stack.jars import Progress as Fetching
 from services.control.audit import audit
@@ -50,7 +51,7 @@ async def run(given: Settings, wish: Wish, fetching: Fetching) -> int:
             for store in stores:
                 await shops.attach(settings, store, chatwoot=chatwoot)
             log = settings.data_directory / "demo" / "services.log"
-            async with services.running(_environment(settings), log) as running:
+            async with services.running(environment_of(settings), log) as running:
                 for store in stores:
                     shops.hear(double, store, running.address)
                 answers, seconds = await _send(running.address, double, stores, wish)
@@ -67,15 +68,15 @@ async def _installation(given: Settings, fetching: Fetching) -> AsyncIterator[Se
     """Kafka and PostgreSQL found or started, migrated, with their topics."""
     began = time.monotonic()
     async with resolve(
-        given.data_directory / "stack",
+        given.stack_directory,
         kafka_bootstrap_servers=given.kafka_bootstrap_servers,
         database_url=given.database_url.get_secret_value() if given.database_url else None,
         kind=given.stack,
+        over_tls=given.stack_tls,
         progress=fetching,
     ) as stack:
         _stderr.print(f"Kafka and PostgreSQL are up after {time.monotonic() - began:.1f} s")
-        found = {"kafka_bootstrap_servers": stack.kafka, "database_url": stack.database_url}
-        settings = Settings.model_validate(given.model_dump(exclude_unset=True) | found)
+        settings = Settings.model_validate(given.model_dump(exclude_unset=True) | stack.settings)
         await migrate(stack.database_url)
         await ensure_topics(settings)
         yield settings
@@ -123,7 +124,7 @@ async def _tell(settings: Settings, address: str, stores: Sequence[DemoStore]) -
 def _processes(settings: Settings, running: Running) -> dict[str, int]:
     """PostgreSQL, a family of processes that share their memory, is left out: its sum would say nothing."""
     found = {"services": running.pid, "demo with Chatwoot's double": os.getpid()}
-    if note := kafka.server(settings.data_directory / "stack").running():
+    if note := kafka.server(settings.stack_directory).running():
         found["Kafka"] = note.pid
     return found
 
@@ -136,12 +137,3 @@ def _bar() -> Progress:
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers or "",
-        "DATABASE_URL": url,
-        "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
-    }

@@ -5,6 +5,7 @@ import json
 from collections.abc import Coroutine
 from contextlib import contextmanager
 from dataclasses import asdict
+from shlex import quote
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from local import stack
 from services.kernel.installation import environment
+from services.kernel.settings import Settings
 
 app = typer.Typer(
     name="local", help="Kafka and PostgreSQL on this machine, without installing either.", no_args_is_help=True
@@ -28,17 +30,18 @@ _stderr = Console(stderr=True)
 def start(as_json: Json = False) -> None:
     """Start what does not run yet; it stays up until `stop`."""
     with fetching() as progress:
-        running = _carry_out(stack.start(_directory(), progress=progress))
+        settings = environment()
+        running = _carry_out(stack.start(settings.stack_directory, over_tls=settings.stack_tls, progress=progress))
     if as_json:
         print(json.dumps(asdict(running)))
     else:
-        print(f"export KAFKA_BOOTSTRAP_SERVERS={running.kafka}\nexport DATABASE_URL={running.database_url}")
+        print("\n".join(f"export {Settings.variable(name)}={quote(value)}" for name, value in running.settings.items()))
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
     """Say what runs; exit 1 unless both do."""
-    found = stack.status(_directory())
+    found = stack.status(environment().stack_directory)
     if as_json:
         print(json.dumps(asdict(found)))
     else:
@@ -49,7 +52,7 @@ def status(as_json: Json = False) -> None:
 @app.command()
 def stop(as_json: Json = False) -> None:
     """Stop both; their data stays."""
-    stopped = _carry_out(stack.stop(_directory()))
+    stopped = _carry_out(stack.stop(environment().stack_directory))
     print(json.dumps({"stopped": stopped}) if as_json else "stopped" if stopped else "nothing was running")
 
 
@@ -66,10 +69,6 @@ def refuse(reason: stack.Unavailable) -> NoReturn:
     """Say the sentence and exit 2."""
     typer.echo(str(reason), err=True)
     raise typer.Exit(2)
-
-
-def _directory() -> Any:
-    return environment().data_directory / "stack"
 
 
 def _carry_out(work: Coroutine[Any, Any, Result]) -> Result:

@@ -6,12 +6,12 @@ keep    made by `local start`: stays up without users
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.stack import jars, pair
+from local.stack import jars, kafka, pair, tls
 from local.stack.errors import Unavailable
 from local.stack.locks import lock, locked, try_lock
 
@@ -22,10 +22,16 @@ _LOCK_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where Kafka and PostgreSQL are: "host:port", and the administrator's URL."""
+    """Where Kafka and PostgreSQL are: "host:port", how it wants to be spoken to, and the administrator's URL."""
 
     kafka: str
     database_url: str
+    security: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The same as settings of the services."""
+        return {"kafka_bootstrap_servers": self.kafka, "database_url": self.database_url, **self.security}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +56,15 @@ def status(directory: Path) -> Status:
     return Status(kafka=now[pair.KAFKA], database_url=now[pair.POSTGRES])
 
 
-async def start(directory: Path, *, progress: jars.Progress = quiet) -> Stack:
+async def start(directory: Path, *, over_tls: bool = False, progress: jars.Progress = quiet) -> Stack:
     """Start what does not run yet; it stays up until `stop`. Raises Unavailable."""
     directory = _made(directory)
     async with _alone(directory):
+        if over_tls:
+            tls.make(directory)
         found = await pair.start_missing(directory, pair.BOTH, progress=progress)
         (directory / "keep").touch()
-    return Stack(kafka=found[pair.KAFKA], database_url=found[pair.POSTGRES])
+    return Stack(found[pair.KAFKA], found[pair.POSTGRES], kafka.security(directory))
 
 
 async def stop(directory: Path) -> bool:
@@ -71,7 +79,12 @@ async def stop(directory: Path) -> bool:
 
 @asynccontextmanager
 async def borrowed(
-    directory: Path, *, parts: Collection[str] = pair.BOTH, fresh: bool = False, progress: jars.Progress = quiet
+    directory: Path,
+    *,
+    parts: Collection[str] = pair.BOTH,
+    fresh: bool = False,
+    over_tls: bool = False,
+    progress: jars.Progress = quiet,
 ) -> AsyncIterator[dict[str, str]]:
     """The servers for the length of a `with`: the last to leave stops them, unless `start` wanted them to stay.
 
@@ -81,6 +94,8 @@ async def borrowed(
     async with _alone(directory):
         if fresh and not (directory / "keep").exists():
             await _forget(directory)
+        if over_tls:
+            tls.make(directory)
         using = await lock(
             directory / "users", seconds=1, shared=True, otherwise=f"{directory} is being stopped; try again"
         )

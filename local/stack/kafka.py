@@ -4,14 +4,18 @@ import shutil
 import signal
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from local.stack import tls
 from local.stack.account import OURS
 from local.stack.errors import Unavailable
 from local.stack.ports import HOST, free_ports
 from local.stack.server import Server
 from local.stack.tool import run_tool
+from services.kernel.kafka import client
+from services.kernel.settings import Settings
 
 _FORMAT_SECONDS = 60.0
 # After kill -9 the node waits for its old registration to expire; the short session below keeps that to 4 s.
@@ -23,7 +27,6 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -39,6 +42,25 @@ broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 message.max.bytes=4718592
 """
+_IN_CLEAR = """\
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+"""
+# With a password on the first port, with a certificate on the second; the node talks to itself through that one.
+_OVER_TLS = """\
+listeners=SASL_SSL://{host}:{port},SSL://{host}:{certificate_port},CONTROLLER://{host}:{controller_port}
+listener.security.protocol.map=SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={tls.server}
+ssl.truststore.type=PEM
+ssl.truststore.location={tls.ca}
+listener.name.ssl.ssl.client.auth=required
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256,PLAIN
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={module}.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={module}.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config={module}.plain.PlainLoginModule required user_{user}="{tls.password}";
+"""
+_MODULE = "org.apache.kafka.common.security"
 
 
 def server(directory: Path) -> Server:
@@ -51,12 +73,32 @@ def address(directory: Path) -> str | None:
     return f"{HOST}:{note.ports[0]}" if note else None
 
 
+def certificate_address(directory: Path) -> str:
+    """host:port where a running node that speaks TLS wants the client's certificate instead of a password."""
+    note = server(directory).running()
+    assert note is not None
+    return f"{HOST}:{note.ports[1]}"
+
+
+def security(directory: Path) -> dict[str, str]:
+    """How to reach it beside its address, as settings of the services."""
+    if (certificates := tls.of(directory)) is None:
+        return {"kafka_security": "plaintext"}
+    return {
+        "kafka_security": "sasl_tls",
+        "kafka_sasl_mechanism": "SCRAM-SHA-512",
+        "kafka_username": tls.USER,
+        "kafka_password": certificates.password,
+        "kafka_ca_file": str(certificates.ca),
+    }
+
+
 async def start(directory: Path, *, class_path: str) -> str:
     """Start the node, formatting its directory the first time; return its address when it answers."""
     node = server(directory)
     await node.gone()
     before = node.note()
-    ports = free_ports(2, before=before.ports if before else ())
+    ports = free_ports(3 if tls.of(directory) else 2, before=before.ports if before else ())
     java = (java_runtime(), *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", class_path)
     data = directory / "kafka"
     if not data.exists():
@@ -64,18 +106,18 @@ async def start(directory: Path, *, class_path: str) -> str:
     properties = _write_properties(directory, data, ports=ports)
     await node.launch([*java, "kafka.Kafka", properties], ports=ports, account=OURS)
     bootstrap = f"{HOST}:{ports[0]}"
-    await node.wait_until(lambda: answers(bootstrap), seconds=_READY_SECONDS)
+    await node.wait_until(lambda: answers(bootstrap, security(directory)), seconds=_READY_SECONDS)
     return bootstrap
 
 
-async def answers(bootstrap: str) -> bool:
-    """Whether a broker behind this address serves metadata."""
-    from aiokafka.admin import AIOKafkaAdminClient
+async def answers(bootstrap: str, how: Mapping[str, str] | None = None) -> bool:
+    """Whether a broker behind this address serves metadata to whom the settings `how`, or the environment, make us."""
     from aiokafka.errors import KafkaError
 
     if not await _listens(bootstrap.partition(",")[0]):
         return False
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+    settings = Settings.model_validate({"kafka_bootstrap_servers": bootstrap} | dict(how or {}))
+    admin = client.admin(settings, request_timeout_ms=2_000)
     with suppress(KafkaError, OSError, TimeoutError):
         try:
             await admin.start()
@@ -117,6 +159,9 @@ async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple
     # One of 64 such names begins with a hyphen, which the tool takes for an option.
     cluster = "W" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
     command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", properties]
+    if certificates := tls.of(directory):
+        for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256"):
+            command += ["--add-scram", f"{mechanism}=[name={tls.USER},password={certificates.password}]"]
     code, said = await run_tool(command, seconds=_FORMAT_SECONDS)
     if code:
         raise Unavailable(
@@ -126,6 +171,12 @@ async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple
 
 
 def _write_properties(directory: Path, data: Path, *, ports: tuple[int, ...]) -> Path:
-    path = directory / "kafka.properties"
-    path.write_text(_PROPERTIES.format(host=HOST, port=ports[0], controller_port=ports[1], data=data))
+    path, certificates = directory / "kafka.properties", tls.of(directory)
+    listeners = _OVER_TLS if certificates else _IN_CLEAR
+    text = (_PROPERTIES + listeners).format(
+        host=HOST, port=ports[0], certificate_port=ports[1], controller_port=ports[-1], data=data,
+        tls=certificates, user=tls.USER, module=_MODULE,
+    )  # fmt: skip
+    path.touch(mode=0o600)
+    path.write_text(text)
     return path

@@ -39,18 +39,21 @@ async def start_missing(directory: Path, parts: Collection[str], *, progress: ja
 async def end(parts: Collection[str], directory: Path) -> bool:
     """Stop them together; False if none of them ran."""
     servers = _servers(directory)
-    ended = await asyncio.gather(*(servers[part].end() for part in parts))
+    ended = await asyncio.gather(*(server.end() for part in parts for server in servers[part]))
     _publish(directory)
     return any(ended)
 
 
 def _publish(directory: Path) -> None:
     """Write what runs, as settings of the services; they read this file (services/kernel/installation.py)."""
-    servers, urls = _servers(directory), addresses(directory)
+    servers, urls, how = _servers(directory), addresses(directory), {KAFKA: kafka.security(directory)}
     running = [
-        {"pid": note.pid, "settings": {_SETTINGS[part]: urls[part]}}
+        {
+            "pid": note.pid,
+            "settings": {_SETTINGS[part]: urls[part], **how.get(part, {})},
+        }
         for part in sorted(BOTH)
-        if (note := servers[part].running())
+        if urls[part] and (note := servers[part][0].running())
     ]
     path = directory / "addresses.json"
     new = path.with_suffix(".new")
@@ -63,8 +66,9 @@ def _for_us_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _servers(directory: Path) -> dict[str, Server]:
-    return {KAFKA: kafka.server(directory), POSTGRES: postgres.server(directory)}
+def _servers(directory: Path) -> dict[str, tuple[Server, ...]]:
+    """The first of each is the server itself."""
+    return {KAFKA: (kafka.server(directory),), POSTGRES: (postgres.server(directory), postgres.front(directory))}
 
 
 async def _start(part: str, directory: Path, progress: jars.Progress) -> str:

@@ -7,10 +7,13 @@ programs are used directly instead.
 import secrets
 import shutil
 import signal
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
-from local.stack.account import unprivileged
+from local.stack import tls
+from local.stack.account import OURS, unprivileged
 from local.stack.errors import Unavailable
 from local.stack.ports import HOST, free_ports
 from local.stack.server import Server, birth
@@ -36,14 +39,27 @@ def server(directory: Path) -> Server:
     return Server("postgres", directory, signal.SIGINT)  # SIGINT: disconnect clients, write out, end
 
 
+def front(directory: Path) -> Server:
+    """What speaks TLS before it, where the stack does: the wheel's PostgreSQL is built without."""
+    return Server("postgres-tls", directory, signal.SIGTERM)
+
+
 def address(directory: Path) -> str | None:
     """The administrator's URL of the running server."""
-    note = server(directory).running()
-    return _url(directory, note.ports[0], _DATABASE) if note else None
+    note, before = server(directory).running(), front(directory).running()
+    if note is None or (tls.of(directory) and before is None):
+        return None
+    return _url(directory, note.ports[0], _DATABASE) if before is None else _tls_url(directory, before.ports[0])
 
 
 async def start(directory: Path) -> str:
     """Start the server, making its directory the first time; return the administrator's URL when it answers."""
+    note = server(directory).running()
+    port = note.ports[0] if note else await _start_server(directory)
+    return await _start_front(directory, port) if tls.of(directory) else _url(directory, port, _DATABASE)
+
+
+async def _start_server(directory: Path) -> int:
     programs, account = _programs(), unprivileged()
     for tree in (programs.parent, _libraries(programs)):
         account.admit(tree)
@@ -63,7 +79,20 @@ async def start(directory: Path) -> str:
     system = _url(directory, ports[0], "postgres")
     await this.wait_until(lambda: answers(system), seconds=_READY_SECONDS)
     await _make_database(system)
-    return _url(directory, ports[0], _DATABASE)
+    return ports[0]
+
+
+async def _start_front(directory: Path, port: int) -> str:
+    certificates, this = tls.of(directory), front(directory)
+    assert certificates is not None
+    await this.gone()
+    before = this.note()
+    ports = free_ports(1, before=before.ports if before else ())
+    command = [sys.executable, "-m", "local.stack.tls_front", ports[0], port, certificates.server]
+    await this.launch([str(part) for part in command], ports=ports, account=OURS)
+    url = _tls_url(directory, ports[0])
+    await this.wait_until(lambda: answers(url), seconds=_READY_SECONDS)
+    return url
 
 
 async def answers(url: str) -> bool:
@@ -141,6 +170,12 @@ async def _make_database(system: str) -> None:
 
 def _password_file(directory: Path) -> Path:
     return directory / "postgres.password"
+
+
+def _tls_url(directory: Path, port: int) -> str:
+    certificates = tls.of(directory)
+    assert certificates is not None
+    return f"{_url(directory, port, _DATABASE)}?sslmode=verify-full&sslrootcert={quote(str(certificates.ca))}"
 
 
 def _url(directory: Path, port: int, database: str) -> str:

@@ -22,6 +22,7 @@ async def resolve(
     database_url: str | None = None,
     kind: Kind = "embedded",
     fresh: bool = False,
+    over_tls: bool = False,
     progress: Progress = quiet,
 ) -> AsyncIterator[Stack]:
     """A stack for the length of a `with`; what it started itself it also stops. Raises Unavailable.
@@ -34,13 +35,18 @@ async def resolve(
     if not needed:
         yield Stack(kafka=kafka_bootstrap_servers or "", database_url=database_url or "")
     elif kind == "docker":
+        if over_tls:
+            raise Unavailable("STACK_TLS is for the packages' servers: unset STACK=docker")
         from local.stack.containers import contained
 
         async with contained() as stack:
             yield Stack(kafka=kafka_bootstrap_servers or stack.kafka, database_url=database_url or stack.database_url)
     else:
-        async with embedded.borrowed(directory, parts=needed, fresh=fresh, progress=progress) as found:
-            yield Stack(kafka=given[KAFKA] or found[KAFKA], database_url=given[POSTGRES] or found[POSTGRES])
+        async with embedded.borrowed(
+            directory, parts=needed, fresh=fresh, over_tls=over_tls, progress=progress
+        ) as found:
+            how = {} if given[KAFKA] else kafka.security(directory.absolute())
+            yield Stack(given[KAFKA] or found[KAFKA], given[POSTGRES] or found[POSTGRES], how)
 
 
 async def _check_given(kafka_bootstrap_servers: str | None, database_url: str | None) -> None:

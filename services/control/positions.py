@@ -11,7 +11,7 @@ from operator import itemgetter
 from aiokafka.errors import KafkaError
 
 from services.kernel.consuming.reader import Reader
-from services.kernel.errors import Retryable, Stop
+from services.kernel.errors import Retryable, Stop, describe
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 from services.kernel.topics import Admin, partitions_of
@@ -100,6 +100,6 @@ async def _answering(settings: Settings) -> AsyncIterator[None]:
         async with asyncio.timeout(_DEADLINE_SECONDS):
             yield
     except (KafkaError, TimeoutError) as away:
-        raise Stop(f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {type(away).__name__}") from away
+        raise Stop(f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {describe(away)}") from away
     except Retryable as cut:
         raise Stop(f"{cut}: ask again") from cut

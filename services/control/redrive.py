@@ -58,7 +58,7 @@ async def _connected(settings: Settings) -> Publisher:
         async with asyncio.timeout(_CONNECT_SECONDS):
             await publisher.connect()
     except TimeoutError as late:
-        raise Stop(f"Kafka at {settings.kafka_bootstrap_servers} does not answer: nothing was sent") from late
+        raise Stop(f"Kafka does not answer ({publisher.trouble}): nothing was sent") from late
     return publisher
 
 

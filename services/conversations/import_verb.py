@@ -61,4 +61,4 @@ async def _reach_kafka(process: Process) -> None:
             if await absent(process.settings, [WEBHOOKS]):
                 raise Stop(f"Kafka has no topic {WEBHOOKS.name}: make it with: wootstream topics")
     except TimeoutError as cause:
-        raise Stop(f"Kafka does not answer at {process.settings.kafka_bootstrap_servers}") from cause
+        raise Stop(f"Kafka does not answer ({process.publisher.trouble})") from cause

@@ -10,13 +10,12 @@ from uuid import UUID
 
 import orjson
 import typer
-from aiokafka.errors import KafkaError
 
 from services.ingress import tail as arrivals
 from services.ingress.mistakes import examine, parse
 from services.ingress.openapi import description
 from services.ingress.tail import Arrival
-from services.kernel import Clock, Refusal, Settings, Stop
+from services.kernel import Clock, Refusal, Settings
 from services.kernel.installation import database, environment, installed, stores_named
 
 _COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
@@ -39,8 +38,6 @@ def tail(
     """What arrives at the doors, as it comes, until Ctrl-C: store, event, size and place; nothing personal."""
     try:
         asyncio.run(_tail(installed(), store, refused=refused, last=last, follow=not once, as_json=as_json))
-    except KafkaError as error:
-        raise Stop(f"Kafka does not answer ({type(error).__name__}): is it running?") from error
     except KeyboardInterrupt:
         return
 

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from db import refusals as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
-from services.kernel.consuming.header_keys import read_any_header_key
-from services.kernel.topics import Admin, client_options, partitions_of
+from services.kernel.kafka import client
+from services.kernel.topics import Admin, partitions_of
 
 _DOORS = {WEBHOOKS.name: "webhooks", WIDGET_EVENTS.name: "beacons", SHOP_EVENTS.name: "events"}
 _QUIET_MS = 500
@@ -35,10 +35,9 @@ class Arrival:
 
 async def accepted(settings: Settings, only: UUID | None, *, last: int, follow: bool) -> AsyncIterator[Arrival]:
     """The last so many in the order of arrival, looked for among as many of each partition, then what comes."""
-    read_any_header_key()
-    consumer: Any = AIOKafkaConsumer(**client_options(settings), enable_auto_commit=False)
+    consumer = client.consumer(settings, enable_auto_commit=False)
+    await client.started(consumer, settings)
     try:
-        await consumer.start()
         parts = await _parts(settings)
         consumer.assign(parts)
         ends, begins = await consumer.end_offsets(parts), await consumer.beginning_offsets(parts)

@@ -20,6 +20,7 @@ from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
@@ -52,6 +53,13 @@ class Broken(Exception):
 
 class Stop(Exception):
     """A fault of settings, migrations or roles: nothing is dead-lettered, the process ends and says what to do."""
+
+
+class Unreachable(KafkaConnectionError):  # type: ignore[misc]
+    """No client of Kafka can be opened: the sentence says why, and which setting cures it. The world is not ready."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 _FAULTS_TOLD = 3
@@ -143,7 +151,7 @@ def describe(error: BaseException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Broken | Stop | TooMuchPower):
+    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Broken | Stop | Unreachable | TooMuchPower):
         return str(error)
     if isinstance(error, asyncpg.PostgresError):
         return _of_postgres(error)

@@ -38,7 +38,7 @@ def local_stack(settings: Settings) -> dict[str, str]:
     if not absent or settings.stack != "embedded":
         return {}
     try:
-        servers = json.loads((settings.data_directory / "stack" / _ADDRESSES).read_bytes())
+        servers = json.loads((settings.stack_directory / _ADDRESSES).read_bytes())
     except FileNotFoundError:
         return {}
     found: dict[str, str] = {}

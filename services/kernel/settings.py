@@ -28,9 +28,24 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("kafka_bootstrap_servers", "KAFKA_BOOTSTRAP_SERVERS"),
         description="Kafka, host:port separated by commas; absent: the local stack's",
     )
-    kafka_security: Literal["plaintext", "tls", "sasl_tls"] = Field("plaintext", description="how to talk to Kafka")
-    kafka_username: str | None = Field(None, description="SASL SCRAM-SHA-512 user name, for sasl_tls")
-    kafka_password: SecretStr | None = Field(None, description="SASL SCRAM-SHA-512 password, for sasl_tls")
+    kafka_security: Literal["plaintext", "tls", "sasl_tls", "sasl_plaintext"] = Field(
+        "plaintext", description="how to talk to Kafka; with tls, certificates and host names are checked"
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="how the password is proved, for sasl_tls and sasl_plaintext"
+    )
+    kafka_username: str | None = Field(None, description="SASL user name, for sasl_tls and sasl_plaintext")
+    kafka_password: SecretStr | None = Field(None, description="SASL password, for sasl_tls and sasl_plaintext")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM of the authority that signed the brokers' certificates; absent: the system's"
+    )
+    kafka_certificate_file: Path | None = Field(
+        None, description="PEM of our own certificate and its chain, where brokers ask for one"
+    )
+    kafka_key_file: Path | None = Field(
+        None, description="PEM of our certificate's key; absent: it is in the certificate's file"
+    )
+    kafka_key_password: SecretStr | None = Field(None, description="opens our certificate's key")
     kafka_replication: int = Field(
         1, ge=1, description="replicas of each topic; 3 in production, min.insync is one less"
     )
@@ -56,6 +71,11 @@ class Settings(BaseSettings):
         "embedded",
         validation_alias=AliasChoices("stack", "STACK"),
         description="the local Kafka and PostgreSQL: from packages, or in Docker",
+    )
+    stack_tls: bool = Field(
+        False,
+        validation_alias=AliasChoices("stack_tls", "STACK_TLS"),
+        description="another local stack, which speaks TLS alone: Kafka with SCRAM, PostgreSQL with a certificate",
     )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
     spool_bytes: int = Field(
@@ -92,6 +112,11 @@ class Settings(BaseSettings):
     configs_per_minute_network: int = Field(
         1_200, gt=0, description="pages of one store that one /24 or /48 network may open in a minute"
     )
+
+    @property
+    def stack_directory(self) -> Path:
+        """Where the local stack is."""
+        return self.data_directory / ("stack-tls" if self.stack_tls else "stack")
 
     @classmethod
     def variable(cls, name: str) -> str:

@@ -1,17 +1,16 @@
 """The topics on the cluster: made, checked, and a gate, for an absent topic makes start and publish hang."""
 
 import asyncio
-import ssl
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas import topics
 from schemas.topics import Topic
-from services.kernel.closing import opened
 from services.kernel.errors import Stop
+from services.kernel.kafka import client
 from services.kernel.settings import Settings
 
 _UNKNOWN = 3
@@ -21,29 +20,15 @@ _DEADLINE_SECONDS = 30
 _LOOK_AGAIN_SECONDS = 0.05
 
 
-def client_options(settings: Settings) -> dict[str, Any]:
-    """How any client of ours reaches Kafka."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka_bootstrap_servers,
-        "client_id": "wootstream",
-    }
-    if settings.kafka_security != "plaintext":
-        options |= {"security_protocol": "SSL", "ssl_context": ssl.create_default_context()}
-    if settings.kafka_security == "sasl_tls":
-        password = settings.kafka_password.get_secret_value() if settings.kafka_password else None
-        options |= {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512",
-                    "sasl_plain_username": settings.kafka_username, "sasl_plain_password": password}  # fmt: skip
-    return options
-
-
 class Admin:
     """Kafka's admin client for the length of a `with`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._client: Any = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=10_000)
+        self._settings = settings
+        self._client = client.admin(settings, request_timeout_ms=10_000)
 
     async def __aenter__(self) -> Any:
-        await opened(self._client.start(), self._client.close)
+        await client.started(self._client, self._settings)
         return self._client
 
     async def __aexit__(self, *_exception: object) -> None:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import WEBHOOKS
 from services.kernel import Record, Settings
-from services.kernel.topics import client_options
+from services.kernel.kafka.client import client_options
 from tests.services.ingress.bench import Shop, signed
 from tests.services.ingress.wire import Wire, request, wire
 

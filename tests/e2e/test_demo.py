@@ -23,9 +23,9 @@ def data(tmp_path: Path) -> Iterator[Path]:
         process.kill()
 
 
-def demo(data: Path, *options: str) -> subprocess.Popen[str]:
+def demo(data: Path, *options: str, **more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "services.cli", "demo", *options]
-    environment = os.environ | {"WOOTSTREAM_DATA_DIRECTORY": str(data)}
+    environment = os.environ | {"WOOTSTREAM_DATA_DIRECTORY": str(data)} | more
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -39,8 +39,8 @@ async def test_demo_ends_with_the_stores_and_a_clean_audit_and_leaves_no_process
     assert processes_of(data) == []
 
 
-async def test_interrupted_demo_drains_what_it_sent_and_tells_it(data: Path) -> None:
-    running = demo(data, "--for", "0")
+async def test_interrupted_demo_drains_what_it_sent_and_tells_it_also_over_tls(data: Path) -> None:
+    running = demo(data, "--for", "0", STACK_TLS="1")
     assert running.stderr is not None
     while not running.stderr.readline().startswith("sending"):
         assert running.poll() is None
@@ -49,6 +49,7 @@ async def test_interrupted_demo_drains_what_it_sent_and_tells_it(data: Path) -> 
 
     assert running.returncode == 0, told + said
     assert told.splitlines()[-1] == "clean: 0 missing, 0 in flight"
+    assert (data / "stack-tls" / "tls" / "ca.pem").exists()
     assert processes_of(data) == []
 
 

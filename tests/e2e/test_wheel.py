@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import httpx
 import orjson
 import pytest
@@ -19,6 +17,7 @@ import pytest
 from db.migrate import files
 from services.kernel import Settings
 from services.kernel.secrets import load_secrets
+from tests.databases import empty_database
 from tests.eventually import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.usefixtures("topics")
@@ -80,19 +79,6 @@ async def _verb(command: tuple[str | Path, ...], folder: Path, environment: dict
 
 
 @asynccontextmanager
-async def _empty_database(settings: Settings) -> AsyncIterator[str]:
-    assert settings.database_url
-    ours = settings.database_url.get_secret_value()
-    conn = await asyncpg.connect(ours, timeout=10)
-    try:
-        await conn.execute("create database wheel")
-        yield urlsplit(ours)._replace(path="/wheel").geturl()
-    finally:
-        await conn.execute("drop database if exists wheel with (force)")
-        await conn.close()
-
-
-@asynccontextmanager
 async def _serving(program: Path, folder: Path, environment: dict[str, str], *names: str) -> AsyncIterator[str]:
     """`wootstream run`, its address; at the end SIGTERM, which it obeys with 0."""
     log = folder / "log"
@@ -121,7 +107,8 @@ async def _is_ready(address: str) -> bool:
 
 
 async def test_verbs_of_the_wheel_work_elsewhere(installed: Path, elsewhere: Path, settings: Settings) -> None:
-    async with _empty_database(settings) as url:
+    assert settings.database_url
+    async with empty_database(settings.database_url.get_secret_value()) as url:
         environment = _environment(settings, elsewhere, DATABASE_URL=url)
         verbs = ("--help", "settings", "openapi", "migrate", "topics")
         work = [_verb((installed / "wootstream", verb), elsewhere, environment) for verb in verbs]

@@ -8,7 +8,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
-from services.kernel.consuming.header_keys import read_any_header_key
+from services.kernel.kafka import client
 from services.kernel.settings import Settings
 
 GRACEFUL_SECONDS = 10.0  # a consumer that has not settled its batch by then is cut off
@@ -18,10 +18,8 @@ _HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joinin
 
 def make_broker(settings: Settings) -> KafkaBroker:
     """FastStream's broker for consumers only: what is published goes through the process's own producer."""
-    read_any_header_key()
-    return KafkaBroker(
-        (settings.kafka_bootstrap_servers or "").split(","),
-        client_id="wootstream",
+    return client.broker(
+        settings,
         consumer_only=True,
         allow_auto_create_topics=False,
         metadata_max_age_ms=int(settings.metadata_max_age_seconds * 1000),

@@ -13,6 +13,7 @@ from services.kernel.clock import Clock
 from services.kernel.closing import closed_within, opened
 from services.kernel.consuming.broker import GRACEFUL_SECONDS, make_broker, subscriber_of
 from services.kernel.consuming.gate import wait_for_installation
+from services.kernel.errors import describe
 from services.kernel.settings import Settings
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ class Consumers:
         try:
             await opened(broker.start(), self.stop)
         except KafkaError as error:
-            log.warning("kafka_is_away", error=type(error).__name__)
+            log.warning("kafka_is_away", error=describe(error))
             return False
         return True
 

@@ -8,14 +8,12 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from services.kernel.closing import opened
-from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.errors import Retryable
+from services.kernel.kafka import client
 from services.kernel.settings import Settings
-from services.kernel.topics import client_options
 
 _DEADLINE_SECONDS = 10.0
 _FETCH_MS = 50
@@ -70,15 +68,14 @@ class Reader:
 
     async def _open(self) -> Any:
         if self._consumer is None:
-            read_any_header_key()
-            consumer = AIOKafkaConsumer(
-                **client_options(self._settings),
+            consumer = client.consumer(
+                self._settings,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 max_partition_fetch_bytes=1,  # Kafka still answers with one whole batch
                 fetch_max_wait_ms=_FETCH_MS,
             )
-            await opened(consumer.start(), consumer.stop)
+            await client.started(consumer, self._settings)
             self._consumer = consumer
         return self._consumer
 

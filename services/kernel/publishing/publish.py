@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel.clock import Clock
-from services.kernel.closing import opened
-from services.kernel.errors import Retryable
+from services.kernel.errors import Retryable, describe
+from services.kernel.kafka import client
 from services.kernel.publishing.batches import BATCH_BYTES, Place
 from services.kernel.publishing.lanes import Kept, Lane
 from services.kernel.publishing.routes import Routes
 from services.kernel.record import Record
 from services.kernel.settings import Settings
-from services.kernel.topics import client_options
 
 _ACK_SECONDS = 2.0
 _MEET_SECONDS = 1.0  # for the first record of a topic, on top of its acknowledgement
@@ -37,6 +35,7 @@ class Publisher:
         self._settings = settings
         self._clock = clock
         self._routes: Routes | None = None  # the connected producer's
+        self.trouble = "it was not asked yet"  # why it is not connected, as the last try told
         self.listeners: list[Kept] = []  # each is told what Kafka has acknowledged, in the order of each partition
 
     @property
@@ -46,8 +45,8 @@ class Publisher:
     async def connect(self) -> None:
         """Keep trying until Kafka answers; then the producer reconnects by itself."""
         while self._routes is None:
-            producer = AIOKafkaProducer(
-                **client_options(self._settings),
+            producer = client.producer(
+                self._settings,
                 acks="all",
                 compression_type="zstd",
                 max_batch_size=BATCH_BYTES,
@@ -56,10 +55,11 @@ class Publisher:
                 metadata_max_age_ms=30_000,
             )
             try:
-                await opened(producer.start(), producer.stop)
+                await client.started(producer, self._settings)
                 self._routes = Routes(producer, self._tell)
             except (KafkaError, OSError) as error:
-                log.warning("kafka_is_away", error=type(error).__name__)
+                self.trouble = describe(error)
+                log.warning("kafka_is_away", error=self.trouble)
                 await self._clock.sleep(_CONNECT_AGAIN_SECONDS)
 
     async def publish(self, record: Record) -> Place:

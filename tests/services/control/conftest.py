@@ -1,16 +1,14 @@
 """The verbs find their servers where they look for them, in the environment; the audit's tests have a database each."""
 
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from db.migrate import migrate
 from local.stack import Stack
 from services.kernel import Settings
+from tests.databases import empty_database
 from tests.kernel_bench import Bench, open_bench
 
 
@@ -33,15 +31,8 @@ def installation(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Setting
 @pytest.fixture
 async def bench(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """An installation of one test's own: a verdict on the whole is not spoiled by what other tests left."""
-    name = f"test_{secrets.token_hex(6)}"
-    url = urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
-    system = await asyncpg.connect(stack.database_url, timeout=10)
-    try:
-        await system.execute(f"create database {name}")
+    async with empty_database(stack.database_url) as url:
         await migrate(url)
         async with open_bench(stack.kafka, url, tmp_path, partitions=2) as opened:
             point_at(opened.settings, monkeypatch)
             yield opened
-    finally:
-        await system.execute(f"drop database if exists {name} with (force)")
-        await system.close()

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from db.pool import Pool
 from local.demo.webhooks import sign
 from schemas.topics import Topic
 from services.ingress.app import add_to
 from services.kernel import Clock, Process, Record, Settings
+from services.kernel.kafka import client
 from services.kernel.secrets import load_secrets
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.services.attached import ACCOUNT_ID, attach
@@ -91,7 +92,7 @@ def signed(shop: Shop, body: bytes, *, at: datetime, secret: str | None = None) 
 
 async def held(settings: Settings, topic: Topic, *stores: uuid.UUID) -> list[Record]:
     """The records of these stores that the topic holds now, in the order of each partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    consumer = client.consumer(settings)
     await consumer.start()
     try:
         parts = [TopicPartition(topic.name, number) for number in range(topic.partitions)]

@@ -3,18 +3,19 @@
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from schemas.topics import Topic
 from services.ingress.acceptance import Acceptance
 from services.kernel import Process, Record, Settings
+from services.kernel.kafka import client
 from services.kernel.topics import ensure_topics
 
 _SILENCE_MS = 500
@@ -77,9 +78,7 @@ class Bench:
     async def stored(self) -> list[Record]:
         """Everything that the topic holds, partition by partition in the order of offsets."""
         places = [TopicPartition(self.topic.name, number) for number in range(self.topic.partitions)]
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.kafka_bootstrap_servers, auto_offset_reset="earliest"
-        )
+        consumer = client.consumer(self.settings, auto_offset_reset="earliest")
         await consumer.start()
         try:
             consumer.assign(places)
@@ -94,14 +93,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(kafka: str, database_url: str, directory: Path, **changes: str) -> AsyncIterator[Bench]:
-    settings = Settings(
-        database_url=database_url,
-        kafka_bootstrap_servers=kafka,
-        http_port=0,
-        data_directory=directory,
-        log_format="console",
-    )
+async def open_bench(
+    kafka: Mapping[str, str], database_url: str, directory: Path, **changes: str
+) -> AsyncIterator[Bench]:
+    given = {"database_url": database_url, "http_port": 0, "data_directory": directory, "log_format": "console"}
+    settings = Settings.model_validate(given | dict(kafka))
     bench = Bench(settings, Topic(f"spool.{uuid.uuid4().hex[:10]}", 1, partitions=4, extra=changes))
     await ensure_topics(settings, [bench.topic])
     yield bench

@@ -9,9 +9,9 @@ from db.pool import Pool
 from schemas import topics
 from services.kernel.topics import ensure_topics
 from tests.eventually import eventually
+from tests.own_kafka import OwnKafka
 from tests.services.ingress.bench import held, open_shop, post_webhook, serving
 from tests.services.ingress_spool.bench import Bench, spooling
-from tests.services.ingress_spool.own_kafka import OwnKafka
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 _NOWHERE = SecretStr("postgresql://x@127.0.0.1:1/x")

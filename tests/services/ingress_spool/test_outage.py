@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from local.environment import environment_of
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
 from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.own_kafka import OwnKafka
 from tests.services.ingress_spool.bench import Bench, in_order, spooling
-from tests.services.ingress_spool.own_kafka import OwnKafka
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 
@@ -105,15 +106,11 @@ async def _ready(process: Process) -> str:
 
 
 async def _accepting(bench: Bench, records: int) -> Child:
-    environment = {
-        "DATABASE_URL": bench.settings.database_url.get_secret_value() if bench.settings.database_url else "",
-        "KAFKA_BOOTSTRAP_SERVERS": bench.settings.kafka_bootstrap_servers or "",
-        "WOOTSTREAM_DATA_DIRECTORY": str(bench.settings.data_directory),
-        "WOOTSTREAM_HTTP_PORT": "0",
-    }
     module = "tests.services.ingress_spool.accepting"
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, bench.topic.name, str(records)), env=os.environ | environment, stdout=PIPE
+        *(sys.executable, "-m", module, bench.topic.name, str(records)),
+        env=os.environ | environment_of(bench.settings),
+        stdout=PIPE,
     )
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from services.kernel.topics import ensure_topics
 from tests.eventually import eventually
+from tests.own_kafka import OwnKafka
 from tests.services.ingress_spool.bench import open_bench, spooling
-from tests.services.ingress_spool.own_kafka import OwnKafka
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 
@@ -20,7 +20,7 @@ async def test_record_too_large_for_the_topic_is_set_aside_and_stops_nobody(
 ) -> None:
     await lone_kafka.start()
     async with (
-        open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench,
+        open_bench(lone_kafka.settings, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench,
         bench.accepting() as (process, acceptance),
     ):
         await bench.keep(acceptance, value=os.urandom(50_000))
@@ -35,7 +35,7 @@ async def test_record_set_aside_is_offered_again_by_the_next_process(
     lone_kafka: OwnKafka, database_url: str, tmp_path: Path
 ) -> None:
     await lone_kafka.start()
-    async with open_bench(lone_kafka.address, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
+    async with open_bench(lone_kafka.settings, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
         async with bench.accepting() as (process, acceptance):
             await bench.keep(acceptance, value=os.urandom(50_000))
             await eventually(lambda: not spooling(process))

@@ -1,4 +1,4 @@
-"""A Kafka of one's own, to be killed; PostgreSQL and the session's Kafka know nothing of it."""
+"""A Kafka of one's own, to be killed, that speaks TLS alone; PostgreSQL and the session's Kafka know nothing of it."""
 
 import os
 import signal
@@ -6,23 +6,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from local.stack import kafka
+from local.stack import kafka, tls
 from local.stack.embedded import quiet
 from local.stack.pair import KAFKA, end, start_missing
 from tests.eventually import eventually
 
 
 class OwnKafka:
-    """One node; it comes back at the same address with the same log."""
+    """One node; it comes back at the same address with the same log. `settings` say how to reach it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.address = ""
+        self.tls = tls.make(directory)
+        self.settings: dict[str, str] = {}
+
+    @property
+    def certificate_address(self) -> str:
+        """Where it wants a certificate instead of a password."""
+        return kafka.certificate_address(self._directory)
 
     async def start(self) -> None:
         """Start it unless it runs."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self.address = (await start_missing(self._directory, [KAFKA], progress=quiet))[KAFKA]
+        address = (await start_missing(self._directory, [KAFKA], progress=quiet))[KAFKA]
+        self.settings = {"kafka_bootstrap_servers": address, **kafka.security(self._directory)}
 
     async def kill(self) -> None:
         """Sudden death, with what was in flight."""

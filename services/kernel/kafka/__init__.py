@@ -1,0 +1,1 @@
+"""How this process talks to Kafka, whoever in it does."""
