@@ -15,12 +15,12 @@ from services.ingress.answers import MAY_POST, TAKEN, Answer
 from services.ingress.browser_json import parsed
 from services.ingress.doors import Doors
 from services.ingress.judging import judge, row
-from services.ingress.origins import Visitor
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import BEACON_BYTES, Headers, content_type, headers, visitor_of
+from services.ingress.requests import BEACON_BYTES, Headers, content_type, headers
 from services.ingress.stores import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
+from services.kernel.web.addresses import Visitor, visitor_of
 
 PREFIX = "/beacons"
 _TYPES = frozenset({b"text/plain", b"application/json"})

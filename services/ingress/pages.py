@@ -10,9 +10,10 @@ from schemas.widget import PageConfig, WidgetConfig
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import headers, visitor_of
+from services.ingress.requests import headers
 from services.ingress.stores import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
+from services.kernel.web.addresses import visitor_of
 
 PREFIX = "/widget/"
 _CONFIG = "config"

@@ -2,7 +2,6 @@
 
 from starlette.types import Message, Receive, Scope
 
-from services.ingress.origins import UNKNOWN, Visitor, visitor
 from services.ingress.refusals import Reason, Refused
 from services.kernel.web.exchange import LATE
 
@@ -61,20 +60,6 @@ class Bodies:
 def headers(scope: Scope) -> Headers:
     """By name, lower case; of one that comes twice, the last."""
     return dict(scope["headers"])
-
-
-def visitor_of(scope: Scope, hops: int) -> Visitor:
-    """Whom the outermost of our own `hops` proxies saw; what stands before that anybody can write.
-
-    To be asked before the body is read: what comes after a body is no header.
-    """
-    if hops:
-        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        seen = [one for part in ",".join(lines).split(",") if (one := part.strip())]
-        if len(seen) >= hops:
-            return visitor(seen[-hops])
-    peer = scope.get("client")
-    return visitor(peer[0]) if peer else UNKNOWN
 
 
 def content_type(given: Headers) -> bytes:

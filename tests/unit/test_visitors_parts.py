@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.ingress.origins import UNKNOWN, allowed_origins, visitor, without_query
-from services.ingress.requests import visitor_of
+from services.ingress.origins import allowed_origins, without_query
+from services.kernel.web.addresses import UNKNOWN, visitor, visitor_of
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ import httptools
 from starlette.types import ASGIApp, Scope
 from uvicorn.server import ServerState
 
-from services.kernel.web.crowd import Crowd, Room, network
+from services.kernel.web.addresses import sender, visitor_of
+from services.kernel.web.crowd import Crowd, Room
 from services.kernel.web.exchange import HEAD_AT, Exchange
 from services.kernel.web.faults import Fault
 from services.kernel.web.head import WATCHED, Refused, framing, target
@@ -83,7 +84,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
         self._here = transport.get_extra_info("sockname")
-        self.address = network(self._client[0]) if self._client else ""
+        self.address = sender(self._client[0]) if self._client else ""
         if self._crowd.admit(self):
             self._server.connections.add(self)  # type: ignore[arg-type]
         else:
@@ -239,9 +240,18 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, self._scope(version, self._parser.get_method().decode("ascii")), rest=length)
         exchange.keep_alive = version == "1.1" and not self._last and self._parser.should_keep_alive()
         exchange.expects = expects
+        if self._crowd.limits.proxy_hops:
+            self._count_in(exchange)
         if self._parser.should_upgrade():
             self._upgrading, self._upgraded = True, field
         return exchange
+
+    def _count_in(self, exchange: Exchange) -> None:
+        """Behind proxies all connections are theirs; what is bounded for each sender is what it asks at once."""
+        address = sender(visitor_of(exchange.scope, self._crowd.limits.proxy_hops).address)
+        if address and not self._crowd.asks(address):
+            raise Refused(Fault.BUSY)
+        exchange.address = address
 
     def _scope(self, version: str, method: str) -> Scope:
         path, query = target(self._url, method)

@@ -1,7 +1,6 @@
 """All connections of a server: each in one room, every room with a deadline; bounded in number, also of one address."""
 
 import asyncio
-import ipaddress
 import math
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
@@ -18,7 +17,6 @@ _REST_SECONDS = 5.0
 # No answer takes so long: every door has a shorter deadline of its own. Also: nobody reads an answer slower.
 _ANSWER_SECONDS = 60.0
 _CLOSING_SECONDS = 5.0
-_NETWORK_BITS = 64  # whoever has one IPv6 address has as many
 
 
 @dataclass(frozen=True)
@@ -195,16 +193,3 @@ def _until(room: Room, now: float) -> Iterable[tuple[Member, float]]:
 
 def _first(room: Room) -> list[float]:
     return [next(iter(room.since.values()))] if room.since else []
-
-
-def network(address: str) -> str:
-    """What counts as one sender: an IPv4 address, an IPv6 network of 64 bits; as it is where it is no address."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, _NETWORK_BITS), strict=False).network_address)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import psutil
 import pytest
 
-from services.kernel.web.crowd import network
+from services.kernel.web.addresses import sender
 from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, Lines
 
 _POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
@@ -286,6 +286,19 @@ async def test_an_address_at_its_limit_costs_itself_a_connection_and_no_other() 
     assert [one.open for one in (other, *mine)] == [True, False, True, True]
 
 
+async def test_behind_proxies_what_one_address_asks_at_once_is_bounded_and_not_the_proxys_connections() -> None:
+    lines = Lines(per_address=2, proxy_hops=1)
+    held = b"GET /held HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.%d:%d\r\n\r\n"
+    asking = [lines.line("198.51.100.1") for _ in range(4)]
+    for port, one in enumerate(asking[:3], 1):
+        await one.say(held % (1, port))
+    await asking[3].say(held % (2, 1))
+    lines.app.go_on.set()
+
+    assert [await one.say() for one in asking] == [[204], [204], [503], [204]]
+    assert not lines.crowd._requests
+
+
 async def test_idle_ones_are_kept_five_seconds_where_it_is_crowded() -> None:
     lines = Lines(connections=4)
     kept = lines.line()
@@ -341,4 +354,4 @@ async def test_a_sender_who_is_gone_is_told_to_the_door() -> None:
      ("fe80::1%eth0", "fe80::"), ("a unix socket", "a unix socket")],
 )  # fmt: skip
 def test_one_sender_is_an_ipv4_address_or_an_ipv6_network(address: str, expected: str) -> None:
-    assert network(address) == expected
+    assert sender(address) == expected
