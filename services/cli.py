@@ -26,6 +26,7 @@ from services.kernel import run as run_services
 from services.kernel.errors import describe
 from services.kernel.installation import installed
 from services.kernel.logs import configure_logs, quiet_client_logs
+from services.kernel.printable import printable_lines
 from services.kernel.topics import ensure_topics
 from services.widget import app as widget
 
@@ -114,7 +115,7 @@ def main() -> None:
 
 
 def _refuse(sentence: str) -> NoReturn:
-    print(sentence, file=sys.stderr)
+    print(printable_lines(sentence), file=sys.stderr)
     sys.exit(2)
 
 

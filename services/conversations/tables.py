@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from schemas.reports import Comparison, Completeness, Difference, Group, Percentiles, Waiting
+from services.kernel.printable import printable
 
 Rows = Sequence[Sequence[object]]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _RULES = 3  # shown below a table; JSON has them all
 COLUMNS = (
     *(
@@ -62,7 +64,14 @@ def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
     """The same as CSV."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+
+
+def _harmless(cell: object) -> object:
+    """A spreadsheet takes a text that begins like a formula for one, and agents and inboxes are named by others."""
+    if not isinstance(cell, str):
+        return cell
+    return printable(f"'{cell}" if cell.startswith(_FORMULA) else cell)
 
 
 def complete(states: Mapping[str, Completeness]) -> str:

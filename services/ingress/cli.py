@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,8 @@ from services.ingress.openapi import description
 from services.ingress.tail import Arrival
 from services.kernel import Clock, Refusal, Settings
 from services.kernel.installation import database, environment, installed, stores_named
+from services.kernel.printable import printable
+from services.kernel.terminal import print_json
 
 _COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
 
@@ -57,18 +60,17 @@ async def _tail(settings: Settings, slug: str, *, refused: bool, last: int, foll
 async def _print(shown: AsyncIterator[Arrival], names: dict[UUID, str], *, as_json: bool) -> None:
     async for one in shown:
         name = names.get(one.store, "?") if one.store else "-"
-        sys.stdout.write((_object(one, name) if as_json else _line(one, name)) + "\n")
+        if as_json:
+            print_json(asdict(one) | {"slug": name})
+        else:
+            print(_line(one, name))
         sys.stdout.flush()
-
-
-def _object(one: Arrival, name: str) -> str:
-    return orjson.dumps(one, default=str).decode()[:-1] + f',"slug":{orjson.dumps(name).decode()}}}'
 
 
 def _line(one: Arrival, name: str) -> str:
     rest = f"×{one.count}" if one.size is None else f"{one.size:>8,} B  {one.position}"  # noqa: RUF001
     at = f"{one.at:%F %T}" if one.at else "-"
-    return _COLUMNS.format(at=at, store=name, door=one.door, what=one.what, rest=rest)
+    return _COLUMNS.format(at=at, store=name, door=one.door, what=printable(one.what), rest=rest)
 
 
 def verify(

@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from db import refusals as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
+from services.ingress.peek import LONGEST_EVENT
 from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
 from services.kernel.kafka import client
@@ -96,4 +97,9 @@ def _arrival(record: Record) -> Arrival:
     except Invalid:  # written by somebody else, without our headers: the reader will set it aside
         at, store = None, None
     position = f"{record.partition}:{record.offset}"
-    return Arrival(at, store, _DOORS[record.topic], record.event or "?", 1, len(record.value), position)
+    return Arrival(at, store, _DOORS[record.topic], _name(record.event or "?"), 1, len(record.value), position)
+
+
+def _name(event: str) -> str:
+    """Who writes the topic himself can call an event anything, at any length."""
+    return event if len(event) <= LONGEST_EVENT else f"{event[:LONGEST_EVENT]}…"

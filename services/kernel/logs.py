@@ -4,6 +4,7 @@ An exception is told by its type and its frames, never by its message or its loc
 values.
 """
 
+import json
 import logging
 import sys
 import traceback
@@ -14,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from services.kernel.errors import describe
+from services.kernel.printable import printable, printable_json
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
@@ -48,8 +50,13 @@ def configure_logs(level: Level, form: Format) -> None:
 
 def _renderer(form: Format) -> Processor:
     if form == "console":
-        return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    return structlog.processors.JSONRenderer()
+        rendered = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        return lambda logger, method, event: rendered(logger, method, _printable(event))
+    return structlog.processors.JSONRenderer(lambda event, **how: printable_json(json.dumps(event, **how)))
+
+
+def _printable(event: EventDict) -> EventDict:
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def _of_a_library(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -1,7 +1,6 @@
 """How verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +16,7 @@ from rich.table import Table
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
 from services.kernel.moments import moment
+from services.kernel.printable import printable, printable_json, printable_lines
 
 # Where nobody looks, a line is not broken for want of a terminal's width.
 _PIPED_WIDTH = 250
@@ -36,7 +36,7 @@ def since(text: str | None) -> datetime | None:
 
 def print_json(answer: object) -> None:
     """One line; dates as ISO 8601, ids as text."""
-    sys.stdout.write(orjson.dumps(answer, default=_plain).decode() + "\n")
+    sys.stdout.write(printable_json(orjson.dumps(answer, default=_plain).decode()) + "\n")
 
 
 def _plain(one: Any) -> Any:
@@ -45,9 +45,9 @@ def _plain(one: Any) -> Any:
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: str = "") -> None:
-    """Numbers right, words left."""
+    """Numbers right, words left; strangers' words escaped where they are more than words."""
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
-    console = Console(highlight=False, markup=False, width=piped)
+    console = Console(highlight=False, markup=False, emoji=False, width=piped)
     table = Table(box=None, header_style="bold", pad_edge=False)
     told = [[*row] for row in rows]
     for number, name in enumerate(columns):
@@ -57,16 +57,7 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: st
         table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
     console.print(table)
     if footer:
-        console.print(footer, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """What strangers said, without what would move a terminal's cursor or turn its text around."""
-    return "".join(one.encode("unicode_escape").decode() if _steers(one) else one for one in text)
-
-
-def _steers(one: str) -> bool:
-    return unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        console.print(printable_lines(footer), soft_wrap=True)
 
 
 @contextmanager
