@@ -7,21 +7,21 @@ from uuid import UUID
 
 from db.pool import Connection, Row
 
-# Beyond this a store's letters keep only their position: the topic still has the bytes for days.
+# Beyond these a store's letters keep only their position: the topic still has the bytes for days.
 STORE_BYTES_CAP = 64 * 1024 * 1024
+STORE_WHOLE_CAP = 20_000
 
 _INSERT = """
 insert into wootstream.dead_letters
   (consumer_group, topic, era, partition, record_offset, organization_id, kind, reason, record_key, record_value, record_headers, value_bytes)
 select $1, $2, e.era, e.partition, e.record_offset, e.organization_id, e.kind, e.reason, e.record_key,
-  case when kept.bytes + sum(length(e.record_value)) over (partition by e.organization_id order by e.position) <= $12 then e.record_value end,
+  case when coalesce(c.whole_bytes, 0) + sum(length(e.record_value)) over store <= $12 and coalesce(c.whole, 0) + count(*) over store <= $13
+    then e.record_value end,
   e.record_headers::jsonb, length(e.record_value)
 from unnest($3::int[], $4::int[], $5::bigint[], $6::uuid[], $7::text[], $8::text[], $9::bytea[], $10::bytea[], $11::text[])
-  with ordinality as e (era, partition, record_offset, organization_id, kind, reason, record_key, record_value, record_headers, position),
-  lateral (
-    select coalesce(sum(d.value_bytes), 0) as bytes from wootstream.dead_letters d
-    where d.organization_id is not distinct from e.organization_id and d.record_value is not null
-  ) kept
+  with ordinality as e (era, partition, record_offset, organization_id, kind, reason, record_key, record_value, record_headers, position)
+left join wootstream.dead_letter_counts c on c.organization_id = coalesce(e.organization_id, '00000000-0000-0000-0000-000000000000')
+window store as (partition by e.organization_id order by e.position)
 on conflict do nothing
 """
 _WANTED = """
@@ -94,10 +94,13 @@ class Letter:
 
 
 async def set_aside(conn: Connection, group: str, topic: str, letters: Sequence[Letter]) -> None:
-    """Keep the letters, values up to the store's cap in bytes, in the effect's own transaction."""
+    """Keep the letters, each store's values up to its caps, in the effect's own transaction.
+
+    Two batches at once do not see each other's letters yet, so a store may exceed its caps by a batch for each consumer.
+    """
     columns = zip(*((one.era, one.partition, one.offset, one.organization_id, one.kind, one.reason, one.key, one.value, one.headers)
                     for one in letters), strict=True)  # fmt: skip
-    await conn.execute(_INSERT, group, topic, *(list(column) for column in columns), STORE_BYTES_CAP)
+    await conn.execute(_INSERT, group, topic, *(list(column) for column in columns), STORE_BYTES_CAP, STORE_WHOLE_CAP)
 
 
 async def stores(conn: Connection) -> set[UUID]:
