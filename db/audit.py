@@ -36,6 +36,12 @@ async def closed(conn: Connection) -> Sequence[Row]:
     return await conn.fetch(_CLOSED)
 
 
+async def now(conn: Connection) -> datetime:
+    """PostgreSQL's clock, by which the ledger says when it moved."""
+    moment: datetime = await conn.fetchval("select now()")
+    return moment
+
+
 async def lose(conn: Connection, group: str, topic: str, partition: int, *, first: int, next_: int) -> None:
     """Name a range that this group will never read."""
     await conn.execute(_LOSE, group, topic, partition, first, next_)

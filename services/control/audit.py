@@ -7,8 +7,8 @@ from db import audit as table
 from db import ledger
 from db.pool import Pool, Row
 from schemas import topics
-from services.control.positions import Cluster, first_records, look
-from services.control.reckoning import Key, Seen, key, reckon
+from services.control.positions import Cluster, first_records, first_written, look
+from services.control.reckoning import Key, Seen, key, next_unread, reckon, with_waits
 from services.control.verdict import Audit, Loss
 from services.kernel.installation import database
 from services.kernel.record import Record
@@ -19,7 +19,9 @@ async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
     """What is missing now, and what was noticed missing since that moment (None: ever). Raises Stop."""
     async with database(settings) as pool:
         seen, losses = await observe(settings, pool, since=since)
-    return Audit(reckon(seen), losses)
+    lines = reckon(seen)
+    written = await first_written(settings, {at for line in lines if (at := next_unread(line))}, seen.cluster)
+    return Audit(with_waits(seen, lines, written), losses)
 
 
 async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Seen, list[Loss]]:
@@ -34,9 +36,9 @@ async def observe(settings: Settings, pool: Pool, *, since: datetime | None = No
         # One snapshot: a loss that a consumer notices just now is counted here or there, not twice and not never.
         await conn.execute("set transaction isolation level repeatable read")
         later = {key(row): row["next_offset"] for row in await ledger.everything(conn)}
-        losses = [Loss(**row) for row in await table.losses(conn, since)]
+        losses, now = [Loss(**row) for row in await table.losses(conn, since)], await table.now(conn)
     strangers = await _strangers(settings, rows, cluster)
-    return Seen(rows, acknowledged, closed, cluster, later, strangers), losses
+    return Seen(rows, acknowledged, closed, cluster, later, strangers, now), losses
 
 
 async def _strangers(settings: Settings, rows: Sequence[Row], cluster: Cluster) -> frozenset[Key]:

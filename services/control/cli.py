@@ -32,7 +32,7 @@ def audit(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what became of every record that was accepted; exit 1 if any is missing or a partition stands still.
+    """Show what became of every record that was accepted; exit 1 if any is missing, or stands still, or is not read.
 
     Works while the system runs: what has arrived but was not read yet is counted as in flight, not as missing.
     """

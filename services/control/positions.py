@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 from aiokafka.errors import KafkaError
 
@@ -58,8 +60,19 @@ async def first_records(settings: Settings, wanted: Collection[At], cluster: Clu
 
     What lies outside the log is left out. Raises Stop when Kafka does not answer, or retention took one meanwhile.
     """
+    found = await _first_raw(settings, wanted, cluster)
+    return {at: Record.consumed(raw) if raw else None for at, raw in found.items()}
+
+
+async def first_written(settings: Settings, wanted: Collection[At], cluster: Cluster) -> dict[At, datetime]:
+    """When the first record at or after each place and offset came into the log, where there is one."""
+    found = await _first_raw(settings, wanted, cluster)
+    return {at: datetime.fromtimestamp(raw.timestamp / 1000, UTC) for at, raw in found.items() if raw}
+
+
+async def _first_raw(settings: Settings, wanted: Collection[At], cluster: Cluster) -> dict[At, Any]:
     within = sorted((place, offset) for place, offset in wanted if _within(cluster.logs.get(place), offset))
-    found: dict[At, Record | None] = {}
+    found: dict[At, Any] = {}
     async with _answering(settings):
         for topic, of_topic in groupby(within, lambda at: at[0][0]):
             async with _reading(settings, topic) as reader:
@@ -71,17 +84,16 @@ def _within(log: Log | None, offset: int) -> bool:
     return log is not None and log.begin <= offset < log.end
 
 
-async def _first(reader: Reader, wanted: Iterable[At], cluster: Cluster) -> dict[At, Record | None]:
+async def _first(reader: Reader, wanted: Iterable[At], cluster: Cluster) -> dict[At, Any]:
     """One offset of each partition at a time, in their order."""
-    found = dict[At, Record | None]()
+    found: dict[At, Any] = {}
     waiting = {place: deque(offset for _, offset in some) for place, some in groupby(wanted, itemgetter(0))}
     while one_each := {place: offsets.popleft() for place, offsets in waiting.items() if offsets}:
         offsets = {partition: offset for (_, partition), offset in one_each.items()}
         ends = {partition: cluster.logs[topic, partition].end for topic, partition in one_each}
         records = await reader.first(offsets, ends)
         for place, offset in one_each.items():
-            record = records[place[1]]
-            found[place, offset] = Record.consumed(record) if record else None
+            found[place, offset] = records[place[1]]
     return found
 
 

@@ -1,11 +1,11 @@
 """The audit as arithmetic: ledger, logs and acknowledgements in, what is missing and what is in flight out."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from db.pool import Row
-from services.control.positions import Cluster, Log, Place
+from services.control.positions import At, Cluster, Log, Place
 from services.control.verdict import Line
 
 Key = tuple[str, str, int]  # group, topic, partition
@@ -27,12 +27,36 @@ class Seen:
     cluster: Cluster
     later: Mapping[Key, int]
     strangers: frozenset[Key]  # another record stands where the ledger's anchor stood
+    now: datetime  # by PostgreSQL's clock
 
 
 def reckon(seen: Seen) -> list[Line]:
     """A line for each group and partition, also for partitions that a group or everybody has yet to see."""
     lines = [_line(seen, row) for row in seen.ledger]
     return sorted([*lines, *_unseen(seen)], key=lambda line: (line.topic, line.partition, line.group or ""))
+
+
+def next_unread(line: Line) -> At | None:
+    """Where the oldest record in flight is to be looked for; None where nothing waits for a consumer alone."""
+    if not line.in_flight or line.halted or line.next_offset is None or line.begin_offset is None:
+        return None
+    return (line.topic, line.partition), max(line.next_offset, line.begin_offset)
+
+
+def with_waits(seen: Seen, lines: Sequence[Line], written: Mapping[At, datetime]) -> list[Line]:
+    """The lines, with how long the record at `next_unread` has been in the log and its group has not moved."""
+    moved = {key(row): row["updated_at"] for row in seen.ledger}
+    return [
+        replace(line, unread_seconds=int((seen.now - max(at, moved.get(_key(line), at))).total_seconds()))
+        if (at := written.get(next_unread(line)))  # type: ignore[arg-type]
+        and seen.later.get(_key(line), line.next_offset) == line.next_offset
+        else line
+        for line in lines
+    ]
+
+
+def _key(line: Line) -> Key:
+    return line.group or "", line.topic, line.partition
 
 
 def key(row: Row) -> Key:

@@ -33,7 +33,8 @@ def verdict(audit: Audit) -> str:
     """One sentence."""
     state = "clean" if audit.clean else "NOT CLEAN"
     halted = f", {len(audit.halted)} partitions halted" if audit.halted else ""
-    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{halted}"
+    unread = f", nobody consumes {len(audit.unread)} partitions" if audit.unread else ""
+    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{halted}{unread}"
 
 
 def findings(audit: Audit) -> Iterator[str]:
@@ -58,6 +59,12 @@ def findings(audit: Audit) -> Iterator[str]:
             )
         if line.halted:
             yield f"halted: {line.group} on {place}: {line.halted}; {cure(line)}"
+
+    for line in audit.unread:
+        yield (
+            f"unread: {line.in_flight} records wait in {line.topic} {line.partition} for {line.group or 'anybody'}, "
+            f"the oldest for {line.unread_seconds} s: see that `wootstream run` runs its service, /ready and its log"
+        )
 
 
 def cure(line: Line) -> str:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+_PATIENCE_SECONDS = 60  # a batch may be that long in hand; a consumer that is there moves sooner
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -28,6 +30,7 @@ class Line:
     unreachable: int  # gone from the log's beginning before the group read it, and not yet noticed by a consumer
     truncated: int  # acknowledged at the door, beyond the log's end, not read before
     halted: str | None  # why the group stands still until a person says how to go on
+    unread_seconds: int = 0  # how long the oldest record in flight has waited while the group did not move at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,13 @@ class Audit:
         return [line for line in self.lines if line.halted]
 
     @property
+    def unread(self) -> list[Line]:
+        """Where records wait and nobody consumes."""
+        return [line for line in self.lines if line.unread_seconds > _PATIENCE_SECONDS]
+
+    @property
     def clean(self) -> bool:
-        return not self.missing and not self.halted
+        return not self.missing and not self.halted and not self.unread
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -14,7 +14,8 @@ KEY = ("figures", "webhooks", 0)
 def ledger_row(first: int = 0, next_: int = 0, **told: Any) -> Row:
     counts = dict.fromkeys(("applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered"), 0)
     place = {"consumer_group": KEY[0], "topic": KEY[1], "partition": KEY[2], "cluster_id": "here"}
-    return {**place, **counts, "consumed": next_ - first, "next_offset": next_, "anchor_offset": None, **told}
+    position = {"consumed": next_ - first, "next_offset": next_, "anchor_offset": None, "updated_at": NOON}
+    return {**place, **counts, **position, **told}
 
 
 def acknowledged(end: int, **told: Any) -> list[Row]:
@@ -30,5 +31,6 @@ def seen(rows: list[Row], log: tuple[int, int] | None, *, later: int = 0, strang
         cluster=Cluster("here", logs),
         later={KEY: later},
         strangers=frozenset({KEY}) if strangers else frozenset(),
+        now=NOON,
         **found,
     )

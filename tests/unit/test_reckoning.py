@@ -1,12 +1,14 @@
 """The audit's arithmetic: what is missing, in flight or halted, from what ledger, logs and doors say."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from db.pool import Row
 from services.control.positions import Cluster, Log
-from services.control.reckoning import Seen, reckon
+from services.control.reckoning import Seen, next_unread, reckon, with_waits
 from services.control.verdict import Audit, Line
 from tests.unit.ledgers import KEY, NOON, acknowledged, ledger_row, seen
 
@@ -70,6 +72,38 @@ def test_door_counts_for_the_log_of_its_cluster_and_where_it_could_not_ask(clust
 
 def test_partition_that_a_group_has_yet_to_see_is_in_flight_for_it_and_for_nobody_where_none_reads() -> None:
     rows = [ledger_row(partition=1)]
-    look = Seen(rows, [], [], Cluster("here", {("webhooks", 0): Log(2, 5), ("shop", 0): Log(0, 4)}), {}, frozenset())
+    logs = {("webhooks", 0): Log(2, 5), ("shop", 0): Log(0, 4)}
+    look = Seen(rows, [], [], Cluster("here", logs), {}, frozenset(), NOON)
     lines = {(line.group, line.topic, line.partition): line.in_flight for line in reckon(look)}
     assert lines == {("figures", "webhooks", 0): 3, (None, "shop", 0): 4, ("figures", "webhooks", 1): 0}
+
+
+@pytest.mark.parametrize(
+    ("written", "moved", "seconds"),
+    [
+        (timedelta(hours=1), timedelta(minutes=2), 120),  # the record waits for an hour, the group moved since
+        (timedelta(seconds=90), timedelta(days=1), 90),  # a quiet topic: nothing came for a day
+        (timedelta(seconds=30), timedelta(days=1), 30),
+    ],
+)
+def test_record_waits_since_it_came_or_since_its_group_last_moved(
+    written: timedelta, moved: timedelta, seconds: int
+) -> None:
+    look = seen([ledger_row(next_=5, updated_at=NOON - moved)], (0, 8), later=5)
+    at = next_unread(only(look))
+    assert at == ((KEY[1], KEY[2]), 5)
+    (line,) = with_waits(look, reckon(look), {at: NOON - written})
+    assert line.unread_seconds == seconds
+    assert Audit([line], []).clean == (seconds <= 60)
+
+
+def test_group_that_moved_while_we_looked_is_not_waited_for() -> None:
+    look = seen([ledger_row(next_=5, updated_at=NOON - timedelta(days=1))], (0, 8), later=6)
+    (line,) = with_waits(look, reckon(look), {(KEY[1:], 5): NOON - timedelta(hours=1)})
+    assert line.unread_seconds == 0
+
+
+def test_records_that_nobody_has_ever_read_wait_too() -> None:
+    look = seen([], (0, 8))
+    (line,) = with_waits(look, reckon(look), {(KEY[1:], 0): NOON - timedelta(hours=1)})
+    assert (line.group, line.unread_seconds, Audit([line], []).clean) == (None, 3600, False)

@@ -1,5 +1,6 @@
 """`audit` and `offsets` on real logs: clean, in flight, lost, truncated, halted, and how a halted partition goes on."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,16 +8,25 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from services.control import offsets
+from services.kernel.kafka import client
 from services.kernel.topics import Admin, cluster_id
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call
 
 
-async def send(bench: Bench, *numbers: int) -> int:
-    """Send to one partition; answers which."""
-    [*_, (partition, _)] = await bench.send_records([bench.record(n) for n in numbers])
-    return partition
+async def send(bench: Bench, *numbers: int, at: float | None = None) -> int:
+    """Send to one partition, as if `at` that time; answers which."""
+    records = [bench.record(n) for n in numbers]
+    if at is None:
+        [*_, (partition, _)] = await bench.send_records(records)
+        return partition
+    async with client.producer(bench.settings) as producer:
+        for one in records:
+            stored = await producer.send_and_wait(
+                one.topic, one.value, key=one.key, headers=list(one.headers), timestamp_ms=int(at * 1000)
+            )
+    return int(stored.partition)
 
 
 async def consumed(bench: Bench, count: int) -> None:
@@ -68,6 +78,19 @@ async def test_what_waits_in_the_log_is_in_flight_and_not_missing(bench: Bench) 
     told = await answer("audit")
 
     assert (told["missing"], told["clean"], (await mine(bench, told, partition))["in_flight"]) == (0, True, 5)
+
+
+async def test_what_waits_and_nobody_reads_is_not_clean_and_the_group_is_named(bench: Bench) -> None:
+    partition = await send(bench, *range(10))
+    await consumed(bench, 10)
+    await send(bench, *range(10, 15), at=time.time() - 300)
+    await bench.admin.execute("update wootstream.ledger set updated_at = now() - interval '10 minutes'")
+
+    result, told = await call("audit"), await answer("audit")
+
+    assert (result.exit_code, told["missing"], told["clean"]) == (1, 0, False)
+    assert (await mine(bench, told, partition))["unread_seconds"] in range(300, 360)
+    assert f"unread: 5 records wait in {bench.topic.name} {partition} for {bench.group}, the oldest" in result.stdout
 
 
 @pytest.mark.parametrize("noticed", [False, True], ids=["not yet noticed", "noticed by the consumer"])
