@@ -51,7 +51,7 @@ class Round:
 
         async def sender() -> None:
             for record in waiting:
-                await self._acceptance.keep(record)
+                await self._acceptance.keep(record, time.monotonic() + self._settings.answer_seconds)
 
         await asyncio.gather(*(sender() for _ in range(_SENDERS)))
 

@@ -2,8 +2,8 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from local.stack import kafka, tls
@@ -36,6 +36,17 @@ class OwnKafka:
         if note := server.running():
             os.kill(note.pid, signal.SIGKILL)
             await eventually(lambda: server.running() is None)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It holds its connections and answers nobody."""
+        note = kafka.server(self._directory).running()
+        assert note is not None
+        os.kill(note.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(note.pid, signal.SIGCONT)
 
     async def end(self) -> None:
         await end([KAFKA], self._directory)

@@ -11,15 +11,27 @@ from services.ingress.spool_level import Level
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_shelf import Shelf
 from services.ingress.spool_switch import Switch, Way
-from services.kernel import Process, Publisher, Record, Retryable, Stop
+from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop
+from services.kernel.publishing.size import fits
+from services.kernel.publishing.verdicts import NeverTaken
+
+# Who comes with less could reach neither Kafka nor the disk for sure, and would make all others turn to the spool.
+_LEAST_SECONDS = 0.5
 
 
 class NoRoom(Exception):
     """Neither Kafka nor the spool can take it now: the sender gets 503 and the reason is in /ready."""
 
 
+class TooLarge(Exception):
+    """No topic of ours takes a record of this size."""
+
+
 class Acceptance:
-    """Where the doors hand in what they verified."""
+    """Where the doors hand in what they verified.
+
+    A sender's time is shared out: each step has half of what is left, so that the next one has as much.
+    """
 
     def __init__(
         self,
@@ -28,13 +40,19 @@ class Acceptance:
         switch: Switch,
         drainer: Drainer,
         metrics: SpoolMetrics,
+        *,
+        clock: Clock,
+        answer_seconds: float,
     ) -> None:
         self._publisher = publisher
+        self._clock = clock
+        self._half_seconds = answer_seconds / 2
         self.spool = spool
         self.switch = switch
         self.drainer = drainer
         self._in_kafka = metrics.kept.labels("kafka")
         self._in_spool = metrics.kept.labels("spool")
+        self._never_taken = metrics.never_taken
 
     @classmethod
     def of(cls, process: Process) -> Self:
@@ -55,37 +73,58 @@ class Acceptance:
         process.background("drain", drainer.run)
         process.background("kafka watch", switch.watch)
         process.background("acknowledged", acknowledged.run)
-        process.site.unready.append(spool.level.fault)
+        process.site.unready.append(spool.fault)
         # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
         process.at_close(acknowledged.close)
         process.at_close(spool.close)
-        return cls(process.publisher, spool, switch, drainer, metrics)
+        seconds = process.settings.answer_seconds
+        return cls(process.publisher, spool, switch, drainer, metrics, clock=process.clock, answer_seconds=seconds)
 
-    async def keep(self, record: Record) -> None:
-        """Return once the record is durable. Raises NoRoom."""
+    async def keep(self, record: Record, deadline: float) -> None:
+        """Return once the record is durable. Raises TooLarge, NeverTaken, or NoRoom by the deadline of our clock."""
+        if not fits(record):
+            raise TooLarge
+        if self._left(deadline) < _LEAST_SECONDS:
+            raise NoRoom("what came before has taken all the time")
         way = self.switch.way
         if way is Way.HOLDING:
-            way = await self.switch.decided()
+            way = await self.switch.decided(self._share(deadline))
         if way is Way.DIRECT:
             try:
-                await self._publisher.publish(record)
+                await self._publish(record, self._share(deadline))
             except Retryable as away:
                 self.switch.spool_first(str(away))
             else:
-                self._in_kafka.inc()
                 return
         try:
-            await self.spool.put(record)
+            in_time = self._share(deadline) if self.drainer.answered else self._left(deadline)
+            await self.spool.put(record, in_time)
             self._in_spool.inc()
         except Full as full:
-            await self._publish_in_spite(record, full)
+            await self._publish_in_spite(record, full, deadline)
 
-    async def _publish_in_spite(self, record: Record, full: Full) -> None:
-        """Out of its order, but not refused: the spool is full, and Kafka takes what is drained."""
-        if not self.drainer.answered:
+    async def _publish(self, record: Record, seconds: float) -> None:
+        try:
+            await self._publisher.publish(record, seconds)
+        except NeverTaken:
+            self._never_taken.inc()
+            raise
+        self._in_kafka.inc()
+
+    async def _publish_in_spite(self, record: Record, full: Full, deadline: float) -> None:
+        """Out of its order, but not refused: the spool takes no more, and Kafka takes what is drained."""
+        left = self._left(deadline)
+        if not self.drainer.answered or left <= 0:
             raise NoRoom(str(full)) from full
         try:
-            await self._publisher.publish(record)
+            await self._publish(record, left)
         except Retryable as away:
             raise NoRoom(str(away)) from away
-        self._in_kafka.inc()
+
+    def _left(self, deadline: float) -> float:
+        return deadline - self._clock.monotonic()
+
+    def _share(self, deadline: float) -> float:
+        """Half of what is left; the same for all who have most of it, for in Kafka's batches they go together."""
+        left = self._left(deadline)
+        return self._half_seconds if left > 1.5 * self._half_seconds else left / 2

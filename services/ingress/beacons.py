@@ -16,7 +16,7 @@ from services.ingress.browser_json import parsed
 from services.ingress.doors import Doors
 from services.ingress.judging import judge, row
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import BEACON_BYTES, Headers, content_type, headers
+from services.ingress.requests import BEACON_BYTES, DEADLINE, Headers, content_type, headers
 from services.ingress.stores import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
@@ -92,7 +92,7 @@ class Beacons:
                 origin="beacon",
                 received_at=now,
             )
-            await self._doors.keep(self.name, store, record)
+            await self._doors.keep(self.name, store, record, scope[DEADLINE])
         return self._doors.told(self.name, store, len(kept), verdicts)
 
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:

@@ -45,7 +45,7 @@ class Directory:
         self.loaded = False
         self._recall()
 
-    async def named(self, slug: str, deadline: float | None = None) -> Store:
+    async def named(self, slug: str, deadline: float) -> Store:
         """The store of this short name, or NOBODY once PostgreSQL has said so. Raises Refused if it does not."""
         if store := self.known.by_slug.get(slug):
             return store
@@ -53,7 +53,7 @@ class Directory:
             await self._lookup.wait(slug, deadline)
         return self.known.by_slug.get(slug, NOBODY)
 
-    async def of_website(self, token: str, deadline: float | None = None) -> Store:
+    async def of_website(self, token: str, deadline: float) -> Store:
         """The same by its widget's token."""
         if store := self.known.by_website.get(token):
             return store

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from services.ingress.acceptance import Acceptance, NoRoom
+from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
 from services.ingress.answers import TAKEN, Answer, json_answer
 from services.ingress.directory import Directory
 from services.ingress.judging import Verdict
@@ -17,6 +17,7 @@ from services.ingress.stores import Store
 from services.ingress.tally import Tally
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
+from services.kernel.publishing.verdicts import NeverTaken
 
 # These a store's row decides, which may have been changed a moment ago.
 _DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORIGIN})
@@ -30,15 +31,15 @@ class Doors:
         self.metrics = IngressMetrics(process.registry)
         self.directory = Directory(process, self.metrics)
         process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
-        self.bodies = Bodies()
+        self.bodies = Bodies(process.clock, process.settings.answer_seconds)
         self.tally = Tally(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance
 
-    async def keep(self, door: str, store: Store, record: Record) -> None:
-        """Return once the record is durable; then it counts as accepted. Raises NoRoom."""
-        await self._acceptance.keep(record)
+    async def keep(self, door: str, store: Store, record: Record, deadline: float) -> None:
+        """Return once the record is durable; then it counts as accepted. Raises TooLarge, NeverTaken, NoRoom."""
+        await self._acceptance.keep(record, deadline)
         self.metrics.accepted(door, store.key).inc()
 
     def told(self, door: str, store: Store, kept: int, verdicts: Sequence[Verdict]) -> Answer:
@@ -70,14 +71,22 @@ class Door:
         self._doors = doors
         self._kind = kind
         self._take = kind.take
+        self._bodies = doors.bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._bodies.begin(scope)
         try:
             answer = await self._take(scope, receive)
         except Refused as refused:
             answer = self._refuse(scope, refused)
+        except TooLarge:
+            answer = self._refuse(scope, Refused(Reason.TOO_LARGE))
         except NoRoom:
             answer = self._refuse(scope, Refused(Reason.NO_ROOM))
+        except NeverTaken:
+            answer = self._refuse(scope, Refused(Reason.NEVER_TAKEN))
+        finally:
+            self._bodies.end(scope)
         await answer.send(send)
 
     def _refuse(self, scope: Scope, refused: Refused) -> Answer:

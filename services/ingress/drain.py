@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
-from aiokafka.errors import MessageSizeTooLargeError
 
 from services.ingress.spool import Spool
 from services.ingress.spool_chunks import Chunk, Settled
@@ -15,6 +14,7 @@ from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
 from services.kernel.publishing.batches import Place
+from services.kernel.publishing.verdicts import refused_for_good
 
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
 # arrive late and then comes twice, so after a failure one record is offered, then more and more.
@@ -74,10 +74,14 @@ class Drainer:
             if whole and sum(chunk.records for chunk in chunks) >= self._spool.records:
                 self._switch.hold()
             ahead = self._spool.read(chunks[-1], _RECORDS) if whole else None
-            if not await self._publish(chunks):
-                return False
-            self._window = min(_RECORDS, self._window * _WIDER)
-            chunks = await ahead if ahead else []
+            try:
+                if not await self._publish(chunks):
+                    return False
+                self._window = min(_RECORDS, self._window * _WIDER)
+                chunks = await ahead if ahead else []
+            finally:
+                if ahead:
+                    ahead.cancel()  # unless it was awaited: nobody reads what it brings, or hears what it raises
         await self._settled_before()
         return True
 
@@ -114,7 +118,9 @@ class Drainer:
         await self._settled_before()
         # The disk works while the next are published; more than these two are never unsettled.
         self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
-        return not any(isinstance(one, Exception) and not _for_good(one) for one in outcomes if one is not _NOT_OFFERED)
+        return not any(
+            isinstance(one, Exception) and not refused_for_good(one) for one in outcomes if one is not _NOT_OFFERED
+        )
 
     async def _settled_before(self) -> None:
         settling, self._settling = self._settling, None
@@ -126,14 +132,10 @@ class Drainer:
         for record, outcome in each:
             if not isinstance(outcome, Exception):
                 continue
-            if _for_good(outcome):
+            if refused_for_good(outcome):
                 log.error("kafka_refuses_a_record_for_good", topic=record.topic, id=record.id, bytes=len(record.value))
                 refused.append((type(outcome).__name__, frame(record)))
             else:
                 remaining.append(frame(record))
         self._metrics.drained.inc(len(each) - len(remaining) - len(refused))
         return Settled(chunk, remaining, refused)
-
-
-def _for_good(error: Exception) -> bool:
-    return isinstance(error, MessageSizeTooLargeError)

@@ -18,7 +18,7 @@ from services.ingress.elements import elements
 from services.ingress.judging import Verdict
 from services.ingress.refusals import Reason, Refused, wrong_method
 from services.ingress.repeats import Repeats, message_of
-from services.ingress.requests import EVENTS_BYTES, Headers, content_type, headers
+from services.ingress.requests import DEADLINE, EVENTS_BYTES, Headers, content_type, headers
 from services.ingress.signatures import signed_as_standard, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record
@@ -57,23 +57,23 @@ class Events:
         kind = content_type(given)
         if kind not in (_ONE, _BATCH, _EITHER):
             raise Refused(Reason.WRONG_TYPE)
-        store = await self._doors.directory.named(scope["path"][len(PREFIX) :])
+        store = await self._doors.directory.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
         body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
         self._verify(store, given, body)
         message = message_of(given[_SIGNED[0]], body)
         if answered := self._repeats.answered(store.id, message):
             self._doors.metrics.repeated(self.name).inc()
             return answered
-        answer = await self._keep(store, _events(kind, body))
+        answer = await self._keep(store, _events(kind, body), scope[DEADLINE])
         self._repeats.remember(store.id, message, answer)
         return answer
 
-    async def _keep(self, store: Store, events: Sequence[bytes]) -> Answer:
+    async def _keep(self, store: Store, events: Sequence[bytes], deadline: float) -> Answer:
         """Some at a time: between them the loop is others'."""
         kept, verdicts = 0, list[Verdict]()
         for first in range(0, len(events), _AT_ONCE):
             records, refused = self._judge(store, first, events[first : first + _AT_ONCE])
-            await asyncio.gather(*(self._doors.keep(self.name, store, record) for record in records))
+            await asyncio.gather(*(self._doors.keep(self.name, store, record, deadline) for record in records))
             kept += len(records)
             verdicts += refused
         return self._doors.told(self.name, store, kept, verdicts)

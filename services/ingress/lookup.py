@@ -34,14 +34,14 @@ class Lookup:
         self._began_at = float("-inf")
         self._turning: asyncio.Task[None] | None = None
 
-    async def wait(self, name: str, deadline: float | None) -> None:
+    async def wait(self, name: str, deadline: float) -> None:
         """Return after a look that began later than now. Raises Refused: none was made in time, or too many wait."""
         if self._waiting >= self._most or not self.ask(name):
             raise Refused(Reason.NOT_LOOKED_UP)
         look, now = self._next, self._clock.monotonic()
         self._waiting += 1
         try:
-            async with asyncio.timeout(min(_WAIT_SECONDS, _WAIT_SECONDS if deadline is None else deadline - now)):
+            async with asyncio.timeout(min(_WAIT_SECONDS, deadline - now)):
                 await look.over.wait()
         except TimeoutError as late:
             raise Refused(Reason.NOT_LOOKED_UP) from late

@@ -24,7 +24,8 @@ from services.ingress.openapi_parts import (
 )
 from services.ingress.refusals import Reason
 
-_WITH_BODY = (Reason.NOT_JSON, Reason.TOO_DEEP, Reason.SLOW, Reason.TOO_LARGE, Reason.NO_ROOM, Reason.WRONG_METHOD)
+_NOT_KEPT = (Reason.NO_ROOM, Reason.NEVER_TAKEN)
+_WITH_BODY = (Reason.NOT_JSON, Reason.TOO_DEEP, Reason.SLOW, Reason.TOO_LARGE, *_NOT_KEPT, Reason.WRONG_METHOD)
 _WEBHOOK = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, Reason.NOT_LOOKED_UP)
 _PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD)
 _CONFIG = (*_PAGE, Reason.NOT_LOOKED_UP, Reason.OVER_QUOTA)

@@ -10,7 +10,7 @@ from schemas.widget import PageConfig, WidgetConfig
 from services.ingress.answers import Answer
 from services.ingress.doors import Doors
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import headers
+from services.ingress.requests import DEADLINE, headers
 from services.ingress.stores import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
 from services.kernel.web.addresses import visitor_of
@@ -43,7 +43,7 @@ class Pages:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "GET":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"GET"))
-        store = await self._doors.directory.of_website(website)
+        store = await self._doors.directory.of_website(website, scope[DEADLINE])
         if store is NOBODY:
             raise Refused(Reason.NO_SUCH_PATH)
         origin = headers(scope).get(b"origin", b"").decode("latin-1")

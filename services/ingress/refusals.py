@@ -36,6 +36,7 @@ class Reason(StrEnum):
     OVER_QUOTA = "over_quota"
     NO_ROOM = "no_room"
     NOT_LOOKED_UP = "not_looked_up"  # a name not known here, and PostgreSQL has not said whether there is such a store
+    NEVER_TAKEN = "never_taken"  # it fits our limits, and Kafka refuses it for good: somebody changed the topic
 
 
 # Reason → status and what the sender is told. All 401 read alike: nobody learns which stores there are.
@@ -62,6 +63,7 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.OVER_QUOTA: (429, "too many of these in a minute"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),
     Reason.NOT_LOOKED_UP: (503, "cannot be looked up just now"),
+    Reason.NEVER_TAKEN: (503, "cannot be kept as things are"),
 }
 _LAST = frozenset({Reason.SLOW, Reason.GONE})
 RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5}

@@ -3,7 +3,8 @@
 from starlette.types import Message, Receive, Scope
 
 from services.ingress.refusals import Reason, Refused
-from services.kernel.web.exchange import LATE
+from services.kernel import Clock
+from services.kernel.web.exchange import HEAD_AT, LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
 BEACON_BYTES = 64 * 1024
@@ -15,46 +16,70 @@ _LARGE_BODIES_BYTES = 64 * 1024 * 1024
 Headers = dict[bytes, bytes]
 
 
-class Bodies:
-    """Reads bodies. What exceeds a small body is counted, so that a thousand slow senders cannot fill the memory."""
+# In a request's scope: until when it is answered, by the monotonic clock; what it counts as a large body.
+DEADLINE, _LARGE = "wootstream.deadline", "wootstream.large"
 
-    def __init__(self) -> None:
+
+class Bodies:
+    """Reads bodies. What exceeds a small body counts until its request is answered, so that neither a thousand slow
+    senders nor a slow Kafka can fill the memory.
+
+    A request's deadline begins with its head; what is waited for its body does not count. Chatwoot's patience begins
+    when it has sent all of its request (5 s for a read), and what we wait for otherwise, as a look-up, is ours.
+    """
+
+    def __init__(self, clock: Clock, answer_seconds: float) -> None:
+        self._clock = clock
+        self._answer_seconds = answer_seconds
         self._held = 0
+
+    def begin(self, scope: Scope) -> None:
+        """Its head is here."""
+        scope[DEADLINE] = scope[HEAD_AT] + self._answer_seconds
+
+    def end(self, scope: Scope) -> None:
+        """It is answered, whether its body was read or not."""
+        if _LARGE in scope:
+            self._held -= scope.pop(_LARGE)
 
     async def read(self, scope: Scope, given: Headers, receive: Receive, limit: int) -> bytes:
         """The whole body. Raises Refused: TOO_LARGE, SLOW, GONE, or NO_ROOM while large bodies fill their share."""
         length = given.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
             raise Refused(Reason.TOO_LARGE)
+        began = self._clock.monotonic()
         message = await receive()
         if message["type"] != "http.request" or message.get("more_body"):
-            return await self._rest(scope, message, receive, limit)
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise Refused(Reason.TOO_LARGE)
+            body = await self._rest(scope, message, receive, limit)
+        else:
+            body = message.get("body", b"")
+            if len(body) > limit:
+                raise Refused(Reason.TOO_LARGE)
+        scope[DEADLINE] += self._clock.monotonic() - began
         return body
 
     async def _rest(self, scope: Scope, message: Message, receive: Receive, limit: int) -> bytes:
-        body, counted = bytearray(), 0
-        try:
-            while True:
-                if message["type"] != "http.request":
-                    raise Refused(Reason.GONE)
-                body += message.get("body", b"")
-                if len(body) > limit:
-                    raise Refused(Reason.TOO_LARGE)
-                more = max(0, len(body) - _SMALL_BYTES) - counted
-                if self._held + more > _LARGE_BODIES_BYTES:
-                    raise Refused(Reason.NO_ROOM)
-                self._held += more
-                counted += more
-                if not message.get("more_body"):
-                    return bytes(body)
-                if LATE in scope:
-                    raise Refused(Reason.SLOW)
-                message = await receive()
-        finally:
-            self._held -= counted
+        body = bytearray()
+        while True:
+            if message["type"] != "http.request":
+                raise Refused(Reason.GONE)
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise Refused(Reason.TOO_LARGE)
+            self._count(scope, max(0, len(body) - _SMALL_BYTES))
+            if not message.get("more_body"):
+                return bytes(body)
+            if LATE in scope:
+                raise Refused(Reason.SLOW)
+            message = await receive()
+
+    def _count(self, scope: Scope, size: int) -> None:
+        more = size - scope.get(_LARGE, 0)
+        if self._held + more > _LARGE_BODIES_BYTES:
+            raise Refused(Reason.NO_ROOM)
+        if more:
+            self._held += more
+            scope[_LARGE] = size
 
 
 def headers(scope: Scope) -> Headers:

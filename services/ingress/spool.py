@@ -16,8 +16,12 @@ from services.ingress.spool_level import Level
 from services.ingress.spool_shelf import Shelf
 from services.kernel import Clock, Record
 
-_PUT_SECONDS = 2.5  # with the 2 s of a late publish before, below the 5 s that Chatwoot waits
 _READ_BYTES = 8 * 1024**2
+# A disk that hangs: what waits for it is bounded, and nobody waits for it who comes after so long.
+_HELD_BYTES = 64 * 1024**2
+_SILENT_SECONDS = 4.0
+_CLOSE_SECONDS = 4.0
+_SILENT = "the disk does not answer"
 log = structlog.get_logger()
 
 
@@ -32,19 +36,35 @@ class Spool:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._closed = False
+        self._held_bytes = 0  # of what was put in and is neither on the disk nor given up by the thread
+        self._busy_since: float | None = None  # since when the thread has been at one turn
 
     @property
     def records(self) -> int:
         """How many waited after the thread's last turn."""
         return self.level.records
 
-    async def put(self, record: Record) -> None:
-        """Return once the record is on the disk. Raises Full."""
+    async def put(self, record: Record, seconds: float) -> None:
+        """Return once the record is on the disk. Raises Full, after so many seconds at the latest."""
+        framed = frame(record)
+        if self._is_silent or self._held_bytes + len(framed) > _HELD_BYTES:
+            raise Full(_SILENT)
         try:
-            async with asyncio.timeout(_PUT_SECONDS):
-                await self._ask("puts", frame(record))
+            async with asyncio.timeout(seconds):
+                putting = self._ask("puts", framed)
+                self._held_bytes += len(framed)
+                await putting
         except TimeoutError as late:
-            raise Full("the disk does not answer") from late
+            raise Full(_SILENT) from late
+
+    def fault(self) -> str | None:
+        """Why nothing more can be put in; None while there is room on a disk that answers."""
+        return f"the spool takes no more ({_SILENT})" if self._is_silent else self.level.fault()
+
+    @property
+    def _is_silent(self) -> bool:
+        since = self._busy_since
+        return since is not None and self._clock.monotonic() - since > _SILENT_SECONDS
 
     def read(self, after: Chunk | None, records: int) -> "asyncio.Future[list[Chunk]]":
         """The next chunks after this one, in the order of acceptance; empty: nothing waits. Raises sqlite3.Error.
@@ -65,7 +85,10 @@ class Spool:
         self._closed = True
         if self._thread.is_alive():
             self._jobs.end()
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS)
+        if self._thread.is_alive():  # it ends with the process; what was promised lies on the disk
+            log.error("spool_disk_does_not_answer")
+            return
         self._shelf.close()
 
     def _ask(self, kind: Kind, what: object) -> "asyncio.Future[Any]":
@@ -82,18 +105,27 @@ class Spool:
         slack, group = False, Group()
         while not group.last:
             group = self._jobs.next_group(wait=not slack)
+            self._busy_since = self._clock.monotonic()
             outcomes = [*self._settle(group), *self._put(group), *self._read(group)]
             slack = self._look_after(group, slack=slack)
+            self._busy_since = None
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(resolve, outcomes)
+                self._loop.call_soon_threadsafe(self._resolve, outcomes, sum(len(one) for one, _ in group.puts))
+
+    def _resolve(self, outcomes: Sequence[Outcome], put_bytes: int) -> None:
+        self._held_bytes -= put_bytes
+        resolve(outcomes)
 
     def _settle(self, group: Group) -> list[Outcome]:
         return [attempt([future], self._shelf.settle, settled) for settled, future in group.settles]
 
     def _put(self, group: Group) -> list[Outcome]:
-        if not group.puts:
+        puts = [
+            (one, future) for one, future in group.puts if not future.done()
+        ]  # who has gone was told that it is not kept
+        if not puts:
             return []
-        frames, futures = zip(*group.puts, strict=True)
+        frames, futures = zip(*puts, strict=True)
         outcome = attempt(futures, self._shelf.write, self._clock.now().timestamp(), frames)
         if isinstance(outcome.error, Full):
             self.level.no_room(str(outcome.error), len(frames))
@@ -103,6 +135,7 @@ class Spool:
         return [
             attempt([future], partial(self._shelf.read, after, records=records, limit_bytes=_READ_BYTES))
             for (after, records), future in group.reads
+            if not future.done()
         ]
 
     def _look_after(self, group: Group, *, slack: bool) -> bool:

@@ -21,6 +21,9 @@ class SpoolMetrics:
         self.limit = Gauge("wootstream_spool_limit_bytes", "Bytes that the spool may use", registry=registry)
         # Records the spool turned away for want of room. Any growth: senders got 503, or Kafka took it just so.
         self.no_room = Counter("wootstream_spool_no_room", "Records the spool could not take", registry=registry)
+        # Records answered 503 because Kafka refuses them for good, though they fit a topic as we make it. Any growth:
+        # somebody changed the topic, `wootstream topics` puts it right. `wootstream tail --refused` names the stores.
+        self.never_taken = Counter("wootstream_never_taken", "Records that Kafka refuses for good", registry=registry)
         # Records published out of the spool.
         self.drained = Counter("wootstream_spool_drained", "Records published from the spool", registry=registry)
         # Records Kafka will never take (too large), or damaged. They stay in the file: mend the topic's limit, restart.

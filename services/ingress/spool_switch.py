@@ -16,7 +16,6 @@ from services.kernel import Clock, Publisher
 
 _LOOK_SECONDS = 0.1
 _SUSPICIOUS_SECONDS = 0.25
-_HOLD_SECONDS = 2.0
 log = structlog.get_logger()
 
 
@@ -65,10 +64,10 @@ class Switch:
         self.wanted.clear()
         self._decided.set()
 
-    async def decided(self) -> Way:
-        """The way, after the holding; who has been held too long goes to the spool."""
+    async def decided(self, seconds: float) -> Way:
+        """The way, after the holding; who has been held for so long goes to the spool."""
         try:
-            async with asyncio.timeout(_HOLD_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._decided.wait()
         except TimeoutError:
             self.spool_first("the drainer takes too long with the last")

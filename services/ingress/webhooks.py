@@ -9,7 +9,7 @@ from services.ingress.answers import TAKEN, Answer
 from services.ingress.doors import Doors
 from services.ingress.peek import peek
 from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import WEBHOOK_BYTES, Headers, headers
+from services.ingress.requests import DEADLINE, WEBHOOK_BYTES, Headers, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record
@@ -41,7 +41,7 @@ class Webhooks:
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
         slug, token = _slug_and_token(scope)
         # The known ones without a coroutine: this door's time is counted in microseconds.
-        store = self._directory.known.by_slug.get(slug) or await self._directory.named(slug)
+        store = self._directory.known.by_slug.get(slug) or await self._directory.named(slug, scope[DEADLINE])
         given = headers(scope)
         body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
         now = self._clock.now()
@@ -57,7 +57,7 @@ class Webhooks:
             received_at=now,
             extra=_extra(store, given),
         )
-        await self._doors.keep(self.name, store, record)
+        await self._doors.keep(self.name, store, record, scope[DEADLINE])
         return TAKEN
 
     def _verify(self, store: Store, token: str, given: Headers, body: bytes, now: datetime) -> None:

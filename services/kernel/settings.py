@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     )
     head_seconds: float = Field(10.0, gt=0, description="how long a connection may take to say what it wants")
     body_seconds: float = Field(5.0, gt=0, description="how long a request's body may take; Chatwoot itself waits 5 s")
+    answer_seconds: float = Field(
+        4.0, ge=1, description="how long a request may wait for Kafka and disk; Chatwoot itself waits 5 s"
+    )
     proxy_hops: int = Field(0, ge=0, description="reverse proxies of ours before the doors")
     beacons_per_minute: int = Field(600, gt=0, description="widget events a minute of one session at one ingress")
     beacons_per_minute_network: int = Field(

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    BrokerResponseError,
+    KafkaConnectionError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    for_code,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.kernel.publishing.batches import BATCH_BYTES
@@ -99,19 +105,39 @@ async def test_an_acknowledgement_that_nobody_waited_for_is_not_told() -> None:
     assert scene.told == [("t", 3, 101, 1)]
 
 
-async def test_only_a_record_that_was_sent_alone_is_too_large_for_the_topic() -> None:
+@pytest.mark.parametrize("error", [MessageSizeTooLargeError, PolicyViolationError, for_code(87)])
+async def test_the_record_that_kafka_refuses_for_good_is_found_and_those_with_and_behind_it_are_sent(
+    error: type[BrokerResponseError],
+) -> None:
     scene = Scene()
-    large, small = scene.add(size=2 * BATCH_BYTES), [scene.add() for _ in range(3)]
+    bad = 2
+    together = [scene.add() for _ in range(5)]
     await scene.client.asked(1)
-    scene.client.answers[0].set_exception(MessageSizeTooLargeError())
-    with pytest.raises(MessageSizeTooLargeError):
-        await large
-    behind = await asyncio.gather(*small, return_exceptions=True)
-    together = [scene.add() for _ in range(2)]
-    await scene.client.asked(2)
-    scene.client.answers[1].set_exception(MessageSizeTooLargeError())
-    among = await asyncio.gather(*together, return_exceptions=True)
-    assert {type(one) for one in behind + among} == {KafkaConnectionError}
+    behind = scene.add(size=2 * BATCH_BYTES)
+    answers: list[int | None] = [None, 100, None, None, 102, 104]  # to 0-4; 0-1; 2-4; 2; 3-4; the one behind
+    for number, offset in enumerate(answers):
+        await scene.client.asked(number + 1)
+        if offset is None:
+            scene.client.answers[number].set_exception(error())
+        else:
+            scene.acknowledge(number, offset)
+
+    outcomes = await asyncio.gather(*together, behind, return_exceptions=True)
+
+    assert isinstance(outcomes.pop(bad), error)
+    assert outcomes == [(3, 100), (3, 101), (3, 102), (3, 103), (3, 104)]
+    assert scene.client.sizes == [5, 2, 3, 1, 2, 1]
+
+
+async def test_records_with_less_patience_join_while_everybody_keeps_half_of_his_own() -> None:
+    scene = Scene()
+    waiting = [scene.add()]
+    await scene.client.asked(1)
+    # 25 s are less than half of 60 s, and the half of 80 s is over later.
+    waiting += [scene.add(patience=patience) for patience in (60.0, 40.0, 25.0, 80.0, 60.0)]
+    assert [one.builder.record_count() for one in scene.lane.waiting()] == [1, 2, 1, 2]
+    scene.lane.close()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_a_lane_that_closes_leaves_nobody_waiting() -> None:

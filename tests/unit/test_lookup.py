@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from math import inf
 
 import pytest
 
@@ -44,10 +45,10 @@ async def test_names_asked_for_during_a_look_wait_for_the_next_one() -> None:
     register = Register(clock)
     lookup = Lookup(clock, register.look, most=10)
     register.open.clear()
-    first = asyncio.create_task(lookup.wait("a", None))
+    first = asyncio.create_task(lookup.wait("a", inf))
     while not register.looks:
         await asyncio.sleep(0)
-    later = [asyncio.create_task(lookup.wait(name, None)) for name in ("b", "c", "a")]
+    later = [asyncio.create_task(lookup.wait(name, inf)) for name in ("b", "c", "a")]
     await asyncio.sleep(0)
 
     register.open.set()
@@ -62,7 +63,7 @@ async def test_a_thousand_invented_names_a_second_are_one_look_a_second() -> Non
     lookup = Lookup(clock, register.look, most=1_000)
 
     for second in range(5):
-        await asyncio.gather(*(lookup.wait(f"{second}-{number}", None) for number in range(1_000)))
+        await asyncio.gather(*(lookup.wait(f"{second}-{number}", inf) for number in range(1_000)))
 
     assert [(at, len(names)) for at, names in register.looks] == [(float(second), 1_000) for second in range(5)]
 
@@ -71,11 +72,11 @@ async def test_more_than_may_wait_are_refused_at_once_and_take_nobodys_place() -
     register = Register(Clock())
     lookup = Lookup(Clock(), register.look, most=3)
     register.open.clear()
-    waiting = [asyncio.create_task(lookup.wait(name, None)) for name in ("a", "b", "c")]
+    waiting = [asyncio.create_task(lookup.wait(name, inf)) for name in ("a", "b", "c")]
     await asyncio.sleep(0)
 
     with pytest.raises(Refused) as refused:
-        await lookup.wait("d", None)
+        await lookup.wait("d", inf)
     register.open.set()
     await asyncio.gather(*waiting)
 
@@ -103,6 +104,6 @@ async def test_a_look_that_postgresql_does_not_answer_makes_nobody_unknown() -> 
     lookup = Lookup(Clock(), register.look, most=3)
 
     with pytest.raises(Refused) as refused:
-        await lookup.wait("a", None)
+        await lookup.wait("a", inf)
 
     assert refused.value.reason is Reason.NOT_LOOKED_UP

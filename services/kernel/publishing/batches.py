@@ -12,15 +12,16 @@ BATCH_BYTES = 256 * 1024
 
 
 class Batch:
-    """Records that go together, each with somebody who waits for its place, all until `patience` is over."""
+    """Records that go together, each with somebody who waits for its place; all wait until the same moment."""
 
-    def __init__(self, builder: Any, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+    def __init__(self, builder: Any, loop: asyncio.AbstractEventLoop, *, since: float, until: float) -> None:
         self.builder = builder
-        self.patience = patience
-        self.since = loop.time()
+        self.since = since
         self._loop = loop
-        self._waiting: list[asyncio.Future[Place]] = []
-        self._late = loop.call_later(patience, self._expire)
+        self._until = until
+        self._half = since  # until when everybody has had at least half of his patience
+        self._waiting: list[tuple[Record, asyncio.Future[Place]]] = []
+        self._late = loop.call_at(until, self._expire)
 
     @property
     def awaited(self) -> bool:
@@ -28,16 +29,21 @@ class Batch:
         return bool(self._waiting)
 
     def suits(self, patience: float) -> bool:
-        """Whether who has so much patience may join: at least half of it must be left."""
-        return bool(self._waiting) and self.patience == patience and self._loop.time() < self.since + patience / 2
+        """Whether who has so much patience may join: nobody waits longer than his own, all for at least half of it."""
+        now = self._loop.time()
+        return bool(self._waiting) and min(self._until, now + patience) > max(self._half, now + patience / 2)
 
-    def add(self, record: Record) -> "asyncio.Future[Place] | None":
+    def add(self, record: Record, patience: float) -> "asyncio.Future[Place] | None":
         """What its sender waits for; None if the batch is full."""
-        headers = list(record.headers)
-        if self.builder.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
+        waiter: asyncio.Future[Place] = self._loop.create_future()
+        if not self._put(record, waiter):
             return None
-        waiter = self._loop.create_future()
-        self._waiting.append(waiter)
+        now = self._loop.time()
+        self._half = max(self._half, now + patience / 2)
+        if now + patience < self._until:
+            self._late.cancel()
+            self._until = now + patience
+            self._late = self._loop.call_at(self._until, self._expire)
         return waiter
 
     def settle(self, partition: int, first: int) -> int:
@@ -54,10 +60,30 @@ class Batch:
             if not waiter.done():
                 waiter.set_exception(copy(error))
 
+    def halves(self, one: Any, other: Any) -> "tuple[Batch, Batch]":
+        """The same records in two batches, without those that nobody waits for; nobody's patience begins anew."""
+        waiting = [(record, waiter) for record, waiter in self._waiting if not waiter.done()]
+        self._over()
+        middle = len(waiting) // 2
+        return self._part(one, waiting[:middle]), self._part(other, waiting[middle:])
+
+    def _part(self, builder: Any, waiting: "list[tuple[Record, asyncio.Future[Place]]]") -> "Batch":
+        part = Batch(builder, self._loop, since=self.since, until=self._until)
+        for record, waiter in waiting:
+            part._put(record, waiter)
+        return part
+
+    def _put(self, record: Record, waiter: "asyncio.Future[Place]") -> bool:
+        headers = list(record.headers)
+        if self.builder.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
+            return False
+        self._waiting.append((record, waiter))
+        return True
+
     def _expire(self) -> None:
-        self.fail(TimeoutError(f"not within {self.patience:.0f} s"))
+        self.fail(TimeoutError(f"not within {self._until - self.since:.1f} s"))
 
     def _over(self) -> "list[asyncio.Future[Place]]":
         self._late.cancel()
         waiting, self._waiting = self._waiting, []
-        return waiting
+        return [waiter for _, waiter in waiting]

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from schemas.topics import MAX_MESSAGE_BYTES
-from services.kernel.publishing.batches import BATCH_BYTES, Batch, Place
+from services.kernel.publishing.batches import Batch, Place
+from services.kernel.publishing.size import fits, size_in_kafka
+from services.kernel.publishing.verdicts import refused_for_good
 from services.kernel.record import Record
 
 Kept = Callable[[str, int, int, int], None]  # is told topic, partition, the last offset, and how many records
@@ -54,18 +54,19 @@ class Lane:
 
     def add(self, record: Record, patience: float) -> "asyncio.Future[Place]":
         """Behind what was added before. The future raises KafkaError, or TimeoutError after `patience` seconds; after
-        half of them where it joined others. Raises MessageSizeTooLargeError.
+        half of them where it joined others. Raises what says that this record is refused for good.
         """
         last = self._gathered[-1] if self._gathered else None
-        if last and last.suits(patience) and (waiter := last.add(record)):
+        if last and last.suits(patience) and (waiter := last.add(record, patience)):
             return waiter
         _refuse_too_large(record)
-        batch = Batch(self._producer.create_batch(), self._loop, patience)
+        now = self._loop.time()
+        batch = Batch(self._producer.create_batch(), self._loop, since=now, until=now + patience)
+        waiter = batch.add(record, patience)
+        assert waiter is not None  # an empty batch takes a record of any size
         self._gathered.append(batch)
         if self._work is None:
             self._work = self._loop.create_task(self._send_all())
-        waiter = batch.add(record)
-        assert waiter is not None  # an empty batch takes a record of any size
         return waiter
 
     def waiting(self) -> list[Batch]:
@@ -99,17 +100,21 @@ class Lane:
             self._kept(self._topic, self._partition, sent.offset + batch.builder.record_count() - 1, count)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
-        """Only a record by itself is known to be too large for its topic; not one among others, or behind it."""
-        behind = KafkaConnectionError(f"with or behind what failed: {type(error).__name__}")
-        alone = batch.builder.record_count() == 1 or not isinstance(error, MessageSizeTooLargeError)
-        batch.fail(error if alone else behind)
-        for one in self._gathered:
-            one.fail(behind)
+        """What is about one record fails that record alone: it is looked for in halves, and those behind it go on."""
+        if not refused_for_good(error):
+            batch.fail(error)
+            behind = KafkaConnectionError(f"behind what failed: {type(error).__name__}")
+            for one in self._gathered:
+                one.fail(behind)
+        elif batch.builder.record_count() == 1:
+            batch.fail(error)
+        else:
+            self._gathered.extendleft(
+                reversed(batch.halves(self._producer.create_batch(), self._producer.create_batch()))
+            )
 
 
 def _refuse_too_large(record: Record) -> None:
-    """The client looks only at records that it is given alone; smaller ones than a batch need no look."""
-    if len(record.value) > BATCH_BYTES:
-        size = DefaultRecordBatchBuilder.estimate_size_in_bytes(record.key, record.value, list(record.headers))
-        if size > MAX_MESSAGE_BYTES:
-            raise MessageSizeTooLargeError(f"{size} bytes, of at most {MAX_MESSAGE_BYTES}")
+    """The client looks only at records that it is given alone; what joined a batch was smaller than one."""
+    if not fits(record):
+        raise MessageSizeTooLargeError(f"{size_in_kafka(record)} bytes are more than its topic takes")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel.clock import Clock
@@ -13,11 +13,12 @@ from services.kernel.kafka import client
 from services.kernel.publishing.batches import BATCH_BYTES, Place
 from services.kernel.publishing.lanes import Kept, Lane
 from services.kernel.publishing.routes import Routes
+from services.kernel.publishing.verdicts import NeverTaken, refused_for_good
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 
 _ACK_SECONDS = 2.0
-_MEET_SECONDS = 1.0  # for the first record of a topic, on top of its acknowledgement
+_MEET_SHARE = 1 / 3  # of the time, for the first record of a topic; the rest is for its acknowledgement
 _VERDICT_SECONDS = 12.0  # twice the producer's request time-out, and a little
 _REACH_SECONDS = 0.5
 _CONNECT_AGAIN_SECONDS = 1.0
@@ -62,17 +63,21 @@ class Publisher:
                 log.warning("kafka_is_away", error=self.trouble)
                 await self._clock.sleep(_CONNECT_AGAIN_SECONDS)
 
-    async def publish(self, record: Record) -> Place:
+    async def publish(self, record: Record, seconds: float = _ACK_SECONDS) -> Place:
         """Partition and offset, once every in-sync replica has the record.
 
-        Raises Retryable after 2 s, 3 s for a topic not met before, or on any Kafka error; the record may have arrived
-        all the same.
+        Raises NeverTaken where Kafka refuses this record for good, and Retryable after so many seconds, or on any other
+        error of Kafka; the record may have arrived all the same.
         """
         try:
             routes = self._reached()
-            lane = routes.known(record) or await routes.found(record, _MEET_SECONDS)
-            return await lane.add(record, _ACK_SECONDS)
+            if lane := routes.known(record):
+                return await lane.add(record, seconds)
+            lane = await routes.found(record, seconds * _MEET_SHARE)
+            return await lane.add(record, seconds * (1 - _MEET_SHARE))
         except _UNWELL as error:
+            if refused_for_good(error):
+                raise NeverTaken(describe(error)) from error
             raise Retryable(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
     async def publish_all(self, records: Sequence[Record]) -> list[Place | Exception]:
@@ -128,7 +133,7 @@ class Publisher:
 def _added(lane: Lane, record: Record) -> "asyncio.Future[Place]":
     try:
         return lane.add(record, _VERDICT_SECONDS)
-    except MessageSizeTooLargeError as error:
+    except Exception as error:  # the others have been added, and go
         refused: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)
         return refused

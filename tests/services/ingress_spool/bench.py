@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -58,7 +59,7 @@ class Bench:
 
     async def keep(self, acceptance: Acceptance, key: str = "k", *, value: bytes = b"{}") -> None:
         record = self.record(key, value=value)
-        await acceptance.keep(record)
+        await acceptance.keep(record, time.monotonic() + self.settings.answer_seconds)
         self.kept.append(record.id or "")
 
     async def keep_all(self, acceptance: Acceptance, values: Iterable[bytes]) -> None:

@@ -18,15 +18,23 @@ from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_shelf import Shelf
 from services.kernel import Clock, Record
 from services.kernel.secrets import Secrets
+from tests.eventually import PATIENCE_SECONDS
 
 _KEY = os.urandom(32)
 
 
 @asynccontextmanager
-async def opened(directory: Path, *, key: bytes = _KEY, cap_bytes: int = 64 * 1024**2) -> AsyncIterator[Spool]:
+async def opened(
+    directory: Path,
+    *,
+    key: bytes = _KEY,
+    cap_bytes: int = 64 * 1024**2,
+    shelf_of: type[Shelf] = Shelf,
+    clock: Clock | None = None,
+) -> AsyncIterator[Spool]:
     """A spool as a process has it, given up at the end with what is still in it."""
-    shelf = Shelf(directory, Secrets(key), cap_bytes=cap_bytes)
-    spool = Spool(shelf, Level(shelf, SpoolMetrics(CollectorRegistry())), Clock())
+    shelf = shelf_of(directory, Secrets(key), cap_bytes=cap_bytes)
+    spool = Spool(shelf, Level(shelf, SpoolMetrics(CollectorRegistry())), clock or Clock())
     try:
         yield spool
     finally:
@@ -47,7 +55,7 @@ def record(value: bytes = b"{}", *, key: bytes | None = b"k") -> Record:
 
 
 async def put(spool: Spool, records: Sequence[Record]) -> None:
-    await asyncio.gather(*map(spool.put, records))
+    await asyncio.gather(*(spool.put(one, PATIENCE_SECONDS) for one in records))
 
 
 async def waiting(spool: Spool) -> list[Record]:
@@ -61,4 +69,4 @@ async def drain(spool: Spool) -> None:
 
 async def put_until_full(spool: Spool) -> None:
     for _ in range(1_000):
-        await spool.put(record(os.urandom(100_000)))
+        await put(spool, [record(os.urandom(100_000))])

@@ -42,7 +42,7 @@ async def test_puts_that_wait_together_share_their_fsyncs(tmp_path: Path) -> Non
 
 async def test_spool_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as living:
-        await living.put(record())
+        await put(living, [record()])
 
         async with opened(tmp_path) as other:
             assert await waiting(other) == []
@@ -51,7 +51,7 @@ async def test_spool_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
 
 async def test_nothing_of_a_record_can_be_read_from_the_disk(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
-        await spool.put(record(b"Anneke Jansen, Keizersgracht 1", key=b"Anneke"))
+        await put(spool, [record(b"Anneke Jansen, Keizersgracht 1", key=b"Anneke")])
 
         written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"Anneke" not in written
@@ -60,7 +60,7 @@ async def test_nothing_of_a_record_can_be_read_from_the_disk(tmp_path: Path) -> 
 
 async def test_file_sealed_with_another_key_waits_for_that_key(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
-        await spool.put(record(b"sealed"))
+        await put(spool, [record(b"sealed")])
 
     with structlog.testing.capture_logs() as logs:
         async with opened(tmp_path, key=os.urandom(32)) as spool:
@@ -73,7 +73,7 @@ async def test_file_sealed_with_another_key_waits_for_that_key(tmp_path: Path) -
 async def test_damaged_chunk_is_set_aside_and_the_others_come_out(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         for value in (b"first", b"second", b"third"):
-            await spool.put(record(value))
+            await put(spool, [record(value)])
     [file] = tmp_path.glob("*.sqlite3")
     with sqlite3.connect(file) as db:
         db.execute("update chunks set sealed = zeroblob(100) where id = 2")
@@ -102,7 +102,7 @@ async def test_spool_that_fills_alerts_before_it_refuses_and_takes_again_once_dr
                 await put_until_full(spool)
             assert spool.level.fault()
             await drain(spool)
-            await spool.put(record())
+            await put(spool, [record()])
             assert spool.level.fault() is None
     assert [log["event"] for log in logs] == ["spool_fills", "spool_is_full"]
 
@@ -118,7 +118,7 @@ async def test_disk_that_is_really_full_refuses_records_but_not_the_draining(sma
         assert waited > 10
         assert spool.records == 0
         give_back(small_disk)
-        await spool.put(record(os.urandom(100_000)))
+        await put(spool, [record(os.urandom(100_000))])
         assert spool.level.fault() is None
 
 

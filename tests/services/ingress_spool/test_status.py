@@ -64,7 +64,7 @@ async def test_status_of_a_spool_that_drains_reckons_when_it_is_empty(directory:
         asking = asyncio.create_task(status())
         while not asking.done():
             await settle_some(spool, 1 if spool.records > 5 else 0)
-            await spool.put(record())
+            await put(spool, [record()])
             await asyncio.sleep(0.02)
         found = asking.result()
 
@@ -75,7 +75,7 @@ async def test_status_of_a_spool_that_drains_reckons_when_it_is_empty(directory:
 
 async def test_status_for_people_names_records_room_and_the_missing_drain(directory: Path) -> None:
     async with opened(directory) as spool:
-        await spool.put(record())
+        await put(spool, [record()])
 
     told = await ask(*_WATCH)
     assert "records waiting  1" in told

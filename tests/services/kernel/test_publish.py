@@ -1,13 +1,17 @@
 """Publishing: records of a partition travel together, and each of them is told its own place."""
 
 import asyncio
+import os
+from bisect import bisect_left
 
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from schemas.topics import MAX_MESSAGE_BYTES
-from services.kernel import Retryable
+from services.kernel import Record, Retryable
 from services.kernel.consuming.reader import Reader
+from services.kernel.publishing.size import fits
+from services.kernel.publishing.verdicts import NeverTaken
 from tests.kernel_bench import Bench
 from tests.publishing import publish_all
 
@@ -37,6 +41,23 @@ async def test_records_that_fill_several_batches_keep_their_order_and_their_byte
     await reader.stop()
     assert places == sorted(places)
     assert [one.value for one in found if one] == [one.value for one in records]
+
+
+async def test_the_largest_record_that_fits_is_taken_and_one_byte_more_is_refused_alone(bench: Bench) -> None:
+    model = bench.record(None).coming_from("reconcile")
+
+    def made(size: int) -> Record:
+        return Record(model.topic, model.key, os.urandom(size), model.headers)
+
+    room = bisect_left(range(MAX_MESSAGE_BYTES), True, key=lambda size: not fits(made(size))) - 1
+    largest, large = made(room), made(room + 1)
+
+    assert (fits(largest), fits(large)) == (True, False)
+    [(_, offset)] = await publish_all(bench.publisher, [largest])
+    assert offset == 0
+    assert not fits(large.coming_from("webhook"))
+    with pytest.raises(NeverTaken):
+        await bench.publisher.publish(large)
 
 
 async def test_a_record_too_large_for_the_topic_is_refused_alone(bench: Bench) -> None:
