@@ -1,6 +1,7 @@
 """What the kernel does with records, in a transaction that is never committed: read each, apply them all, judge."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ def record(topic: str, store: UUID, event: str, body: Any, headers: Mapping[str,
     """As a foreign writer puts it into the topic; `headers` are added or win."""
     given = {"event": event.encode(), "store": str(store).encode(), "received_at": NOW.isoformat().encode(), **headers}
     named = tuple((name.replace("_", "-"), value) for name, value in given.items())
-    return Record(topic, None, written(body), named, partition=0, offset=0)
+    return Record(topic, None, body if isinstance(body, bytes) else written(body), named, partition=0, offset=0)
 
 
 async def nothing_is_our_bug(
@@ -39,17 +40,25 @@ async def nothing_is_our_bug(
     `looks` are what others do with the rows afterwards.
     """
     events = [event for one in records if (event := _read(one, read)) is not None]
+    async with undone(pool, store) as conn:
+        try:
+            async with conn.transaction():
+                await _apply(conn, events, apply, looks)
+        except Exception:
+            await _name_the_guilty(conn, events, apply, looks)
+            raise
+    return len(events)
+
+
+@asynccontextmanager
+async def undone(pool: Pool, store: UUID) -> AsyncIterator[Connection]:
+    """A transaction with this store in scope that leaves nothing behind."""
     try:
         async with scoped(pool, {store}) as conn:
-            try:
-                async with conn.transaction():
-                    await _apply(conn, events, apply, looks)
-            except Exception:
-                await _name_the_guilty(conn, events, apply, looks)
-                raise
+            yield conn
             raise _Undone
     except _Undone:
-        return len(events)
+        return
 
 
 def _read(one: Record, read: Callable[[Record], Any]) -> Any:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +31,6 @@ from services.widget import handlers as widget
 from tests.fields import sound
 from tests.fields.applying import nothing_is_our_bug, record
 from tests.fields.hostile import Path, bodies, in_batches, places
-from tests.services.attached import attach
 
 _AT_ONCE = 20  # they meet each other in one batch
 _HASHES = (*TRACKED, "updated_at", "customer_tier")
@@ -72,11 +70,6 @@ def _told(*events: str, more: Sequence[Path] = ()) -> st.SearchStrategy[list[Tol
         )
     )
     return st.lists(one, min_size=_AT_ONCE // 2, max_size=_AT_ONCE)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def store(admin_pool: Pool) -> UUID:
-    return await attach(admin_pool)
 
 
 def _records(topic: str, store: UUID, told: Sequence[Told]) -> list[Record]:
