@@ -6,8 +6,8 @@ import uuid_utils
 
 from services.conversations.facts import TRACKED
 
-AT = "2026-11-25T10:00:00.123Z"
-SECONDS = 1_764_064_800
+AT = "2024-11-25T10:00:00.123Z"
+SECONDS = 1_732_528_800
 
 _VALUES: dict[str, Any] = {
     "status": "open", "assignee_id": 7, "team_id": 2, "priority": "high", "label_list": ["vip"],
@@ -38,7 +38,7 @@ CONVERSATION: dict[str, Any] = {
 }
 CHANGED = CONVERSATION | {
     "changed_attributes": [
-        {"updated_at": {"previous_value": AT, "current_value": "2026-11-25T10:00:01Z"}},
+        {"updated_at": {"previous_value": AT, "current_value": "2024-11-25T10:00:01Z"}},
         *({name: {"previous_value": _VALUES[name], "current_value": _VALUES[name]}} for name in TRACKED),
         {"status": {"previous_value": "open", "current_value": "resolved"}},
     ]
@@ -48,7 +48,7 @@ TURNED = CHANGED | {
     "updated_at": None,
     "changed_attributes": [
         {
-            "updated_at": {"previous_value": AT, "current_value": "2026-11-25T10:05:00Z"},
+            "updated_at": {"previous_value": AT, "current_value": "2024-11-25T10:05:00Z"},
             "status": {"previous_value": "open", "current_value": "resolved"},
             "label_list": {"previous_value": ["vip"], "current_value": None},
             "assignee_id": {"previous_value": None, "current_value": 7},
@@ -67,7 +67,7 @@ MESSAGE: dict[str, Any] = {
     "created_at": AT,
     "conversation": CONVERSATION,
 }
-INCOMING = MESSAGE | {"id": 99, "message_type": "incoming", "sender": {"id": 5}, "created_at": "2026-11-25T09:59:00Z"}
+INCOMING = MESSAGE | {"id": 99, "message_type": "incoming", "sender": {"id": 5}, "created_at": "2024-11-25T09:59:00Z"}
 RATED = MESSAGE | {
     "id": 101,
     "message_type": "template",

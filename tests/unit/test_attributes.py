@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+
 from services.contacts.attributes import ALL, Person, attributes
 
 _PERSON = Person(
@@ -62,3 +64,13 @@ def test_somebody_without_orders_has_no_average_no_date_and_no_tier() -> None:
 def test_a_zone_that_nobody_knows_is_utc_and_stops_nobody() -> None:
     told = attributes(replace(_PERSON, timezone="Europe/Amsterdamn"), {"registration_date"})
     assert told == {"registration_date": "2023-06-09"}
+
+
+@pytest.mark.parametrize("moment", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
+def test_a_moment_that_an_earlier_release_kept_and_no_calendar_has_is_not_said(moment: datetime) -> None:
+    """A merchandise system writes 9999-12-31 for "never", which is the next year in Amsterdam."""
+    person = replace(_PERSON, registered_at=moment, last_order_at=moment)
+    assert attributes(person, {"registration_date", "last_order_date"}) == {
+        "registration_date": None,
+        "last_order_date": None,
+    }

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from services.kernel import Record
 from tests.recordings.recorded import RUNS, disordered, rows, stores
 from tests.services.attached import attach
 
+CASE = Path(__file__).parents[2] / "field_cases" / "wide_number_in_contact_webhook.json"
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
@@ -149,3 +151,17 @@ def _told(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _held(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["email"], row["phone_number"], row["identifier"], row["custom_attributes"]
+
+
+@pytest.mark.parametrize("wrap", ["contact_updated", "conversation_created"])
+async def test_a_wide_number_among_attributes_costs_neither_the_contact_nor_itself(
+    pool: Pool, admin_pool: Pool, wrap: str
+) -> None:
+    """JSON that Ruby writes and PostgreSQL's driver does not: 44 digits, kept as text."""
+    store = await attach(admin_pool)
+    body = CASE.read_bytes()
+    if wrap == "conversation_created":
+        body = b'{"event":"conversation_created","id":1,"meta":{"sender":' + body + b"}}"
+    assert await keep(pool, [_record(store, wrap, body)]) == 1
+    (contact,) = (await contacts(pool, store)).values()
+    assert (contact["customer_id"], contact["attributes"]) == ("k0", {"invoice_key": "3" * 44})

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +23,18 @@ from tests.unit.test_chatwoot import Hand
 RUN = "chatwoot-4.13.0-bots"
 STORE = "meise-nord"
 _NAMED = "update public.chatwoot_accounts set release = '3.16.0' where organization_id = $1"
+
+
+class Repeating(RecordedApi):
+    """Names everybody twice."""
+
+    def _told(self, account: int, path: str, query: httpx.QueryParams) -> Any:
+        names = super()._told(account, path, query)
+        if path == "inboxes":
+            return {"payload": names["payload"] * 2}
+        return names * 2 if path in ("agents", "teams") else names
+
+
 SPAN = tuple(datetime.fromtimestamp(reports(RUN)[name], UTC) for name in ("since", "until"))
 
 
@@ -145,3 +158,16 @@ async def test_first_release_told_holds_for_all_before_and_another_from_then_on(
     assert events == {number: list(figure.events) for number, figure in wanted.items() if figure.events}
     opened = [store.rules(14).at(moment).openings_count for moment in (SPAN[0] - timedelta(days=99), later)]
     assert opened == [True, False]
+
+
+async def test_a_chatwoot_that_names_somebody_twice_is_read_all_the_same(
+    pool: Pool, admin_pool: Pool, process: Process
+) -> None:
+    """PostgreSQL would refuse two rows of one key, by a code that means a fault of our deployment."""
+    shop = await listening(pool, admin_pool, process, Repeating(RUN))
+
+    await turn(process)
+
+    async with scoped(pool, {shop.id}) as conn:
+        assert await conn.fetchval("select fault from wootstream.directory_readings") is None
+        assert await conn.fetchval("select count(name) from wootstream.directory where kind = 'agent'") > 0
