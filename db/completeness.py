@@ -7,6 +7,7 @@ from db.pool import Connection, Row
 
 _DOUBTS = """
 select coalesce(sum(lost_changes), 0)::int as lost_changes, coalesce(sum(approximate), 0)::int as approximate,
+  coalesce(sum(unknown_openers), 0)::int as unknown_openers,
   (select count(*)::int from wootstream.imported i where i.organization_id = $1) as imported
 from wootstream.conversations where organization_id = $1
 """
@@ -21,7 +22,7 @@ where l.consumer_group = $1 and l.topic = $2
 
 
 async def doubts(conn: Connection, organization: UUID) -> Row:
-    """Status changes known to have been lost on their way, and turns of which only the API told."""
+    """Status changes known to have been lost on their way, turns of which only the API told, openings by nobody known."""
     row = await conn.fetchrow(_DOUBTS, organization)
     assert row is not None
     return row

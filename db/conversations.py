@@ -29,15 +29,16 @@ update wootstream.conversations c set
   labels = array(select jsonb_array_elements_text(n.labels::jsonb)), started_at = n.started_at,
   first_reply_at = n.first_reply_at, waiting_since = n.waiting_since, snoozed_until = n.snoozed_until,
   unanswered_since = n.unanswered_since, counts = n.counts::jsonb, resolutions = n.resolutions, reopenings = n.reopenings,
-  lost_changes = n.lost_changes, approximate = n.approximate, rating = n.rating, event_count = n.event_count, events_digest = n.events_digest,
+  lost_changes = n.lost_changes, approximate = n.approximate, unknown_openers = n.unknown_openers,
+  rating = n.rating, event_count = n.event_count, events_digest = n.events_digest,
   walked = n.walked::jsonb, updated_at = now()
 from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::bytea[], $6::text[], $7::text[], $8::int[],
   $9::int[], $10::int[], $11::text[], $12::int[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
   $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int[], $22::int[], $23::int[], $24::int[],
-  $25::int2[], $26::int[], $27::bytea[], $28::text[])
+  $25::int[], $26::int2[], $27::int[], $28::bytea[], $29::text[])
   as n (organization_id, conversation_id, seen_at, seen_sent_at, seen_digest, seen, status, inbox_id, contact_id,
     assignee_id, assignee_type, team_id, priority, labels, started_at, first_reply_at, waiting_since, snoozed_until,
-    unanswered_since, counts, resolutions, reopenings, lost_changes, approximate, rating, event_count, events_digest, walked)
+    unanswered_since, counts, resolutions, reopenings, lost_changes, approximate, unknown_openers, rating, event_count, events_digest, walked)
 where c.organization_id = n.organization_id and c.conversation_id = n.conversation_id
 """
 _PUT_ROWS = """

@@ -13,17 +13,18 @@ Key = tuple[UUID, int]
 
 _KEEP_MESSAGES = """
 insert into wootstream.messages as m
-  (organization_id, conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted)
+  (organization_id, conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted, speaker)
 select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bool[], $7::int[],
-  $8::timestamptz[], $9::bool[]) order by 1, 2, 3
+  $8::timestamptz[], $9::bool[], $10::text[]) order by 1, 2, 3
 on conflict (organization_id, conversation_id, message_id) do update set
   deleted = m.deleted or excluded.deleted,
   kind = case when 'campaign' in (m.kind, excluded.kind) then 'campaign' when m.sender_id is null then excluded.kind
     else m.kind end,
   sender_id = coalesce(m.sender_id, excluded.sender_id),
+  speaker = coalesce(m.speaker, excluded.speaker),
   created_at = greatest(m.created_at, excluded.created_at)
 where excluded.deleted > m.deleted or (m.sender_id is null and excluded.sender_id is not null)
-  or excluded.created_at > m.created_at or (excluded.kind = 'campaign' and m.kind <> 'campaign')
+  or (m.speaker is null and excluded.speaker is not null) or excluded.created_at > m.created_at or (excluded.kind = 'campaign' and m.kind <> 'campaign')
 returning organization_id, conversation_id, message_id
 """
 _KEEP_CHANGES = """
@@ -43,7 +44,7 @@ returning organization_id, conversation_id, message_id, answered_at, sent_at, ra
 """
 # The last parameters are how far each conversation was walked already: nothing before that is needed.
 _MESSAGES = """
-select m.organization_id, m.conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted
+select m.organization_id, m.conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted, speaker
 from unnest($1::uuid[], $2::int[], $3::bigint[]) as k (organization_id, conversation_id, walked)
 join wootstream.messages m on m.organization_id = k.organization_id and m.conversation_id = k.conversation_id
   and m.message_id > k.walked

@@ -73,7 +73,8 @@ class Completeness(Answer):
     """How far the figures can be trusted: all that was accepted until then is in them.
 
     `imported` counts conversations read through the API: where one was reopened, it shows the last resolution only.
-    `approximate` counts turns whose moment only it showed. `not_applied` names rules for which something is unknown.
+    `approximate` counts turns whose moment only it showed, `unknown_openers` openings of which no webhook tells whether
+    a bot or a person made them. `not_applied` names rules for which something is unknown.
     """
 
     complete_to: datetime | None = None
@@ -81,6 +82,7 @@ class Completeness(Answer):
     lost_changes: int = 0
     imported: int = 0
     approximate: int = 0
+    unknown_openers: int = 0
     not_applied: tuple[str, ...] = ()
 
 

@@ -15,6 +15,7 @@ from services.kernel import Process, Retryable
 
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not
 _COUNTS = frozenset(name for name in Totals.model_fields if name.endswith("_count"))
+_FIRST_RESPONSE = "avg_first_response_time"  # counts from a handover
 _OF_TURNS = ("avg_resolution_time", "resolutions_count")
 
 
@@ -99,6 +100,8 @@ def _reason(
         return missing
     if key in _OF_TURNS and state.approximate:
         return f"{state.approximate} status changes are known from the API only, their moments are approximate"
+    if key == _FIRST_RESPONSE and state.unknown_openers:
+        return f"{state.unknown_openers} openings may have been a bot's handover or a person's: no webhook tells"
     if key in _OF_TURNS and state.lost_changes:
         return f"{state.lost_changes} status changes were lost on their way"
     if key not in _COUNTS and state.not_applied:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Event(NamedTuple):
-    """One of them; `approximate` says that it ended at the latest at `end`."""
+    """One of them. `approximate`: it ended at the latest at `end`, or is a handover that may have been a person's."""
 
     name: str
     seconds: int

@@ -30,11 +30,12 @@ def explain(facts: Facts, rules: Ruling) -> list[Step]:
 
 def _steps(life: Life, facts: Facts, rules: Ruling) -> Iterator[Step]:
     for fact in timeline(facts):
-        known, lost = len(life.events), life.lost_changes
+        known, lost, unknown = len(life.events), life.lost_changes, life.unknown_openers
         life.go_on(fact, rules.at(moment_of(fact)))
         gap = ("a status change before this one was lost on its way",) * (life.lost_changes - lost)
+        doubt = ("whether a bot or a person opened it, no webhook tells",) * (life.unknown_openers - unknown)
         told = _told(fact) if isinstance(fact, Message) else _changed(fact)
-        yield Step(moment_of(fact), told, (*gap, *map(_event, life.events[known:])))
+        yield Step(moment_of(fact), told, (*gap, *map(_event, life.events[known:]), *doubt))
     for rating in sorted(facts.ratings, key=lambda rating: rating.at):
         yield Step(rating.at, f"survey {rating.message_id} was answered with {rating.rating}", ())
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 Kind = Literal["incoming", "human", "bot", "automation", "campaign", "template", "survey", "unknown"]
+Speaker = Literal["user", "bot", "contact"]
 # The attributes whose history matters, as `changed_attributes` names them.
 TRACKED = (
     "status",
@@ -26,7 +27,8 @@ STATUS_SEEN = "status_seen"
 
 
 class Message(NamedTuple):
-    """A message without its text; a deleted one stays a fact."""
+    """A message without its text; a deleted one stays a fact. `speaker` is None where nobody is named, as in what an
+    automation or the channel's own app writes."""
 
     id: int
     kind: Kind
@@ -35,6 +37,18 @@ class Message(NamedTuple):
     sender_id: int | None
     created_at: datetime
     deleted: bool
+    speaker: Speaker | None = None
+
+    @property
+    def is_users(self) -> bool:
+        """Sent by a person with a log-in, whatever for. Facts of before 0018 name the speaker only by the kind."""
+        known = self.speaker or ("user" if self.kind == "human" and self.sender_id is not None else None)
+        return self.message_type == "outgoing" and known == "user"
+
+    @property
+    def is_bots(self) -> bool:
+        """Sent by a bot's or an assistant's token, whatever for."""
+        return self.message_type == "outgoing" and (self.speaker or self.kind) == "bot"
 
 
 class Change(NamedTuple):

@@ -28,6 +28,7 @@ class Figures(NamedTuple):
     rating: Rating | None
     lost_changes: int
     approximate: int
+    unknown_openers: int
     last_activity_at: datetime
 
 
@@ -49,6 +50,7 @@ def figures(facts: Facts, rules: Ruling, walked: Life | None = None) -> Figures:
         # the last change we know of does not lead to how things stand: one got lost on its way
         lost_changes=life.lost_changes + (life.status not in (None, state.status)),
         approximate=life.approximate,
+        unknown_openers=life.unknown_openers,
         last_activity_at=max(filter(None, (state.created_at, state.last_activity_at, life.last_message_at))),
     )
 

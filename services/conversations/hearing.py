@@ -9,10 +9,11 @@ import orjson
 
 from schemas.bounds import MOST_INT4, NAME_CHARACTERS, moment_at, moment_in, text
 from schemas.conversations import Changed, Conversation, ConversationEvent, MessageEvent, Status
-from services.conversations.facts import TRACKED, Change, Facts, Kind, Message, Rating, Snapshot, State
+from services.conversations.facts import TRACKED, Change, Facts, Kind, Message, Rating, Snapshot, Speaker, State
 
 _MOST_LABELS = 2_000  # characters, before and after: a change is its own key, and an index holds 2.7 kB
 _BOTS = frozenset({"agent_bot", "captain_assistant"})
+_KINDS: dict[Speaker | None, Kind] = {"user": "human", "bot": "bot", "contact": "unknown", None: "unknown"}
 
 
 def facts_of(event: ConversationEvent | MessageEvent, *, sent_at: datetime) -> Facts:
@@ -36,10 +37,18 @@ def kind_of(event: MessageEvent) -> Kind:
         return "automation"
     if event.additional_attributes and event.additional_attributes.campaign_id:
         return "campaign"
-    if event.sender and event.sender.type in _BOTS:
-        return "bot"
     # a reply written in the channel's own app comes back as an echo without a sender
-    return "human" if event.sender or (marks and marks.external_echo) else "unknown"
+    if marks and marks.external_echo:
+        return "human"
+    return _KINDS[speaker_of(event)]
+
+
+def speaker_of(event: MessageEvent) -> Speaker | None:
+    """Chatwoot's own `sender_type`: a contact's form is the only one without a type."""
+    if event.sender is None:
+        return None
+    kind = event.sender.type
+    return "bot" if kind in _BOTS else "user" if kind == "user" else "contact"
 
 
 def _messages(event: MessageEvent) -> tuple[Message, ...]:
@@ -47,8 +56,8 @@ def _messages(event: MessageEvent) -> tuple[Message, ...]:
         return ()
     deleted = bool(event.content_attributes and event.content_attributes.deleted)
     sender_id = event.sender.id if event.sender else None
-    kind = kind_of(event)
-    return (Message(event.id, kind, event.message_type, event.private, sender_id, event.created_at, deleted),)
+    marks = event.message_type, event.private, sender_id, event.created_at, deleted
+    return (Message(event.id, kind_of(event), *marks, speaker_of(event)),)
 
 
 def _ratings(event: MessageEvent, snapshot: Snapshot) -> tuple[Rating, ...]:

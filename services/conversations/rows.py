@@ -38,7 +38,7 @@ def head(one: Reckoned) -> tuple[object, ...]:
         *(state.status, state.inbox_id, state.contact_id, state.assignee_id, state.assignee_type, state.team_id),
         *(state.priority, _json(state.labels), state.created_at, state.first_reply_created_at),
         *(state.waiting_since, state.snoozed_until, figures.unanswered_since, _json(figures.counts)),
-        *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.approximate),
+        *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.approximate, figures.unknown_openers),
         figures.rating and figures.rating.rating,
         *(event_count(figures), events_digest(figures), _WALKED.dump_json(one.walked).decode()),
     )

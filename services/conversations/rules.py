@@ -4,6 +4,7 @@
 |---|---|---|---|
 | resolving ends the wait | no | yes | yes |
 | a bot's reply ends the wait | no | no | yes |
+| a channel app's echo mark makes an answer, whoever bears it | no | no | yes |
 | the first response counts from | the bot's handover, else creation | same | the latest handover or opening, else \
 the bot's own resolution, else creation |
 
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from services.conversations.facts import Message
+
 _NUMBERS = re.compile("[0-9]{1,4}")
 
 
@@ -25,6 +28,10 @@ class Rules(NamedTuple):
     bot_ends_wait: bool
     openings_count: bool
     has_bot: bool
+
+    def is_answer(self, message: Message) -> bool:
+        """Chatwoot's `human_response?`: a user's words, or a channel app's echo, which names nobody."""
+        return message.kind == "human" and (message.is_users or message.speaker is None or self.openings_count)
 
     @classmethod
     def of(cls, release: str, *, has_bot: bool) -> "Rules":

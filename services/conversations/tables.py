@@ -81,10 +81,12 @@ def complete(states: Mapping[str, Completeness]) -> str:
     until = f"complete to {min(known):%F %T} UTC" if len(known) == len(told) and known else "how complete is unknown"
     behind, lost = max((one.records_behind for one in told), default=0), sum(one.lost_changes for one in told)
     read, vague = sum(one.imported for one in told), sum(one.approximate for one in told)
+    doubtful = sum(one.unknown_openers for one in told)
     notes = [
         until,
         *[f"{behind} records behind"] * (behind > 0),
         *[f"{lost} status changes lost"] * (lost > 0),
+        *[f"{doubtful} openings by a bot or a person, which no webhook tells"] * (doubtful > 0),
         *[f"{read} conversations imported, {vague} of their moments approximate"] * (read + vague > 0),
     ]
     rules = [f"{store}, {rule}" for store, one in states.items() for rule in one.not_applied]

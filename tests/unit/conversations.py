@@ -1,11 +1,12 @@
 """Conversations as hypothesis invents them: facts that Chatwoot could tell, in no particular order."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import orjson
 from hypothesis import strategies as st
 
-from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, Snapshot, State
+from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, Snapshot, Speaker, State
 from services.conversations.rules import Rules
 
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -34,15 +35,16 @@ def messages(draw: st.DrawFn) -> tuple[Message, ...]:
         place = draw(st.integers(0, len(ids) - 2))
         ids[place], ids[place + 1] = ids[place + 1], ids[place]
     private = draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids)))
+    speakers = draw(st.lists(st.sampled_from((None, *get_args(Speaker))), min_size=len(ids), max_size=len(ids)))
     return tuple(
-        Message(number, kind, _KINDS[kind], hidden and kind == "human", _sender(kind), at, deleted=False)  # type: ignore[arg-type]
-        for number, kind, hidden, at in zip(ids, kinds, private, moments_, strict=True)
+        Message(number, kind, _KINDS[kind], hidden and kind == "human", _sender(kind), at, False, speaker)  # type: ignore[arg-type]
+        for number, kind, hidden, at, speaker in zip(ids, kinds, private, moments_, speakers, strict=True)
     )
 
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[Change, ...]:
-    """Steps of status and assignee; some are lost on their way, so chains have gaps. Looks through the API between."""
+    """Steps of status, assignee and wait; some are lost, so chains have gaps. Looks through the API between."""
     steps = []
     for attribute, values in (("status", _STATUSES), ("assignee_id", (None, 7, 8))):
         walk = draw(st.lists(st.tuples(moments, st.sampled_from(values), st.integers(0, 9)), max_size=8))
@@ -51,6 +53,8 @@ def changes(draw: st.DrawFn) -> tuple[Change, ...]:
             if value != before and luck:
                 steps.append(Change(attribute, at, orjson.dumps(before).decode(), orjson.dumps(value).decode()))
             before = value
+    for at, since in draw(st.lists(st.tuples(moments, moments), max_size=3)):
+        steps.append(Change("waiting_since", at, "null", orjson.dumps(since.isoformat()).decode()))
     looks = draw(st.lists(st.tuples(moments, moments, st.sampled_from(_STATUSES)), max_size=2))
     return (*steps, *(_sight(min(pair[:2]), max(pair[:2]), pair[2]) for pair in looks))
 

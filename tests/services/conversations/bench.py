@@ -112,7 +112,8 @@ async def events_of(conn: Connection, organization: uuid.UUID) -> dict[int, list
     for row in await conn.fetch(
         "select * from wootstream.chatwoot_reporting_events where organization_id = $1 order by 2, 3", organization
     ):
-        event = Event(row["name"], row["value"], row["user_id"], row["event_start"], row["event_end"])
+        columns = ("name", "value", "user_id", "event_start", "event_end", "approximate")
+        event = Event(*(row[column] for column in columns))
         answer[row["chatwoot_conversation_id"]].append(event)
     return answer
 

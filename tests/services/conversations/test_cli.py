@@ -52,6 +52,7 @@ async def test_report_of_a_store_as_json_has_chatwoots_keys_and_numbers(shop: be
         "lost_changes": 0,
         "imported": 0,
         "approximate": 0,
+        "unknown_openers": 0,
         "not_applied": told["completeness"]["not_applied"],
     }
 
