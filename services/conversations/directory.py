@@ -4,6 +4,8 @@ Read once a day, and when a webhook names somebody unknown. Where a bot came or 
 by the other rule; a new release's rules hold from then on.
 """
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,10 +18,12 @@ from schemas import rest
 from services.conversations import handlers
 from services.conversations.account import Account, Untold, account_of
 from services.kernel import Process, Retryable
+from services.kernel.errors import Verdict, describe, verdict
 
 _EVERY = timedelta(days=1)
 _AGAIN = timedelta(minutes=10)
 _STORES = 20  # read before it is asked again whether this is still the only process that does
+_STORE_SECONDS = 60.0  # a server may answer slowly, and a store may have any number of inboxes: others wait
 _STEP = 200  # conversations reckoned in one transaction
 log = structlog.get_logger()
 
@@ -52,10 +56,17 @@ class Directory:
         try:
             async with scoped(self._process.pool(), {store}) as conn:
                 account = await account_of(conn, self._process, store)
-            await self._read(account)
-        except (Untold, Retryable) as reason:
-            fault = str(reason)
-            log.warning("directory_is_not_told", store=str(store), reason=fault)
+            try:
+                async with asyncio.timeout(_STORE_SECONDS):
+                    await self._read(account)
+            except TimeoutError as late:
+                raise Untold(f"Chatwoot takes more than {_STORE_SECONDS:.0f} s to tell") from late
+        except Exception as error:
+            if verdict(error) is Verdict.STOP:
+                raise
+            expected = isinstance(error, Untold | Retryable)
+            fault = str(error) if expected else describe(error)
+            log.warning("directory_is_not_told", store=str(store), reason=fault, exc_info=None if expected else error)
         async with scoped(self._process.pool(), {store}) as conn:
             await table.asked(conn, store, at=self._process.clock.now(), fault=fault)
 
@@ -81,5 +92,23 @@ class Directory:
 
 async def _recount(conn: Connection, store: UUID, inbox_id: int, after: int) -> None:
     numbers = await table.beyond(conn, store, inbox_id, after, limit=_STEP)
-    await handlers.reckon_again(conn, {(store, number) for number in numbers})
+    try:
+        async with conn.transaction():
+            await handlers.reckon_again(conn, {(store, number) for number in numbers})
+    except Exception as error:
+        if verdict(error) is not Verdict.GUILTY:
+            raise
+        await _one_by_one(conn, store, numbers)
     await table.recounted(conn, store, inbox_id, up_to=numbers[-1] if len(numbers) == _STEP else None)
+
+
+async def _one_by_one(conn: Connection, store: UUID, numbers: Sequence[int]) -> None:
+    """A conversation that cannot be reckoned again keeps its figures, and costs the others nothing."""
+    for number in numbers:
+        try:
+            async with conn.transaction():
+                await handlers.reckon_again(conn, {(store, number)})
+        except Exception as error:
+            if verdict(error) is not Verdict.GUILTY:
+                raise
+            log.error("conversation_is_not_reckoned_again", store=str(store), conversation=number, exc_info=error)

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from services.ingress.acknowledged import Acknowledged
+from services.ingress.acknowledged import WRITE_SECONDS, Acknowledged
 from services.ingress.drain import Drainer
 from services.ingress.spool import Spool
 from services.ingress.spool_chunks import Full
@@ -11,7 +11,7 @@ from services.ingress.spool_level import Level
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_shelf import Shelf
 from services.ingress.spool_switch import Switch, Way
-from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop
+from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop, every
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
 
@@ -72,7 +72,7 @@ class Acceptance:
             switch.spool_first("records wait that an earlier process accepted")
         process.background("drain", drainer.run)
         process.background("kafka watch", switch.watch)
-        process.background("acknowledged", acknowledged.run)
+        every(process, acknowledged.write, name="acknowledged", seconds=WRITE_SECONDS, needed=False)
         process.site.unready.append(spool.fault)
         # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
         process.at_close(acknowledged.close)

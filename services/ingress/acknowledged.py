@@ -2,7 +2,6 @@
 
 import asyncio
 
-import asyncpg
 import structlog
 from aiokafka.errors import KafkaError
 
@@ -10,8 +9,8 @@ from db import acknowledged as table
 from db.pool import INGRESS
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.tallies import Tallies
-from services.kernel import Process, Stop
-from services.kernel.errors import describe
+from services.kernel import Process
+from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.topics import cluster_id
 
 WRITE_SECONDS = 10.0
@@ -37,11 +36,6 @@ class Acknowledged:
         metrics.written.set(process.clock.now().timestamp())
         self._named_at = self._folded_at = float("-inf")
 
-    async def run(self) -> None:
-        while True:
-            await self._clock.sleep(WRITE_SECONDS)
-            await self.write()
-
     async def close(self) -> None:
         """The last row of this life, if PostgreSQL takes it soon."""
         try:
@@ -50,7 +44,7 @@ class Acknowledged:
         except TimeoutError:
             log.warning("acknowledged_is_not_written_at_the_end")
 
-    async def write(self) -> None:
+    async def write(self) -> bool:
         """Write what is known; what PostgreSQL does not take now, it is offered again with the next."""
         try:
             await self._name_cluster()
@@ -58,8 +52,11 @@ class Acknowledged:
             log.warning("acknowledged_waits_for_the_name_of_the_cluster", error=describe(error))
         try:
             await self._put()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Stop) as error:
+        except Exception as error:
+            if verdict(error) is not Verdict.AGAIN:
+                raise
             log.warning("acknowledged_waits", error=describe(error))
+        return False
 
     async def _name_cluster(self) -> None:
         """Ask Kafka for its name when there are tallies without one, and now and then whether it is another."""

@@ -18,7 +18,7 @@ from services.ingress.metrics import IngressMetrics
 from services.ingress.stores import NOBODY, Known, Store, opened
 from services.ingress.stores_copy import StoresCopy
 from services.kernel import Process, Sealed
-from services.kernel.errors import describe
+from services.kernel.errors import Verdict, describe, verdict
 
 POLL_SECONDS = 10.0
 _READ_SECONDS = 2.0
@@ -73,7 +73,9 @@ class Directory:
             async with self._reading() as conn:
                 versions = await table.door_versions(conn)
             await self._read(store for store, _ in versions.items() - before.items())
-        except _AWAY as error:
+        except Exception as error:
+            if verdict(error) is not Verdict.AGAIN:
+                raise
             log.warning("stores_are_not_refreshed", error=describe(error))
         else:
             self._forget(before.keys() - versions.keys())

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from db import refusals as table
 from db.pool import INGRESS
 from services.ingress.refusals import Reason
 from services.kernel import Process
-from services.kernel.errors import describe
+from services.kernel.errors import Verdict, describe, verdict
 
 WRITE_SECONDS = 2.0
 # Pairs of store and reason between two writes; what does not fit is still counted in /metrics.
@@ -41,7 +40,7 @@ class Tally:
             self._counts[key] = _Count(1, now)
 
     async def write(self) -> bool:
-        """Hand over what was counted; while PostgreSQL is away it waits for the next turn."""
+        """Hand over what was counted; while PostgreSQL does not take it, it waits for the next turn."""
         if not self._counts:
             return False
         counts, self._counts = self._counts, {}
@@ -49,9 +48,11 @@ class Tally:
         try:
             async with self._process.pool(INGRESS).acquire(timeout=2) as conn, conn.transaction():
                 await table.add(conn, rows)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            log.warning("refusals_wait", error=describe(error))
+        except Exception as error:
             self._put_back(counts)
+            if verdict(error) is not Verdict.AGAIN:
+                raise
+            log.warning("refusals_wait", error=describe(error))
         return False
 
     async def close(self) -> None:

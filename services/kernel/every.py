@@ -23,14 +23,15 @@ def every(
     seconds: float,
     alone: bool = False,
     wake: asyncio.Event | None = None,
+    needed: bool = True,
 ) -> None:
     """Call `work` again at once while it answers True, else wait, but not once `wake` is set; `work` clears it.
 
     With `alone`, one process at a time does it.
-    What is Retryable is logged and tried again; so is anything else, more and more seldom, and /ready tells of it. Only
-    a Stop before it has ever worked ends the process.
+    What is Retryable is logged and tried again; so is anything else, more and more seldom, and /ready tells of it, as a
+    remark where the work is not `needed`. Only a Stop before it has ever worked ends the process.
     """
-    trouble = process.trouble(name)
+    trouble = process.trouble(name, needed=needed)
 
     async def once() -> bool:
         more = await work()

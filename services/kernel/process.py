@@ -81,10 +81,13 @@ class Process:
         """Run `work` for the life of the process, again after a while when it fails; only a Stop ends the process."""
         self._work.append((name, work))
 
-    def trouble(self, work: str, *, patience: int = 3) -> Trouble:
-        """What becomes of failures of this piece of work; /ready tells of it after so many in a row."""
+    def trouble(self, work: str, *, patience: int = 3, needed: bool = True) -> Trouble:
+        """What becomes of failures of this piece of work; /ready tells of it after so many in a row.
+
+        It stays 200 for what is not needed: doors that do without it must not be taken out of service.
+        """
         trouble = Trouble(work, self.clock, self.metrics, patience=patience)
-        self.site.unready.append(trouble.fault)
+        (self.site.unready if needed else self.site.remarks).append(trouble.fault)
         return trouble
 
     def at_close(self, close: _Act) -> None:
@@ -118,7 +121,7 @@ class Process:
         return 1 if self.failure else 0
 
     async def _guard(self, name: str, work: _Act) -> None:
-        trouble = self.trouble(name)
+        trouble = self.trouble(name, needed=False)
         while not self.stopping.is_set():
             try:
                 await work()

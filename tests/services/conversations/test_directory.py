@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from db import directory as table
 from db.pool import Pool, scoped
+from services.conversations import handlers
 from services.conversations.directory import Directory
 from services.conversations.reports import by_group, summary
 from services.conversations.stores import known_stores
@@ -171,3 +173,48 @@ async def test_a_chatwoot_that_names_somebody_twice_is_read_all_the_same(
     async with scoped(pool, {shop.id}) as conn:
         assert await conn.fetchval("select fault from wootstream.directory_readings") is None
         assert await conn.fetchval("select count(name) from wootstream.directory where kind = 'agent'") > 0
+
+
+async def test_a_store_whose_answers_raise_waits_with_the_reason_and_costs_no_other_its_turn(
+    pool: Pool, admin_pool: Pool, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = await listening(pool, admin_pool, process, RecordedApi(RUN))
+    put = table.put_inboxes
+
+    async def raising(conn: Any, store: UUID, *rest: Any, **more: Any) -> None:
+        if store == shop.id:
+            raise OverflowError
+        await put(conn, store, *rest, **more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(table, "put_inboxes", raising)
+        await turn(process)
+    async with scoped(pool, {shop.id}) as conn:
+        told = (await summary(conn, shop.id, since=SPAN[0], until=SPAN[1])).completeness.not_applied
+    assert told
+    assert all("OverflowError" in rule for rule in told)
+
+
+async def test_a_conversation_that_cannot_be_reckoned_again_keeps_its_figures_and_holds_up_no_other(
+    pool: Pool, admin_pool: Pool, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = RecordedApi(RUN)
+    shop = await listening(pool, admin_pool, process, api)
+    api.bots.add(next(one for one in api.stores[shop.account]["api"].values() if isinstance(one, int)))
+    wanted = reckoned(RUN, account_webhooks(RUN), bots=api.bots)[STORE]
+    async with scoped(pool, {shop.id}) as conn:
+        before = await bench.events_of(conn, shop.id)
+    odd = next(number for number in before if before[number] == list(wanted[number].events))
+    again = handlers.reckon_again
+
+    async def raising(conn: Any, keys: Any) -> None:
+        if (shop.id, odd) in keys:
+            raise TypeError
+        await again(conn, keys)
+
+    monkeypatch.setattr(handlers, "reckon_again", raising)
+    await turn(process)
+    async with scoped(pool, {shop.id}) as conn:
+        after = await bench.events_of(conn, shop.id)
+    assert after == {number: list(figure.events) for number, figure in wanted.items() if figure.events}
+    assert after != before
