@@ -87,7 +87,10 @@ _BY_SQLSTATE = {
     "XX": Verdict.AGAIN,  # internal error
     "22": Verdict.GUILTY,  # a value that the column cannot hold
     "23": Verdict.GUILTY,  # a constraint refuses the row
+    "21": Verdict.GUILTY,  # two rows of one key in one statement
     "54": Verdict.GUILTY,  # too large, too deep
+    "P0": Verdict.GUILTY,  # a trigger of the host's refuses the row
+    "0A": Verdict.STOP,  # a plan from before a migration, or a server too old
     "28": Verdict.STOP,  # login refused
     "3D": Verdict.STOP,  # no such database
     "3F": Verdict.STOP,  # no such schema
@@ -95,6 +98,7 @@ _BY_SQLSTATE = {
 }
 
 
+_REFUSES_A_VALUE = ("21", "22", "23", "54", "P0")
 _OF_OUR_SQL = ("42", "3F")
 _KAFKA_FORBIDS = (
     AuthenticationFailedError,
@@ -126,7 +130,7 @@ def verdict(error: BaseException) -> Verdict:
         return Verdict.STOP
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
-        return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.STOP)
+        return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.GUILTY)
     if isinstance(error, OSError) and error.errno in _OF_A_VALUE:
         return Verdict.GUILTY
     return Verdict.AGAIN if isinstance(error, _AWAY) else Verdict.GUILTY
@@ -136,6 +140,13 @@ def _of_group(group: BaseExceptionGroup[BaseException]) -> Verdict:
     """A fault of the deployment counts most; a group is the world's alone when all of it is."""
     verdicts = {verdict(one) for one in group.exceptions}
     return next(one for one in (Verdict.STOP, Verdict.GUILTY, Verdict.AGAIN) if one in verdicts)
+
+
+def is_bug(error: BaseException) -> bool:
+    """Neither PostgreSQL nor a reader of ours refused a value: our own code failed."""
+    if isinstance(error, asyncpg.PostgresError):
+        return not (error.sqlstate or "XX").startswith(_REFUSES_A_VALUE)
+    return not isinstance(error, Invalid | ValueError)
 
 
 def kind(error: BaseException) -> str:

@@ -4,10 +4,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-import asyncpg
-
 from db.pool import Connection
-from services.kernel.errors import Invalid, Verdict, verdict
+from services.kernel.errors import Verdict, verdict
 from services.kernel.record import Record
 
 # One guilty event of 500 costs 18 tries, 50 cost about 430; what is left over is the next transaction's.
@@ -69,8 +67,3 @@ def _halves(events: Sequence[E]) -> list[Sequence[E]]:
     """The later half first: the earlier one is popped first."""
     middle = len(events) // 2
     return [part for part in (events[middle:], events[:middle]) if part]
-
-
-def is_bug(error: Exception) -> bool:
-    """Neither the database nor a value refused: our own code failed."""
-    return not isinstance(error, Invalid | asyncpg.PostgresError | ValueError)

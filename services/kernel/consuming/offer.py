@@ -18,11 +18,10 @@ from services.kernel.consuming.bisect import (
     E,
     apply_in_halves,
     apply_whole,
-    is_bug,
 )
 from services.kernel.consuming.letters import letter_of
 from services.kernel.consuming.suspicion import Suspicion
-from services.kernel.errors import Invalid, describe
+from services.kernel.errors import Invalid, describe, is_bug
 from services.kernel.record import Record, store_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"

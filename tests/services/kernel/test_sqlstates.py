@@ -36,6 +36,14 @@ STATEMENTS = [
     ("23503", "insert into child (id, parent) values (1, 99)", GUILTY),
     ("23514", "insert into child (id, even) values (1, 3)", GUILTY),
     ("23514", "insert into parted values ('1999-01-01')", GUILTY),  # no partition takes the row
+    (
+        "21000",
+        "insert into parent values (7), (7) on conflict (id) do update set id = excluded.id",
+        GUILTY,
+    ),
+    ("P0001", _RAISE % "P0001", GUILTY),
+    ("2F002", _RAISE % "2F002", GUILTY),  # any that the table does not name: bisection shows whose fault it is
+    ("0A000", _RAISE % "0A000", STOP),
     ("54000", "insert into indexed select string_agg(md5(n::text), '') from generate_series(1, 1000) n", GUILTY),
     ("25006", "set transaction read only; insert into parent values (7)", AGAIN),
     ("55P03", "set local lock_timeout = 1; select * from parent for update", AGAIN),
