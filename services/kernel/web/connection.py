@@ -29,6 +29,7 @@ lets every server do: then a new parser is told how the body ends, and no more.
 import asyncio
 import time
 from collections import deque
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -75,15 +76,15 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._drained: asyncio.Event | None = None
         self._client: tuple[str, int] | None = None
+        self._here: tuple[str, int] | None = None
         self._begin_head()
 
     # asyncio's side
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        peer = transport.get_extra_info("peername")
-        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
-        self._here = transport.get_extra_info("sockname")
+        self._client = _host_and_port(transport.get_extra_info("peername"))
+        self._here = _host_and_port(transport.get_extra_info("sockname"))
         self.address = sender(self._client[0]) if self._client else ""
         if self._crowd.admit(self):
             self._server.connections.add(self)  # type: ignore[arg-type]
@@ -424,3 +425,8 @@ class Connection(asyncio.Protocol):
         exchange.task = task = self._crowd.loop.create_task(exchange.run(self._app))
         task.add_done_callback(self._server.tasks.discard)
         self._server.tasks.add(task)
+
+
+def _host_and_port(name: Any) -> tuple[str, int] | None:
+    """As ASGI wants it; IPv6 has two more, a Unix socket none."""
+    return (name[0], name[1]) if isinstance(name, tuple) else None

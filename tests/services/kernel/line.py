@@ -52,7 +52,9 @@ class Socket(asyncio.Transport):
     """Keeps what is written; closing takes effect in the loop's next turn."""
 
     def __init__(self, address: str) -> None:
-        super().__init__({"peername": (address, 40_000), "sockname": ("127.0.0.1", 80)})
+        ipv6 = (0, 0) if ":" in address else ()
+        here = "::1" if ipv6 else "127.0.0.1"
+        super().__init__({"peername": (address, 40_000, *ipv6), "sockname": (here, 80, *ipv6)})
         self.written = b""
         self.open = True
         self.reading = True

@@ -57,6 +57,7 @@ async def _answers_too_much(_scope: Scope, _receive: Receive, send: Send) -> Non
 
 async def _splits_its_answer(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b\r\nc: d")]})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answers_nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -2,9 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
+import hypothesis
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.kernel.web.addresses import sender
 from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, Lines
@@ -146,6 +150,45 @@ async def test_each_shape_is_answered_and_its_connection_has_an_end(
     assert not lines.server.connections
 
 
+_LINES = [
+    "content-length: 3",
+    "expect: 100-continue",
+    "connection: close",
+    "upgrade: h2c\r\nconnection: upgrade",
+    "a: b",
+    "",
+]
+_WORDS = [b"\n", b" ", b"\x00", b":", b",", b"0", b"f", b";", b"chunked", *(f"{line}\r\n".encode() for line in _LINES)]
+
+
+@st.composite
+def _conversations(draw: st.DrawFn) -> list[bytes]:
+    """Some of the shapes one after the other, with a few bytes changed, and pauses anywhere."""
+    said = b"".join(b"".join(draw(st.sampled_from(_SHAPES))[1])[:4_096] for _ in range(draw(st.integers(1, 3))))
+    for _ in range(draw(st.integers(0, 3))):
+        at, width = draw(st.integers(0, len(said))), draw(st.integers(0, 3))
+        said = said[:at] + draw(st.sampled_from(_WORDS)) + said[at + width :]
+    cuts = sorted(draw(st.lists(st.integers(0, len(said)), max_size=4)))
+    return [said[since:until] for since, until in pairwise([0, *cuts, len(said)])]
+
+
+@given(_conversations(), st.booleans())
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.too_slow])
+async def test_whatever_is_said_the_connection_ends_and_leaves_nothing(parts: list[bytes], hangs_up: bool) -> None:
+    lines = Lines(proxy_hops=1)
+    line = lines.line()
+
+    statuses = await line.say(*parts)
+    if hangs_up and line.open:
+        await line.hang_up()
+    await lines.loop.forward(200)
+
+    assert set(statuses) <= {100, 200, 204, 400, 415, 417, 431, 500, 501, 505}
+    assert (500 in statuses) <= any(scope["path"] == "/broken" for scope in lines.app.scopes)
+    assert not line.open
+    assert [lines.crowd._count, *lines.server.connections, *lines.server.tasks, *lines.crowd._requests] == [0]
+
+
 @pytest.mark.parametrize("upgrade", [b"", b"connection: upgrade\r\nupgrade: h2c\r\n"])
 @pytest.mark.parametrize(
     "body", [b"content-length: 3\r\n\r\nabc", b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
@@ -156,6 +199,14 @@ async def test_a_body_reaches_the_door_wherever_its_bytes_are_parted(upgrade: by
         lines = Lines()
         assert await lines.line().say(raw[:cut], raw[cut:]) == [204]
         assert lines.app.asked == [("POST", "/", b"abc")]
+
+
+async def test_addresses_are_told_as_asgi_wants_them() -> None:
+    lines = Lines()
+    await lines.line("2001:db8::1").say(_GET)
+
+    assert lines.app.scopes[0]["client"] == ("2001:db8::1", 40_000)
+    assert lines.app.scopes[0]["server"] == ("::1", 80)
 
 
 async def test_a_trailer_is_no_header() -> None:
@@ -222,6 +273,25 @@ async def test_every_state_has_a_deadline_that_more_bytes_of_it_do_not_move(
     assert line.statuses == statuses
     assert line.fate == _ENDED
     assert lines.counted("http_cut", why=f"late_{room}") == (room != "idle")
+    assert not lines.server.tasks
+
+
+async def test_what_is_asked_before_the_last_answer_is_read_only_when_its_turn_comes() -> None:
+    lines = Lines()
+    line = lines.line()
+    await line.say(b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n", _GET)
+    assert not line.socket.reading
+    lines.app.go_on.set()
+
+    assert await line.say() == [204, 204]
+    assert line.socket.reading
+
+
+async def test_what_comes_after_the_last_request_is_no_fault() -> None:
+    lines = Lines()
+    await lines.line().say(_GET[:-2] + b"connection: close\r\n\r\n" + _GET)
+
+    assert lines.counted("http_faults", reason="malformed") == 0
 
 
 async def test_a_sender_who_does_not_read_what_was_written_is_cut_off() -> None:
