@@ -15,9 +15,6 @@ _CLOSED = """
 select consumer_group, topic, partition, max(closed_at) as closed_at from wootstream.ledger_history
 group by consumer_group, topic, partition
 """
-_LOSE = """
-insert into wootstream.losses (consumer_group, topic, partition, first_offset, next_offset) values ($1, $2, $3, $4, $5)
-"""
 _ACCESS = "insert into wootstream.access_log (actor, action, organization_id, object) values ($1, $2, $3, $4)"
 
 
@@ -40,11 +37,6 @@ async def now(conn: Connection) -> datetime:
     """PostgreSQL's clock, by which the ledger says when it moved."""
     moment: datetime = await conn.fetchval("select now()")
     return moment
-
-
-async def lose(conn: Connection, group: str, topic: str, partition: int, *, first: int, next_: int) -> None:
-    """Name a range that this group will never read."""
-    await conn.execute(_LOSE, group, topic, partition, first, next_)
 
 
 async def note_access(conn: Connection, *, actor: str, action: str, store: UUID | None, thing: str) -> None:

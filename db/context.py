@@ -22,22 +22,11 @@ select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, 
 from public.chatwoot_accounts a left join wootstream.inboxes i on i.organization_id = a.organization_id
 order by a.account_status = 'deleted', a.created_at desc
 """
-_NAME_INBOXES = """
-insert into wootstream.inboxes (organization_id, inbox_id, name)
-select * from unnest($1::uuid[], $2::int[], $3::text[]) order by 1, 2
-on conflict (organization_id, inbox_id) do update set name = excluded.name, updated_at = now()
-"""
 
 
 async def stores(conn: Connection) -> Sequence[Row]:
     """Account, release and inboxes of the stores in scope: one row an inbox, or one with none."""
     return await conn.fetch(_STORES)
-
-
-async def name_inboxes(conn: Connection, rows: Collection[tuple[UUID, int, str]]) -> None:
-    """Remember what inboxes are called."""
-    if rows:
-        await conn.execute(_NAME_INBOXES, *zip(*sorted(rows), strict=True))
 
 
 async def customers(conn: Connection, contacts: Collection[tuple[UUID, int, int]]) -> Sequence[Row]:

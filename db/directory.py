@@ -1,4 +1,4 @@
-"""What Chatwoot's API tells about a store: names of inboxes, agents and teams, which inboxes have a bot, and when it told."""
+"""What is known of a store's inboxes, agents and teams: names, which inboxes have a bot, and when Chatwoot's API told."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -44,6 +44,17 @@ from unnest($2::int[], $3::text[], $4::bool[]) as n (id, name, has_bot) order by
 on conflict (organization_id, inbox_id) do update set name = excluded.name, has_bot = excluded.has_bot,
   checked_at = excluded.checked_at, updated_at = now(),
   recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
+"""
+_NAME_INBOXES = """
+insert into wootstream.inboxes (organization_id, inbox_id, name)
+select * from unnest($1::uuid[], $2::int[], $3::text[]) order by 1, 2
+on conflict (organization_id, inbox_id) do update set name = excluded.name, updated_at = now()
+"""
+_MARK_BOTS = """
+insert into wootstream.inboxes as i (organization_id, inbox_id, has_bot)
+select $1, unnest($2::int[]), true
+on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now(),
+  recount_after = case when i.has_bot then i.recount_after else 0 end
 """
 _CHECKED_INBOXES = "update wootstream.inboxes set checked_at = $2 where organization_id = $1 and checked_at is null"
 _PUT_RELEASE = """
@@ -104,6 +115,17 @@ async def put_inboxes(
     """What inboxes are called and which have a bot; where that changed, their conversations wait to be reckoned again."""
     if inboxes:
         await conn.execute(_PUT_INBOXES, organization, *zip(*inboxes, strict=True), at)
+
+
+async def name_inboxes(conn: Connection, rows: Collection[tuple[UUID, int, str]]) -> None:
+    """What a webhook calls inboxes; whether they have a bot, it does not say."""
+    if rows:
+        await conn.execute(_NAME_INBOXES, *zip(*sorted(rows), strict=True))
+
+
+async def mark_bots(conn: Connection, organization: UUID, inboxes: Collection[int]) -> None:
+    """What the operator says: these inboxes have an agent bot, on which Chatwoot's first-response rule depends."""
+    await conn.execute(_MARK_BOTS, organization, sorted(inboxes))
 
 
 async def put_release(conn: Connection, organization: UUID, release: str, *, at: datetime) -> None:

@@ -47,7 +47,7 @@ set next_offset = next_offset + $5 + $6, lost = lost + $5, hollow = hollow + $6,
 where consumer_group = $1 and topic = $2 and partition = $3 and next_offset = $4
 returning partition
 """
-_LOSS = """
+_LOSE = """
 insert into wootstream.losses (consumer_group, topic, partition, first_offset, next_offset) values ($1, $2, $3, $4, $5)
 """
 _CLOSE = """
@@ -136,8 +136,13 @@ async def skip(conn: Connection, group: str, topic: str, place: Place, *, lost: 
     """Account for offsets that hold no record for us: lost to retention, or hollow. False if the row has moved meanwhile."""
     moved = await conn.fetchval(_SKIP, group, topic, place.partition, place.next_offset, lost, hollow)
     if moved is not None and lost:
-        await conn.execute(_LOSS, group, topic, place.partition, place.next_offset, place.next_offset + lost)
+        await lose(conn, group, topic, place.partition, first=place.next_offset, next_=place.next_offset + lost)
     return moved is not None
+
+
+async def lose(conn: Connection, group: str, topic: str, partition: int, *, first: int, next_: int) -> None:
+    """Name a range that this group will never read."""
+    await conn.execute(_LOSE, group, topic, partition, first, next_)
 
 
 async def adopt(

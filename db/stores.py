@@ -31,12 +31,6 @@ values ({", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))})
 on conflict (organization_id, chatwoot_account_id) do update set
   {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}, updated_at = now()
 """  # noqa: S608
-_INBOXES = """
-insert into wootstream.inboxes as i (organization_id, inbox_id, has_bot)
-select $1, unnest($2::int[]), true
-on conflict (organization_id, inbox_id) do update set has_bot = true, updated_at = now(),
-  recount_after = case when i.has_bot then i.recount_after else 0 end
-"""
 _IS_TIMEZONE = "select exists (select from pg_timezone_names where name = $1)"
 _LISTED = """
 select organization_id, slug, account_name, account_status, chatwoot_base_url, chatwoot_account_id, release, website_token, unsigned, domains,
@@ -77,11 +71,6 @@ async def put(conn: Connection, columns: Mapping[str, object]) -> None:
 async def is_timezone(conn: Connection, name: str) -> bool:
     """Whether PostgreSQL, which reckons the store's days, knows it."""
     return bool(await conn.fetchval(_IS_TIMEZONE, name))
-
-
-async def mark_bots(conn: Connection, organization_id: UUID, inboxes: Collection[int]) -> None:
-    """Remember which inboxes have an agent bot: Chatwoot's first-response rule depends on it."""
-    await conn.execute(_INBOXES, organization_id, sorted(inboxes))
 
 
 async def account(conn: Connection, organization_id: UUID) -> Row | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from db import audit as table
 from db import ledger
 from db.pool import Pool, Row
+from db.transactions import see_one_moment
 from schemas import topics
 from services.control.positions import Cluster, first_records, first_written, look
 from services.control.reckoning import Key, Seen, key, next_unread, reckon, with_waits
@@ -34,7 +35,7 @@ async def observe(settings: Settings, pool: Pool, *, since: datetime | None = No
     )
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         # One snapshot: a loss that a consumer notices just now is counted here or there, not twice and not never.
-        await conn.execute("set transaction isolation level repeatable read")
+        await see_one_moment(conn)
         later = {key(row): row["next_offset"] for row in await ledger.everything(conn)}
         losses, now = [Loss(**row) for row in await table.losses(conn, since)], await table.now(conn)
     strangers = await _strangers(settings, rows, cluster)

@@ -1,6 +1,5 @@
 """`offsets`: where every group stands, and how to go on where a log is another one than it was."""
 
-from db import audit as table
 from db import ledger
 from services.control.adoption import Adoption, planned
 from services.control.audit import observe
@@ -40,7 +39,7 @@ async def adopt(
                 if places[one.partition].next_offset != one.next_offset:
                     raise Refusal(f"partition {one.partition} has moved meanwhile: look at it and decide again")
                 for first, next_ in one.given_up:
-                    await table.lose(conn, group, topic, one.partition, first=first, next_=next_)
+                    await ledger.lose(conn, group, topic, one.partition, first=first, next_=next_)
                 await ledger.adopt(
                     conn, group, topic, one.partition, cluster_id=seen.cluster.id, offset=one.at, reason=reason
                 )

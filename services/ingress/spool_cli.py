@@ -10,6 +10,7 @@ import typer
 from services.ingress.spool_status import Status, look
 from services.ingress.spool_status import status as reckon
 from services.kernel import Clock, Refusal, Settings
+from services.kernel.installation import environment
 from services.kernel.terminal import Json, print_json, show
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
@@ -29,7 +30,7 @@ def status(
 
     Reads WOOTSTREAM_DATA_DIRECTORY/spool beside the running ingress; ask on the machine, or in the pod, where it runs.
     """
-    found = _watch(Settings(), seconds)
+    found = _watch(environment(), seconds)
     if as_json:
         print_json(asdict(found))
     else:

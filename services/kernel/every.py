@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from db import transactions
 from db.pool import TooMuchPower
 from services.kernel.errors import Stop, Verdict, describe, verdict
 from services.kernel.process import Process
@@ -69,10 +70,10 @@ async def _turn_of(process: Process, name: str, *, alone: bool) -> AsyncIterator
     # The lock lives in a transaction, so it also works behind a transaction pooler. Asking again costs nothing while we
     # hold it, and fails when the connection, and with it the lock, is gone.
     async with process.pool().acquire(timeout=10) as conn, conn.transaction():
-        await conn.execute("set local idle_in_transaction_session_timeout = '10min'")
+        await transactions.may_idle(conn)
 
         async def ours() -> bool:
-            return bool(await conn.fetchval("select pg_try_advisory_xact_lock(hashtext($1))", f"wootstream/{name}"))
+            return await transactions.alone(conn, f"wootstream/{name}")
 
         yield ours
 

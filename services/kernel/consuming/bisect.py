@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from db.pool import Connection
+from db.transactions import check_at_once
 from services.kernel.errors import Verdict, verdict
 from services.kernel.record import Record
 
@@ -41,7 +42,7 @@ async def apply_whole(conn: Connection, events: Sequence[E], apply: Apply[E]) ->
 async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
     """The careful case, after the whole was refused. Events are tried in order, so what is untried is a tail."""
     # Deferred constraints must show at the event, not at COMMIT.
-    await conn.execute("set constraints all immediate")
+    await check_at_once(conn)
     result = Applied()
     waiting = _halves(events)
     for _ in range(TRIES):

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from db import directory
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.topics import WEBHOOKS
@@ -37,7 +38,7 @@ async def install(admin: Pool, run: str, *, told_of_bots: bool = True) -> dict[s
         shop = Shop(uuid.uuid4(), store["account"], store)
         async with admin.acquire() as conn:
             await attach(conn, shop.id, account=shop.account, release=store["release"])
-            await table.mark_bots(conn, shop.id, store["bot_inboxes"] * told_of_bots)
+            await directory.mark_bots(conn, shop.id, store["bot_inboxes"] * told_of_bots)
         shops[store["name"]] = shop
     return shops
 
