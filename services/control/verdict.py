@@ -1,9 +1,10 @@
 """What the audit answers: a line for each group and partition, the losses, and whether all is accounted for."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 _PATIENCE_SECONDS = 60  # a batch may be that long in hand; a consumer that is there moves sooner
 
@@ -45,6 +46,15 @@ class Loss:
     noticed_at: datetime
 
 
+class _Range(NamedTuple):
+    """Offsets of one partition that one group lacks."""
+
+    place: tuple[str, int]
+    group: str | None
+    first: int
+    next_: int
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """What the installation can show about every record that was accepted."""
@@ -54,12 +64,17 @@ class Audit:
 
     @property
     def missing(self) -> int:
-        gone = sum(one.next_offset - one.first_offset for one in self.losses)
-        return gone + sum(line.unreachable + line.truncated for line in self.lines)
+        """Records that some group will never read, each once however many groups miss it."""
+        losses = [
+            _Range((loss.topic, loss.partition), loss.group, loss.first_offset, loss.next_offset)
+            for loss in self.losses
+        ]
+        return _records([*losses, *(one for line in self.lines for one in _missing(line))])
 
     @property
     def in_flight(self) -> int:
-        return sum(line.in_flight for line in self.lines)
+        """Records that some group has yet to read, each once."""
+        return _records(one for line in self.lines for one in _in_flight(line))
 
     @property
     def halted(self) -> list[Line]:
@@ -82,3 +97,31 @@ class Audit:
             "topics": [asdict(line) for line in self.lines],
             "losses": [asdict(loss) for loss in self.losses],
         }
+
+
+def _missing(line: Line) -> Iterator[_Range]:
+    place, begin = (line.topic, line.partition), line.begin_offset or 0
+    yield _Range(place, line.group, begin - line.unreachable, begin)
+    end = max(line.end_offset or 0, line.next_offset or 0)
+    yield _Range(place, line.group, end, end + line.truncated)
+
+
+def _in_flight(line: Line) -> Iterator[_Range]:
+    end = line.end_offset or 0
+    yield _Range((line.topic, line.partition), line.group, end - line.in_flight, end)
+
+
+def _records(ranges: Iterable[_Range]) -> int:
+    """How many records lie in these ranges. An offset that one group lacks twice stood in two logs of that name."""
+    edges: dict[tuple[str, int], list[tuple[int, int, str | None]]] = defaultdict(list)
+    for one in ranges:
+        edges[one.place] += [(one.first, 1, one.group), (one.next_, -1, one.group)]
+    total = 0
+    for of_place in edges.values():
+        lacking: Counter[str | None] = Counter()
+        before = 0
+        for offset, change, group in sorted(of_place, key=lambda edge: edge[0]):
+            total += (offset - before) * max(lacking.values(), default=0)
+            lacking[group] += change
+            before = offset
+    return total
