@@ -1,13 +1,12 @@
 """One request for each door, as a client's program reads it from a file: URL, headers, an empty line, the body."""
 
-import base64
-import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+from standardwebhooks import Webhook
 
 from local.demo.shop import shop_event
 from local.demo.visitors import CONSENT, Visitor
@@ -52,13 +51,10 @@ def _beacon(visitor: Visitor) -> Post:
 def _shop_event(shop: Shop) -> Post:
     now, name = datetime.now(UTC), f"msg_{uuid.uuid4().hex}"
     body = orjson.dumps(shop_event("order.paid", now, customer_id="c1", order_id=name))
-    timestamp = str(int(now.timestamp()))
-    key = base64.b64decode(EVENT_SECRET.removeprefix("whsec_"))
-    digest = hmac.digest(key, f"{name}.{timestamp}.".encode() + body, "sha256")
     headers = {
         "content-type": "application/cloudevents+json",
         "webhook-id": name,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(EVENT_SECRET).sign(name, now, body.decode()),
     }
     return Post(f"/events/{shop.slug}", headers, body)
