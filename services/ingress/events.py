@@ -151,5 +151,8 @@ def _holds_a_constant(text: bytes) -> bool:
     if not any(name in text for name in _CONSTANTS):
         return False
     seen: list[str] = []
-    json.loads(text, strict=False, parse_int=len, parse_float=len, parse_constant=seen.append)
+    try:
+        json.loads(text, strict=False, parse_int=len, parse_float=len, parse_constant=seen.append)
+    except ValueError:  # what only our reader takes for JSON is none either
+        return True
     return bool(seen)

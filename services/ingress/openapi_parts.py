@@ -46,7 +46,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "chatwoot_timestamp": _given(
         "header", "x-chatwoot-timestamp", "Unix seconds, near the server's clock", pattern=_UNIX_SECONDS
     ),
-    "webhook_id": _given("header", "webhook-id", "any; the signature holds it", minLength=1),
+    "webhook_id": _given(
+        "header", "webhook-id", "the message's own; with the same body again it is answered as before", minLength=1
+    ),
     "webhook_timestamp": _given(
         "header", "webhook-timestamp", "Unix seconds, near the server's clock", pattern=_UNIX_SECONDS
     ),

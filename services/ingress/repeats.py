@@ -1,7 +1,7 @@
 """Messages that come again: a sender who did not hear our answer gets the same one, and nothing is published twice.
 
-By process, as far as its memory goes. Beyond that, and for the same message at two doors at once, the content keys of
-those who read the topic are the net: an event's id has its effect once.
+By process, as far as its memory goes. Beyond that, and for the same message twice at the same moment, the content keys
+of those who read the topic are the net: an event's id has its effect once.
 """
 
 import hashlib

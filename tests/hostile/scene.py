@@ -35,6 +35,7 @@ _ROOT = Path(__file__).parents[2]
 _API_TOKEN = "token-of-whoever-asks-for-reports"
 _LOOK_SECONDS = 0.1
 _AT_ONCE = 6
+_CHATWOOT_DOES_NOT_TELL = 502
 _HOSTILE_ACCOUNT = 1000
 HOSTILE_ORIGIN = "https://hostile.example"
 # When a row was stored is nobody's business but ours: the columns exist in the test's own database alone.
@@ -60,8 +61,11 @@ class Attack:
 
     @property
     def server_errors(self) -> dict[str, dict[int, int]]:
-        """Act → its answers of 5xx."""
-        found = {name: {s: n for s, n in answers.items() if s >= 500} for name, answers in self.answers.items()}
+        """Act → its answers of 5xx, but for what a comparison says of a Chatwoot that does not tell."""
+        found = {
+            name: {s: n for s, n in answers.items() if s >= 500 and s != _CHATWOOT_DOES_NOT_TELL}
+            for name, answers in self.answers.items()
+        }
         return {name: errors for name, errors in found.items() if errors}
 
     def hear(self, line: dict[str, Any]) -> None:
