@@ -43,7 +43,7 @@ class Site:
         self.unready: list[Callable[[], str | None]] = []  # the same for readiness
         self.remarks: list[Callable[[], str | None]] = []  # what /ready says though the process serves
         self._registry = registry
-        self._broken = metrics.http_broken
+        self._broken = metrics.http_broken.labels
         self._starlette = Starlette(exception_handlers={Exception: self._broke_in_a_route})
         self.route("/live", self._live)
         self.route("/ready", self._ready)
@@ -73,7 +73,7 @@ class Site:
     def _broke(self, where: str, error: Exception) -> Response:
         """What nobody foresaw: the sender gets an id and no more, and with it we find the rest in the log."""
         number = secrets.token_hex(8)
-        self._broken.labels(where).inc()
+        self._broken(where).inc()
         log.error("http_answer_broke", id=number, where=where, exc_info=error)
         return JSONResponse({"error": "something broke here", "id": number}, status_code=500)
 
