@@ -142,6 +142,14 @@ def _of_group(group: BaseExceptionGroup[BaseException]) -> Verdict:
     return next(one for one in (Verdict.STOP, Verdict.GUILTY, Verdict.AGAIN) if one in verdicts)
 
 
+def may_be_of_a_record(error: BaseException) -> bool:
+    """Whether what looks like an outage could be one record's doing: a lost connection could not."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "XX") in ("57014", "53200") or (error.sqlstate or "XX").startswith("XX")
+    away = isinstance(error, Retryable | KafkaError | ConnectionError)
+    return not away and isinstance(error, _AWAY)
+
+
 def is_bug(error: BaseException) -> bool:
     """Neither PostgreSQL nor a reader of ours refused a value: our own code failed."""
     if isinstance(error, asyncpg.PostgresError):

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from db.pool import Connection
 from db.transactions import check_at_once
-from services.kernel.errors import Verdict, verdict
+from services.kernel.errors import Verdict, may_be_of_a_record, verdict
 from services.kernel.record import Record
 
 # One guilty event of 500 costs 18 tries, 50 cost about 430; what is left over is the next transaction's.
@@ -39,29 +39,48 @@ async def apply_whole(conn: Connection, events: Sequence[E], apply: Apply[E]) ->
     return Applied(set(await apply(conn, events)), worked=True) if events else Applied()
 
 
-async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
-    """The careful case, after the whole was refused. Events are tried in order, so what is untried is a tail."""
+async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E], *, in_doubt: bool = False) -> Applied:
+    """The careful case, after the whole was refused. Events are tried in order, so what is untried is a tail.
+
+    In doubt whether an outage is one, what looks like it is taken for guilt as long as other events can be applied.
+    """
     # Deferred constraints must show at the event, not at COMMIT.
     await check_at_once(conn)
-    result = Applied()
+    result, doubted = Applied(), list[tuple[E, Exception]]()
     waiting = _halves(events)
     for _ in range(TRIES):
         if not waiting:
             break
         part = waiting.pop()
-        try:
-            async with conn.transaction():
-                result.news |= set(await apply(conn, part))
-            result.worked = True
-        except Exception as error:
-            if verdict(error) is not Verdict.GUILTY:
-                raise
-            if len(part) == 1:
-                result.guilty.append((part[0].record, error))
-            else:
-                waiting += _halves(part)
+        error = await _tried(conn, part, apply, result, in_doubt=in_doubt)
+        if error and len(part) > 1:
+            waiting += _halves(part)
+        elif error and verdict(error) is Verdict.AGAIN:
+            doubted.append((part[0], error))
+        elif error:
+            result.guilty.append((part[0].record, error))
+    for event, outage in doubted:  # it may have ended meanwhile
+        if not result.worked:
+            raise outage
+        if error := await _tried(conn, [event], apply, result, in_doubt=True):
+            result.guilty.append((event.record, error))
     result.untried = [event.record for part in reversed(waiting) for event in part]
     return result
+
+
+async def _tried(
+    conn: Connection, part: Sequence[E], apply: Apply[E], result: Applied, *, in_doubt: bool
+) -> Exception | None:
+    """What refuses these events, None if nothing does. Raises what is no event's fault."""
+    try:
+        async with conn.transaction():
+            result.news |= set(await apply(conn, part))
+    except Exception as error:
+        if verdict(error) is Verdict.GUILTY or (in_doubt and may_be_of_a_record(error)):
+            return error
+        raise
+    result.worked = True
+    return None
 
 
 def _halves(events: Sequence[E]) -> list[Sequence[E]]:

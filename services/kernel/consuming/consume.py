@@ -4,6 +4,7 @@ FastStream fetches; offsets live in PostgreSQL beside the effect, and Kafka's co
 escapes into FastStream, for it would go on with the next batch.
 """
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,7 @@ from schemas.topics import Topic
 from services.kernel.consuming.bisect import E
 from services.kernel.consuming.broker import MAX_POLL_SECONDS
 from services.kernel.consuming.lookout import Lookout
-from services.kernel.consuming.offer import Offered, Work, offer
+from services.kernel.consuming.offer import Care, Offered, Work, offer
 from services.kernel.consuming.probe import Here
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.process import Process
@@ -23,6 +24,7 @@ from services.kernel.record import Record, store_of
 
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _STOPPING_SECONDS = 0.2
+_TRIES_UNTIL_DOUBT = 10  # some 15 s; an outage that only one record meets is none
 _PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
 S = TypeVar("S")
 T = TypeVar("T")
@@ -50,6 +52,7 @@ class Consumption(Generic[E]):
     def __init__(self, process: Process, work: Work[E]) -> None:
         self._process = process
         self._work = work
+        self._tries = 0  # of the batch in hand, without success
         self.lookout = Lookout(process, work.group, work.topic)
 
     async def handle(self, raw: Any) -> None:
@@ -82,15 +85,22 @@ class Consumption(Generic[E]):
     async def _offer(self, records: Sequence[Record]) -> Offered:
         """Whole first; by halves when something in it is refused."""
         started = self._process.clock.monotonic()
+        self._tries += 1
+        in_doubt = self._tries % _TRIES_UNTIL_DOUBT == 0
         try:
-            result = await offer(self._process.pool(), self._work, records, careful=False)
+            result = await self._apply(records, Care.DOUBT if in_doubt else Care.WHOLE)
         except Exception as error:
             if verdict(error) is not Verdict.GUILTY:
                 raise
-            result = await offer(self._process.pool(), self._work, records, careful=True)
+            result = await self._apply(records, Care.HALVES)
+        self._tries = 0
         self._count(result, len(records), self._process.clock.monotonic() - started)
         self.lookout.went_on({one.partition for one in records} - {one.partition for one in result.odd})
         return result
+
+    async def _apply(self, records: Sequence[Record], care: Care) -> Offered:
+        async with asyncio.timeout(_HANDLER_SECONDS if care is Care.DOUBT else None):
+            return await offer(self._process.pool(), self._work, records, care)
 
     async def _patiently(self, step: Callable[[S], Awaitable[T]], subject: S, give_up_at: float) -> T:
         """Try until the world is ready. Raises _GivenUp before Kafka takes us for dead, or when we must stop."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 from typing import Generic
@@ -49,7 +50,15 @@ class Offered:
     dead: Counter[str] = field(default_factory=Counter)  # kind → records
 
 
-async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful: bool) -> Offered:
+class Care(Enum):
+    """How events are applied: together; by halves, after a refusal; by halves, after an outage that does not end."""
+
+    WHOLE = "whole"
+    HALVES = "halves"
+    DOUBT = "doubt"
+
+
+async def offer(pool: Pool, work: Work[E], records: Sequence[Record], care: Care) -> Offered:
     """Apply what is new of these records, exactly once, whoever else was handed them."""
     result = Offered()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
@@ -59,7 +68,10 @@ async def offer(pool: Pool, work: Work[E], records: Sequence[Record], *, careful
         places, gone = await ledger.enter(conn, work.group, work.topic, partitions, named)
         fresh, redelivered = _sift(records, places, result)
         events, bad, bugs = _read(work, fresh, gone)
-        applied = await (apply_in_halves if careful else apply_whole)(conn, events, work.apply)
+        if care is Care.WHOLE:
+            applied = await apply_whole(conn, events, work.apply)
+        else:
+            applied = await apply_in_halves(conn, events, work.apply, in_doubt=care is Care.DOUBT)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         bugs += [(one, error) for one, error in applied.guilty if is_bug(error)]
         work.suspicion.weigh(bugs, worked=applied.worked)

@@ -55,6 +55,52 @@ async def test_what_a_stores_records_raise_costs_that_store_alone(bench: Bench, 
     assert {letter["organization_id"] for letter in await bench.dead()} == {hostile}
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError(),
+        OSError("of no number"),
+        asyncpg.QueryCanceledError("statement timeout"),
+        asyncpg.InterfaceError("odd"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_looks_like_an_outage_and_meets_only_one_record_is_that_records(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("services.kernel.consuming.consume._PAUSES_SECONDS", (0.0,))
+
+    async def odd(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        if any(event.n == 7 for event in events):
+            raise error
+        return await bench.apply(conn, events)
+
+    await bench.send_records([bench.record(n) for n in range(20)])
+    async with bench.consuming(apply=odd):
+        await bench.until("consumed", 20)
+    assert await bench.stored() == [n for n in range(20) if n != 7]
+    assert [(letter["kind"], letter["record_value"]) for letter in await bench.dead()] == [("bug", b'{"n":7}')]
+
+
+async def test_an_outage_that_meets_every_record_is_waited_for_however_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.kernel.consuming.consume._PAUSES_SECONDS", (0.0,))
+    tries = 0  # it ends in the middle of the search for a guilty record
+
+    async def away(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        nonlocal tries
+        tries += 1
+        if tries < 70:
+            raise TimeoutError
+        return await bench.apply(conn, events)
+
+    await bench.send_records([bench.record(n) for n in range(20)])
+    async with bench.consuming(apply=away):
+        await bench.until("applied", 20)
+    assert (await bench.stored(), await bench.dead()) == (list(range(20)), [])
+
+
 async def _from_several_stores(bench: Bench, numbers: range) -> list[Record]:
     stores = [bench.store, await bench.another_store(), await bench.another_store()]
     return [bench.record(n, key=b"%d" % n, store=stores[n % 3]) for n in numbers]
