@@ -14,20 +14,12 @@ select organization_id, chatwoot_account_id, chatwoot_base_url, api_access_token
   currency, timezone
 from public.chatwoot_accounts where account_status = 'active'
 """
-# A customer is the contact that bears their id; else one without an id that has their e-mail, else their phone.
 _CONTACTS_OF = """
 select k.organization_id, k.customer_id, c.chatwoot_account_id, c.chatwoot_contact_id
 from unnest($1::uuid[], $2::text[]) as d (organization_id, customer_id)
 join wootstream.customers k using (organization_id, customer_id)
-left join lateral (
-  select c.chatwoot_account_id, c.chatwoot_contact_id
-  from public.chatwoot_contacts c join public.chatwoot_accounts a using (organization_id, chatwoot_account_id)
-  where c.organization_id = k.organization_id and a.account_status = 'active'
-    and (c.customer_id = k.customer_id or c.customer_id is null and (lower(c.email) = lower(k.email) or c.phone = k.phone))
-  order by c.customer_id nulls last, lower(c.email) = lower(k.email) desc nulls last, c.chatwoot_contact_id limit 1
-) c on true
+left join lateral wootstream.contact_of_customer(k.organization_id, k.customer_id, k.email, k.phone) c on true
 """
-# The other way round, so that a contact is one customer only: several guest orders with one e-mail have several ids.
 _PEOPLE = """
 select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.user_id, c.last_synced_at, k.customer_id,
   k.preferred_language, k.marketing_consent, k.registered_at, k.order_count, k.spent, k.paid_orders, k.first_order_at,
@@ -36,12 +28,8 @@ select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached
 from unnest($1::uuid[], $2::int[], $3::int[]) as d (organization_id, account_id, contact_id)
 join public.chatwoot_contacts c on c.organization_id = d.organization_id and c.chatwoot_account_id = d.account_id
   and c.chatwoot_contact_id = d.contact_id
-left join lateral (
-  select * from wootstream.customers k
-  where k.organization_id = c.organization_id
-    and (k.customer_id = c.customer_id or c.customer_id is null and (lower(k.email) = lower(c.email) or k.phone = c.phone))
-  order by lower(k.email) = lower(c.email) desc nulls last, k.order_count desc, k.customer_id limit 1
-) k on true
+left join lateral wootstream.customer_of_contact(c.organization_id, c.customer_id, c.email, c.phone) w on true
+left join wootstream.customers k on k.organization_id = c.organization_id and k.customer_id = w.customer_id
 cross join lateral (
   select count(*) filter (where status = 'resolved')::int as tickets, round(avg(satisfaction_rating), 1)::float8 as satisfaction,
     coalesce(bool_or(status in ('open', 'pending')), false) as talking

@@ -34,8 +34,9 @@ where excluded.first_at < v.first_at or excluded.last_at > v.last_at
 _TALKING = """
 select distinct k.organization_id, k.customer_id
 from unnest($1::uuid[], $2::text[]) as k (organization_id, customer_id)
-join public.chatwoot_contacts c on c.organization_id = k.organization_id and c.customer_id = k.customer_id
-join public.chatwoot_conversations v on v.organization_id = c.organization_id
+left join wootstream.customers u on u.organization_id = k.organization_id and u.customer_id = k.customer_id
+cross join lateral wootstream.contact_of_customer(k.organization_id, k.customer_id, u.email, u.phone) c
+join public.chatwoot_conversations v on v.organization_id = k.organization_id
   and v.chatwoot_account_id = c.chatwoot_account_id and v.chatwoot_contact_id = c.chatwoot_contact_id
 where v.status in ('open', 'pending')
 """

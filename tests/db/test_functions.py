@@ -15,6 +15,8 @@ _MAY_EXECUTE = {
     "ensure_widget_partitions(timestamp with time zone)": {_SERVICE, _PRIVACY},
     "known_users(uuid[])": {_SERVICE},
     "dead_letter_stores()": {_SERVICE},
+    "contact_of_customer(uuid,text,text,text)": {_SERVICE, _PRIVACY},
+    "customer_of_contact(uuid,text,text,text)": {_SERVICE, _PRIVACY},
     "count_dead_letters_in()": set(),
     "count_dead_letters_out()": set(),
 }
