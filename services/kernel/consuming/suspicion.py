@@ -26,8 +26,10 @@ class Suspicion:
 
     def weigh(self, bugs: Bugs, *, worked: bool) -> None:
         """Raise Broken when these, and those before, are no poison."""
+        if worked or not bugs:
+            return
         failed = self._failed + _by_store(bugs)
-        if worked or not bugs or failed.total() < _A_PATTERN or failed.total() - max(failed.values()) < _OF_OTHERS:
+        if failed.total() < _A_PATTERN or failed.total() - max(failed.values()) < _OF_OTHERS:
             return
         error = bugs[0][1]
         raise Broken(
