@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from db import audit as table
-from db import ledger
+from db import ledger, undelivered
 from db.pool import Pool, Row
 from db.transactions import see_one_moment
 from schemas import topics
 from services.control.positions import Cluster, first_records, first_written, look
 from services.control.reckoning import Key, Seen, key, next_unread, reckon, with_waits
-from services.control.verdict import Audit, Loss
+from services.control.verdict import Audit, Loss, Undelivered
 from services.kernel.installation import database
 from services.kernel.record import Record
 from services.kernel.settings import Settings
@@ -20,9 +20,11 @@ async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
     """What is missing now, and what was noticed missing since that moment (None: ever). Raises Stop."""
     async with database(settings) as pool:
         seen, losses = await observe(settings, pool, since=since)
+        async with pool.acquire(timeout=10) as conn:
+            aside = [Undelivered(**row) for row in await undelivered.since(conn, since)]
     lines = reckon(seen)
     written = await first_written(settings, {at for line in lines if (at := next_unread(line))}, seen.cluster)
-    return Audit(with_waits(seen, lines, written), losses)
+    return Audit(with_waits(seen, lines, written), losses, aside)
 
 
 async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Seen, list[Loss]]:

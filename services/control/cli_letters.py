@@ -83,7 +83,8 @@ def redrive(
         print_json(done)
     else:
         gone = f"; of {done.gone} the topic has the bytes no longer: discard them" if done.gone else ""
-        print(f"{done.sent} sent again{gone}")
+        refused = f"; {done.refused} Kafka refuses as the topic is: mend it, or discard them" if done.refused else ""
+        print(f"{done.sent} sent again{gone}{refused}")
 
 
 @letters.command()

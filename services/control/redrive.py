@@ -16,6 +16,7 @@ from services.control.positions import first_records, look
 from services.control.reach import Advance, Reach, reach, slices
 from services.kernel import Clock, Publisher, Record, Settings
 from services.kernel.errors import Stop, describe
+from services.kernel.publishing.verdicts import refused_for_good
 from services.kernel.record import Headers
 
 _CONNECT_SECONDS = 20.0
@@ -27,6 +28,7 @@ class Redriven:
 
     sent: int = 0  # letters whose record is in the topic again
     gone: int = 0  # letters that only the topic had the bytes of, and it has them no longer: they stay
+    refused: int = 0  # letters whose record Kafka refuses for good, as the topic is: they stay
 
 
 async def redrive(
@@ -45,7 +47,7 @@ async def redrive(
             for part in slices(chosen):
                 assert publisher is not None
                 await _redrive(settings, ours, publisher, part, result)
-                advance(result.sent + result.gone, len(chosen))
+                advance(result.sent + result.gone + result.refused, len(chosen))
         finally:
             if publisher:
                 await publisher.stop()
@@ -66,31 +68,38 @@ async def _redrive(settings: Settings, ours: Reach, publisher: Publisher, ids: S
     async with ours.transaction() as conn:
         rows = await dead_letters.open_ones(conn, ids)
         records = await _records(settings, rows)
-        refused, sent = await _send(publisher, records)
+        away, sent, refused = await _send(publisher, records)
         await dead_letters.mark_redriven(conn, [row["id"] for row in rows if row["id"] in sent])
     result.sent += len(sent)
     result.gone += len(rows) - len(records)
-    if refused:
+    result.refused += refused
+    if away:
         raise Stop(
-            f"Kafka did not take all of them ({describe(refused)}): {result.sent} were sent again, the others wait; "
+            f"Kafka did not take all of them ({describe(away)}): {result.sent} were sent again, the others wait; "
             "repeat the command when Kafka is well"
         )
 
 
-async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Exception | None, set[int]]:
-    """Send each record once, however many letters it has; answers the first refusal, and the letters settled."""
+async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Exception | None, set[int], int]:
+    """Send each record once, however many letters it has.
+
+    Answers why Kafka is not well, if so, the letters settled, and how many Kafka refuses for good.
+    """
     letters: dict[tuple[object, ...], list[int]] = {}
     for number, one in records.items():
         letters.setdefault((one.topic, one.id or (one.partition, one.offset), one.value), []).append(number)
     outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()])
-    refused: Exception | None = None
+    away: Exception | None = None
     sent: set[int] = set()
+    refused = 0
     for numbers, outcome in zip(letters.values(), outcomes, strict=True):
-        if isinstance(outcome, Exception):
-            refused = refused or outcome
-        else:
+        if not isinstance(outcome, Exception):
             sent.update(numbers)
-    return refused, sent
+        elif refused_for_good(outcome):
+            refused += len(numbers)
+        else:
+            away = away or outcome
+    return away, sent, refused
 
 
 async def _records(settings: Settings, rows: Sequence[Row]) -> dict[int, Record]:

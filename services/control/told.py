@@ -34,7 +34,8 @@ def verdict(audit: Audit) -> str:
     state = "clean" if audit.clean else "NOT CLEAN"
     halted = f", {len(audit.halted)} partitions halted" if audit.halted else ""
     unread = f", nobody consumes {len(audit.unread)} partitions" if audit.unread else ""
-    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{halted}{unread}"
+    aside = f", {audit.not_delivered} not delivered" if audit.undelivered else ""
+    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{aside}{halted}{unread}"
 
 
 def findings(audit: Audit) -> Iterator[str]:
@@ -43,6 +44,12 @@ def findings(audit: Audit) -> Iterator[str]:
         yield (
             f"lost: {loss.group} never read {loss.topic} {loss.partition}, offsets {loss.first_offset} to "
             f"{loss.next_offset - 1}: gone before it came there (noticed {loss.noticed_at:%F %T})"
+        )
+    for one in audit.undelivered:
+        yield (
+            f"not delivered: {one.records} accepted records for {one.topic or 'an unreadable topic'} (the oldest of "
+            f"{one.oldest_at:%F %T}) lie aside in {one.directory}/{one.file} on {one.host}: {one.reason}; "
+            "look there with `wootstream spool status`, then export or discard them"
         )
     for line in audit.lines:
         place = f"{line.topic} {line.partition}"

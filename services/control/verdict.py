@@ -56,11 +56,26 @@ class _Range(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Accepted records that Kafka refuses for good, or that are damaged, on the disk of an ingress."""
+
+    host: str
+    directory: str
+    file: str
+    topic: str  # empty: damaged
+    reason: str
+    records: int
+    oldest_at: datetime
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What the installation can show about every record that was accepted."""
 
     lines: Sequence[Line]
     losses: Sequence[Loss]
+    undelivered: Sequence[Undelivered] = ()
 
     @property
     def missing(self) -> int:
@@ -86,16 +101,22 @@ class Audit:
         return [line for line in self.lines if line.unread_seconds > _PATIENCE_SECONDS]
 
     @property
+    def not_delivered(self) -> int:
+        return sum(one.records for one in self.undelivered)
+
+    @property
     def clean(self) -> bool:
-        return not self.missing and not self.halted and not self.unread
+        return not (self.missing or self.halted or self.unread or self.undelivered)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "missing": self.missing,
             "in_flight": self.in_flight,
+            "not_delivered": self.not_delivered,
             "clean": self.clean,
             "topics": [asdict(line) for line in self.lines],
             "losses": [asdict(loss) for loss in self.losses],
+            "undelivered": [asdict(one) for one in self.undelivered],
         }
 
 

@@ -11,6 +11,7 @@ from services.ingress.spool_level import Level
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_shelf import Shelf
 from services.ingress.spool_switch import Switch, Way
+from services.ingress.undelivered import Undelivered
 from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop, every
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
@@ -73,9 +74,12 @@ class Acceptance:
         process.background("drain", drainer.run)
         process.background("kafka watch", switch.watch)
         every(process, acknowledged.write, name="acknowledged", seconds=WRITE_SECONDS, needed=False)
+        undelivered = Undelivered(process, spool.level, directory)
+        every(process, undelivered.write, name="undelivered", seconds=WRITE_SECONDS, needed=False)
         process.site.unready.append(spool.fault)
         # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
         process.at_close(acknowledged.close)
+        process.at_close(undelivered.close)
         process.at_close(spool.close)
         seconds = process.settings.answer_seconds
         return cls(process.publisher, spool, switch, drainer, metrics, clock=process.clock, answer_seconds=seconds)

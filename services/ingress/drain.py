@@ -13,6 +13,7 @@ from services.ingress.spool_frames import frame, unframe
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.spool_switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
+from services.kernel.errors import describe
 from services.kernel.publishing.batches import Place
 from services.kernel.publishing.verdicts import refused_for_good
 
@@ -134,7 +135,7 @@ class Drainer:
                 continue
             if refused_for_good(outcome):
                 log.error("kafka_refuses_a_record_for_good", topic=record.topic, id=record.id, bytes=len(record.value))
-                refused.append((type(outcome).__name__, frame(record)))
+                refused.append((describe(outcome), record))
             else:
                 remaining.append(frame(record))
         self._metrics.drained.inc(len(each) - len(remaining) - len(refused))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.ingress.spool_file import SpoolFile
+from services.kernel import Record
 
 _CHUNK_RECORDS = 200
 _CHUNK_BYTES = 256 * 1024
@@ -25,11 +26,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a chunk: the frames that remain to be published, and those Kafka refused for good, with why."""
+    """What became of a chunk: the frames that remain to be published, and what Kafka refused for good, with why."""
 
     chunk: Chunk
     remaining: Sequence[bytes] = ()
-    refused: Sequence[tuple[str, bytes]] = ()
+    refused: Sequence[tuple[str, Record]] = ()
 
 
 def chunks(frames: Sequence[bytes]) -> Iterator[list[bytes]]:

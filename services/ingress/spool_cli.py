@@ -1,19 +1,37 @@
-"""`wootstream spool status`: what waits for Kafka on this machine, and how long there is room."""
+"""`wootstream spool`: what waits for Kafka on this machine, and what it will never have: shown, exported, discarded."""
 
+import asyncio
+import os
 import sqlite3
 import time
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
+import orjson
 import typer
 
+from db import undelivered
+from services.ingress import set_aside
+from services.ingress.set_aside import Aside, Exported, Wanted
 from services.ingress.spool_status import Status, look
 from services.ingress.spool_status import status as reckon
 from services.kernel import Clock, Refusal, Settings
-from services.kernel.installation import environment
+from services.kernel.installation import database, environment, installed
+from services.kernel.record import text_of
+from services.kernel.secrets import load_secrets
 from services.kernel.terminal import Json, print_json, show
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
+
+File = Annotated[str | None, typer.Option(help="only what lies in this file")]
+Topic = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
+Because = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+_COLUMNS = ("records", "reason", "topic", "bytes", "oldest", "file")
 
 
 @app.callback()
@@ -28,31 +46,153 @@ def status(
 ) -> None:
     """How many records wait, since when, how much room is left at the present rate, and when it will be drained.
 
+    Below it what Kafka refuses for good: it is offered again when an ingress starts.
+
     Reads WOOTSTREAM_DATA_DIRECTORY/spool beside the running ingress; ask on the machine, or in the pod, where it runs.
     """
-    found = _watch(environment(), seconds)
+    settings = environment()
+    with _reading(settings) as directory:
+        found = _watch(settings, directory, seconds)
     if as_json:
         print_json(asdict(found))
+        return
+    show(("", ""), _lines(found))
+    if found.set_aside:
+        print()
+        _table(found.set_aside)
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="a new file, for your eyes only: it holds personal data")],
+    file: File = None,
+    topic: Topic = None,
+    reason: Because = None,
+    as_json: Json = False,
+) -> None:
+    """Write what is set aside as lines of JSON: topic, headers, key and value (both in base64), reason, time, file.
+
+    Nothing is taken away; discard it once it is safe elsewhere.
+    """
+    settings = environment()
+    secrets, wanted = load_secrets(settings), Wanted(file, topic, reason)
+    done = {"exported": 0, "unreadable": 0}
+    with _reading(settings) as directory, _new(to) as lines:
+        for one in set_aside.exported(directory, wanted, secrets):
+            done["exported" if one.record else "unreadable"] += 1
+            os.write(lines, orjson.dumps(_exported(one)) + b"\n")
+    if as_json:
+        print_json(done)
     else:
-        show(("", ""), _lines(found))
+        unreadable = f"; {done['unreadable']} parts are damaged and cannot be opened" if done["unreadable"] else ""
+        print(f"{done['exported']} exported to {to}{unreadable}")
 
 
-def _watch(settings: Settings, seconds: float) -> Status:
-    directory, clock = settings.data_directory / "spool", Clock()
+@app.command()
+def discard(
+    file: File = None,
+    topic: Topic = None,
+    reason: Because = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show which")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give up for good what is set aside; the audit no longer names it, as soon as an ingress has run here.
+
+    A FILE that is not here was lost with its disk: the audit forgets what it held.
+    """
+    settings, wanted = environment(), Wanted(file, topic, reason)
+    with _reading(settings) as directory:
+        lost = file if file and not (directory / Path(file).name).exists() else None
+        found = set_aside.counted(directory, wanted)
+        if dry_run or not yes:
+            _tell(found, lost, as_json=as_json and dry_run)
+        if dry_run:
+            return
+        if not yes:
+            typer.confirm("Give these records up for good?", abort=True, err=True)
+        done = asyncio.run(_forget(lost)) if lost else set_aside.discarded(directory, wanted)
+    if as_json:
+        print_json({"discarded": done})
+    else:
+        print(f"{done} discarded")
+
+
+async def _forget(file: str) -> int:
+    async with database(installed(kafka=False)) as pool, pool.acquire(timeout=10) as conn:
+        return await undelivered.forget_file(conn, file)
+
+
+def _tell(found: list[Aside], lost: str | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    elif lost:
+        print(f"{lost} is not here: what the audit says of it will be forgotten")
+    else:
+        _table(found, f"{sum(one.records for one in found)} records")
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Path]:
+    """The directory of the spools. Raises Refusal where there is none, or one cannot be read."""
+    directory = settings.data_directory / "spool"
     if not directory.is_dir():
         raise Refusal(f"there is no spool in {directory}: no ingress ran with this WOOTSTREAM_DATA_DIRECTORY")
     try:
-        before = look(directory, {}, now=clock.now().timestamp())
-        began = clock.monotonic()
-        time.sleep(seconds)
-        now = clock.now().timestamp()
-        after = look(directory, before, now=now)
-        took = clock.monotonic() - began
+        yield directory
     except sqlite3.DatabaseError as error:
         raise Refusal(
             f"a spool in {directory} cannot be read ({error}): ask as the user that runs the ingress"
         ) from error
-    return reckon(directory, before, after, now=now, seconds=took, cap_bytes=settings.spool_bytes)
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[int]:
+    """A file that nobody else may read. Raises Refusal."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refusal(f"{path} cannot be made ({error.strerror}): name a file that does not exist") from error
+    try:
+        yield descriptor
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exported(one: Exported) -> dict[str, Any]:
+    place = {"file": one.file, "reason": one.reason, "accepted_at": _moment(one.accepted_at)}
+    if one.record is None:
+        return place
+    return place | {
+        "topic": one.record.topic,
+        "key": None if one.record.key is None else b64encode(one.record.key).decode(),
+        "value": b64encode(one.record.value).decode(),
+        "headers": [(name, text_of(value)) for name, value in one.record.headers],
+    }
+
+
+def _watch(settings: Settings, directory: Path, seconds: float) -> Status:
+    clock = Clock()
+    before = look(directory, {}, now=clock.now().timestamp())
+    began = clock.monotonic()
+    time.sleep(seconds)
+    now = clock.now().timestamp()
+    after = look(directory, before, now=now)
+    took = clock.monotonic() - began
+    asides = set_aside.counted(directory, Wanted())
+    return reckon(directory, before, after, asides, now=now, seconds=took, cap_bytes=settings.spool_bytes)
+
+
+def _table(found: Sequence[Aside], footer: str = "") -> None:
+    show(_COLUMNS, [
+        (one.records, one.reason, one.topic or "(damaged)", one.bytes, f"{_moment(one.oldest_at):%F %T}", one.file)
+        for one in found
+    ], footer=footer)  # fmt: skip
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _lines(found: Status) -> list[tuple[str, str]]:

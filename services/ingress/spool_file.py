@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.ingress.spool_disk import Reserve
-from services.ingress.spool_rows import SCHEMA, Change, New, Row
+from services.ingress.spool_rows import ADD_TOPIC, SCHEMA, Change, New, Row
 
 _PAGE_BYTES = 4096
 _VACUUM_PAGES = 4_000
 _OLDEST = "select accepted_at from chunks order by id limit 1"
 _INSERT = "insert into chunks (accepted_at, records, size, sealed) values (?, ?, ?, ?)"
 _REFUSE = """
-insert into refused (reason, accepted_at, records, size, sealed)
-select ?, accepted_at, ?, ?, ? from chunks where id = ?
+insert into refused (reason, topic, accepted_at, records, size, sealed)
+select ?, ?, accepted_at, ?, ?, ? from chunks where id = ?
 """
 _OFFER_AGAIN = """
 begin immediate;
@@ -48,6 +48,8 @@ class SpoolFile:
             # Overwriting what is deleted would need as much room again; it is sealed anyway.
             self._db.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = off;")
             self._db.executescript(SCHEMA)
+            if "topic" not in {row[1] for row in self._db.execute("pragma table_info(refused)")}:
+                self._db.execute(ADD_TOPIC)
             self._check_key(key_id)
             self._db.executescript(_OFFER_AGAIN)
             self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
@@ -105,7 +107,7 @@ class SpoolFile:
 
     def _apply(self, change: Change) -> None:
         for one in change.refused:
-            self._db.execute(_REFUSE, (one.reason, one.records, one.size, one.sealed, change.id))
+            self._db.execute(_REFUSE, (one.reason, one.topic, one.records, one.size, one.sealed, change.id))
         if change.remaining:
             values = (change.remaining, change.size, change.sealed, change.id)
             self._db.execute("update chunks set records = ?, size = ?, sealed = ? where id = ?", values)

@@ -14,7 +14,7 @@ class Level:
     """Measured by the spool's thread, read by everybody."""
 
     def __init__(self, shelf: Shelf, metrics: SpoolMetrics) -> None:
-        self.records = 0
+        self.records = self.refused = 0
         self._shelf = shelf
         self._metrics = metrics
         self._used_bytes = self._freed_bytes = 0
@@ -33,7 +33,8 @@ class Level:
         self._metrics.oldest.set(self._shelf.oldest_at or 0)
         self._metrics.bytes.set(used)
         self._metrics.limit.set(limit)
-        self._metrics.refused.set(self._shelf.refused)
+        self.refused = self._shelf.refused
+        self._metrics.refused.set(self.refused)
         if used >= _ALERT_AT * limit and not self._alerted:
             self._alerted = True
             log.error("spool_fills", used_bytes=used, limit_bytes=limit, records=self.records)

@@ -8,10 +8,12 @@ create table if not exists about (key_id text not null);
 create table if not exists chunks
   (id integer primary key, accepted_at real not null, records int not null, size int not null, sealed blob not null);
 create table if not exists refused (
-  id integer primary key, reason text not null,
+  id integer primary key, reason text not null, topic text not null,
   accepted_at real not null, records int not null, size int not null, sealed blob not null
 );
 """
+# For the `refused` of an earlier release.
+ADD_TOPIC = "alter table refused add column topic text not null default ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A part of a chunk that is set aside until the next start, and why."""
+    """A part of a chunk that is set aside until the next start, and why; no topic where it cannot be read."""
 
     reason: str
     records: int
     size: int
     sealed: bytes
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ import uuid_utils
 from services.ingress.spool_chunks import Chunk, Full, Settled, chunks
 from services.ingress.spool_disk import claim
 from services.ingress.spool_file import SpoolFile, Unreadable
-from services.ingress.spool_frames import seal, unseal
+from services.ingress.spool_frames import frame, seal, unseal
 from services.ingress.spool_rows import Change, New, Refused, Row
 from services.kernel.errors import Sealed
+from services.kernel.record import Record
 from services.kernel.secrets import Secrets
 
 _SMALLEST_BYTES = 1024**2
@@ -140,8 +141,12 @@ class Shelf:
     def _new(self, accepted_at: float, frames: Sequence[bytes]) -> New:
         return New(accepted_at, len(frames), sum(map(len, frames)), seal(self._secrets, frames))
 
+    def _refused(self, why: str, record: Record) -> Refused:
+        framed = frame(record)
+        return Refused(why, 1, len(framed), seal(self._secrets, [framed]), record.topic)
+
     def _change(self, settled: Settled) -> Change:
-        refused = [Refused(why, 1, len(one), seal(self._secrets, [one])) for why, one in settled.refused]
+        refused = [self._refused(why, one) for why, one in settled.refused]
         remaining = settled.remaining
         sealed = seal(self._secrets, remaining) if remaining else b""
         return Change(

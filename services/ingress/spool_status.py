@@ -2,11 +2,13 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from services.ingress.set_aside import Aside
 
 _RECENT_SECONDS = 600.0
 _LOOK = """
@@ -42,6 +44,7 @@ class Status:
     files: int
     records: int
     refused: int  # set aside: Kafka never takes them, or they cannot be opened
+    set_aside: Sequence[Aside]
     oldest_seconds: float | None
     used_bytes: int
     limit_bytes: int  # the cap, or less where the disk gives less
@@ -70,7 +73,14 @@ def _looks(paths: Iterable[Path], before: dict[Path, Look], now: float) -> Itera
 
 
 def status(
-    directory: Path, before: dict[Path, Look], after: dict[Path, Look], *, now: float, seconds: float, cap_bytes: int
+    directory: Path,
+    before: dict[Path, Look],
+    after: dict[Path, Look],
+    asides: Sequence[Aside],
+    *,
+    now: float,
+    seconds: float,
+    cap_bytes: int,
 ) -> Status:
     """From two looks, so many seconds apart."""
     records = sum(one.records for one in after.values())
@@ -84,6 +94,7 @@ def status(
         files=len(after),
         records=records,
         refused=sum(one.refused for one in after.values()),
+        set_aside=asides,
         oldest_seconds=now - oldest if oldest else None,
         used_bytes=used,
         limit_bytes=limit,

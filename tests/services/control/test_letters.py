@@ -1,8 +1,10 @@
 """Dead letters: seen without personal data, sent again once and never twice, forgotten when discarded."""
 
 import getpass
+import os
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from db.pool import Connection
 from services.control.positions import look
 from services.control.redrive import Redriven, redrive
 from services.kernel import Record, Stop
-from services.kernel.topics import Admin
+from services.kernel.topics import Admin, ensure_topics
 from tests.kernel_bench import Bench, Number
 from tests.services.control.verbs import answer, call
 
@@ -86,6 +88,17 @@ async def test_mended_record_sent_again_is_applied_once_with_its_headers_also_th
     assert ((first.sent, again.sent), await bench.stored()) == ((1, 0), [-1, 1])
     assert (seen[0].key, seen[0].value, seen[0].headers) == (sent.key, sent.value, sent.coming_from("redrive").headers)
     assert (sent.origin, seen[0].origin, seen[0].headers[-3:]) == ("shop", "redrive", sent.headers[-3:])
+
+
+async def test_record_that_kafka_refuses_for_good_stays_a_letter_and_the_others_are_sent(bench: Bench) -> None:
+    large = bench.record(None, value=b'{"n": -1, "text": "%s"}' % os.urandom(50_000).hex().encode())
+    await set_aside(bench, large, poison(bench))
+    await ensure_topics(bench.settings, [replace(bench.topic, extra={"max.message.bytes": "20000"})])
+
+    done = await send_again(bench)
+
+    assert (done.sent, done.refused) == (1, 1)
+    assert [one["redriven_at"] is None for one in await bench.dead()] == [True, False]
 
 
 async def test_record_that_still_fails_is_one_open_letter_however_often_it_is_sent(bench: Bench) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from services.ingress.spool_chunks import Full
+from services.ingress.set_aside import Wanted, counted
+from services.ingress.spool_chunks import Full, Settled
 from services.kernel import Record
 from tests.eventually import eventually
 from tests.services.ingress_spool.shelf_bench import drain, opened, put, put_until_full, record, waiting
@@ -83,6 +84,22 @@ async def test_damaged_chunk_is_set_aside_and_the_others_come_out(tmp_path: Path
         await drain(spool)
     with sqlite3.connect(file) as db:
         assert db.execute("select sealed from refused").fetchall() == [(bytes(100),)]
+
+
+async def test_file_of_an_earlier_release_is_completed_and_takes_what_is_set_aside(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, [record()])
+    [file] = tmp_path.glob("*.sqlite3")
+    with sqlite3.connect(file) as db:
+        db.execute("alter table refused drop column topic")
+
+    async with opened(tmp_path) as spool:
+        [chunk] = await spool.read(None, 1)
+        await spool.settle([Settled(chunk, refused=[("too large", record())])])
+
+    assert [(one.topic, one.reason, one.records) for one in counted(tmp_path, Wanted())] == [
+        ("chatwoot.webhooks", "too large", 1)
+    ]
 
 
 async def test_drained_spool_gives_its_room_back_to_the_disk(tmp_path: Path) -> None:

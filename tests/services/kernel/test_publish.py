@@ -3,6 +3,7 @@
 import asyncio
 import os
 from bisect import bisect_left
+from dataclasses import replace
 
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionError
@@ -12,6 +13,7 @@ from services.kernel import Record, Retryable
 from services.kernel.consuming.reader import Reader
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
+from services.kernel.topics import ensure_topics
 from tests.kernel_bench import Bench
 from tests.publishing import publish_all
 
@@ -58,6 +60,13 @@ async def test_the_largest_record_that_fits_is_taken_and_one_byte_more_is_refuse
     assert not fits(large.coming_from("webhook"))
     with pytest.raises(NeverTaken):
         await bench.publisher.publish(large)
+
+
+async def test_a_record_that_the_broker_finds_invalid_is_refused_for_good(bench: Bench) -> None:
+    await ensure_topics(bench.settings, [replace(bench.topic, extra={"cleanup.policy": "compact"})])
+    keyless = Record(bench.topic.name, None, b"{}", (("id", b"1"),))
+    with pytest.raises(NeverTaken, match="InvalidRecord"):
+        await bench.publisher.publish(keyless)
 
 
 async def test_a_record_too_large_for_the_topic_is_refused_alone(bench: Bench) -> None:

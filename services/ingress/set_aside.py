@@ -1,0 +1,106 @@
+"""What lies set aside in the spools of a directory: Kafka refuses it for good, or it is damaged.
+
+Looked at, exported and discarded beside living processes; the next process that starts offers it to Kafka again.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.ingress.spool_frames import unframe, unseal
+from services.kernel import Record
+from services.kernel.errors import Sealed
+from services.kernel.secrets import Secrets
+
+_WAIT_SECONDS = 10.0
+_WHERE = "where (:topic is null or topic = :topic) and (:reason is null or instr(lower(reason), lower(:reason)))"
+_COUNT = f"""
+select topic, reason, sum(records), sum(size), min(accepted_at) from refused {_WHERE}
+group by topic, reason order by topic, reason
+"""  # noqa: S608
+_READ = f"select reason, accepted_at, sealed from refused {_WHERE} order by id"  # noqa: S608
+_DISCARD = f"delete from refused {_WHERE} returning records"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Every field that is not None narrows."""
+
+    file: str | None = None
+    topic: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What one file holds for one topic and one reason; no topic: damaged, so nobody can read where it was to go."""
+
+    file: str
+    topic: str
+    reason: str
+    records: int
+    bytes: int
+    oldest_at: float  # when the oldest was accepted, in seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One record with where it lay, or None where it cannot be opened."""
+
+    file: str
+    reason: str
+    accepted_at: float
+    record: Record | None
+
+
+def files(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.sqlite3"))
+
+
+def counted(directory: Path, wanted: Wanted) -> list[Aside]:
+    """Raises sqlite3.Error."""
+    return [Aside(path.name, *row) for path in _wanted(directory, wanted) for row in _rows(path, _COUNT, wanted)]
+
+
+def exported(directory: Path, wanted: Wanted, secrets: Secrets) -> Iterator[Exported]:
+    """One after the other, oldest first. Raises sqlite3.Error."""
+    for path in _wanted(directory, wanted):
+        for reason, accepted_at, sealed in _rows(path, _READ, wanted):
+            for record in _opened(secrets, sealed):
+                yield Exported(path.name, reason, accepted_at, record)
+
+
+def discarded(directory: Path, wanted: Wanted) -> int:
+    """Give them up for good; answers how many records. Raises sqlite3.Error."""
+    gone = 0
+    for path in _wanted(directory, wanted):
+        with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as db, db:
+            gone += sum(records for (records,) in db.execute(_DISCARD, _values(wanted)).fetchall())
+    return gone
+
+
+def _wanted(directory: Path, wanted: Wanted) -> list[Path]:
+    return [path for path in files(directory) if wanted.file in (None, path.name)]
+
+
+def _values(wanted: Wanted) -> dict[str, str | None]:
+    return {"topic": wanted.topic, "reason": wanted.reason}
+
+
+def _rows(path: Path, query: str, wanted: Wanted) -> Iterator[tuple[Any, ...]]:
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_WAIT_SECONDS)) as db:
+            yield from db.execute(query, _values(wanted))
+    except sqlite3.OperationalError:
+        if path.exists():
+            raise  # else drained and removed just now
+
+
+def _opened(secrets: Secrets, sealed: bytes) -> list[Record | None]:
+    try:
+        return list(unframe(unseal(secrets, sealed)))
+    except Sealed:
+        return [None]
