@@ -57,12 +57,12 @@ class Lane:
         half of them where it joined others. Raises what says that this record is refused for good.
         """
         last = self._gathered[-1] if self._gathered else None
-        if last and last.suits(patience) and (waiter := last.add(record, patience)):
+        if last and (waiter := last.join(record, patience)):
             return waiter
         _refuse_too_large(record)
         now = self._loop.time()
         batch = Batch(self._producer.create_batch(), self._loop, since=now, until=now + patience)
-        waiter = batch.add(record, patience)
+        waiter = batch.add(record)
         assert waiter is not None  # an empty batch takes a record of any size
         self._gathered.append(batch)
         if self._work is None:
