@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,12 +23,12 @@ class StoresCopy:
     def __init__(self, file: Path, secrets: Secrets) -> None:
         self._file = file
         self._secrets = secrets
-        self._lines: dict[str, str] = {}
+        self._lines: dict[str, bytes] = {}
         self._changed = False
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The rows that can be opened. What another key or release wrote, PostgreSQL will tell."""
-        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        lines = self._file.read_text(errors="replace").splitlines() if self._file.exists() else []
         unread: list[Exception] = []
         for line in lines:
             try:
@@ -42,12 +42,13 @@ class StoresCopy:
         store, sealed = line.split(" ", 1)
         row = orjson.loads(self._secrets.open(sealed, organization=UUID(store), column=_COLUMN))
         token = row.get("path_token_sha256")
-        self._lines[store] = sealed
+        self._lines[store] = _line(store, sealed)
         return {**row, "path_token_sha256": bytes.fromhex(token) if token else None}
 
     def keep(self, row: Mapping[str, Any]) -> None:
         store, plain = str(row["organization_id"]), orjson.dumps(dict(row), default=_plain)
-        self._lines[store] = self._secrets.seal(plain.decode(), organization=UUID(store), column=_COLUMN)
+        sealed = self._secrets.seal(plain.decode(), organization=UUID(store), column=_COLUMN)
+        self._lines[store] = _line(store, sealed)
         self._changed = True
 
     def drop(self, store: str) -> None:
@@ -60,7 +61,7 @@ class StoresCopy:
             return
         self._changed = False
         try:
-            await asyncio.to_thread(_write, self._file, dict(self._lines))
+            await asyncio.to_thread(_write, self._file, list(self._lines.values()))
         except OSError as error:
             self._changed = True
             log.error("stores_are_not_remembered", error=str(error))
@@ -74,12 +75,16 @@ def _plain(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _write(path: Path, lines: Mapping[str, str]) -> None:
+def _line(store: str, sealed: str) -> bytes:
+    return f"{store} {sealed}\n".encode()
+
+
+def _write(path: Path, lines: Iterable[bytes]) -> None:
     """Whole or not at all, and for our eyes only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}")
-    with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.writelines(f"{store} {sealed}\n" for store, sealed in lines.items())
+    with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(b"".join(lines))
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

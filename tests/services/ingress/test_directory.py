@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -153,3 +154,23 @@ async def test_a_secret_that_refuses_is_looked_at_again_without_a_poll(
 
 async def _answers(client: httpx.AsyncClient, shop: Shop, status: int) -> bool:
     return await post(client, shop) == status
+
+
+async def test_a_damaged_copy_costs_the_lines_that_cannot_be_read(
+    settings: Settings, admin_pool: Pool, tmp_path: Path
+) -> None:
+    shop = await open_shop(admin_pool, settings)
+    alone = settings.model_copy(update={"data_directory": tmp_path, "installation_key_file": None})
+    (tmp_path / "installation.key").write_text((settings.data_directory / "installation.key").read_text())
+    process = Process(alone)
+    try:
+        await Directory(process, IngressMetrics(CollectorRegistry())).refresh()
+        copy = tmp_path / "ingress" / "stores.sealed"
+        kept = next(line for line in copy.read_bytes().splitlines() if line.startswith(str(shop.id).encode()))
+        copy.write_bytes(b"\xff\xfe\n" + kept[:-9] + b"\n\n" + kept.replace(b"v1", b"v1.", 1) + b"\n" + kept + b"\n")
+
+        remembered = Directory(process, IngressMetrics(CollectorRegistry())).known
+    finally:
+        await process.close()
+
+    assert set(remembered.by_slug) == {shop.slug}
