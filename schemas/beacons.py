@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from schemas.bounds import EARLIEST, MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
 from schemas.numbers import WHOLE
@@ -25,6 +25,24 @@ EventType = Literal[
 Milliseconds = Annotated[int, Field(ge=0, le=MOST_INT4)]
 
 
+def moment(event_id: UUID) -> datetime:
+    """When it happened, by the visitor's clock as the door admitted it: the first 48 bits of a UUIDv7.
+
+    Raises ValueError for other UUIDs, and for moments out of bounds.
+    """
+    if event_id.version != _TIME_ORDERED:
+        raise ValueError("an event's id is no UUIDv7")
+    milliseconds = event_id.int >> 80
+    if milliseconds > _LATEST_MS:
+        raise ValueError("an event's id lies after 2199")
+    return EARLIEST + timedelta(milliseconds=milliseconds)
+
+
+def _dated(event_id: UUID) -> UUID:
+    moment(event_id)
+    return event_id
+
+
 class WidgetReport(BaseModel):
     """One event of a visitor's browser. `id` is a UUIDv7, and the moment in it is the event's.
 
@@ -34,7 +52,7 @@ class WidgetReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    id: UUID
+    id: Annotated[UUID, AfterValidator(_dated)]
     event_type: EventType
     session_id: OrNone[Name] = None
     user_id: OrNone[UUID] = None
@@ -86,16 +104,3 @@ class BeaconPost(BaseModel):
     token: str = Field(max_length=TOKEN_CHARACTERS)
     consent: Consent
     events: tuple[Beacon, ...] = Field(min_length=1, max_length=MOST_EVENTS)
-
-
-def moment(event_id: UUID) -> datetime:
-    """When it happened, by the visitor's clock as the door admitted it: the first 48 bits of a UUIDv7.
-
-    Raises ValueError for other UUIDs, and for moments out of bounds.
-    """
-    if event_id.version != _TIME_ORDERED:
-        raise ValueError("an event's id is no UUIDv7")
-    milliseconds = event_id.int >> 80
-    if milliseconds > _LATEST_MS:
-        raise ValueError("an event's id lies after 2199")
-    return EARLIEST + timedelta(milliseconds=milliseconds)

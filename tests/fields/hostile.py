@@ -36,7 +36,7 @@ _MOMENTS = (
         "2026-11-25T10:00:00",
         "2026-11-25",
         "2026-11-25T10:00:00+05:30",
-        "1970-01-01T00:00:00Z",
+        *("1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z"),
     ),
     *("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "0000-01-01T00:00:00Z"),
     *("2199-12-31T23:59:59-01:00", "1969-12-31T23:59:59Z", "2026-13-45T99:99:99Z", "20261125T100000Z", "2026-W48-3"),
@@ -60,7 +60,9 @@ _TEXTS = (
         "x" * 300,
     ),
     *("é" * 300, "y" * 20_000, "null", "open", "resolved", "pending", "User", "EUR", "c1", "cust@shop.example", "\n"),
-    "018f0000-0000-7000-8000-000000000001",
+    # UUIDv7 of 1970, of 2024, of the last moment in bounds, and of no calendar
+    *("00000000-0000-7000-8000-000000000001", "018f0000-0000-7000-8000-000000000001"),
+    *("0699e9d5-c3ff-7000-8000-000000000001", "ffffffff-ffff-7fff-bfff-ffffffffffff"),
 )
 _SHAPES: tuple[Any, ...] = (
     *(
@@ -89,6 +91,11 @@ _invented = st.recursive(
     max_leaves=5,
 )
 values = st.sampled_from(VALUES) | _invented
+
+
+def each(sound: Sequence[Any], where: Sequence[Path]) -> Iterator[Any]:
+    """Each of these sound bodies with each of its fields replaced by each of the hostile values, one at a time."""
+    return (changed(body, [(path, value)]) for body in sound for path in where for value in VALUES)
 
 
 def places(model: Any, keys: Sequence[str] = ("key",)) -> list[Path]:

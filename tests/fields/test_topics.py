@@ -1,5 +1,6 @@
 """Whatever stands in a field of a record, from a door or a foreign writer, is applied or refused with its reason."""
 
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,9 +32,10 @@ from services.kernel import Record
 from services.widget import handlers as widget
 from tests.fields import sound
 from tests.fields.applying import nothing_is_our_bug, record
-from tests.fields.hostile import Path, bodies, in_batches, places
+from tests.fields.hostile import Path, bodies, each, in_batches, places
 
 _AT_ONCE = 20  # they meet each other in one batch
+_SAMPLE, _SWEPT_AT_ONCE = 75, 75
 _HASHES = (*TRACKED, "updated_at", "customer_tier")
 _HEADERS = st.dictionaries(
     st.sampled_from(("id", "event", "received_at", "store", "chatwoot_timestamp", "origin", "other")),
@@ -161,3 +163,21 @@ async def test_sound_bodies_are_all_applied(pool: Pool, store: UUID, event: str)
     for topic, read, apply in _READERS[event]:
         records = [record(topic, store, event, body, {}) for body in sound_bodies]
         assert await nothing_is_our_bug(pool, store, records, read, apply) == len(records)
+
+
+@pytest.mark.parametrize("event", _PARTS)
+async def test_each_field_with_each_hostile_value(
+    pool: Pool, store: UUID, event: str, request: pytest.FixtureRequest
+) -> None:
+    """One at a time and in no order; in make test a sample of them."""
+    model, sound_bodies = _PARTS[event]
+    found = list(each(sound_bodies, places(model, _HASHES)))
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    random.Random(seed).shuffle(found)
+    wanted = len(found) if request.config.getoption("--examples") else _SAMPLE
+    for topic, read, apply in _READERS[event]:
+        for start in range(0, min(wanted, len(found)), _SWEPT_AT_ONCE):
+            some = found[start : start + _SWEPT_AT_ONCE]
+            records = [record(topic, store, event, body, {}) for body in some]
+            await nothing_is_our_bug(pool, store, records, read, apply, _reported(store), _sent)
