@@ -14,16 +14,21 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._last = False  # the server said that it answers nothing more
 
-    async def ask(self, request: bytes, *, last: bool = False) -> tuple[int, bytes]:
-        """Status and body of the answer; 0 where the server hung up. After the `last` we hang up, too."""
+    async def ask(self, request: bytes, *, last: bool = False, pause_every: int = 0) -> tuple[int, bytes]:
+        """Status and body of the answer; 0 where the server hung up. After the `last` we hang up, too. With a pause
+        every so many bytes the server sees the parts each for itself."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                self._writer.write(request)
-                await self._writer.drain()
+                for part in _parts(request, pause_every):
+                    self._writer.write(part)
+                    await self._writer.drain()
+                    await asyncio.sleep(0)
                 if last:
                     self._writer.write_eof()
                 head = await self._reader.readuntil(b"\r\n\r\n")
+                self._last = b"\r\nconnection: close" in head.lower()
                 return int(head[9:12]), await self._reader.readexactly(_length(head))
         except TimeoutError:  # an OSError, too; but a server that says nothing is no server that hung up
             raise
@@ -37,7 +42,7 @@ class Wire:
 
     @property
     def closed(self) -> bool:
-        return self._reader.at_eof() or self._writer.is_closing()
+        return self._last or self._reader.at_eof() or self._writer.is_closing()
 
 
 @asynccontextmanager
@@ -49,6 +54,10 @@ async def wire(address: str, *, source: str | None = None) -> AsyncIterator[Wire
         yield Wire(reader, writer)
     finally:
         writer.close()
+
+
+def _parts(request: bytes, size: int) -> list[bytes]:
+    return [request[at : at + size] for at in range(0, len(request), size)] if size else [request]
 
 
 def request(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
