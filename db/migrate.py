@@ -7,6 +7,9 @@ from typing import Any
 
 import asyncpg
 
+from db.address import read
+from db.pooler import is_pooled
+
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x574F4F54  # "WOOT"
 _LOCK_WAIT_SECONDS = 60.0
@@ -28,6 +31,10 @@ class MigrationLocked(RuntimeError):
     """Another migrator held the lock for a minute."""
 
 
+class MigrationPooled(RuntimeError):
+    """A pooler stands before the server: it gives no session that could hold a lock."""
+
+
 def files() -> list[Path]:
     """All migrations in order; 0000 is the bootstrap that runs each time."""
     return sorted(_FOLDER.glob("[0-9][0-9][0-9][0-9]_*.sql"))
@@ -35,7 +42,11 @@ def files() -> list[Path]:
 
 async def migrate(database_url: str) -> list[str]:
     """Apply what is missing; return the names applied. Needs an administrator's direct connection, not a pooler."""
-    conn = await asyncpg.connect(database_url, timeout=10, server_settings={"lock_timeout": "4s"})
+    address = read(database_url)
+    if await is_pooled(address):
+        raise MigrationPooled("DATABASE_URL leads through a pooler, and migrations need the server itself")
+    options = {**address.server_settings, "lock_timeout": "4s"}
+    conn = await asyncpg.connect(**address.arguments(), timeout=10, server_settings=options)
     try:
         await _take_lock(conn)
         return await _apply_missing(conn)

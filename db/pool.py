@@ -1,13 +1,17 @@
 """Connections: one pool per role, lazily connected, with JSON as Python objects and row security in mind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
 import orjson
+
+from db.address import read
+from db.pooler import PooledConnection, is_pooled, pooled_options
 
 Row = Mapping[str, Any]
 
@@ -16,14 +20,13 @@ SERVICE = "wootstream_service"
 PRIVACY = "wootstream_privacy"
 
 # database.md §3: a service that hangs must not hold locks, and a dead peer must be noticed.
-_SERVER_SETTINGS = {
-    "application_name": "wootstream",
+_TRANSACTION_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "5s",
     "statement_timeout": "60s",
-    "tcp_keepalives_idle": "30",
     "jit": "off",
 }
+_SERVER_SETTINGS = {**_TRANSACTION_SETTINGS, "application_name": "wootstream", "tcp_keepalives_idle": "30"}
 _SCOPE = "select set_config('wootstream.organizations', $1, true)"
 _IS_PRIVILEGED = (
     "select rolsuper or rolbypassrls or rolname = 'wootstream_owner' from pg_roles where rolname = current_user"
@@ -44,40 +47,68 @@ class Pool:
     """Connections of one role, opened on first use, so that a process also starts while PostgreSQL is away."""
 
     def __init__(self, database_url: str, role: str, size: int) -> None:
-        self._pool: Any = asyncpg.create_pool(
-            database_url,
-            min_size=0,
-            max_size=size,
-            timeout=5,
-            command_timeout=60,
-            max_inactive_connection_lifetime=300,
-            server_settings={**_SERVER_SETTINGS, "role": role},
-            init=_prepare,
-        )
+        self._address = read(database_url)
+        self._role = role
+        self._size = size
+        self._pool: Any = None
+        self._wrap: Callable[[Any], Connection] = _as_it_is
         self._opening = asyncio.Lock()
-        self._open = False
 
     @asynccontextmanager
     async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
         """A connection; raises TimeoutError when none is to be had for `timeout` seconds."""
-        async with self._opening:
-            if not self._open:
-                await self._pool
-                self._open = True
+        if self._pool is None:
+            async with asyncio.timeout(timeout), self._opening:
+                await self._open()
         try:
             async with self._pool.acquire(timeout=timeout) as connection:
-                yield connection
+                yield self._wrap(connection)
         except asyncpg.InternalClientError as lost:
             # What the driver says of some connections that PostgreSQL ended in the middle of a statement.
             raise asyncpg.ConnectionDoesNotExistError("the connection is lost") from lost
 
+    async def _open(self) -> None:
+        if self._pool is None:
+            pooled = await is_pooled(self._address)
+            options = pooled_options() if pooled else self._direct_options()
+            if pooled:
+                self._wrap = partial(PooledConnection, settings={**_TRANSACTION_SETTINGS, "role": self._role})
+            self._pool = await asyncpg.create_pool(
+                **self._address.arguments(),
+                min_size=0,
+                max_size=self._size,
+                timeout=5,
+                command_timeout=60,
+                max_inactive_connection_lifetime=300,
+                init=self._prepare,
+                **options,
+            )
+
+    def _direct_options(self) -> dict[str, Any]:
+        return {"server_settings": {**self._address.server_settings, **_SERVER_SETTINGS, "role": self._role}}
+
+    async def _prepare(self, connection: Any) -> None:
+        wrapped = self._wrap(connection)
+        async with wrapped.transaction():
+            if await wrapped.fetchval(_IS_PRIVILEGED):
+                raise TooMuchPower(
+                    "the database role in effect bypasses row security; use wootstream_service or one like it"
+                )
+            await use_json(connection)
+
     async def close(self) -> None:
         """Wait for what is in use, then close."""
-        if self._open:
+        if self._pool is not None:
             await self._pool.close()
 
     def terminate(self) -> None:
-        self._pool.terminate()
+        if self._pool is not None:
+            self._pool.terminate()
+
+
+def _as_it_is(connection: Any) -> Connection:
+    wrapped: Connection = connection
+    return wrapped
 
 
 class TooMuchPower(RuntimeError):
@@ -89,12 +120,6 @@ def open_pool(database_url: str, role: str, *, size: int = 4) -> Pool:
     return Pool(database_url, role, size)
 
 
-async def _prepare(connection: Any) -> None:
-    if await connection.fetchval(_IS_PRIVILEGED):
-        raise TooMuchPower("the database role in effect bypasses row security; use wootstream_service or one like it")
-    await use_json(connection)
-
-
 async def use_json(connection: Any) -> None:
     """Pass json and jsonb parameters and columns as Python objects."""
     for name in ("json", "jsonb"):
@@ -103,14 +128,6 @@ async def use_json(connection: Any) -> None:
 
 def _encode(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-async def connect(database_url: str, *, role: str | None = None) -> Any:
-    """Open one connection, for the command line; close it yourself."""
-    settings = {"application_name": "wootstream-cli"} | ({"role": role} if role else {})
-    connection = await asyncpg.connect(database_url, timeout=5, server_settings=settings)
-    await use_json(connection)
-    return connection
 
 
 async def set_scope(conn: Connection, organizations: Collection[UUID]) -> None:

@@ -11,7 +11,8 @@ import typer
 import uvloop
 from aiokafka.errors import KafkaError
 
-from db.migrate import MigrationChanged, MigrationLocked, migrate
+from db.address import BadAddress
+from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migrate
 from services.contacts import app as contacts
 from services.contacts import cli as pushes
 from services.control import cli as control
@@ -24,7 +25,7 @@ from services.ingress import spool_cli
 from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
 from services.kernel.errors import describe
-from services.kernel.installation import installed
+from services.kernel.installation import environment, installed
 from services.kernel.logs import configure_logs, quiet_client_logs
 from services.kernel.printable import printable_lines
 from services.kernel.topics import ensure_topics
@@ -63,9 +64,9 @@ def run(
 @app.command(name="migrate")
 def migrate_() -> None:
     """Bring the database to this release; needs an administrator's DATABASE_URL."""
-    settings = installed(kafka=False)
-    assert settings.database_url is not None
-    names = asyncio.run(migrate(settings.database_url.get_secret_value()))
+    url = environment().database_direct_url or installed(kafka=False).database_url
+    assert url is not None
+    names = asyncio.run(migrate(url.get_secret_value()))
     print("\n".join(f"applied {name}" for name in names) or "nothing to do")
 
 
@@ -108,6 +109,10 @@ def main() -> None:
         app()
     except (Refusal, Stop, MigrationChanged, MigrationLocked) as reason:
         _refuse(str(reason))
+    except MigrationPooled as reason:
+        _refuse(f"{reason}: set DATABASE_DIRECT_URL to it")
+    except BadAddress as reason:
+        _refuse(f"DATABASE_URL {reason}")
     except KafkaError as error:
         _refuse(f"Kafka does not answer ({describe(error)}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:

@@ -10,6 +10,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from db.address import read
 from services.kernel.settings import Settings
 
 _ROWS = """
@@ -84,9 +85,8 @@ def memory(pids: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _connect(settings: Settings) -> Any:
-    return await asyncpg.connect(
-        settings.database_url.get_secret_value() if settings.database_url else None, timeout=10
-    )
+    assert settings.database_url
+    return await asyncpg.connect(**read(settings.database_url.get_secret_value()).arguments(), timeout=10)
 
 
 def _counted(text: str, name: str, *labels: str) -> Counter[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+from db.address import read
 from local.stack import tls
 from local.stack.account import OURS, unprivileged
 from local.stack.errors import Unavailable
@@ -100,7 +101,7 @@ async def answers(url: str) -> bool:
     import asyncpg
 
     try:
-        conn = await asyncpg.connect(url, timeout=3)
+        conn = await asyncpg.connect(**read(url).arguments(), timeout=3)
     except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
         return False
     try:

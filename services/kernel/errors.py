@@ -13,6 +13,7 @@ Whatever else data raises, of whatever class, is set aside with the record or th
 
 import errno
 import json
+import ssl
 from enum import Enum
 
 import asyncpg
@@ -28,6 +29,7 @@ from aiokafka.errors import (
 )
 from pydantic import ValidationError
 
+from db.address import BadAddress
 from db.pool import TooMuchPower
 
 
@@ -126,7 +128,7 @@ def verdict(error: BaseException) -> Verdict:
     """Say what a failed batch needs; what is unknown is a bug of one record until bisection shows otherwise."""
     if isinstance(error, BaseExceptionGroup):
         return _of_group(error)
-    if isinstance(error, (Stop, Broken, TooMuchPower, *_KAFKA_FORBIDS)):
+    if isinstance(error, (Stop, Broken, TooMuchPower, BadAddress, *_KAFKA_FORBIDS)):
         return Verdict.STOP
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
@@ -172,6 +174,10 @@ def describe(error: BaseException) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, Invalid | Retryable | Refusal | Sealed | Broken | Stop | Unreachable | TooMuchPower):
         return str(error)
+    if isinstance(error, BadAddress):
+        return f"DATABASE_URL {error}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not accepted: {error.verify_message}"
     if isinstance(error, asyncpg.PostgresError):
         return _of_postgres(error)
     if isinstance(error, ValidationError):

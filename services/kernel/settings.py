@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.address import read
 
 
 class Settings(BaseSettings):
@@ -21,7 +23,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("database_url", "DATABASE_URL"),
-        description="PostgreSQL; absent: the local stack's",
+        description="PostgreSQL, or a pooler before it (PgBouncer in transaction mode); absent: the local stack's",
+    )
+    database_direct_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("database_direct_url", "DATABASE_DIRECT_URL"),
+        description="PostgreSQL itself, for `migrate`, where DATABASE_URL leads through a pooler",
     )
     kafka_bootstrap_servers: str | None = Field(
         None,
@@ -115,6 +122,13 @@ class Settings(BaseSettings):
     configs_per_minute_network: int = Field(
         1_200, gt=0, description="pages of one store that one /24 or /48 network may open in a minute"
     )
+
+    @field_validator("database_url", "database_direct_url")
+    @classmethod
+    def _an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read(value.get_secret_value())
+        return value
 
     @property
     def stack_directory(self) -> Path:

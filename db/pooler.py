@@ -1,0 +1,85 @@
+"""Behind a pooler in transaction mode, such as PgBouncer: every statement within a transaction, nothing in a session.
+
+A server's connection is ours for a transaction and then somebody else's: what we would set once for a connection is set
+at the beginning of each transaction, and no statement is prepared for later. That costs a round trip or two a
+transaction, so whoever has the server itself goes on as before.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from db.address import Address
+
+Row = Mapping[str, Any]
+
+_CONNECT_SECONDS = 5.0
+
+
+async def is_pooled(address: Address) -> bool:
+    """Whether a pooler answers there: it gives its own number for that of the server's process."""
+    if address.pooled:
+        return True
+    # Nothing prepared, nothing set: a pooler may refuse either.
+    conn = await asyncpg.connect(**address.arguments(), timeout=_CONNECT_SECONDS, statement_cache_size=0)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS), conn.transaction():
+            return bool(await conn.fetchval("select pg_backend_pid()") != conn.get_server_pid())
+    finally:
+        conn.terminate()
+
+
+def pooled_options() -> dict[str, Any]:
+    """How asyncpg's pool has to be told."""
+    return {"statement_cache_size": 0, "server_settings": {"application_name": "wootstream"}, "reset": _leave_it}
+
+
+async def _leave_it(_connection: Any) -> None:
+    """Nothing of ours stays behind a transaction; resetting the server's connection would reset somebody else's."""
+
+
+class PooledConnection:
+    """A connection whose every statement runs in a transaction that begins with `settings`."""
+
+    def __init__(self, connection: Any, settings: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._begin = "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """As asyncpg's: the outer one begins it, one within is a savepoint."""
+        within = self._connection.is_in_transaction()
+        async with self._connection.transaction():
+            if not within:
+                await self._connection.execute(self._begin)
+            yield
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        async with self._together():
+            return str(await self._connection.execute(query, *args, timeout=timeout))
+
+    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]:
+        async with self._together():
+            rows: Sequence[Row] = await self._connection.fetch(query, *args, timeout=timeout)
+            return rows
+
+    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Row | None:
+        async with self._together():
+            row: Row | None = await self._connection.fetchrow(query, *args, timeout=timeout)
+            return row
+
+    async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any:
+        async with self._together():
+            return await self._connection.fetchval(query, *args, timeout=timeout)
+
+    @asynccontextmanager
+    async def _together(self) -> AsyncIterator[None]:
+        """In the transaction that is open, or in one of its own."""
+        if self._connection.is_in_transaction():
+            yield
+        else:
+            async with self.transaction():
+                yield
