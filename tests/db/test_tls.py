@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from db.pool import SERVICE, open_pool
 from local.stack import tls
-from local.stack.ports import HOST, free_ports
+from local.stack.ports import HOST, free_ports, listens
 from local.stack.tls import Tls
 from local.stack.tls_front import serve
 from services.kernel.errors import describe
@@ -29,20 +29,11 @@ async def address(database_url: str, certificates: Tls) -> AsyncIterator[str]:
     """Ours, with TLS demanded; without a query."""
     there, (port,) = urlsplit(database_url), free_ports(1)
     front = asyncio.create_task(serve(port, there.port or 5432, str(certificates.server)))
-    await eventually(lambda: _listens(port))
+    await eventually(lambda: listens(port))
     login = there.netloc.rpartition("@")[0]
     yield there._replace(netloc=f"{login}@{HOST}:{port}").geturl()
     front.cancel()
     await asyncio.gather(front, return_exceptions=True)
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def _asked(url: str) -> object:
