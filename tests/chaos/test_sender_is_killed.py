@@ -40,7 +40,8 @@ async def serving(api: ContactsApi) -> AsyncIterator[str]:
         )
         answered = await api.answer(asked)
         await asyncio.sleep(0.02)
-        await Response(await answered.aread(), answered.status_code)(scope, receive, send)
+        kind = {"content-type": "application/json"}
+        await Response(await answered.aread(), answered.status_code, kind)(scope, receive, send)
 
     async with listening(answer) as base_url:
         yield base_url
