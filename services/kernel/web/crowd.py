@@ -89,22 +89,20 @@ class Crowd:
         # Who makes place for a new one, in this order: never one whose request is being answered.
         self._yielding = (self.closing, self.idle, self.head, self.rest, self.body)
         self._count = 0
-        self._of_address: dict[str, dict[Member, None]] = {}
+        self._of_address = Counter[str]()
         self._requests = Counter[str]()
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
     def admit(self, member: Member) -> bool:
         """Whether it may stay, for which another may have had to go."""
-        if not self.limits.proxy_hops:
-            neighbours = self._of_address.get(member.address, {})
-            if len(neighbours) >= self.limits.per_address and not self._make_room("address", neighbours):
-                return False
-        if self._count >= self.limits.connections and not self._make_room("crowd"):
+        many = self._of_address[member.address] >= self.limits.per_address and not self.limits.proxy_hops
+        if many and not self._make_room(member.address):
+            return False
+        if self._count >= self.limits.connections and not self._make_room():
             return False
         self._count += 1
-        if not self.limits.proxy_hops:
-            self._of_address.setdefault(member.address, {})[member] = None
+        self._of_address[member.address] += 1
         member.room = self.head
         self._note(member)
         self._judge_crowding()
@@ -121,10 +119,7 @@ class Crowd:
         if member.room.since.pop(member, None) is None:
             return
         self._count -= 1
-        if (neighbours := self._of_address.get(member.address)) is not None:
-            neighbours.pop(member, None)
-            if not neighbours:
-                del self._of_address[member.address]
+        _less(self._of_address, member.address)
         self._judge_crowding()
 
     def asks(self, address: str) -> bool:
@@ -135,9 +130,7 @@ class Crowd:
         return True
 
     def answered(self, address: str) -> None:
-        self._requests[address] -= 1
-        if not self._requests[address]:
-            del self._requests[address]
+        _less(self._requests, address)
 
     def _note(self, member: Member) -> None:
         room = member.room
@@ -162,14 +155,15 @@ class Crowd:
         if first and min(first) < self._due:
             self._wake_at(min(first))
 
-    def _make_room(self, limit: str, among: Iterable[Member] | None = None) -> bool:
+    def _make_room(self, address: str | None = None) -> bool:
+        """Close the longest idle one, where an address is given of its own; whoever has many finds his own soon."""
+        limit = "crowd" if address is None else "address"
         for room in self._yielding:
-            there = room.since if among is None else [one for one in among if one.room is room]
-            if there:
-                longest = next(iter(there)) if among is None else min(there, key=room.since.__getitem__)
-                self.metrics.http_cut.labels(f"{limit}_{room.name}").inc()
-                longest.evict()
-                return True
+            for member in room.since:
+                if address is None or member.address == address:
+                    self.metrics.http_cut.labels(f"{limit}_{room.name}").inc()
+                    member.evict()
+                    return True
         self.metrics.http_cut.labels(f"{limit}_refused").inc()
         return False
 
@@ -193,3 +187,9 @@ def _until(room: Room, now: float) -> Iterable[tuple[Member, float]]:
 
 def _first(room: Room) -> list[float]:
     return [next(iter(room.since.values()))] if room.since else []
+
+
+def _less(counts: Counter[str], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]
