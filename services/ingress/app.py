@@ -2,15 +2,15 @@
 
 from services.ingress import directory, tally
 from services.ingress.acceptance import Acceptance
-from services.ingress.beacons import PREFIX as BEACONS
-from services.ingress.beacons import Beacons
-from services.ingress.doors import Door, Doors
-from services.ingress.events import PREFIX as EVENTS
-from services.ingress.events import Events
-from services.ingress.pages import PREFIX as PAGES
-from services.ingress.pages import Pages
-from services.ingress.webhooks import PREFIX as WEBHOOKS
-from services.ingress.webhooks import Webhooks
+from services.ingress.doors.beacons import PREFIX as BEACONS
+from services.ingress.doors.beacons import Beacons
+from services.ingress.doors.door import Door, Doors
+from services.ingress.doors.shop_events import PREFIX as EVENTS
+from services.ingress.doors.shop_events import Events
+from services.ingress.doors.webhooks import PREFIX as WEBHOOKS
+from services.ingress.doors.webhooks import Webhooks
+from services.ingress.doors.widget_config import PREFIX as PAGES
+from services.ingress.doors.widget_config import Pages
 from services.kernel import Process, every
 
 

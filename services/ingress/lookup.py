@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
-from services.ingress.refusals import Reason, Refused
+from services.ingress.doors.refusals import Reason, Refused
 from services.kernel import Clock
 
 _PAUSE_SECONDS = 1.0

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.ingress.refusals import Reason
+from services.ingress.doors.refusals import Reason
 from services.ingress.stores import Store
 
 

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from schemas.beacons import BeaconPost
 from schemas.shop import MOST_EVENTS, ShopEvent
 from schemas.widget import PageConfig
+from services.ingress.doors.refusals import Reason
 from services.ingress.openapi_parts import (
     PARAMETERS,
     PROOFS,
@@ -22,7 +23,6 @@ from services.ingress.openapi_parts import (
     ref,
     refusals,
 )
-from services.ingress.refusals import Reason
 
 _NOT_KEPT = (Reason.NO_ROOM, Reason.NEVER_TAKEN)
 _WITH_BODY = (Reason.NOT_JSON, Reason.TOO_DEEP, Reason.SLOW, Reason.TOO_LARGE, *_NOT_KEPT, Reason.WRONG_METHOD)

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from schemas.stores import SLUG, WEBSITE_TOKEN
-from services.ingress.peek import LONGEST_EVENT
-from services.ingress.refusals import RETRY_SECONDS, TABLE, Reason
+from services.ingress.doors.refusals import RETRY_SECONDS, TABLE, Reason
+from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.tokens import LONGEST_CUSTOMER, SESSION
 
 REF_TEMPLATE = "#/components/schemas/{model}"

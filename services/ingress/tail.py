@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from db import refusals as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
-from services.ingress.peek import LONGEST_EVENT
+from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.tally import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
 from services.kernel.kafka import client

@@ -8,7 +8,7 @@ import structlog
 
 from db import refusals as table
 from db.pool import INGRESS
-from services.ingress.refusals import Reason
+from services.ingress.doors.refusals import Reason
 from services.kernel import Process
 from services.kernel.errors import Verdict, describe, verdict
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingress.elements import elements
+from services.ingress.doors.elements import elements
 
 
 @pytest.mark.parametrize(

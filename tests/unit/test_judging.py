@@ -1,7 +1,7 @@
 """What of a page's event lies in the topic."""
 
 from schemas.beacons import Beacon
-from services.ingress.judging import row
+from services.ingress.doors.beacon_events import row
 
 
 def test_an_address_that_is_empty_is_none() -> None:

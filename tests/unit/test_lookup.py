@@ -6,8 +6,8 @@ from math import inf
 
 import pytest
 
+from services.ingress.doors.refusals import Reason, Refused
 from services.ingress.lookup import Lookup
-from services.ingress.refusals import Reason, Refused
 from services.kernel import Clock
 
 

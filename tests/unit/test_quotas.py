@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.ingress.quotas import Quotas
+from services.ingress.doors.quotas import Quotas
 from services.kernel import Clock, Settings
 
 _STORE, _OTHER = uuid.uuid4(), uuid.uuid4()

@@ -2,8 +2,8 @@
 
 import uuid
 
-from services.ingress.answers import TAKEN, Answer
-from services.ingress.repeats import Repeats, message_of
+from services.ingress.doors.answer import TAKEN, Answer
+from services.ingress.doors.repeats import Repeats, message_of
 from services.kernel import Clock
 
 _LARGE = Answer(200, b"x" * 100_000)

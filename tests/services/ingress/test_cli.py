@@ -9,7 +9,7 @@ import pytest
 
 from db.pool import Pool, scoped
 from db.refusals import since
-from services.ingress.refusals import Reason
+from services.ingress.doors.refusals import Reason
 from services.ingress.tally import Tally
 from services.kernel import Process, Settings
 from tests.services.control.verbs import call

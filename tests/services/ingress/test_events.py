@@ -18,7 +18,7 @@ from local.demo.shop import shop_event
 from local.demo.visitors import Visitor
 from schemas.topics import SHOP_EVENTS
 from services.customers import reading
-from services.ingress.elements import elements
+from services.ingress.doors.elements import elements
 from services.kernel import Clock, Settings
 from services.kernel.secrets import load_secrets
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, held, open_shop, serving

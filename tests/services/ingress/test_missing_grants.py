@@ -10,8 +10,8 @@ import pytest
 from db import acknowledged, refusals, stores
 from services.ingress.acknowledged import Acknowledged
 from services.ingress.directory import Directory
+from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics
-from services.ingress.refusals import Reason
 from services.ingress.spool_metrics import SpoolMetrics
 from services.ingress.tally import Tally
 from services.kernel import Process, Settings

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from uuid import UUID
 
-from services.ingress.answers import Answer, Headers, json_answer
+from services.ingress.doors.answer import Answer, Headers, json_answer
 
 
 class Reason(StrEnum):

@@ -12,13 +12,13 @@ from schemas import topics
 from schemas.depth import too_deep
 from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
-from services.ingress.answers import Answer
-from services.ingress.doors import Doors
-from services.ingress.elements import elements
-from services.ingress.judging import Verdict
-from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.repeats import Repeats, message_of
-from services.ingress.requests import DEADLINE, EVENTS_BYTES, Headers, content_type, headers
+from services.ingress.doors.answer import Answer
+from services.ingress.doors.beacon_events import Verdict
+from services.ingress.doors.door import Doors
+from services.ingress.doors.elements import elements
+from services.ingress.doors.refusals import Reason, Refused, wrong_method
+from services.ingress.doors.repeats import Repeats, message_of
+from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, Headers, content_type, headers
 from services.ingress.signatures import signed_as_standard, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record

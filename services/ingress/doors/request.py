@@ -2,7 +2,7 @@
 
 from starlette.types import Message, Receive, Scope
 
-from services.ingress.refusals import Reason, Refused
+from services.ingress.doors.refusals import Reason, Refused
 from services.kernel import Clock
 from services.kernel.web.exchange import HEAD_AT, LATE
 

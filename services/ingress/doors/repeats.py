@@ -8,7 +8,7 @@ import hashlib
 from collections import OrderedDict
 from uuid import UUID
 
-from services.ingress.answers import Answer
+from services.ingress.doors.answer import Answer
 from services.kernel import Clock
 
 # About 4 MB, and more only where many stores send at once: then each has its share of it.

@@ -1,15 +1,17 @@
 """Chatwoot's door: POST /webhooks/chatwoot/{store}, for unsigned stores with /{path_token} behind it."""
 
 from datetime import datetime
+from typing import Any, NamedTuple
 
+import orjson
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from services.ingress.answers import TAKEN, Answer
-from services.ingress.doors import Doors
-from services.ingress.peek import peek
-from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import DEADLINE, WEBHOOK_BYTES, Headers, headers
+from schemas.depth import too_deep
+from services.ingress.doors.answer import TAKEN, Answer
+from services.ingress.doors.door import Doors
+from services.ingress.doors.refusals import Reason, Refused, wrong_method
+from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, Headers, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
 from services.ingress.stores import Store
 from services.kernel import Record
@@ -18,6 +20,68 @@ from services.kernel.record import Headers as RecordHeaders
 PREFIX = "/webhooks/chatwoot/"
 _SIGNATURE, _TIMESTAMP, _DELIVERY = b"x-chatwoot-signature", b"x-chatwoot-timestamp", b"x-chatwoot-delivery"
 _LONGEST_DELIVERY_ID = 64
+LONGEST_EVENT = 64
+# The rest of an account's events keep their order among themselves.
+_OF_ACCOUNT = "account"
+
+
+class Peek(NamedTuple):
+    """`subject` ends the record's key: `conversation:7`, `contact:12` or `account`."""
+
+    event: str
+    subject: str
+
+
+def peek(body: bytes, account_id: int) -> Peek:
+    """Raises Refused: NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one that is not the store's."""
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError as cause:
+        raise Refused(Reason.TOO_DEEP if too_deep(body) else Reason.NOT_JSON) from cause
+    event = said.get("event") if type(said) is dict else None
+    if type(event) is not str or not _is_name(event):
+        raise Refused(Reason.NO_EVENT)
+    talk = _dict(said, "conversation")
+    if not (_may_be_of(account_id, said) and _may_be_of(account_id, talk)):
+        raise Refused(Reason.OTHER_ACCOUNT)
+    return Peek(event, _subject(event, said, talk))
+
+
+def _is_name(event: str) -> bool:
+    """It becomes a header, a label, and a line on a terminal."""
+    return event.isascii() and event.isprintable() and 0 < len(event) <= LONGEST_EVENT
+
+
+def _may_be_of(account_id: int, part: dict[str, Any]) -> bool:
+    """Whether neither its account nor its last message's is another."""
+    if (account := part.get("account")) is not None:
+        named = account.get("id") if type(account) is dict else account
+        if named != account_id:
+            return False
+    messages = part.get("messages")
+    if type(messages) is list and messages and type(messages[0]) is dict:
+        return bool(messages[0].get("account_id", account_id) == account_id)
+    return True
+
+
+def _subject(event: str, said: dict[str, Any], talk: dict[str, Any]) -> str:
+    if event.startswith("message_") or "conversation" in said:
+        return _numbered("conversation", talk)
+    if event.startswith("conversation_"):
+        return _numbered("conversation", said)
+    if event.startswith("contact_"):
+        return _numbered("contact", said)
+    return _numbered("contact", _dict(said, "contact"))
+
+
+def _numbered(kind: str, thing: dict[str, Any]) -> str:
+    number = thing.get("id")
+    return f"{kind}:{number}" if type(number) is int else _OF_ACCOUNT
+
+
+def _dict(said: dict[str, Any], name: str) -> dict[str, Any]:
+    value = said.get(name)
+    return value if type(value) is dict else {}
 
 
 class Webhooks:

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope
 
 from schemas.widget import PageConfig, WidgetConfig
-from services.ingress.answers import Answer
-from services.ingress.doors import Doors
-from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import DEADLINE, headers
+from services.ingress.doors.answer import Answer
+from services.ingress.doors.door import Doors
+from services.ingress.doors.refusals import Reason, Refused, wrong_method
+from services.ingress.doors.request import DEADLINE, headers
 from services.ingress.stores import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
 from services.kernel.web.addresses import visitor_of

@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope
 from schemas import topics
 from schemas.beacons import MOST_EVENTS
 from schemas.depth import too_deep
-from services.ingress.answers import MAY_POST, TAKEN, Answer
-from services.ingress.browser_json import parsed
-from services.ingress.doors import Doors
-from services.ingress.judging import judge, row
-from services.ingress.refusals import Reason, Refused, wrong_method
-from services.ingress.requests import BEACON_BYTES, DEADLINE, Headers, content_type, headers
+from schemas.json_text import mend
+from services.ingress.doors.answer import MAY_POST, TAKEN, Answer
+from services.ingress.doors.beacon_events import judge, row
+from services.ingress.doors.door import Doors
+from services.ingress.doors.refusals import Reason, Refused, wrong_method
+from services.ingress.doors.request import BEACON_BYTES, DEADLINE, Headers, content_type, headers
 from services.ingress.stores import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
@@ -26,6 +26,14 @@ PREFIX = "/beacons"
 _TYPES = frozenset({b"text/plain", b"application/json"})
 _LONGEST_USER_AGENT = 512
 _taken_for = lru_cache(maxsize=1024)(TAKEN.allowing)
+
+
+def parsed(body: bytes) -> Any:
+    """A half character becomes U+FFFD: it costs itself, not the events beside it. Raises orjson.JSONDecodeError."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return orjson.loads(mend(body))
 
 
 class Beacons:

@@ -6,13 +6,13 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
-from services.ingress.answers import TAKEN, Answer, json_answer
 from services.ingress.directory import Directory
-from services.ingress.judging import Verdict
+from services.ingress.doors.answer import TAKEN, Answer, json_answer
+from services.ingress.doors.beacon_events import Verdict
+from services.ingress.doors.quotas import Quotas
+from services.ingress.doors.refusals import Reason, Refused
+from services.ingress.doors.request import Bodies
 from services.ingress.metrics import IngressMetrics, StoreNames
-from services.ingress.quotas import Quotas
-from services.ingress.refusals import Reason, Refused
-from services.ingress.requests import Bodies
 from services.ingress.stores import Store
 from services.ingress.tally import Tally
 from services.ingress.tokens import Tokens

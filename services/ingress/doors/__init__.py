@@ -1,0 +1,1 @@
+"""The three doors and the widget's configuration: verify, key, keep, answer."""
