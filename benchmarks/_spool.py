@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.ingress.acceptance import Acceptance
-from services.ingress.spool_switch import Way
+from services.ingress.spool.switch import Way
 from services.kernel import Process, Record, Settings
 from services.kernel.kafka.client import client_options
 from tests.recordings.recorded import RUNS, account_webhooks

@@ -21,7 +21,7 @@ from services.conversations import cli as figures
 from services.customers import app as customers
 from services.ingress import app as ingress
 from services.ingress import cli as doors
-from services.ingress import spool_cli
+from services.ingress.spool import cli
 from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
 from services.kernel.errors import describe
@@ -92,7 +92,7 @@ figures.add_to(app)
 control.add_to(app)
 pushes.add_to(app)
 doors.add_to(app)
-spool_cli.add_to(app)
+cli.add_to(app)
 if _has_local():
     from local import cli as local
 

@@ -3,15 +3,14 @@
 from typing import Self
 
 from services.ingress.acknowledged import WRITE_SECONDS, Acknowledged
-from services.ingress.drain import Drainer
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Full
-from services.ingress.spool_file import Unreadable
-from services.ingress.spool_level import Level
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Shelf
-from services.ingress.spool_switch import Switch, Way
-from services.ingress.undelivered import Undelivered
+from services.ingress.spool.drain import Drainer
+from services.ingress.spool.file import Unreadable
+from services.ingress.spool.level import Level
+from services.ingress.spool.metrics import SpoolMetrics
+from services.ingress.spool.shelf import Full, Shelf
+from services.ingress.spool.spool import Spool
+from services.ingress.spool.switch import Switch, Way
+from services.ingress.spool.undelivered import Undelivered
 from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop, every
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError
 
 from db import acknowledged as table
 from db.pool import INGRESS
-from services.ingress.spool_metrics import SpoolMetrics
+from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.tallies import Tallies
 from services.kernel import Process
 from services.kernel.errors import Verdict, describe, verdict

@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
-from services.ingress.spool_chunks import Full
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_switch import Way
+from services.ingress.spool.metrics import SpoolMetrics
+from services.ingress.spool.shelf import Full
+from services.ingress.spool.switch import Way
 from services.kernel import Clock, Record, Retryable
 
 _SECONDS = 4.0

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
-from services.ingress.drain import Drainer
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Chunk
-from services.ingress.spool_frames import frame
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_switch import Switch
+from services.ingress.spool.codec import frame
+from services.ingress.spool.drain import Drainer
+from services.ingress.spool.metrics import SpoolMetrics
+from services.ingress.spool.shelf import Chunk
+from services.ingress.spool.spool import Spool
+from services.ingress.spool.switch import Switch
 from services.kernel import Clock, Publisher, Record, Retryable
 from tests.eventually import eventually
 

@@ -12,7 +12,7 @@ from services.ingress.acknowledged import Acknowledged
 from services.ingress.directory import Directory
 from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics
-from services.ingress.spool_metrics import SpoolMetrics
+from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.tally import Tally
 from services.kernel import Process, Settings
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Settled
-from services.ingress.spool_frames import unframe
-from services.ingress.spool_level import Level
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Shelf
+from services.ingress.spool.codec import unframe
+from services.ingress.spool.level import Level
+from services.ingress.spool.metrics import SpoolMetrics
+from services.ingress.spool.shelf import Settled, Shelf
+from services.ingress.spool.spool import Spool
 from services.kernel import Clock, Record
 from services.kernel.secrets import Secrets
 from tests.eventually import PATIENCE_SECONDS

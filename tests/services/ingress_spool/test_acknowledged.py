@@ -14,7 +14,7 @@ from db.pool import INGRESS, Pool, Row, open_pool
 from services.control.audit import audit
 from services.control.verdict import Line
 from services.ingress.acknowledged import Acknowledged
-from services.ingress.spool_metrics import SpoolMetrics
+from services.ingress.spool.metrics import SpoolMetrics
 from services.kernel import Process
 from tests.eventually import eventually
 from tests.services.ingress_spool.bench import Bench, spooling

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Full
-from services.ingress.spool_shelf import Shelf
+from services.ingress.spool.shelf import Full, Shelf
+from services.ingress.spool.spool import Spool
 from services.kernel import Clock
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.services.ingress_spool.shelf_bench import opened, put, record, waiting
@@ -75,7 +74,7 @@ async def test_who_waits_for_a_disk_that_hangs_is_refused_and_not_kept_when_it_a
 
 
 async def test_what_waits_for_a_disk_that_hangs_is_bounded(hanging: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingress.spool._HELD_BYTES", 64 * _KIBIBYTE)
+    monkeypatch.setattr("services.ingress.spool.spool._HELD_BYTES", 64 * _KIBIBYTE)
     value = bytes(4 * _KIBIBYTE)
     begun = [asyncio.ensure_future(hanging.put(record(value), PATIENCE_SECONDS)) for _ in range(40)]
     refused = [one for one in begun if await _is_refused_at_once(one)]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from services.ingress.set_aside import Wanted, counted
-from services.ingress.spool_chunks import Full, Settled
+from services.ingress.spool.set_aside import Wanted, counted
+from services.ingress.spool.shelf import Full, Settled
 from services.kernel import Record
 from tests.eventually import eventually
 from tests.services.ingress_spool.shelf_bench import drain, opened, put, put_until_full, record, waiting

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Settled
-from services.ingress.spool_cli import app
+from services.ingress.spool.cli import app
+from services.ingress.spool.shelf import Settled
+from services.ingress.spool.spool import Spool
 from services.kernel import Refusal
 from tests.services.ingress_spool.shelf_bench import opened, put, record
 

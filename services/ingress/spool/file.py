@@ -4,13 +4,14 @@ NAME.sqlite3 holds the chunks. NAME.lock is held for the owner's whole life, how
 itself would be lost with the first of several descriptors. NAME.reserve is given up when even DELETE finds no room.
 """
 
+import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-
-from services.ingress.spool_disk import Reserve
-from services.ingress.spool_rows import ADD_TOPIC, SCHEMA, Change, New, Row
 
 _PAGE_BYTES = 4096
 _VACUUM_PAGES = 4_000
@@ -28,6 +29,99 @@ delete from refused;
 commit;
 """
 _NEXT = "select id, records, size, sealed from chunks where id > ? order by id"
+SCHEMA = """
+create table if not exists about (key_id text not null);
+create table if not exists chunks
+  (id integer primary key, accepted_at real not null, records int not null, size int not null, sealed blob not null);
+create table if not exists refused (
+  id integer primary key, reason text not null, topic text not null,
+  accepted_at real not null, records int not null, size int not null, sealed blob not null
+);
+"""
+# For the `refused` of an earlier release.
+ADD_TOPIC = "alter table refused add column topic text not null default ''"
+_RESERVE_BYTES = 4 * 1024**2
+_SCARCE_BYTES = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A chunk to be written: when its first record was accepted (seconds since 1970), and its size before sealing."""
+
+    accepted_at: float
+    records: int
+    size: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A chunk as it lies in the file."""
+
+    id: int
+    records: int
+    size: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A part of a chunk that is set aside until the next start, and why; no topic where it cannot be read."""
+
+    reason: str
+    records: int
+    size: int
+    sealed: bytes
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of a chunk: sealed anew with the records that remain, or gone; and what of it is set aside."""
+
+    id: int
+    records: int
+    remaining: int = 0
+    size: int = 0
+    sealed: bytes = b""
+    refused: Sequence[Refused] = ()
+
+
+class Reserve:
+    """A file of zeros, deleted when even DELETE finds no room."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def balance(self) -> None:
+        """Set it aside where the disk has plenty; give it up where not even a file could be opened."""
+        free = shutil.disk_usage(self._path.parent).free
+        if free < _SCARCE_BYTES:
+            self.give_up()
+        elif free > 3 * _RESERVE_BYTES and not self._path.exists():
+            with suppress(OSError):  # somebody else was quicker with the rest of the disk; the next time then
+                self._path.write_bytes(bytes(_RESERVE_BYTES))
+
+    def give_up(self) -> bool:
+        """False if there was nothing left to give."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def claim(path: Path) -> int | None:
+    """Lock the file for as long as the descriptor lives; None while another process holds it, or it is just going."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
 
 
 class Unreadable(Exception):

@@ -16,10 +16,10 @@ import orjson
 import typer
 
 from db import undelivered
-from services.ingress import set_aside
-from services.ingress.set_aside import Aside, Exported, Wanted
-from services.ingress.spool_status import Status, look
-from services.ingress.spool_status import status as reckon
+from services.ingress.spool import set_aside
+from services.ingress.spool.set_aside import Aside, Exported, Wanted
+from services.ingress.spool.status import Status, look
+from services.ingress.spool.status import status as reckon
 from services.kernel import Clock, Refusal, Settings
 from services.kernel.installation import database, environment, installed
 from services.kernel.record import text_of

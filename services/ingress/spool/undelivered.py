@@ -10,8 +10,8 @@ import structlog
 
 from db import undelivered as table
 from db.pool import INGRESS
-from services.ingress.set_aside import Aside, Wanted, counted, files
-from services.ingress.spool_level import Level
+from services.ingress.spool.level import Level
+from services.ingress.spool.set_aside import Aside, Wanted, counted, files
 from services.kernel import Process
 from services.kernel.errors import describe
 

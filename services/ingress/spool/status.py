@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.ingress.set_aside import Aside
+from services.ingress.spool.set_aside import Aside
 
 _RECENT_SECONDS = 600.0
 _LOOK = """

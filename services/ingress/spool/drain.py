@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import structlog
 
-from services.ingress.spool import Spool
-from services.ingress.spool_chunks import Chunk, Settled
-from services.ingress.spool_frames import frame, unframe
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_switch import Switch, Way
+from services.ingress.spool.codec import frame, unframe
+from services.ingress.spool.metrics import SpoolMetrics
+from services.ingress.spool.shelf import Chunk, Settled
+from services.ingress.spool.spool import Spool
+from services.ingress.spool.switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
 from services.kernel.errors import describe
 from services.kernel.publishing.batches import Place

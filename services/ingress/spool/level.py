@@ -2,8 +2,8 @@
 
 import structlog
 
-from services.ingress.spool_metrics import SpoolMetrics
-from services.ingress.spool_shelf import Shelf
+from services.ingress.spool.metrics import SpoolMetrics
+from services.ingress.spool.shelf import Shelf
 
 _ROOM_BYTES = 512 * 1024
 _ALERT_AT, _CALM_AT = 0.8, 0.7

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.ingress.spool_frames import unframe, unseal
+from services.ingress.spool.codec import unframe, unseal
 from services.kernel import Record
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
