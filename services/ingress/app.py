@@ -1,6 +1,6 @@
 """The three doors: what comes in is verified, keyed and kept; nothing is read further than that takes."""
 
-from services.ingress import directory, tally
+from services.ingress import refusal_counts
 from services.ingress.acceptance import Acceptance
 from services.ingress.doors.beacons import PREFIX as BEACONS
 from services.ingress.doors.beacons import Beacons
@@ -11,6 +11,7 @@ from services.ingress.doors.webhooks import PREFIX as WEBHOOKS
 from services.ingress.doors.webhooks import Webhooks
 from services.ingress.doors.widget_config import PREFIX as PAGES
 from services.ingress.doors.widget_config import Pages
+from services.ingress.stores import store_cache
 from services.kernel import Process, every
 
 
@@ -23,7 +24,7 @@ def add_to(process: Process) -> None:
     process.door(EVENTS, Door(doors, Events(doors)))
     process.site.unready.append(doors.directory.fault)
     process.site.remarks.append(doors.directory.remark)
-    every(process, doors.directory.refresh, name="stores", seconds=directory.POLL_SECONDS, needed=False)
-    every(process, doors.tally.write, name="refusals", seconds=tally.WRITE_SECONDS, needed=False)
+    every(process, doors.directory.refresh, name="stores", seconds=store_cache.POLL_SECONDS, needed=False)
+    every(process, doors.tally.write, name="refusals", seconds=refusal_counts.WRITE_SECONDS, needed=False)
     process.at_close(doors.directory.close)
     process.at_close(doors.tally.close)

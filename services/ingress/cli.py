@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from services.ingress import tail as arrivals
-from services.ingress.mistakes import examine, parse
+from services.ingress.diagnosis import examine, parse
 from services.ingress.openapi import description
 from services.ingress.tail import Arrival
 from services.kernel import Clock, Refusal, Settings

@@ -8,7 +8,7 @@ from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from services.ingress.doors.refusals import Reason
-from services.ingress.stores import Store
+from services.ingress.stores.store import Store
 
 
 class StoreNames(Collector):

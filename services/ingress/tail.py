@@ -12,7 +12,7 @@ from db import refusals as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.doors.webhooks import LONGEST_EVENT
-from services.ingress.tally import WRITE_SECONDS
+from services.ingress.refusal_counts import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
 from services.kernel.kafka import client
 from services.kernel.topics import Admin, partitions_of

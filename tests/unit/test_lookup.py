@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from services.ingress.doors.refusals import Reason, Refused
-from services.ingress.lookup import Lookup
+from services.ingress.stores.lookup import Lookup
 from services.kernel import Clock
 
 

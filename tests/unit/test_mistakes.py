@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from local.demo.webhooks import sign
-from services.ingress.mistakes import RIGHT, examine, parse
+from services.ingress.diagnosis import RIGHT, examine, parse
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 _AT = str(int(_NOW.timestamp()) - 30)

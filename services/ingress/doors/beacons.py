@@ -17,7 +17,7 @@ from services.ingress.doors.beacon_events import judge, row
 from services.ingress.doors.door import Doors
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import BEACON_BYTES, DEADLINE, Headers, content_type, headers
-from services.ingress.stores import Store
+from services.ingress.stores.store import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
 from services.kernel.web.addresses import Visitor, visitor_of

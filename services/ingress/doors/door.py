@@ -6,15 +6,15 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
-from services.ingress.directory import Directory
 from services.ingress.doors.answer import TAKEN, Answer, json_answer
 from services.ingress.doors.beacon_events import Verdict
 from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import Reason, Refused
 from services.ingress.doors.request import Bodies
 from services.ingress.metrics import IngressMetrics, StoreNames
-from services.ingress.stores import Store
-from services.ingress.tally import Tally
+from services.ingress.refusal_counts import Tally
+from services.ingress.stores.store import Store
+from services.ingress.stores.store_cache import Directory
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 from services.kernel.publishing.verdicts import NeverTaken

@@ -20,7 +20,7 @@ from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.repeats import Repeats, message_of
 from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, Headers, content_type, headers
 from services.ingress.signatures import signed_as_standard, unix_seconds
-from services.ingress.stores import Store
+from services.ingress.stores.store import Store
 from services.kernel import Record
 from services.kernel.errors import describe
 

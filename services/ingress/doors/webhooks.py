@@ -13,7 +13,7 @@ from services.ingress.doors.door import Doors
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, Headers, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
-from services.ingress.stores import Store
+from services.ingress.stores.store import Store
 from services.kernel import Record
 from services.kernel.record import Headers as RecordHeaders
 

@@ -11,7 +11,7 @@ from services.ingress.doors.answer import Answer
 from services.ingress.doors.door import Doors
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, headers
-from services.ingress.stores import NOBODY, Store
+from services.ingress.stores.store import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
 from services.kernel.web.addresses import visitor_of
 

@@ -10,7 +10,7 @@ import pytest
 from db.pool import Pool, scoped
 from db.refusals import since
 from services.ingress.doors.refusals import Reason
-from services.ingress.tally import Tally
+from services.ingress.refusal_counts import Tally
 from services.kernel import Process, Settings
 from tests.services.control.verbs import call
 from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from db.pool import Pool
 from schemas.stores import Store
 from services.control import stores
-from services.ingress import directory as module
-from services.ingress.directory import Directory
 from services.ingress.metrics import IngressMetrics
+from services.ingress.stores import store_cache as module
+from services.ingress.stores.store_cache import Directory
 from services.kernel import Process, Settings
 from tests.eventually import eventually
 from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving

@@ -9,11 +9,11 @@ import pytest
 
 from db import acknowledged, refusals, stores
 from services.ingress.acknowledged import Acknowledged
-from services.ingress.directory import Directory
 from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics
+from services.ingress.refusal_counts import Tally
 from services.ingress.spool.metrics import SpoolMetrics
-from services.ingress.tally import Tally
+from services.ingress.stores.store_cache import Directory
 from services.kernel import Process, Settings
 
 

@@ -13,10 +13,10 @@ import structlog
 from db import stores as table
 from db.pool import INGRESS, Connection, Row
 from schemas.stores import SLUG, WEBSITE_TOKEN
-from services.ingress.lookup import Lookup
 from services.ingress.metrics import IngressMetrics
-from services.ingress.stores import NOBODY, Known, Store, opened
-from services.ingress.stores_copy import StoresCopy
+from services.ingress.stores.disk_copy import StoresCopy
+from services.ingress.stores.lookup import Lookup
+from services.ingress.stores.store import NOBODY, Known, Store, opened
 from services.kernel import Process, Sealed
 from services.kernel.errors import Verdict, describe, verdict
 
