@@ -15,7 +15,7 @@ from schemas.topics import WEBHOOKS, Topic
 from services.conversations import handlers
 from services.conversations.batch import Heard
 from services.kernel import Process, Record, Settings, consume
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks, stores
 
 BARE_TABLE = """

@@ -20,7 +20,7 @@ from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
 from services.kernel.kafka.client import client_options
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
 _PATIENCE_SECONDS = 300

@@ -18,7 +18,7 @@ from schemas.topics import WEBHOOKS
 from services.conversations import app as conversations
 from services.ingress import app as ingress
 from services.kernel import Process, Record
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
 
 _SEEN = "select true from wootstream.conversations where organization_id = $1 and conversation_id = $2"

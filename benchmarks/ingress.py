@@ -21,7 +21,7 @@ from db.migrate import migrate
 from db.pool import use_json
 from local.stack import Stack
 from services.kernel import Settings
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.services.ingress.bench import Shop, open_shop
 
 _MUCH = "1000000000"

@@ -17,8 +17,8 @@ import structlog
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
 from local.stack import Stack, Unavailable, resolve
+from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
-from services.kernel.topics import ensure_topics
 from tests.chaos.installation import Installation, installed_alone
 from tests.databases import empty_database
 

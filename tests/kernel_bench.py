@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from db.pool import Connection, use_json
 from schemas.topics import Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.publishing import publish_all
 from tests.topics import delete_topics, make_again

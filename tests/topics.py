@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from schemas.topics import Topic
 from services.kernel import Settings
-from services.kernel.topics import Admin, absent, ensure_topics
+from services.kernel.kafka.topics import Admin, absent, ensure_topics
 from tests.eventually import eventually
 
 

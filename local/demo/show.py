@@ -23,8 +23,8 @@ from local.stack import kafka, resolve
 from local.stack.jars import Progress as Fetching
 from services.control.audit import audit
 from services.control.verdict import Audit
+from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
-from services.kernel.topics import ensure_topics
 
 _DRAIN_SECONDS = 120.0
 _POLL_SECONDS = 0.5

@@ -12,11 +12,11 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from services.kernel.consuming.reader import Reader
 from services.kernel.errors import Retryable, Stop, describe
+from services.kernel.kafka.log_reader import Reader
+from services.kernel.kafka.topics import Admin, partitions_of
 from services.kernel.record import Record
 from services.kernel.settings import Settings
-from services.kernel.topics import Admin, partitions_of
 
 _DEADLINE_SECONDS = 20.0
 

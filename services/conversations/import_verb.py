@@ -10,8 +10,8 @@ from services.conversations.asking import asking, stores_asked, told, told_accou
 from services.conversations.history import History
 from services.kernel import Process, Refusal, Stop
 from services.kernel.installation import installed
+from services.kernel.kafka.topics import absent
 from services.kernel.terminal import progress
-from services.kernel.topics import absent
 
 _KAFKA_SECONDS = 15
 import_ = typer.Typer(no_args_is_help=True, help="What was before a store was attached.")

@@ -16,7 +16,7 @@ from db.pool import INGRESS
 from services.ingress.spool.metrics import SpoolMetrics
 from services.kernel import Clock, Process
 from services.kernel.errors import Verdict, describe, verdict
-from services.kernel.topics import cluster_id
+from services.kernel.kafka.topics import cluster_id
 
 WRITE_SECONDS = 10.0
 _CLOSE_SECONDS = 3.0

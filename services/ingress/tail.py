@@ -15,7 +15,7 @@ from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.refusal_counts import WRITE_SECONDS
 from services.kernel import Clock, Invalid, Record, Settings, Stop
 from services.kernel.kafka import client
-from services.kernel.topics import Admin, partitions_of
+from services.kernel.kafka.topics import Admin, partitions_of
 
 _DOORS = {WEBHOOKS.name: "webhooks", WIDGET_EVENTS.name: "beacons", SHOP_EVENTS.name: "events"}
 _QUIET_MS = 500

@@ -10,7 +10,7 @@ from local.stack.ports import HOST, free_ports
 from schemas.topics import ALL
 from services.control.audit import audit
 from services.ingress.spool.status import look
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker
 from tests.eventually import eventually

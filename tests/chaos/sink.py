@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.topics import Topic
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker
 from tests.services.conversations.bench import attach

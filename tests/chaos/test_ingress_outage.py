@@ -14,7 +14,7 @@ import pytest
 from db.pool import use_json
 from local.stack.ports import free_ports
 from services.control.audit import audit
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker
 from tests.chaos.senders import Senders, numbers_in_topic, sending

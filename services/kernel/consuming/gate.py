@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaError
 from db.migrate import missing
 from db.pool import Pool
 from schemas.topics import Topic
-from services.kernel import topics
 from services.kernel.clock import Clock
 from services.kernel.errors import Stop, Verdict, cure, describe, verdict
+from services.kernel.kafka import topics
 from services.kernel.settings import Settings
 
 _AGAIN_SECONDS = 1.0

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from db.ledger import Place
-from services.kernel.consuming.reader import Reader
+from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 
 _COMMIT_SECONDS = 5.0

@@ -13,9 +13,9 @@ from services.kernel.consuming.hold import Hold
 from services.kernel.consuming.lag import Lag
 from services.kernel.consuming.probe import Here, Probe
 from services.kernel.consuming.pulse import Pulse
-from services.kernel.consuming.reader import Reader
 from services.kernel.consuming.standstill import Standstill
 from services.kernel.every import every
+from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 
 _LOOK_SECONDS = 3.0

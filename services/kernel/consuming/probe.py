@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from db import ledger
 from db.ledger import Place
-from services.kernel.consuming.reader import Reader
+from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 from services.kernel.record import Record
 

@@ -16,9 +16,9 @@ from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from services.kernel.closing import opened
-from services.kernel.consuming.header_keys import read_any_header_key
 from services.kernel.errors import Stop, Unreachable
 from services.kernel.kafka.diagnosis import why
+from services.kernel.kafka.header_keys import read_any_header_key
 from services.kernel.settings import Settings
 
 _CLIENT_ID = "wootstream"

@@ -9,7 +9,7 @@ from aiokafka.admin import RecordsToDelete
 
 from services.control import offsets
 from services.kernel.kafka import client
-from services.kernel.topics import Admin, cluster_id
+from services.kernel.kafka.topics import Admin, cluster_id
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call

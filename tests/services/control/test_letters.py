@@ -16,7 +16,7 @@ from db.pool import Connection
 from services.control.positions import look
 from services.control.redrive import Redriven, redrive
 from services.kernel import Record, Stop
-from services.kernel.topics import Admin, ensure_topics
+from services.kernel.kafka.topics import Admin, ensure_topics
 from tests.kernel_bench import Bench, Number
 from tests.services.control.verbs import answer, call
 

@@ -17,7 +17,7 @@ from schemas.topics import Topic
 from services.ingress.acceptance import Acceptance
 from services.kernel import Process, Record, Settings
 from services.kernel.kafka import client
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 
 _SILENCE_MS = 500
 _PAUSE_SECONDS = 0.02

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from db.pool import Pool
 from schemas import topics
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
 from tests.services.ingress.bench import held, open_shop, post_webhook, serving

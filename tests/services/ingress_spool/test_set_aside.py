@@ -16,8 +16,8 @@ from db.pool import Pool
 from services.control.audit import audit
 from services.control.told import verdict
 from services.control.verdict import Audit, Undelivered
+from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.verdicts import NeverTaken
-from services.kernel.topics import ensure_topics
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
 from tests.services.control.verbs import answer

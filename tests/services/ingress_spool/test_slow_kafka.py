@@ -15,7 +15,7 @@ from aiokafka.partitioner import murmur2
 from db.pool import Pool
 from schemas.topics import WEBHOOKS
 from services.kernel import Settings
-from services.kernel.topics import ensure_topics
+from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
 from tests.services.ingress.bench import Shop, held, open_shop, post_webhook, serving

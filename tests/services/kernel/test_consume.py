@@ -11,7 +11,7 @@ from db.pool import Connection, Pool
 from services.kernel import Record, Retryable
 from services.kernel.consuming.broker import MAX_POLL_SECONDS
 from services.kernel.consuming.consume import Consumption
-from services.kernel.topics import Admin
+from services.kernel.kafka.topics import Admin
 from tests.kernel_bench import Ahead, Bench, Number
 
 

@@ -5,7 +5,7 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from services.kernel import Process
 from services.kernel.kafka.client import client_options
-from services.kernel.topics import Admin, cluster_id
+from services.kernel.kafka.topics import Admin, cluster_id
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 

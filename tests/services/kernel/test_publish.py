@@ -10,10 +10,10 @@ from aiokafka.errors import MessageSizeTooLargeError, UnknownTopicOrPartitionErr
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel import Record, Retryable
-from services.kernel.consuming.reader import Reader
+from services.kernel.kafka.log_reader import Reader
+from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
-from services.kernel.topics import ensure_topics
 from tests.kernel_bench import Bench
 from tests.publishing import publish_all
 

@@ -3,7 +3,7 @@
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from services.kernel.consuming.reader import Reader
+from services.kernel.kafka.log_reader import Reader
 from tests.kernel_bench import Bench
 
 

@@ -9,7 +9,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from services.kernel import Process
-from services.kernel.topics import Admin
+from services.kernel.kafka.topics import Admin
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.topics import Topic
 from services.kernel import Settings, Stop
-from services.kernel.topics import absent, ensure_topics
+from services.kernel.kafka.topics import absent, ensure_topics
 from tests.topics import delete_topics
 
 

@@ -15,7 +15,7 @@ from local.environment import environment_of
 from services.kernel import Settings, Stop
 from services.kernel.errors import Unreachable, describe
 from services.kernel.kafka import client
-from services.kernel.topics import Admin, cluster_id
+from services.kernel.kafka.topics import Admin, cluster_id
 from tests.databases import empty_database
 from tests.eventually import eventually
 from tests.kernel_bench import Bench, open_bench
