@@ -19,10 +19,10 @@ from local.stack import Unavailable
 from local.stack.cli import app as local
 from local.stack.cli import fetching
 from local.stack.jars import Progress as Fetching
+from services.kernel.cli.environment import environment, installed
+from services.kernel.cli.terminal import Json, print_json, progress
 from services.kernel.errors import Refusal, Stop
-from services.kernel.installation import environment, installed
 from services.kernel.settings import Settings
-from services.kernel.terminal import Json, print_json, progress
 
 _GAVE_UP = 130  # as shells say of what SIGINT ended
 _stderr = Console(stderr=True)

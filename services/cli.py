@@ -24,8 +24,8 @@ from services.ingress import cli as doors
 from services.ingress.spool import cli
 from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
+from services.kernel.cli.environment import environment, installed
 from services.kernel.errors import describe
-from services.kernel.installation import environment, installed
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.logs import configure_logs, quiet_client_logs
 from services.kernel.printable import printable_lines

@@ -8,7 +8,7 @@ from local.demo.numbers import StoreNumbers
 from local.demo.traffic import Answers
 from services.control.told import findings, verdict
 from services.control.verdict import Audit
-from services.kernel.terminal import show
+from services.kernel.cli.terminal import show
 
 _OUTCOMES = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 _COLUMNS = tuple(field.name.replace("_", " ") for field in fields(StoreNumbers))

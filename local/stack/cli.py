@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from local import stack
-from services.kernel.installation import environment
+from services.kernel.cli.environment import environment
 from services.kernel.settings import Settings
 
 app = typer.Typer(

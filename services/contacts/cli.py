@@ -14,8 +14,8 @@ from db import audit, pushes, stores
 from db.pool import Row, scoped
 from schemas.bounds import MOST_INT4
 from services.kernel import Refusal
-from services.kernel.installation import database, installed, stores_named
-from services.kernel.terminal import Json, print_json, show
+from services.kernel.cli.environment import database, installed, stores_named
+from services.kernel.cli.terminal import Json, print_json, show
 
 push = typer.Typer(no_args_is_help=True, help="Attributes on their way to Chatwoot.")
 

@@ -11,7 +11,7 @@ from schemas import topics
 from services.control.positions import Cluster, first_records, first_written, look
 from services.control.reckoning import Key, Seen, key, next_unread, reckon, with_waits
 from services.control.verdict import Audit, Loss, Undelivered
-from services.kernel.installation import database
+from services.kernel.cli.environment import database
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 

@@ -12,9 +12,9 @@ from services.control.cli_letters import letters
 from services.control.cli_offsets import offsets
 from services.control.cli_stores import stores
 from services.control.told import show_audit
-from services.kernel.installation import installed
-from services.kernel.terminal import Json, print_json, show
-from services.kernel.terminal import since as moment
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.cli.terminal import since as moment
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,10 +10,10 @@ from services.control import letters as control
 from services.control.letters import Reason
 from services.control.redrive import redrive as run_redrive
 from services.kernel import Settings
-from services.kernel.installation import installed
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import Json, print_json, progress, show
+from services.kernel.cli.terminal import since as moment
 from services.kernel.logs import configure_logs
-from services.kernel.terminal import Json, print_json, progress, show
-from services.kernel.terminal import since as moment
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be applied: kept with the reason.")
 

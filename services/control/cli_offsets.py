@@ -9,8 +9,8 @@ import typer
 from services.control import offsets as control
 from services.control.adoption import Adoption
 from services.control.told import COLUMNS, row
-from services.kernel.installation import installed
-from services.kernel.terminal import Json, print_json, show
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import Json, print_json, show
 
 offsets = typer.Typer(no_args_is_help=True, help="Where each group stands in each log, and how to go on from a halt.")
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from schemas.stores import Store
 from services.control import store_options as options
 from services.control import stores as control
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.errors import Refusal, describe
-from services.kernel.installation import installed
-from services.kernel.terminal import Json, print_json, show
 
 stores = typer.Typer(no_args_is_help=True, help="The shops and their Chatwoot accounts.")
 

@@ -5,8 +5,8 @@ from services.control.adoption import Adoption, planned
 from services.control.audit import observe
 from services.control.reckoning import reckon
 from services.control.verdict import Line
+from services.kernel.cli.environment import database
 from services.kernel.errors import Refusal
-from services.kernel.installation import database
 from services.kernel.settings import Settings
 
 

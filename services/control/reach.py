@@ -8,7 +8,7 @@ from uuid import UUID
 from db import dead_letters
 from db.dead_letters import Wanted
 from db.pool import Connection, Pool, Row, scoped
-from services.kernel.installation import database, stores_named
+from services.kernel.cli.environment import database, stores_named
 from services.kernel.settings import Settings
 
 _SLICE_LETTERS, _SLICE_BYTES = 200, 16 * 1024 * 1024

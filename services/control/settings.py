@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from services.kernel.installation import environment, local_stack
+from services.kernel.cli.environment import environment, local_stack
 from services.kernel.settings import Settings
 
 HIDDEN = "(hidden)"

@@ -13,8 +13,8 @@ from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.stores import Store
 from services.control.account import wanted
+from services.kernel.cli.environment import database, stores_named
 from services.kernel.errors import Refusal
-from services.kernel.installation import database, stores_named
 from services.kernel.secrets import Secrets, load_secrets
 from services.kernel.settings import Settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from services.control.verdict import Audit, Line
-from services.kernel.terminal import show
+from services.kernel.cli.terminal import show
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 COLUMNS = ("group", "topic", "partition", *_COUNTS, "next", "end", "in flight")

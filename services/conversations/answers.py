@@ -10,7 +10,7 @@ from db.pool import Connection
 from schemas.reports import Report, ReportSummary, WaitingList
 from services.conversations import reports
 from services.kernel import Refusal
-from services.kernel.moments import moment
+from services.kernel.cli.terminal import moment
 
 _EXAMPLES = "7d, 12h, 2026-11-01 or 2026-11-01T09:00"
 Name = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]

@@ -17,8 +17,8 @@ from services.conversations.account import Untold
 from services.conversations.answers import NAMES, Question, answer
 from services.conversations.comparison import compare_each
 from services.kernel import Process, Refusal, Retryable
+from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Verdict, describe, verdict
-from services.kernel.installation import stores_named
 
 _MOST = 1000
 _LIMIT = re.compile("[0-9]{1,4}")

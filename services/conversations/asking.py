@@ -9,7 +9,7 @@ from schemas.reports import Comparison
 from services.conversations.account import Account, Untold, account_of
 from services.conversations.comparison import compare_each
 from services.kernel import Process, Refusal, Retryable, Settings
-from services.kernel.installation import database, installed, stores_named
+from services.kernel.cli.environment import database, installed, stores_named
 
 _SHARE = 0.2
 

@@ -12,8 +12,8 @@ from services.conversations.histories import look
 from services.conversations.report_verbs import report
 from services.conversations.stores import known_stores
 from services.kernel import Refusal
-from services.kernel.installation import each_store
-from services.kernel.terminal import Json, print_json, show
+from services.kernel.cli.environment import each_store
+from services.kernel.cli.terminal import Json, print_json, show
 
 explain_ = typer.Typer(no_args_is_help=True, help="Where a figure comes from.")
 

@@ -9,9 +9,9 @@ from schemas.topics import WEBHOOKS
 from services.conversations.asking import asking, stores_asked, told, told_account
 from services.conversations.history import History
 from services.kernel import Process, Refusal, Stop
-from services.kernel.installation import installed
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import progress
 from services.kernel.kafka.topics import absent
-from services.kernel.terminal import progress
 
 _KAFKA_SECONDS = 15
 import_ = typer.Typer(no_args_is_help=True, help="What was before a store was attached.")

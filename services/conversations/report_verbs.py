@@ -13,8 +13,8 @@ from services.conversations import tables
 from services.conversations.answers import Name, Question, answer
 from services.conversations.asking import compared
 from services.kernel import Clock, Refusal
-from services.kernel.installation import each_store
-from services.kernel.terminal import print_json, show
+from services.kernel.cli.environment import each_store
+from services.kernel.cli.terminal import print_json, show
 
 report = typer.Typer(
     help="Figures that equal Chatwoot's own, and what Chatwoot cannot say. Without a verb: the summary.",

@@ -17,9 +17,9 @@ from services.ingress.diagnosis import examine, parse
 from services.ingress.openapi import description
 from services.ingress.tail import Arrival
 from services.kernel import Clock, Refusal, Settings
-from services.kernel.installation import database, environment, installed, stores_named
+from services.kernel.cli.environment import database, environment, installed, stores_named
+from services.kernel.cli.terminal import print_json
 from services.kernel.printable import printable
-from services.kernel.terminal import print_json
 
 _COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
 

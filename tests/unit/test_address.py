@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from db.address import BadAddress, read
 from services.kernel import Settings, Stop
-from services.kernel.installation import environment
+from services.kernel.cli.environment import environment
 
 _PASSWORD = "p@ss:w/rd?#%"
 

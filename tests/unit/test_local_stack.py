@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.kernel import Settings
-from services.kernel.installation import local_stack
+from services.kernel.cli.environment import local_stack
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.kernel import Refusal
-from services.kernel.terminal import since
+from services.kernel.cli.terminal import since
 
 
 def test_dates_are_of_utc_unless_they_name_a_zone() -> None:

@@ -21,10 +21,10 @@ from services.ingress.spool.set_aside import Aside, Exported, Wanted
 from services.ingress.spool.status import Status, look
 from services.ingress.spool.status import status as reckon
 from services.kernel import Clock, Refusal, Settings
-from services.kernel.installation import database, environment, installed
+from services.kernel.cli.environment import database, environment, installed
+from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.record import text_of
 from services.kernel.secrets import load_secrets
-from services.kernel.terminal import Json, print_json, show
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
 

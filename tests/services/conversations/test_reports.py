@@ -9,7 +9,7 @@ from db import reports as table
 from db.pool import Pool, scoped
 from schemas.reports import Group, Totals
 from services.conversations.reports import By, by_group, summary
-from services.kernel.moments import moment
+from services.kernel.cli.terminal import moment
 from tests.recordings.parity import DELETED, TOLERANCE_SECONDS
 from tests.recordings.recorded import RUNS, account_webhooks, disordered, reports
 from tests.services.conversations import bench

@@ -1,11 +1,13 @@
 """How verbs are told a time, and how they answer: a table and a bar for people, JSON for scripts."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 import typer
@@ -13,15 +15,29 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from schemas import bounds
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
-from services.kernel.moments import moment
 from services.kernel.printable import printable, printable_json, printable_lines
 
 # Where nobody looks, a line is not broken for want of a terminal's width.
 _PIPED_WIDTH = 250
-
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
+_AGO = re.compile(r"(\d+)([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def moment(text: str, *, zone: str, now: datetime) -> datetime:
+    """The moment meant by `text`: so long ago, or a date or time of the zone's calendar, in UTC.
+
+    Raises ValueError."""
+    try:
+        if ago := _AGO.fullmatch(text):
+            return bounds.moment(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}))
+        named = datetime.fromisoformat(text)
+        return bounds.moment(named if named.tzinfo else named.replace(tzinfo=ZoneInfo(zone)))
+    except OverflowError as cause:
+        raise ValueError(f"{text} lies outside of every calendar") from cause
 
 
 def since(text: str | None) -> datetime | None:

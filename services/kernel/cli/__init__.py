@@ -1,0 +1,1 @@
+"""What every verb needs: where the installation is, and how answers are shown."""
