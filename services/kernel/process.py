@@ -14,7 +14,7 @@ from db.pool import SERVICE, Pool, TooMuchPower, open_pool
 from services.kernel.chatwoot import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
-from services.kernel.consuming.consumers import Consumers
+from services.kernel.consuming.subscriber import Consumers
 from services.kernel.errors import Stop, describe
 from services.kernel.metrics import Metrics
 from services.kernel.publishing.publish import Publisher

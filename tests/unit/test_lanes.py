@@ -14,8 +14,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.kernel.publishing.batches import BATCH_BYTES
-from services.kernel.publishing.lanes import Lane, Tick
+from services.kernel.publishing.lanes import BATCH_BYTES, Lane, Tick
 from services.kernel.record import Record
 from tests.eventually import eventually
 

@@ -14,7 +14,7 @@ from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
 from services.kernel.errors import describe
-from services.kernel.publishing.batches import Place
+from services.kernel.publishing.lanes import Place
 from services.kernel.publishing.verdicts import refused_for_good
 
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may

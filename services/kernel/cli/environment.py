@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from db import stores
 from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
-from services.kernel.consuming.gate import check_schema
 from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
+from services.kernel.preflight import check_schema
 from services.kernel.settings import Settings
 
 _START = "start the local stack with: wootstream local start"

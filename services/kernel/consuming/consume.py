@@ -14,10 +14,10 @@ import structlog
 from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel.consuming.bisect import E
-from services.kernel.consuming.broker import MAX_POLL_SECONDS
-from services.kernel.consuming.lookout import Lookout
 from services.kernel.consuming.offer import Care, Offered, Work, offer
+from services.kernel.consuming.positions import Lookout
 from services.kernel.consuming.probe import Here
+from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.process import Process
 from services.kernel.record import Record, store_of

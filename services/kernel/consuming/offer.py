@@ -9,10 +9,12 @@ from operator import attrgetter
 from typing import Generic
 from uuid import UUID
 
+import orjson
+
 from db import dead_letters, ledger
+from db.dead_letters import Letter
 from db.ledger import Place
 from db.pool import Pool
-from services.kernel.consuming.account import count, moves_of
 from services.kernel.consuming.bisect import (
     Applied,
     Apply,
@@ -20,13 +22,34 @@ from services.kernel.consuming.bisect import (
     apply_in_halves,
     apply_whole,
 )
-from services.kernel.consuming.letters import letter_of
+from services.kernel.consuming.outcomes import count, moves_of
 from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
-from services.kernel.record import Record, store_of
+from services.kernel.record import Record, store_of, text_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
 _BY_PARTITION = attrgetter("partition")
+
+
+def letter_of(one: Record, place: Place, kind: str, reason: str) -> Letter:
+    """The row of a record that is set aside; nothing in it may be refused in its turn."""
+    headers = [[_storable(name), _storable(text_of(value))] for name, value in one.headers]
+    return Letter(
+        era=place.era,
+        partition=one.partition,
+        offset=one.offset,
+        organization_id=store_of(one.store_name),
+        kind=kind,
+        reason=_storable(reason),
+        key=one.key,
+        value=one.value,
+        headers=orjson.dumps(headers).decode(),
+    )
+
+
+def _storable(text: str) -> str:
+    """What PostgreSQL takes as text: a NUL and half a surrogate pair are shown escaped."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)

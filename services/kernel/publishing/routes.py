@@ -7,8 +7,7 @@ from typing import Any
 
 from aiokafka.partitioner import murmur2
 
-from services.kernel.publishing.batches import Batch
-from services.kernel.publishing.lanes import Kept, Lane, Tick
+from services.kernel.publishing.lanes import Batch, Kept, Lane, Tick
 from services.kernel.record import Record
 
 _LINGER_SECONDS = 0.002

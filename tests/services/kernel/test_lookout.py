@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from aiokafka import TopicPartition
 
 from db import ledger
-from services.kernel.consuming.lookout import Lookout
+from services.kernel.consuming.positions import Lookout
 from tests.kernel_bench import Bench
 
 
