@@ -15,7 +15,7 @@ from local.demo.pace import at_rate
 from local.demo.recording import Delivery, RecordedStore
 from local.demo.webhooks import Door, WebhookSender
 from schemas.stores import Store
-from services.control.stores import add
+from services.control.stores.attach import add
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
 from services.kernel.settings import Settings

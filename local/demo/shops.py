@@ -18,7 +18,7 @@ from local.demo.recording import Delivery, RecordedStore
 from local.demo.webhooks import Door
 from schemas.stores import Store
 from schemas.vouching import SECRET_PREFIX
-from services.control.stores import add
+from services.control.stores.attach import add
 from services.kernel.settings import Settings
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"

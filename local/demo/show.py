@@ -21,8 +21,8 @@ from local.demo.traffic import Answers, traffic
 from local.environment import environment_of
 from local.stack import kafka, resolve
 from local.stack.jars import Progress as Fetching
-from services.control.audit import audit
-from services.control.verdict import Audit
+from services.control.ledger.answer import Audit
+from services.control.ledger.audit import audit
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
 

@@ -6,8 +6,8 @@ from dataclasses import astuple, fields
 
 from local.demo.numbers import StoreNumbers
 from local.demo.traffic import Answers
-from services.control.told import findings, verdict
-from services.control.verdict import Audit
+from services.control.ledger.answer import Audit
+from services.control.ledger.wording import findings, verdict
 from services.kernel.cli.terminal import show
 
 _OUTCOMES = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")

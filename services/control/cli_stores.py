@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from schemas.stores import Store
 from services.control import store_options as options
-from services.control import stores as control
+from services.control.stores import attach as control
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.errors import Refusal, describe

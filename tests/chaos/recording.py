@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from local.demo.recording import Delivery, RecordedStore, deliveries, stores
 from local.demo.webhooks import Door, WebhookSender
 from schemas.stores import Store
-from services.control.stores import add
+from services.control.stores.attach import add
 from services.kernel import Settings
 from services.kernel.clock import Clock
 from tests.chaos.consuming import digest

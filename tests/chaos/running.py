@@ -8,7 +8,7 @@ import httpx
 
 from local.stack.ports import HOST, free_ports
 from schemas.topics import ALL
-from services.control.audit import audit
+from services.control.ledger.audit import audit
 from services.ingress.spool.status import look
 from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation

@@ -11,8 +11,8 @@ from typing import Literal
 import httpx
 
 from schemas.topics import WEBHOOKS
-from services.control.audit import audit
-from services.control.verdict import Audit
+from services.control.ledger.answer import Audit
+from services.control.ledger.audit import audit
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load, playing
 from tests.chaos.processes import Worker, started

@@ -13,7 +13,7 @@ import pytest
 
 from db.pool import use_json
 from local.stack.ports import free_ports
-from services.control.audit import audit
+from services.control.ledger.audit import audit
 from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker

@@ -2,7 +2,7 @@
 
 import random
 
-from services.control.audit import audit
+from services.control.ledger.audit import audit
 from tests.chaos.installation import Installation
 from tests.chaos.load import playing
 from tests.chaos.processes import started

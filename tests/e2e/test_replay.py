@@ -11,7 +11,7 @@ import pytest
 from db.pool import Pool
 from local.demo import recording, services
 from schemas.topics import WEBHOOKS
-from services.control.audit import audit
+from services.control.ledger.audit import audit
 from services.kernel import Settings
 from tests.eventually import eventually
 from tests.newest import begin_at_the_end

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from services.control.audit import audit
+from services.control.ledger.audit import audit
 from tests.chaos.running import nothing_in_flight
 from tests.eventually import eventually
 from tests.hostile.honest import CUSTOMERS, Door, Sent, customer_of

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from db.pool import Row
-from services.control.adoption import planned
+from services.control.ledger.adoption import planned
 from services.kernel import Refusal
 from tests.unit.ledgers import KEY, acknowledged, ledger_row, seen
 

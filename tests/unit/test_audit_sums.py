@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.control.verdict import Audit, Line, Loss
+from services.control.ledger.answer import Audit, Line, Loss
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

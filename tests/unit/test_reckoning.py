@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.pool import Row
-from services.control.positions import Cluster, Log
-from services.control.reckoning import Seen, next_unread, reckon, with_waits
-from services.control.verdict import Audit, Line
+from services.control.ledger.answer import Audit, Line
+from services.control.ledger.logs import Cluster, Log
+from services.control.ledger.reckoning import Seen, next_unread, reckon, with_waits
 from tests.unit.ledgers import KEY, NOON, acknowledged, ledger_row, seen
 
 _OFFSETS = st.integers(0, 60)

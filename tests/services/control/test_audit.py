@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from services.control import offsets
+from services.control.ledger import adoption
 from services.kernel.kafka import client
 from services.kernel.kafka.topics import Admin, cluster_id
 from tests.eventually import eventually
@@ -117,7 +117,7 @@ async def test_log_that_ends_below_what_a_door_saw_acknowledged_was_truncated(be
 
     assert (result.exit_code, told["missing"], (await mine(bench, told, partition))["truncated"]) == (1, 4, 4)
     assert f"truncated: {bench.topic.name} {partition} ends at 10, but 4 records beyond it" in result.stdout
-    await offsets.adopt(
+    await adoption.adopt(
         bench.settings, group=bench.group, topic=bench.topic.name, partition=partition, at=10, reason="written off"
     )
     after = await answer("audit")
@@ -166,7 +166,7 @@ async def test_adopting_ahead_gives_up_a_range_and_the_audit_keeps_saying_so(ben
     await consumed(bench, 10)
     await send(bench, *range(10, 20))
 
-    await offsets.adopt(
+    await adoption.adopt(
         bench.settings, group=bench.group, topic=bench.topic.name, partition=partition, at=18, reason="poison"
     )
     await consumed(bench, 2)

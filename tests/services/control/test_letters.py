@@ -13,7 +13,7 @@ from aiokafka.admin import RecordsToDelete
 
 from db.dead_letters import STORE_BYTES_CAP, Wanted
 from db.pool import Connection
-from services.control.positions import look
+from services.control.ledger.logs import look
 from services.control.redrive import Redriven, redrive
 from services.kernel import Record, Stop
 from services.kernel.kafka.topics import Admin, ensure_topics

@@ -11,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from db.pool import Pool
 from schemas.stores import Store
-from services.control import stores
+from services.control.stores import attach
 from services.kernel import Refusal, Sealed, Settings
 from services.kernel.secrets import load_secrets
 from tests.kernel_bench import Bench
@@ -40,9 +40,9 @@ def opened(settings: Settings, account: dict[str, Any], column: str) -> str:
 async def test_store_added_twice_is_one_and_keeps_its_very_bytes(settings: Settings, admin_pool: Pool) -> None:
     store = shop(api_access_token="t0ken", domains=("shop.example",), bot_inboxes=(4,))
 
-    first = await stores.add(settings, store)
+    first = await attach.add(settings, store)
     before = await row(admin_pool, store.slug)
-    second = await stores.add(settings, store)
+    second = await attach.add(settings, store)
 
     assert (first.outcome, second.outcome) == ("added", "unchanged")
     assert await row(admin_pool, store.slug) == before
@@ -51,7 +51,7 @@ async def test_store_added_twice_is_one_and_keeps_its_very_bytes(settings: Setti
 
 async def test_secrets_rest_sealed_and_open_for_their_column_alone(settings: Settings, admin_pool: Pool) -> None:
     store = shop(api_access_token="t0ken")
-    added = await stores.add(settings, store)
+    added = await attach.add(settings, store)
     account = await row(admin_pool, store.slug)
 
     assert not {"t0ken", "s3cret", added.made_event_secret} & {str(value) for value in account.values()}
@@ -64,9 +64,9 @@ async def test_secrets_rest_sealed_and_open_for_their_column_alone(settings: Set
 
 async def test_changed_webhook_secret_leaves_the_old_one_valid(settings: Settings, admin_pool: Pool) -> None:
     store = shop()
-    await stores.add(settings, store)
+    await attach.add(settings, store)
 
-    changed = await stores.add(settings, Store(slug=store.slug, webhook_secret=SecretStr("newer")))
+    changed = await attach.add(settings, Store(slug=store.slug, webhook_secret=SecretStr("newer")))
 
     account = await row(admin_pool, store.slug)
     assert changed.outcome == "changed"
@@ -81,19 +81,19 @@ async def test_changed_secrets_of_a_shop_leave_the_old_ones_valid_until_they_are
     settings: Settings, admin_pool: Pool
 ) -> None:
     store = shop()
-    first = await stores.add(settings, store)
+    first = await attach.add(settings, store)
     newer = {
         "event_secret": SecretStr("whsec_bmV3ZXIgZXZlbnRz"),
         "vouching_secret": SecretStr("whsec_bmV3ZXIgdm91Y2g="),
     }
-    await stores.add(settings, Store(slug=store.slug, **newer))
+    await attach.add(settings, Store(slug=store.slug, **newer))
     account = await row(admin_pool, store.slug)
     made = {"event_secret": first.made_event_secret, "vouching_secret": first.made_vouching_secret}
     for column, text in made.items():
         assert opened(settings, account, column) == newer[column].get_secret_value()
         assert opened(settings, account | {column: account[f"{column}_previous"]}, column) == text
 
-    await stores.add(settings, Store(slug=store.slug, forget_previous=True))
+    await attach.add(settings, Store(slug=store.slug, forget_previous=True))
 
     after = await row(admin_pool, store.slug)
     assert {name for name in after if after[name] != account[name]} == {
@@ -107,12 +107,12 @@ async def test_first_vouching_secret_leaves_the_event_secret_valid_that_vouched_
     settings: Settings, admin_pool: Pool
 ) -> None:
     store = shop()
-    added = await stores.add(settings, store)
+    added = await attach.add(settings, store)
     async with admin_pool.acquire() as conn:
         await conn.execute("update public.chatwoot_accounts set vouching_secret = null where slug = $1", store.slug)
-    unchanged = await stores.add(settings, store)
+    unchanged = await attach.add(settings, store)
 
-    await stores.add(settings, Store(slug=store.slug, vouching_secret=SecretStr("whsec_bmV3ZXIgdm91Y2g=")))
+    await attach.add(settings, Store(slug=store.slug, vouching_secret=SecretStr("whsec_bmV3ZXIgdm91Y2g=")))
 
     account = await row(admin_pool, store.slug)
     assert (unchanged.outcome, unchanged.made_vouching_secret) == ("unchanged", None)
@@ -122,10 +122,10 @@ async def test_first_vouching_secret_leaves_the_event_secret_valid_that_vouched_
 
 async def test_what_is_not_told_stays(settings: Settings, admin_pool: Pool) -> None:
     store = shop(currency="SEK", domains=("shop.example",))
-    await stores.add(settings, store)
+    await attach.add(settings, store)
     before = await row(admin_pool, store.slug)
 
-    await stores.add(settings, Store(slug=store.slug, push="live"))
+    await attach.add(settings, Store(slug=store.slug, push="live"))
 
     after = await row(admin_pool, store.slug)
     assert {name for name in after if after[name] != before[name]} == {"push", "updated_at"}
@@ -133,7 +133,7 @@ async def test_what_is_not_told_stays(settings: Settings, admin_pool: Pool) -> N
 
 async def test_unsigned_store_gets_a_path_token_once(settings: Settings, admin_pool: Pool) -> None:
     store = shop(unsigned=True)
-    first, second = await stores.add(settings, store), await stores.add(settings, store)
+    first, second = await attach.add(settings, store), await attach.add(settings, store)
 
     account = await row(admin_pool, store.slug)
     assert account["path_token_sha256"] == hashlib.sha256((first.path_token or "").encode()).digest()
@@ -145,10 +145,10 @@ async def test_store_of_a_database_made_anew_has_the_id_that_the_topics_know(
     settings: Settings, admin_pool: Pool
 ) -> None:
     store = shop()
-    first = await stores.add(settings, store)
+    first = await attach.add(settings, store)
     async with admin_pool.acquire() as conn:
         await conn.execute("delete from public.organizations where id = $1", first.organization_id)
-    assert (await stores.add(settings, store)).organization_id == first.organization_id
+    assert (await attach.add(settings, store)).organization_id == first.organization_id
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,15 @@ async def test_store_that_cannot_work_is_refused_with_the_cure(
     told: dict[str, Any], reason: str, settings: Settings
 ) -> None:
     with pytest.raises(Refusal, match=reason):
-        await stores.add(settings, shop(**told))
+        await attach.add(settings, shop(**told))
 
 
 @pytest.mark.parametrize("shared", [("base_url", "account_id"), ("website_token",)])
 async def test_what_belongs_to_another_store_is_refused(shared: tuple[str, ...], settings: Settings) -> None:
     first = shop()
-    await stores.add(settings, first)
+    await attach.add(settings, first)
     with pytest.raises(Refusal, match="belongs to another store"):
-        await stores.add(settings, shop(**{name: getattr(first, name) for name in shared}))
+        await attach.add(settings, shop(**{name: getattr(first, name) for name in shared}))
 
 
 async def test_where_organizations_are_the_hosts_own_a_store_needs_one_of_them(bench: Bench) -> None:
@@ -181,8 +181,8 @@ async def test_where_organizations_are_the_hosts_own_a_store_needs_one_of_them(b
     store = shop()
 
     with pytest.raises(Refusal, match="make it, and name it with --organization"):
-        await stores.add(bench.settings, store)
-    added = await stores.add(bench.settings, store.model_copy(update={"organization_id": own}))
+        await attach.add(bench.settings, store)
+    added = await attach.add(bench.settings, store.model_copy(update={"organization_id": own}))
 
     assert (added.organization_id, added.outcome) == (own, "added")
 

@@ -11,8 +11,8 @@ import pytest
 
 from db import acknowledged as table
 from db.pool import INGRESS, Pool, Row, open_pool
-from services.control.audit import audit
-from services.control.verdict import Line
+from services.control.ledger.answer import Line
+from services.control.ledger.audit import audit
 from services.ingress.acknowledged import Acknowledged
 from services.ingress.spool.metrics import SpoolMetrics
 from services.kernel import Process

@@ -13,9 +13,9 @@ import pytest
 
 from db import undelivered
 from db.pool import Pool
-from services.control.audit import audit
-from services.control.told import verdict
-from services.control.verdict import Audit, Undelivered
+from services.control.ledger.answer import Audit, Undelivered
+from services.control.ledger.audit import audit
+from services.control.ledger.wording import verdict
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.verdicts import NeverTaken
 from tests.eventually import eventually

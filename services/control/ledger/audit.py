@@ -8,9 +8,9 @@ from db import ledger, undelivered
 from db.pool import Pool, Row
 from db.transactions import see_one_moment
 from schemas import topics
-from services.control.positions import Cluster, first_records, first_written, look
-from services.control.reckoning import Key, Seen, key, next_unread, reckon, with_waits
-from services.control.verdict import Audit, Loss, Undelivered
+from services.control.ledger.answer import Audit, Loss, Undelivered
+from services.control.ledger.logs import Cluster, first_records, first_written, look
+from services.control.ledger.reckoning import Key, Seen, key, next_unread, reckon, with_waits
 from services.kernel.cli.environment import database
 from services.kernel.record import Record
 from services.kernel.settings import Settings

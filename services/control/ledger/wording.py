@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.control.verdict import Audit, Line
+from services.control.ledger.answer import Audit, Line
 from services.kernel.cli.terminal import show
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")

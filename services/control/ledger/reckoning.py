@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from db.pool import Row
-from services.control.positions import At, Cluster, Log, Place
-from services.control.verdict import Line
+from services.control.ledger.answer import Line
+from services.control.ledger.logs import At, Cluster, Log, Place
 
 Key = tuple[str, str, int]  # group, topic, partition
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from services.control import offsets as control
-from services.control.adoption import Adoption
-from services.control.told import COLUMNS, row
+from services.control.ledger import adoption as control
+from services.control.ledger.adoption import Adoption
+from services.control.ledger.wording import COLUMNS, row
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 

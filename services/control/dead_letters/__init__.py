@@ -1,0 +1,1 @@
+"""What could not be applied: seen, mended, sent again."""

@@ -1,0 +1,1 @@
+"""Stores: attached, listed."""
