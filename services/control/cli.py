@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from services.control import settings as known
-from services.control.cli_letters import letters
 from services.control.cli_stores import stores
+from services.control.dead_letters.cli import letters
 from services.control.ledger.audit import audit as run_audit
 from services.control.ledger.cli import offsets
 from services.control.ledger.wording import show_audit

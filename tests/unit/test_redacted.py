@@ -7,7 +7,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.control.redacted import header, redacted
+from services.control.dead_letters.redacted import header, redacted
 
 _MARK = "§"  # in every text and key of a person, in none of ours
 _WORDS = st.text(max_size=12).map(lambda text: _MARK + text.encode("utf-8", "ignore").decode())

@@ -13,8 +13,8 @@ from aiokafka.admin import RecordsToDelete
 
 from db.dead_letters import STORE_BYTES_CAP, Wanted
 from db.pool import Connection
+from services.control.dead_letters.redrive import Redriven, redrive
 from services.control.ledger.logs import look
-from services.control.redrive import Redriven, redrive
 from services.kernel import Record, Stop
 from services.kernel.kafka.topics import Admin, ensure_topics
 from tests.kernel_bench import Bench, Number

@@ -9,8 +9,8 @@ from uuid import UUID
 from db import audit, dead_letters
 from db.dead_letters import Wanted
 from db.pool import Row
-from services.control.reach import Advance, reach, slices
-from services.control.redacted import header, redacted
+from services.control.dead_letters.redacted import header, redacted
+from services.control.dead_letters.scope import Advance, reach, slices
 from services.kernel.errors import Refusal
 from services.kernel.settings import Settings
 

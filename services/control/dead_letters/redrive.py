@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from db import dead_letters
 from db.dead_letters import Wanted
 from db.pool import Row
+from services.control.dead_letters.scope import Advance, Reach, reach, slices
 from services.control.ledger.logs import first_records, look
-from services.control.reach import Advance, Reach, reach, slices
 from services.kernel import Clock, Publisher, Record, Settings
 from services.kernel.errors import Stop, describe
 from services.kernel.publishing.verdicts import refused_for_good

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from db.dead_letters import Wanted
-from services.control import letters as control
-from services.control.letters import Reason
-from services.control.redrive import redrive as run_redrive
+from services.control.dead_letters import letters as control
+from services.control.dead_letters.letters import Reason
+from services.control.dead_letters.redrive import redrive as run_redrive
 from services.kernel import Settings
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, progress, show
