@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from services.control import settings as known
-from services.control.cli_stores import stores
 from services.control.dead_letters.cli import letters
 from services.control.ledger.audit import audit as run_audit
 from services.control.ledger.cli import offsets
 from services.control.ledger.wording import show_audit
+from services.control.stores.cli import stores
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.cli.terminal import since as moment

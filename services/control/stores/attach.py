@@ -12,7 +12,7 @@ from db import directory, due
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.stores import Store
-from services.control.account import wanted
+from services.control.stores.row import wanted
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.errors import Refusal
 from services.kernel.secrets import Secrets, load_secrets

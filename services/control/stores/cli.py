@@ -2,47 +2,71 @@
 
 import asyncio
 import sys
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
 from pydantic import ValidationError
 
 from schemas.stores import Store
-from services.control import store_options as options
 from services.control.stores import attach as control
+from services.control.stores import cli
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.errors import Refusal, describe
 
 stores = typer.Typer(no_args_is_help=True, help="The shops and their Chatwoot accounts.")
-
 _COLUMNS = ("store", "status", "Chatwoot", "account", "release", "webhooks", "push", "domains", "zone", "organization")
+_SECRET = "a secret; better from the environment, stdin or the prompt"  # noqa: S105
+Slug = Annotated[str, typer.Argument(help="the store's short name, also in its URLs: a-z, 0-9 and -")]
+BaseUrl = Annotated[str | None, typer.Option(help="its Chatwoot, like https://app.chatwoot.com")]
+Account = Annotated[int | None, typer.Option(help="the account's id there")]
+WebsiteToken = Annotated[str | None, typer.Option(help="of the account's website inbox")]
+Name = Annotated[str | None, typer.Option(help="for people; default: the short name")]
+Release = Annotated[str | None, typer.Option(help="Chatwoot's release; default: 4.13.0")]
+Unsigned = Annotated[bool, typer.Option("--unsigned", help="before 4.11.2: the URL ends in a secret token")]
+Domains = Annotated[list[str] | None, typer.Option("--domain", help="a domain of the storefront; again for more")]
+Push = Annotated[str | None, typer.Option(help="attributes to Chatwoot: off, shadow (default) or live")]
+Locale = Annotated[str | None, typer.Option(help="language of the store; default: nl")]
+Timezone = Annotated[str | None, typer.Option(help="zone of its days; default: Europe/Amsterdam")]
+Currency = Annotated[str | None, typer.Option(help="three letters; default: EUR")]
+Bots = Annotated[list[int] | None, typer.Option("--bot-inbox", help="where a bot answers first; again for more")]
+Organization = Annotated[UUID | None, typer.Option(help="its row of public.organizations, where the host has them")]
+ApiToken = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_API_TOKEN", help=_SECRET)]
+WebhookSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_WEBHOOK_SECRET", help=_SECRET)]
+EventSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_EVENT_SECRET", help=_SECRET)]
+VouchingSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_VOUCHING_SECRET", help=_SECRET)]
+ForgetPrevious = Annotated[
+    bool, typer.Option("--forget-previous", help="end a rotation: only the current secrets count")
+]
+PathToken = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_PATH_TOKEN", help=_SECRET)]
+Stdin = Annotated[bool, typer.Option("--secrets-stdin", help="read the secrets as one JSON object")]
 
 
 @stores.command()
 def add(
-    slug: options.Slug,
-    base_url: options.BaseUrl = None,
-    account: options.Account = None,
-    website_token: options.WebsiteToken = None,
-    name: options.Name = None,
-    release: options.Release = None,
-    unsigned: options.Unsigned = False,
-    domains: options.Domains = None,
-    push: options.Push = None,
-    locale: options.Locale = None,
-    timezone: options.Timezone = None,
-    currency: options.Currency = None,
-    bots: options.Bots = None,
-    organization: options.Organization = None,
-    api_access_token: options.ApiToken = None,
-    webhook_secret: options.WebhookSecret = None,
-    event_secret: options.EventSecret = None,
-    vouching_secret: options.VouchingSecret = None,
-    forget_previous: options.ForgetPrevious = False,
-    path_token: options.PathToken = None,
-    stdin: options.Stdin = False,
+    slug: cli.Slug,
+    base_url: cli.BaseUrl = None,
+    account: cli.Account = None,
+    website_token: cli.WebsiteToken = None,
+    name: cli.Name = None,
+    release: cli.Release = None,
+    unsigned: cli.Unsigned = False,
+    domains: cli.Domains = None,
+    push: cli.Push = None,
+    locale: cli.Locale = None,
+    timezone: cli.Timezone = None,
+    currency: cli.Currency = None,
+    bots: cli.Bots = None,
+    organization: cli.Organization = None,
+    api_access_token: cli.ApiToken = None,
+    webhook_secret: cli.WebhookSecret = None,
+    event_secret: cli.EventSecret = None,
+    vouching_secret: cli.VouchingSecret = None,
+    forget_previous: cli.ForgetPrevious = False,
+    path_token: cli.PathToken = None,
+    stdin: cli.Stdin = False,
     as_json: Json = False,
 ) -> None:
     """Attach an existing account, or change what the options name; the rest stays as it is.
