@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
 from services.conversations.account import Untold
-from services.conversations.answers import NAMES, Question, answer
 from services.conversations.comparison import compare_each
+from services.conversations.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Verdict, describe, verdict

@@ -2,7 +2,7 @@
 
 from schemas import topics
 from services.conversations import api, handlers
-from services.conversations.directory import Directory
+from services.conversations.account_details import Directory
 from services.kernel import Process, consume, every
 
 _LOOK_SECONDS = 10.0

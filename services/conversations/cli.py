@@ -6,10 +6,10 @@ from uuid import UUID
 import typer
 
 from db.pool import Connection
-from services.conversations import import_verb
+from services.conversations import import_history
 from services.conversations.explain import Step, explain
-from services.conversations.histories import look
 from services.conversations.report_verbs import report
+from services.conversations.repository import look
 from services.conversations.stores import known_stores
 from services.kernel import Refusal
 from services.kernel.cli.environment import each_store
@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the verbs of this service."""
     app.add_typer(report, name="report")
     app.add_typer(explain_, name="explain")
-    app.add_typer(import_verb.import_, name="import")
+    app.add_typer(import_history.import_, name="import")
 
 
 @explain_.callback()

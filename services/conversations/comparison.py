@@ -10,7 +10,7 @@ from schemas.reports import Comparison, Difference, ReportSummary, Totals
 from schemas.rest import Summary
 from services.conversations import reports
 from services.conversations.account import Account, Untold, account_of
-from services.conversations.answers import span
+from services.conversations.query import span
 from services.kernel import Process, Retryable
 
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not

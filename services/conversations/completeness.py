@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from db import account_details
 from db import completeness as table
-from db import directory
 from db.pool import Connection, Row
 from schemas import topics
 from schemas.reports import Completeness
@@ -21,7 +21,7 @@ async def completeness(conn: Connection, organization: UUID) -> Completeness:
         complete_to=min(map(_accepted_at, late)) if late else _last_round(progress),
         records_behind=sum(map(_behind, late)),
         **dict(await table.doubts(conn, organization)),
-        not_applied=tuple(map(_not_applied, await directory.unknown_bots(conn, organization))),
+        not_applied=tuple(map(_not_applied, await account_details.unknown_bots(conn, organization))),
     )
 
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import orjson
 
-from services.conversations.events import Event
 from services.conversations.facts import STATUS_SEEN, Change, Facts, Message
 from services.conversations.figures import first_assignee, moment_of, timeline
-from services.conversations.life import Life
+from services.conversations.lifecycle import Life
+from services.conversations.reporting_events import Event
 from services.conversations.rules import Ruling
 
 

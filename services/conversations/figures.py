@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.bounds import moment_in
-from services.conversations.events import Event
 from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
-from services.conversations.life import Life
+from services.conversations.lifecycle import Life
+from services.conversations.reporting_events import Event
 from services.conversations.rules import Ruling
 
 

@@ -8,21 +8,21 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from db import context, conversations, directory, due
+from db import account_details, context, conversations, due
 from db.pool import Connection
 from schemas import json_text, rest, webhooks
 from schemas.bounds import moment_at
 from schemas.conversations import ConversationEvent, MessageEvent
-from services.conversations import histories, rows
+from services.conversations import repository, rows
+from services.conversations.api_facts import facts_seen
 from services.conversations.batch import Batch, Heard, Key
+from services.conversations.checkpoint import Walked, continued, settle
 from services.conversations.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures import figures
-from services.conversations.hearing import facts_of
-from services.conversations.histories import Head
+from services.conversations.repository import Head
 from services.conversations.rows import Reckoned
-from services.conversations.seeing import facts_seen
 from services.conversations.stores import Store, known_stores
-from services.conversations.walked import Walked, continued, settle
+from services.conversations.webhook_facts import facts_of
 from services.kernel import Invalid, Record
 
 T = TypeVar("T")
@@ -56,9 +56,9 @@ def _parse(record: Record, parse: Callable[[bytes], T]) -> T:
 async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
     """Apply a batch; answers the records that told something new."""
     batch = Batch(events)
-    heads = await histories.lock(conn, batch.keys)
+    heads = await repository.lock(conn, batch.keys)
     snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
-    new = await histories.keep(conn, batch)
+    new = await repository.keep(conn, batch)
     # A repeat that was sent later is no news, but it is later: else what counts would depend on the order of arrival.
     moved = {key for key, seen in snapshots.items() if seen.freshness != _freshness(heads[key])}
     touched = {key: snapshots[key] for key in {key for key, _ in new} | moved}
@@ -73,7 +73,7 @@ def _freshness(head: Head) -> object:
 
 async def reckon_again(conn: Connection, keys: Collection[Key]) -> None:
     """The same facts by rules that changed."""
-    heads = await histories.lock(conn, keys) if keys else {}
+    heads = await repository.lock(conn, keys) if keys else {}
     known = {key: head.snapshot for key, head in heads.items() if head.snapshot}
     if known:
         await _reckon(conn, known, heads, await known_stores(conn, ()), {})
@@ -90,7 +90,7 @@ async def _reckon(
         key: continued(heads[key].walked, stores[key[0]].rules(seen.state.inbox_id), told.get(key, ()))
         for key, seen in touched.items()
     }
-    known = await histories.load(conn, touched, walked)
+    known = await repository.load(conn, touched, walked)
     await _put(conn, [_figures(key, known[key], stores[key[0]], walked[key]) for key in sorted(known)], heads)
 
 
@@ -110,7 +110,7 @@ async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Ke
     await conversations.put_events(conn, [event for one in moved for event in rows.events(one)])
     fewer = [one for one in moved if rows.event_count(one.figures) < heads[one.key].event_count]
     await conversations.trim_events(conn, [(*one.key, rows.event_count(one.figures)) for one in fewer])
-    await directory.note(conn, {id_ for one in reckoned for id_ in _named(one)})
+    await account_details.note(conn, {id_ for one in reckoned for id_ in _named(one)})
     await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
 
 

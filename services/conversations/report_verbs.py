@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingList
 from services.conversations import tables
-from services.conversations.answers import Name, Question, answer
-from services.conversations.asking import compared
+from services.conversations.chatwoot_verbs import compared
+from services.conversations.query import Name, Question, answer
 from services.kernel import Clock, Refusal
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import print_json, show

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from db import context, directory
+from db import account_details, context
 from db.pool import Connection, Row
 from services.conversations.batch import Heard
 from services.conversations.rules import Dated, Rules, Ruling
@@ -50,7 +50,7 @@ async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, 
         if event.inbox_name and (known is None or known.name != event.inbox_name):
             renamed[organization, inbox_id] = event.inbox_name
             stores[organization].inboxes[inbox_id] = Inbox(event.inbox_name, known is not None and known.has_bot)
-    await directory.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
+    await account_details.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
     return stores
 
 

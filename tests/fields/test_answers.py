@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db import directory, pushes
+from db import account_details, pushes
 from db.pool import Connection, Pool
 from schemas import rest
 from schemas.contacts import CreatedContact, FoundContacts, OneContact, Refusal, ShownContact
@@ -94,15 +94,15 @@ async def _keep(conn: Connection, store: UUID, answer: Any) -> None:
     """As the directory does, and the comparison."""
     if isinstance(answer, rest.Version):
         assert release_of(answer.version) > (0,)
-        await directory.put_release(conn, store, answer.version, at=NOW)
+        await account_details.put_release(conn, store, answer.version, at=NOW)
     elif isinstance(answer, rest.Inboxes):
         inboxes = {one.id: (one.id, one.name, True) for one in answer.payload}
-        await directory.put_inboxes(conn, store, list(inboxes.values()), at=NOW)
+        await account_details.put_inboxes(conn, store, list(inboxes.values()), at=NOW)
     elif isinstance(answer, rest.Summary):
         told = differences(ReportSummary(), answer, until=NOW, attached_later=False, release="4.13.0")
         Comparison(store="s", since=NOW, until=NOW, figures=told).model_dump_json()
     elif isinstance(answer, tuple):
-        await directory.put_names(conn, store, "agent", [*{one.id: one.name for one in answer}.items()], at=NOW)
+        await account_details.put_names(conn, store, "agent", [*{one.id: one.name for one in answer}.items()], at=NOW)
 
 
 def _histories(answer: Any) -> Iterator[rest.History]:

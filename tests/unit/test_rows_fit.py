@@ -8,7 +8,7 @@ import orjson
 
 from schemas.bounds import EARLIEST, MOST_INT4
 from services.conversations.facts import Change, Message
-from services.conversations.life import Life
+from services.conversations.lifecycle import Life
 from services.conversations.rows import customer
 from services.conversations.rules import Rules
 

@@ -12,8 +12,8 @@ from schemas import webhooks
 from schemas.conversations import ConversationEvent, MessageEvent
 from services.conversations.facts import Change, Facts, Message, union
 from services.conversations.figures import Figures, figures
-from services.conversations.hearing import facts_of
 from services.conversations.rules import Rules
+from services.conversations.webhook_facts import facts_of
 from tests.unit.conversations import BEGIN
 from tests.unit.test_life import conversation, status
 

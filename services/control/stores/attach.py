@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from db import directory, due
+from db import account_details, due
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.stores import Store
@@ -113,6 +113,6 @@ async def _add(conn: Connection, store: Store, organization: UUID, vault: Secret
         await table.put(conn, row.columns)
         if row.columns["push"] not in ("off", before and before["push"]):
             await due.mark_everyone(conn, organization)  # whom nothing was sent about so far
-    await directory.mark_bots(conn, organization, store.bot_inboxes)
+    await account_details.mark_bots(conn, organization, store.bot_inboxes)
     made = (row.made_event_secret, row.made_vouching_secret)
     return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, *made)

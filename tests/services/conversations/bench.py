@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 
-from db import directory
+from db import account_details
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.topics import WEBHOOKS
 from services.conversations import handlers
-from services.conversations.events import Event
 from services.conversations.facts import State
+from services.conversations.reporting_events import Event
 from services.kernel import Record
 from tests.recordings.recorded import Delivery, stores
 
@@ -38,7 +38,7 @@ async def install(admin: Pool, run: str, *, told_of_bots: bool = True) -> dict[s
         shop = Shop(uuid.uuid4(), store["account"], store)
         async with admin.acquire() as conn:
             await attach(conn, shop.id, account=shop.account, release=store["release"])
-            await directory.mark_bots(conn, shop.id, store["bot_inboxes"] * told_of_bots)
+            await account_details.mark_bots(conn, shop.id, store["bot_inboxes"] * told_of_bots)
         shops[store["name"]] = shop
     return shops
 

@@ -9,7 +9,7 @@ import pytest
 
 from db.pool import Pool
 from services.conversations import api
-from services.conversations.answers import NAMES
+from services.conversations.query import NAMES
 from services.conversations.report_verbs import report
 from services.kernel import Process, Settings
 from tests.recordings.recorded import account_webhooks

@@ -16,7 +16,7 @@ from local.chatwoot.seed import add_account
 from schemas.topics import WEBHOOKS
 from services.conversations.account import Account, account_of
 from services.conversations.app import add_to
-from services.conversations.history import History
+from services.conversations.import_history import History
 from services.kernel import Process, Settings
 from tests.eventually import eventually
 from tests.newest import begin_at_the_end

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from db.pool import Pool, scoped
-from services.conversations.import_verb import import_
+from services.conversations.import_history import import_
 from services.conversations.report_verbs import report
 from services.kernel import Process, Refusal, Settings
 from tests.eventually import eventually

@@ -8,10 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from db import directory as table
+from db import account_details as table
 from db.pool import Pool, scoped
 from services.conversations import handlers
-from services.conversations.directory import Directory
+from services.conversations.account_details import Directory
 from services.conversations.reports import by_group, summary
 from services.conversations.stores import known_stores
 from services.kernel import Process, Settings

@@ -11,7 +11,7 @@ import pytest
 from db.pool import Pool, scoped
 from schemas import rest
 from services.conversations.account import Untold
-from services.conversations.history import History
+from services.conversations.import_history import History
 from services.kernel import Record
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import RUNS, disordered, rows

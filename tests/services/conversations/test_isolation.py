@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import directory, imports
+from db import account_details, imports
 from db.pool import Pool, scoped, set_scope
 from tests.recordings.recorded import account_webhooks
 from tests.services.conversations import bench
@@ -41,8 +41,8 @@ async def store(pool: Pool, admin_pool: Pool) -> uuid.UUID:
     await bench.apply(pool, bench.records(account_webhooks("chatwoot-3.16.0"), shops))
     store = shops["kleiber-nord"].id
     async with scoped(pool, {store}) as conn:
-        await directory.asked(conn, store, at=datetime.now(UTC), fault=None)
-        await directory.put_release(conn, store, "3.16.0", at=datetime.now(UTC))
+        await account_details.asked(conn, store, at=datetime.now(UTC), fault=None)
+        await account_details.put_release(conn, store, "3.16.0", at=datetime.now(UTC))
         await imports.done(conn, store, [1])
     return store
 

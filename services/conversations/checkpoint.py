@@ -11,7 +11,7 @@ import orjson
 
 from services.conversations.facts import Change, Facts, Message
 from services.conversations.figures import first_assignee, live, moment_of, timeline
-from services.conversations.life import Life
+from services.conversations.lifecycle import Life
 from services.conversations.rules import Ruling
 
 LONG = 300

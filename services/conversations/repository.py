@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from db import conversations, facts
 from db.pool import Connection, Row
 from services.conversations.batch import Batch, Key, rating_key
+from services.conversations.checkpoint import Walked
 from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, State
-from services.conversations.walked import Walked
 
 _STATE = TypeAdapter(State)
 _WALKED = TypeAdapter(Walked)

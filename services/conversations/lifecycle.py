@@ -10,8 +10,8 @@ from typing import Literal
 import orjson
 
 from schemas.bounds import MOST_INT4, moment_in
-from services.conversations.events import Event
 from services.conversations.facts import STATUS_SEEN, Change, Message
+from services.conversations.reporting_events import Event
 from services.conversations.rules import Rules
 
 # A bot's handover first begins the wait that nobody was in, then opens: 0.04 to 0.3 s apart in the recordings.

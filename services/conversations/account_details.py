@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from db import directory as table
+from db import account_details as table
 from db import stores
 from db.pool import Connection, scoped
 from schemas import rest

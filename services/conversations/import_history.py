@@ -7,14 +7,20 @@ are known by their keys.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+import typer
 
 from db import imports as table
 from db.pool import scoped
 from schemas import rest
 from schemas.topics import WEBHOOKS
 from services.conversations.account import Account, Gone, Untold
-from services.kernel import Process, Record, Retryable
+from services.conversations.chatwoot_verbs import asking, stores_asked, told, told_account
+from services.kernel import Process, Record, Refusal, Retryable, Stop
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import progress
+from services.kernel.kafka.topics import absent
 
 _IN_FLIGHT = 4
 _MESSAGES = 100  # in one answer
@@ -23,9 +29,57 @@ _PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
 # What a Chatwoot may tell without end: pages of 25 conversations, messages of one, and new ones in each pass.
 _MOST_PAGES, _MOST_MESSAGES, _MOST_PASSES = 100_000, 200_000, 20
 _AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # then Chatwoot or Kafka is really away
-
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # conversations looked at, of how many
+_KAFKA_SECONDS = 15
+import_ = typer.Typer(no_args_is_help=True, help="What was before a store was attached.")
+
+
+@import_.callback()
+def _import() -> None:
+    """What was before a store was attached."""
+
+
+@import_.command()
+def history(
+    store: Annotated[str, typer.Option(help="the store's short name; left out: every store")] = "",
+    everything: Annotated[
+        bool, typer.Option("--everything", help="all conversations anew, also what webhooks told: after a gap")
+    ] = False,
+) -> None:
+    """Read conversations and messages through Chatwoot's API, at a fifth of the pace, into the topic of the webhooks.
+
+    Ctrl-C and again goes on where it was. Messages are exact to the second; when a conversation was resolved is known
+    only about, and reports say how many such moments they hold. Earlier resolutions of one that was reopened, and which
+    replies a campaign sent, the API does not tell.
+    """
+    try:
+        counts = asyncio.run(_run(store, everything=everything))
+    except KeyboardInterrupt:
+        raise Refusal("interrupted: the same command goes on where it was") from None
+    for name, number in counts.items():
+        print(f"{name}: {number} conversations read")
+
+
+async def _run(store: str, *, everything: bool) -> dict[str, int]:
+    async with asking(installed()) as process:
+        await _reach_kafka(process)
+        counts = {}
+        for name, organization in (await stores_asked(process, store)).items():
+            account = await told_account(process, name, organization)
+            with told(name), progress(name) as tell:
+                counts[name] = await History(process, account, everything=everything).run(tell)
+    return counts
+
+
+async def _reach_kafka(process: Process) -> None:
+    try:
+        async with asyncio.timeout(_KAFKA_SECONDS):
+            await process.publisher.connect()
+            if await absent(process.settings, [WEBHOOKS]):
+                raise Stop(f"Kafka has no topic {WEBHOOKS.name}: make it with: wootstream topics")
+    except TimeoutError as cause:
+        raise Stop(f"Kafka does not answer ({process.publisher.trouble})") from cause
 
 
 class History:

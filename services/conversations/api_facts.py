@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from schemas import rest
 from schemas.conversations import Conversation, MessageEvent, MessageType
 from services.conversations.facts import STATUS_SEEN, Change, Facts, union
-from services.conversations.hearing import facts_of, snapshot_of, text_of
+from services.conversations.webhook_facts import facts_of, snapshot_of, text_of
 
 _TYPES: tuple[MessageType, ...] = ("incoming", "outgoing", "activity", "template")
 _ACTIVITY = _TYPES.index("activity")
