@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Tally:
+class OffsetRow:
     """A row: how many records were acknowledged, up to which offset, and how many of them the table has."""
 
     instance: str
@@ -42,17 +42,17 @@ class Tally:
     written: int = 0
 
 
-class Tallies:
+class OffsetRows:
     """The rows that grow, and those that have ended but are not yet written."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._life = f"{socket.gethostname()}:{os.getpid()}:{uuid_utils.uuid7()}"
         self._lives = 0
-        self._growing: dict[tuple[str, int], Tally] = {}
-        self._ended: list[Tally] = []
+        self._growing: dict[tuple[str, int], OffsetRow] = {}
+        self._ended: list[OffsetRow] = []
 
-    def all(self) -> list[Tally]:
+    def all(self) -> list[OffsetRow]:
         return [*self._ended, *self._growing.values()]
 
     def note(self, topic: str, partition: int, offset: int, count: int) -> None:
@@ -72,7 +72,7 @@ class Tallies:
             elif tally.cluster != cluster and self._growing.get((tally.topic, tally.partition)) is tally:
                 self._ended.append(self._growing.pop((tally.topic, tally.partition)))
 
-    def wrote(self, rows: Sequence[tuple[Tally, int]]) -> None:
+    def wrote(self, rows: Sequence[tuple[OffsetRow, int]]) -> None:
         """The table has so many records of each; what has ended and is there whole is forgotten."""
         for tally, accepted in rows:
             tally.written = accepted
@@ -85,12 +85,12 @@ class Tallies:
             tally.accepted -= tally.written
             tally.written = 0
 
-    def _begin(self, topic: str, partition: int) -> Tally:
+    def _begin(self, topic: str, partition: int) -> OffsetRow:
         before = self._growing.get((topic, partition))
         if before is not None:
             self._ended.append(before)
         instance = self._another_life() if before else self._life
-        tally = Tally(instance, topic, partition, accepted=0, highest=-1, at=self._clock.now())
+        tally = OffsetRow(instance, topic, partition, accepted=0, highest=-1, at=self._clock.now())
         self._growing[topic, partition] = tally
         return tally
 
@@ -106,7 +106,7 @@ class Acknowledged:
         self._process = process
         self._metrics = metrics
         self._clock = process.clock
-        self._tallies = Tallies(process.clock)
+        self._tallies = OffsetRows(process.clock)
         self.note = self._tallies.note
         self._written_at = process.clock.monotonic()
         metrics.written.set(process.clock.now().timestamp())

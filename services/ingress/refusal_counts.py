@@ -24,7 +24,7 @@ class _Count:
     last_at: datetime
 
 
-class Tally:
+class RefusalCounts:
     """What was refused since the last write; survives a PostgreSQL that is away, in bounded memory."""
 
     def __init__(self, process: Process) -> None:

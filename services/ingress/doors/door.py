@@ -12,7 +12,7 @@ from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import Reason, Refused
 from services.ingress.doors.request import Bodies
 from services.ingress.metrics import IngressMetrics, StoreNames
-from services.ingress.refusal_counts import Tally
+from services.ingress.refusal_counts import RefusalCounts
 from services.ingress.stores.store import Store
 from services.ingress.stores.store_cache import Directory
 from services.ingress.tokens import Tokens
@@ -32,7 +32,7 @@ class Doors:
         self.directory = Directory(process, self.metrics)
         process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
         self.bodies = Bodies(process.clock, process.settings.answer_seconds)
-        self.tally = Tally(process)
+        self.tally = RefusalCounts(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance

@@ -10,7 +10,7 @@ import pytest
 from db.pool import Pool, scoped
 from db.refusals import since
 from services.ingress.doors.refusals import Reason
-from services.ingress.refusal_counts import Tally
+from services.ingress.refusal_counts import RefusalCounts
 from services.kernel import Process, Settings
 from tests.services.control.verbs import call
 from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving
@@ -76,7 +76,7 @@ async def test_refusals_wait_for_a_database_that_is_away(settings: Settings, adm
         Process(Settings.model_validate(settings.model_dump() | {"database_url": url}))
         for url in (settings.database_url, elsewhere)
     )
-    tally = Tally(away)
+    tally = RefusalCounts(away)
     for _ in range(3):
         tally.note("webhooks", Reason.SKEWED, shop.id)
 

@@ -11,7 +11,7 @@ from db import acknowledged, refusals, stores
 from services.ingress.acknowledged import Acknowledged
 from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics
-from services.ingress.refusal_counts import Tally
+from services.ingress.refusal_counts import RefusalCounts
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.stores.store_cache import Directory
 from services.kernel import Process, Settings
@@ -22,7 +22,7 @@ def _acknowledged(process: Process) -> Callable[[], Awaitable[bool]]:
 
 
 def _refusals(process: Process) -> Callable[[], Awaitable[bool]]:
-    tally = Tally(process)
+    tally = RefusalCounts(process)
     tally.note("webhooks", next(iter(Reason)), None)
     return tally.write
 
