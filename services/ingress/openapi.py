@@ -106,7 +106,7 @@ WEBHOOK_SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
-class Verdict(BaseModel):
+class RefusedEvent(BaseModel):
     """One event that was refused, by its place in the request."""
 
     index: int
@@ -117,7 +117,7 @@ class Verdicts(BaseModel):
     """How many events were taken, and why the others were not. `error` only where none was."""
 
     taken: int
-    refused: list[Verdict]
+    refused: list[RefusedEvent]
     error: str | None = None
 
 

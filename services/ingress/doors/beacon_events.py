@@ -20,7 +20,7 @@ _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
 Fault = Literal["invalid", "too_old", "ahead"]
 
 
-class Verdict(NamedTuple):
+class EventRefusal(NamedTuple):
     """Why the event at this place of the request was refused; `reason` is for the sender."""
 
     place: int
@@ -28,11 +28,11 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Verdict]]:
+def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[EventRefusal]]:
     """Those that are kept, and the verdicts on the others."""
     try:
         read: list[tuple[int, Beacon]] = list(enumerate(_ALL.validate_python(events)))
-        verdicts: list[Verdict] = []
+        verdicts: list[EventRefusal] = []
     except ValidationError:
         read, verdicts = _one_by_one(events)
     kept, now_ms = [], int(now.timestamp() * 1000)
@@ -52,23 +52,23 @@ def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[Verdict]]:
+def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[EventRefusal]]:
     read, verdicts = [], []
     for index, event in enumerate(events):
         try:
             read.append((index, _ONE.validate_python(event)))
         except ValidationError as error:
-            verdicts.append(Verdict(index, "invalid", describe(error)))
+            verdicts.append(EventRefusal(index, "invalid", describe(error)))
     return read, verdicts
 
 
-def _verdict(index: int, event: Beacon, now_ms: int) -> Verdict | None:
+def _verdict(index: int, event: Beacon, now_ms: int) -> EventRefusal | None:
     number = event.id.int
     if number >> 76 & 0xF != _VERSION or number >> 62 & 0b11 != _VARIANT:
-        return Verdict(index, "invalid", "its id is no UUIDv7")
+        return EventRefusal(index, "invalid", "its id is no UUIDv7")
     ahead = (number >> 80) - now_ms
     if ahead < -_OLDEST_MS:
-        return Verdict(index, "too_old", "its id names a moment more than 48 hours ago")
+        return EventRefusal(index, "too_old", "its id names a moment more than 48 hours ago")
     if ahead > _AHEAD_MS:
-        return Verdict(index, "ahead", "its id names a moment more than 10 minutes ahead of the server's clock")
+        return EventRefusal(index, "ahead", "its id names a moment more than 10 minutes ahead of the server's clock")
     return None

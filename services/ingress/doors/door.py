@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
 from services.ingress.doors.answer import TAKEN, Answer, json_answer
-from services.ingress.doors.beacon_events import Verdict
+from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import Reason, Refused
 from services.ingress.doors.request import Bodies
@@ -42,7 +42,7 @@ class Doors:
         await self._acceptance.keep(record, deadline)
         self.metrics.accepted(door, store.key).inc()
 
-    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[Verdict]) -> Answer:
+    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[EventRefusal]) -> Answer:
         """What the sender of several events hears. Raises Refused where none was taken."""
         if not verdicts:
             return TAKEN

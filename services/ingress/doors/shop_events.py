@@ -13,7 +13,7 @@ from schemas.depth import too_deep
 from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
 from services.ingress.doors.answer import Answer
-from services.ingress.doors.beacon_events import Verdict
+from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.door import Doors
 from services.ingress.doors.elements import elements
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
@@ -70,7 +70,7 @@ class Events:
 
     async def _keep(self, store: Store, events: Sequence[bytes], deadline: float) -> Answer:
         """Some at a time: between them the loop is others'."""
-        kept, verdicts = 0, list[Verdict]()
+        kept, verdicts = 0, list[EventRefusal]()
         for first in range(0, len(events), _AT_ONCE):
             records, refused = self._judge(store, first, events[first : first + _AT_ONCE])
             await asyncio.gather(*(self._doors.keep(self.name, store, record, deadline) for record in records))
@@ -89,20 +89,22 @@ class Events:
         if at is None or abs(self._clock.now().timestamp() - at) > self._skew_seconds:
             raise Refused(Reason.SKEWED)
 
-    def _judge(self, store: Store, first: int, events: Sequence[bytes]) -> tuple[list[Record], list[Verdict]]:
+    def _judge(self, store: Store, first: int, events: Sequence[bytes]) -> tuple[list[Record], list[EventRefusal]]:
         """By the same rules as the topic's reader, so that what is taken here is never set aside there."""
         records, verdicts, now = [], [], self._clock.now()
         for index, said in enumerate(events, first):
             try:
                 event, text = _read(said)
             except ValidationError as error:
-                verdicts.append(Verdict(index, "invalid", describe(error)))
+                verdicts.append(EventRefusal(index, "invalid", describe(error)))
                 continue
             if _holds_a_constant(text):
-                verdicts.append(Verdict(index, "invalid", "NaN and Infinity are no JSON"))
+                verdicts.append(EventRefusal(index, "invalid", "NaN and Infinity are no JSON"))
                 continue
             if event.time > now + AHEAD:
-                verdicts.append(Verdict(index, "ahead", "time lies more than 10 minutes ahead of the server's clock"))
+                verdicts.append(
+                    EventRefusal(index, "ahead", "time lies more than 10 minutes ahead of the server's clock")
+                )
                 continue
             records.append(
                 Record.accepted(
