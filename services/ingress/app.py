@@ -4,7 +4,7 @@ from services.ingress import refusal_counts
 from services.ingress.acceptance import Acceptance
 from services.ingress.doors.beacons import PREFIX as BEACONS
 from services.ingress.doors.beacons import Beacons
-from services.ingress.doors.door import Door, Doors
+from services.ingress.doors.door import Door, DoorContext
 from services.ingress.doors.shop_events import PREFIX as EVENTS
 from services.ingress.doors.shop_events import Events
 from services.ingress.doors.webhooks import PREFIX as WEBHOOKS
@@ -17,7 +17,7 @@ from services.kernel import Process, every
 
 def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
-    doors = Doors(process, Acceptance.of(process))
+    doors = DoorContext(process, Acceptance.of(process))
     process.door(WEBHOOKS, Door(doors, Webhooks(doors)))
     process.door(BEACONS, Door(doors, Beacons(doors)))
     process.door(PAGES, Door(doors, Pages(doors)))

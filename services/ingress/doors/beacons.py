@@ -14,7 +14,7 @@ from schemas.depth import too_deep
 from schemas.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, Answer
 from services.ingress.doors.beacon_events import judge, row
-from services.ingress.doors.door import Doors
+from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import BEACON_BYTES, DEADLINE, Headers, content_type, headers
 from services.ingress.stores.store import Store
@@ -41,7 +41,7 @@ class Beacons:
 
     name = "beacons"
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: DoorContext) -> None:
         self._doors = doors
         self._clock = doors.process.clock
         self._hops = doors.process.settings.proxy_hops

@@ -23,7 +23,7 @@ from services.kernel.publishing.verdicts import NeverTaken
 _DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORIGIN})
 
 
-class Doors:
+class DoorContext:
     """The stores, the limits, and where accepted records go."""
 
     def __init__(self, process: Process, acceptance: Acceptance) -> None:
@@ -55,7 +55,7 @@ class Doors:
         raise Refused(Reason.NONE_TAKEN, store=store.id, answer=answer)
 
 
-class Take(Protocol):
+class Kind(Protocol):
     """One kind of request."""
 
     name: str
@@ -67,7 +67,7 @@ class Take(Protocol):
 class Door:
     """The ASGI application around one kind of request."""
 
-    def __init__(self, doors: Doors, kind: Take) -> None:
+    def __init__(self, doors: DoorContext, kind: Kind) -> None:
         self._doors = doors
         self._kind = kind
         self._take = kind.take

@@ -14,7 +14,7 @@ from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
 from services.ingress.doors.answer import Answer
 from services.ingress.doors.beacon_events import EventRefusal
-from services.ingress.doors.door import Doors
+from services.ingress.doors.door import DoorContext
 from services.ingress.doors.elements import elements
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.repeats import Repeats, message_of
@@ -38,7 +38,7 @@ class Events:
 
     name = "events"
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: DoorContext) -> None:
         self._doors = doors
         self._clock = doors.process.clock
         self._skew_seconds = doors.process.settings.webhook_skew_seconds

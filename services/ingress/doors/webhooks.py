@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope
 from schemas import topics
 from schemas.depth import too_deep
 from services.ingress.doors.answer import TAKEN, Answer
-from services.ingress.doors.door import Doors
+from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, Headers, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
@@ -89,7 +89,7 @@ class Webhooks:
 
     name = "webhooks"
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: DoorContext) -> None:
         self._doors = doors
         self._directory = doors.directory
         self._clock = doors.process.clock

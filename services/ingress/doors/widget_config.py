@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope
 
 from schemas.widget import PageConfig, WidgetConfig
 from services.ingress.doors.answer import Answer
-from services.ingress.doors.door import Doors
+from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, headers
 from services.ingress.stores.store import NOBODY, Store
@@ -27,7 +27,7 @@ class Pages:
 
     name = "config"
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: DoorContext) -> None:
         self._doors = doors
         self._clock = doors.process.clock
         self._hops = doors.process.settings.proxy_hops
