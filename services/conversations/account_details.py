@@ -28,7 +28,7 @@ _STEP = 200  # conversations reckoned in one transaction
 log = structlog.get_logger()
 
 
-class Directory:
+class AccountDetails:
     """Runs in one process of the installation at a time."""
 
     def __init__(self, process: Process) -> None:

@@ -2,7 +2,7 @@
 
 from schemas import topics
 from services.conversations import api, handlers
-from services.conversations.account_details import Directory
+from services.conversations.account_details import AccountDetails
 from services.kernel import Process, consume, every
 
 _LOOK_SECONDS = 10.0
@@ -11,5 +11,5 @@ _LOOK_SECONDS = 10.0
 def add_to(process: Process) -> None:
     """Consume the stores' webhooks about conversations and messages; answer reports."""
     consume(process, topics.WEBHOOKS, group="conversations", read=handlers.read, apply=handlers.keep)
-    every(process, Directory(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
+    every(process, AccountDetails(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
     api.add_to(process)

@@ -14,7 +14,7 @@ from services.ingress.doors.request import Bodies
 from services.ingress.metrics import IngressMetrics, StoreNames
 from services.ingress.refusal_counts import RefusalCounts
 from services.ingress.stores.store import Store
-from services.ingress.stores.store_cache import Directory
+from services.ingress.stores.store_cache import StoreCache
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 from services.kernel.publishing.verdicts import NeverTaken
@@ -29,7 +29,7 @@ class DoorContext:
     def __init__(self, process: Process, acceptance: Acceptance) -> None:
         self.process = process
         self.metrics = IngressMetrics(process.registry)
-        self.directory = Directory(process, self.metrics)
+        self.directory = StoreCache(process, self.metrics)
         process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
         self.bodies = Bodies(process.clock, process.settings.answer_seconds)
         self.tally = RefusalCounts(process)

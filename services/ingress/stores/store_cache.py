@@ -30,7 +30,7 @@ _SLUG, _WEBSITE_TOKEN = re.compile(SLUG), re.compile(WEBSITE_TOKEN)
 log = structlog.get_logger()
 
 
-class Directory:
+class StoreCache:
     """Every active store, by the names that requests use."""
 
     def __init__(self, process: Process, metrics: IngressMetrics) -> None:

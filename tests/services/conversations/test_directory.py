@@ -11,7 +11,7 @@ import pytest
 from db import account_details as table
 from db.pool import Pool, scoped
 from services.conversations import handlers
-from services.conversations.account_details import Directory
+from services.conversations.account_details import AccountDetails
 from services.conversations.reports import by_group, summary
 from services.conversations.stores import known_stores
 from services.kernel import Process, Settings
@@ -61,7 +61,7 @@ async def listening(pool: Pool, admin: Pool, process: Process, api: RecordedApi,
 
 async def turn(process: Process) -> None:
     """All that is due, of other tests' stores, too."""
-    while await Directory(process).turn():
+    while await AccountDetails(process).turn():
         pass
 
 

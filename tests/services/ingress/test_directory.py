@@ -16,7 +16,7 @@ from schemas.stores import Store
 from services.control.stores import attach
 from services.ingress.metrics import IngressMetrics
 from services.ingress.stores import store_cache as module
-from services.ingress.stores.store_cache import Directory
+from services.ingress.stores.store_cache import StoreCache
 from services.kernel import Process, Settings
 from tests.eventually import eventually
 from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving
@@ -109,7 +109,7 @@ async def _ready(client: httpx.AsyncClient, text: str) -> bool:
 async def test_only_what_has_changed_is_opened_and_written_again(settings: Settings, admin_pool: Pool) -> None:
     same, moved, gone = [await open_shop(admin_pool, settings) for _ in range(3)]
     process = Process(settings)
-    directory = Directory(process, IngressMetrics(CollectorRegistry()))
+    directory = StoreCache(process, IngressMetrics(CollectorRegistry()))
     copy = settings.data_directory / "ingress" / "stores.sealed"
     try:
         await directory.refresh()
@@ -123,7 +123,7 @@ async def test_only_what_has_changed_is_opened_and_written_again(settings: Setti
                 "update public.chatwoot_accounts set account_status = 'suspended' where slug = $1", gone.slug
             )
         await directory.refresh()
-        remembered = Directory(process, IngressMetrics(CollectorRegistry())).known
+        remembered = StoreCache(process, IngressMetrics(CollectorRegistry())).known
     finally:
         await process.close()
 
@@ -164,12 +164,12 @@ async def test_a_damaged_copy_costs_the_lines_that_cannot_be_read(
     (tmp_path / "installation.key").write_text((settings.data_directory / "installation.key").read_text())
     process = Process(alone)
     try:
-        await Directory(process, IngressMetrics(CollectorRegistry())).refresh()
+        await StoreCache(process, IngressMetrics(CollectorRegistry())).refresh()
         copy = tmp_path / "ingress" / "stores.sealed"
         kept = next(line for line in copy.read_bytes().splitlines() if line.startswith(str(shop.id).encode()))
         copy.write_bytes(b"\xff\xfe\n" + kept[:-9] + b"\n\n" + kept.replace(b"v1", b"v1.", 1) + b"\n" + kept + b"\n")
 
-        remembered = Directory(process, IngressMetrics(CollectorRegistry())).known
+        remembered = StoreCache(process, IngressMetrics(CollectorRegistry())).known
     finally:
         await process.close()
 

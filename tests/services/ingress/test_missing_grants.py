@@ -13,7 +13,7 @@ from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics
 from services.ingress.refusal_counts import RefusalCounts
 from services.ingress.spool.metrics import SpoolMetrics
-from services.ingress.stores.store_cache import Directory
+from services.ingress.stores.store_cache import StoreCache
 from services.kernel import Process, Settings
 
 
@@ -28,7 +28,7 @@ def _refusals(process: Process) -> Callable[[], Awaitable[bool]]:
 
 
 def _stores(process: Process) -> Callable[[], Awaitable[bool]]:
-    return Directory(process, IngressMetrics(process.registry)).refresh
+    return StoreCache(process, IngressMetrics(process.registry)).refresh
 
 
 @pytest.mark.parametrize(
