@@ -5,7 +5,7 @@ from typing import Self
 from services.ingress.acknowledged import WRITE_SECONDS, Acknowledged
 from services.ingress.spool.drain import Drainer
 from services.ingress.spool.file import Unreadable
-from services.ingress.spool.level import Level
+from services.ingress.spool.level import FillLevel
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Full, Shelf
 from services.ingress.spool.spool import Spool
@@ -63,7 +63,7 @@ class Acceptance:
             shelf = Shelf(directory, process.secrets, cap_bytes=process.settings.spool_bytes)
         except (OSError, Unreadable) as error:
             raise Stop(f"the spool cannot be written ({error}): free or mount {directory}") from error
-        spool = Spool(shelf, Level(shelf, metrics), process.clock)
+        spool = Spool(shelf, FillLevel(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
         acknowledged = Acknowledged(process, metrics)
         process.publisher.listeners.append(acknowledged.note)

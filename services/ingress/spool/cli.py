@@ -18,7 +18,7 @@ import typer
 from db import undelivered
 from services.ingress.spool import set_aside
 from services.ingress.spool.set_aside import Aside, Exported, Wanted
-from services.ingress.spool.status import Status, look
+from services.ingress.spool.status import SpoolStatus, look
 from services.ingress.spool.status import status as reckon
 from services.kernel import Clock, Refusal, Settings
 from services.kernel.cli.environment import database, environment, installed
@@ -172,7 +172,7 @@ def _exported(one: Exported) -> dict[str, Any]:
     }
 
 
-def _watch(settings: Settings, directory: Path, seconds: float) -> Status:
+def _watch(settings: Settings, directory: Path, seconds: float) -> SpoolStatus:
     clock = Clock()
     before = look(directory, {}, now=clock.now().timestamp())
     began = clock.monotonic()
@@ -195,7 +195,7 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _lines(found: Status) -> list[tuple[str, str]]:
+def _lines(found: SpoolStatus) -> list[tuple[str, str]]:
     oldest, left, drained = found.oldest_seconds, found.hours_left, found.drained_in_seconds
     return [
         ("records waiting", f"{found.records:,}" + (f", {found.refused} set aside" if found.refused else "")),
@@ -206,7 +206,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
     ]
 
 
-def _drained(found: Status, seconds: float | None) -> str:
+def _drained(found: SpoolStatus, seconds: float | None) -> str:
     if not found.records:
         return "all of it"
     if seconds is None:

@@ -9,7 +9,7 @@ import structlog
 
 from services.ingress.spool.codec import frame, unframe
 from services.ingress.spool.metrics import SpoolMetrics
-from services.ingress.spool.shelf import Chunk, Settled
+from services.ingress.spool.shelf import Chunk, ChunkOutcome
 from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
@@ -128,7 +128,7 @@ class Drainer:
         if settling is not None:
             await settling
 
-    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> Settled:
+    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> ChunkOutcome:
         remaining, refused = [], []
         for record, outcome in each:
             if not isinstance(outcome, Exception):
@@ -139,4 +139,4 @@ class Drainer:
             else:
                 remaining.append(frame(record))
         self._metrics.drained.inc(len(each) - len(remaining) - len(refused))
-        return Settled(chunk, remaining, refused)
+        return ChunkOutcome(chunk, remaining, refused)

@@ -45,7 +45,7 @@ _SCARCE_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class NewChunk:
     """A chunk to be written: when its first record was accepted (seconds since 1970), and its size before sealing."""
 
     accepted_at: float
@@ -55,7 +55,7 @@ class New:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChunkRow:
     """A chunk as it lies in the file."""
 
     id: int
@@ -65,7 +65,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SetAside:
     """A part of a chunk that is set aside until the next start, and why; no topic where it cannot be read."""
 
     reason: str
@@ -76,7 +76,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """What becomes of a chunk: sealed anew with the records that remain, or gone; and what of it is set aside."""
 
     id: int
@@ -84,7 +84,7 @@ class Change:
     remaining: int = 0
     size: int = 0
     sealed: bytes = b""
-    refused: Sequence[Refused] = ()
+    refused: Sequence[SetAside] = ()
 
 
 class Reserve:
@@ -184,7 +184,7 @@ class SpoolFile:
         found = self._db.execute(_OLDEST).fetchone()
         return found[0] if found else None
 
-    def write(self, chunks: Sequence[New], changes: Sequence[Change]) -> None:
+    def write(self, chunks: Sequence[NewChunk], changes: Sequence[FileChange]) -> None:
         """Both in one transaction, on the disk when this returns. Raises sqlite3.OperationalError when it is full."""
         self._db.execute("begin immediate")
         try:
@@ -199,7 +199,7 @@ class SpoolFile:
             raise
         self.records += sum(one.records for one in chunks) + sum(one.remaining - one.records for one in changes)
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: FileChange) -> None:
         for one in change.refused:
             self._db.execute(_REFUSE, (one.reason, one.topic, one.records, one.size, one.sealed, change.id))
         if change.remaining:
@@ -208,11 +208,11 @@ class SpoolFile:
         else:
             self._db.execute("delete from chunks where id = ?", (change.id,))
 
-    def read(self, after: int, *, records: int, limit_bytes: int) -> list[Row]:
+    def read(self, after: int, *, records: int, limit_bytes: int) -> list[ChunkRow]:
         """The next chunks in the order of acceptance, about so many records, and one at least."""
-        found: list[Row] = []
+        found: list[ChunkRow] = []
         for row in self._db.execute(_NEXT, (after,)):
-            found.append(Row(*row))
+            found.append(ChunkRow(*row))
             records -= found[-1].records
             limit_bytes -= found[-1].size
             if records <= 0 or limit_bytes <= 0:

@@ -10,7 +10,7 @@ _ALERT_AT, _CALM_AT = 0.8, 0.7
 log = structlog.get_logger()
 
 
-class Level:
+class FillLevel:
     """Measured by the spool's thread, read by everybody."""
 
     def __init__(self, shelf: Shelf, metrics: SpoolMetrics) -> None:

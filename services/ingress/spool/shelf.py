@@ -11,7 +11,7 @@ import structlog
 import uuid_utils
 
 from services.ingress.spool.codec import frame, seal, unseal
-from services.ingress.spool.file import Change, New, Refused, Row, SpoolFile, Unreadable, claim
+from services.ingress.spool.file import ChunkRow, FileChange, NewChunk, SetAside, SpoolFile, Unreadable, claim
 from services.kernel import Record
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
@@ -37,7 +37,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ChunkOutcome:
     """What became of a chunk: the frames that remain to be published, and what Kafka refused for good, with why."""
 
     chunk: Chunk
@@ -105,7 +105,7 @@ class Shelf:
         except sqlite3.Error as error:
             raise Full(str(error)) from error
 
-    def settle(self, settled: Sequence[Settled]) -> None:
+    def settle(self, settled: Sequence[ChunkOutcome]) -> None:
         """Forget what Kafka has. On a full disk the reserve is given up for it."""
         for file in {one.chunk.of for one in settled}:
             changes = [self._change(one) for one in settled if one.chunk.of is file]
@@ -166,26 +166,26 @@ class Shelf:
         left = sum(file.used_bytes for file in self._files)
         self._own.cap(max(_SMALLEST_BYTES, self.cap_bytes - left))
 
-    def _opened(self, file: SpoolFile, row: Row) -> Chunk | None:
+    def _opened(self, file: SpoolFile, row: ChunkRow) -> Chunk | None:
         try:
             return Chunk(file, row.id, row.records, unseal(self._secrets, row.sealed))
         except Sealed as why:
             log.error("spool_chunk_is_set_aside", file=file.path.name, records=row.records, why=str(why))
-            aside = Refused(str(why), row.records, row.size, row.sealed)
-            file.write((), [Change(row.id, row.records, refused=[aside])])
+            aside = SetAside(str(why), row.records, row.size, row.sealed)
+            file.write((), [FileChange(row.id, row.records, refused=[aside])])
             return None
 
-    def _new(self, accepted_at: float, frames: Sequence[bytes]) -> New:
-        return New(accepted_at, len(frames), sum(map(len, frames)), seal(self._secrets, frames))
+    def _new(self, accepted_at: float, frames: Sequence[bytes]) -> NewChunk:
+        return NewChunk(accepted_at, len(frames), sum(map(len, frames)), seal(self._secrets, frames))
 
-    def _refused(self, why: str, record: Record) -> Refused:
+    def _refused(self, why: str, record: Record) -> SetAside:
         framed = frame(record)
-        return Refused(why, 1, len(framed), seal(self._secrets, [framed]), record.topic)
+        return SetAside(why, 1, len(framed), seal(self._secrets, [framed]), record.topic)
 
-    def _change(self, settled: Settled) -> Change:
+    def _change(self, settled: ChunkOutcome) -> FileChange:
         refused = [self._refused(why, one) for why, one in settled.refused]
         remaining = settled.remaining
         sealed = seal(self._secrets, remaining) if remaining else b""
-        return Change(
+        return FileChange(
             settled.chunk.id, settled.chunk.records, len(remaining), sum(map(len, remaining)), sealed, refused=refused
         )

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import structlog
 
 from services.ingress.spool.codec import frame
-from services.ingress.spool.level import Level
-from services.ingress.spool.shelf import Chunk, Full, Settled, Shelf
+from services.ingress.spool.level import FillLevel
+from services.ingress.spool.shelf import Chunk, ChunkOutcome, Full, Shelf
 from services.kernel import Clock, Record
 
 _READ_BYTES = 8 * 1024**2
@@ -26,21 +26,21 @@ _CLOSE_SECONDS = 4.0
 _SILENT = "the disk does not answer"
 log = structlog.get_logger()
 _TOGETHER = 2_000
-Kind = Literal["puts", "settles", "reads"]
-Job = tuple[Kind, Any, Any]  # what is to be done with what, and the future of who waits for it
+JobKind = Literal["puts", "settles", "reads"]
+SpoolJob = tuple[JobKind, Any, Any]  # what is to be done with what, and the future of who waits for it
 
 
 @dataclass(slots=True)
-class Group:
+class JobGroup:
     """The jobs of one turn of the thread, by kind, each with the future of who waits for it."""
 
     puts: list[tuple[bytes, Any]] = field(default_factory=list)
-    settles: list[tuple[Sequence[Settled], Any]] = field(default_factory=list)
+    settles: list[tuple[Sequence[ChunkOutcome], Any]] = field(default_factory=list)
     reads: list[tuple[tuple[Chunk | None, int], Any]] = field(default_factory=list)
     count: int = 0
     last: bool = False
 
-    def add(self, job: Job | None) -> None:
+    def add(self, job: SpoolJob | None) -> None:
         if job is None:
             self.last = True
             return
@@ -57,22 +57,22 @@ class Outcome:
     error: Exception | None = None
 
 
-class Jobs:
+class JobQueue:
     """First in, first out; one thread takes them out."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[SpoolJob | None] = SimpleQueue()
 
-    def add(self, kind: Kind, what: object, future: Any) -> None:
+    def add(self, kind: JobKind, what: object, future: Any) -> None:
         self._queue.put((kind, what, future))
 
     def end(self) -> None:
         """After what was added, nothing more."""
         self._queue.put(None)
 
-    def next_group(self, *, wait: bool) -> Group:
+    def next_group(self, *, wait: bool) -> JobGroup:
         """All jobs that are there; with `wait`, after waiting for the first."""
-        group = Group()
+        group = JobGroup()
         with suppress(Empty):
             group.add(self._queue.get(block=wait))
             while not group.last and group.count < _TOGETHER:
@@ -103,11 +103,11 @@ def resolve(outcomes: Sequence[Outcome]) -> None:
 class Spool:
     """What is put in is on the disk when `put` returns, and comes out of `read` in the same order until settled."""
 
-    def __init__(self, shelf: Shelf, level: Level, clock: Clock) -> None:
+    def __init__(self, shelf: Shelf, level: FillLevel, clock: Clock) -> None:
         self.level = level
         self._shelf = shelf
         self._clock = clock
-        self._jobs = Jobs()
+        self._jobs = JobQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._closed = False
@@ -148,7 +148,7 @@ class Spool:
         """
         return self._ask("reads", (after, records))
 
-    def settle(self, settled: Sequence[Settled]) -> "asyncio.Future[None]":
+    def settle(self, settled: Sequence[ChunkOutcome]) -> "asyncio.Future[None]":
         """Forget what Kafka has. Raises sqlite3.Error: then it will be read, and published, again.
 
         A `read` that is called later sees it done.
@@ -166,7 +166,7 @@ class Spool:
             return
         self._shelf.close()
 
-    def _ask(self, kind: Kind, what: object) -> "asyncio.Future[Any]":
+    def _ask(self, kind: JobKind, what: object) -> "asyncio.Future[Any]":
         if self._closed:
             raise Full("the process is stopping")
         if self._loop is None:
@@ -177,7 +177,7 @@ class Spool:
         return future
 
     def _work(self) -> None:
-        slack, group = False, Group()
+        slack, group = False, JobGroup()
         while not group.last:
             group = self._jobs.next_group(wait=not slack)
             self._busy_since = self._clock.monotonic()
@@ -191,10 +191,10 @@ class Spool:
         self._held_bytes -= put_bytes
         resolve(outcomes)
 
-    def _settle(self, group: Group) -> list[Outcome]:
+    def _settle(self, group: JobGroup) -> list[Outcome]:
         return [attempt([future], self._shelf.settle, settled) for settled, future in group.settles]
 
-    def _put(self, group: Group) -> list[Outcome]:
+    def _put(self, group: JobGroup) -> list[Outcome]:
         puts = [
             (one, future) for one, future in group.puts if not future.done()
         ]  # who has gone was told that it is not kept
@@ -206,14 +206,14 @@ class Spool:
             self.level.no_room(str(outcome.error), len(frames))
         return [outcome]
 
-    def _read(self, group: Group) -> list[Outcome]:
+    def _read(self, group: JobGroup) -> list[Outcome]:
         return [
             attempt([future], partial(self._shelf.read, after, records=records, limit_bytes=_READ_BYTES))
             for (after, records), future in group.reads
             if not future.done()
         ]
 
-    def _look_after(self, group: Group, *, slack: bool) -> bool:
+    def _look_after(self, group: JobGroup, *, slack: bool) -> bool:
         """Measure, or in an idle moment after a drain give room back to the disk; True while there is more to give."""
         try:
             if group.count:

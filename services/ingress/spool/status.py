@@ -24,7 +24,7 @@ from chunks
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileLook:
     """One file at one moment; times in seconds since 1970."""
 
     records: int
@@ -38,7 +38,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class SpoolStatus:
     """All files together."""
 
     files: int
@@ -54,12 +54,12 @@ class Status:
     drained_in_seconds: float | None  # None: nothing drains it
 
 
-def look(directory: Path, before: dict[Path, Look], *, now: float) -> dict[Path, Look]:
+def look(directory: Path, before: dict[Path, FileLook], *, now: float) -> dict[Path, FileLook]:
     """Each file as it is now, with what is new in it since `before`."""
     return dict(_looks(sorted(directory.glob("*.sqlite3")), before, now))
 
 
-def _looks(paths: Iterable[Path], before: dict[Path, Look], now: float) -> Iterator[tuple[Path, Look]]:
+def _looks(paths: Iterable[Path], before: dict[Path, FileLook], now: float) -> Iterator[tuple[Path, FileLook]]:
     for path in paths:
         after = before[path].last_id if path in before else 0
         try:
@@ -69,19 +69,19 @@ def _looks(paths: Iterable[Path], before: dict[Path, Look], now: float) -> Itera
             if path.exists():
                 raise
             continue  # drained and removed just now
-        yield path, Look(*seen)
+        yield path, FileLook(*seen)
 
 
 def status(
     directory: Path,
-    before: dict[Path, Look],
-    after: dict[Path, Look],
+    before: dict[Path, FileLook],
+    after: dict[Path, FileLook],
     asides: Sequence[Aside],
     *,
     now: float,
     seconds: float,
     cap_bytes: int,
-) -> Status:
+) -> SpoolStatus:
     """From two looks, so many seconds apart."""
     records = sum(one.records for one in after.values())
     gone = sum(one.records for one in before.values()) + sum(one.new_records for one in after.values()) - records
@@ -90,7 +90,7 @@ def status(
     limit = min(cap_bytes, used + shutil.disk_usage(directory).free)
     recent = min((one.recent_since for one in after.values() if one.recent_since), default=now)
     grows = sum(one.recent_bytes for one in after.values()) / max(seconds, now - recent)
-    return Status(
+    return SpoolStatus(
         files=len(after),
         records=records,
         refused=sum(one.refused for one in after.values()),

@@ -10,7 +10,7 @@ import structlog
 
 from db import undelivered as table
 from db.pool import INGRESS
-from services.ingress.spool.level import Level
+from services.ingress.spool.level import FillLevel
 from services.ingress.spool.set_aside import Aside, Wanted, counted, files
 from services.kernel import Process
 from services.kernel.errors import describe
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 class Undelivered:
     """Looks where something is set aside, or was; what an earlier process told is corrected at the start."""
 
-    def __init__(self, process: Process, level: Level, directory: Path) -> None:
+    def __init__(self, process: Process, level: FillLevel, directory: Path) -> None:
         self._process = process
         self._level = level
         self._directory = directory

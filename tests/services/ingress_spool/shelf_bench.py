@@ -11,9 +11,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from services.ingress.spool.codec import unframe
-from services.ingress.spool.level import Level
+from services.ingress.spool.level import FillLevel
 from services.ingress.spool.metrics import SpoolMetrics
-from services.ingress.spool.shelf import Settled, Shelf
+from services.ingress.spool.shelf import ChunkOutcome, Shelf
 from services.ingress.spool.spool import Spool
 from services.kernel import Clock, Record
 from services.kernel.secrets import Secrets
@@ -33,7 +33,7 @@ async def opened(
 ) -> AsyncIterator[Spool]:
     """A spool as a process has it, given up at the end with what is still in it."""
     shelf = shelf_of(directory, Secrets(key), cap_bytes=cap_bytes)
-    spool = Spool(shelf, Level(shelf, SpoolMetrics(CollectorRegistry())), clock or Clock())
+    spool = Spool(shelf, FillLevel(shelf, SpoolMetrics(CollectorRegistry())), clock or Clock())
     try:
         yield spool
     finally:
@@ -63,7 +63,7 @@ async def waiting(spool: Spool) -> list[Record]:
 
 async def drain(spool: Spool) -> None:
     while chunks := await spool.read(None, 1_000):
-        await spool.settle([Settled(chunk) for chunk in chunks])
+        await spool.settle([ChunkOutcome(chunk) for chunk in chunks])
 
 
 async def put_until_full(spool: Spool) -> None:

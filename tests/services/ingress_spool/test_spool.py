@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from services.ingress.spool.set_aside import Wanted, counted
-from services.ingress.spool.shelf import Full, Settled
+from services.ingress.spool.shelf import ChunkOutcome, Full
 from services.kernel import Record
 from tests.eventually import eventually
 from tests.services.ingress_spool.shelf_bench import drain, opened, put, put_until_full, record, waiting
@@ -95,7 +95,7 @@ async def test_file_of_an_earlier_release_is_completed_and_takes_what_is_set_asi
 
     async with opened(tmp_path) as spool:
         [chunk] = await spool.read(None, 1)
-        await spool.settle([Settled(chunk, refused=[("too large", record())])])
+        await spool.settle([ChunkOutcome(chunk, refused=[("too large", record())])])
 
     assert [(one.topic, one.reason, one.records) for one in counted(tmp_path, Wanted())] == [
         ("chatwoot.webhooks", "too large", 1)

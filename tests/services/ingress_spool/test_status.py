@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.ingress.spool.cli import app
-from services.ingress.spool.shelf import Settled
+from services.ingress.spool.shelf import ChunkOutcome
 from services.ingress.spool.spool import Spool
 from services.kernel import Refusal
 from tests.services.ingress_spool.shelf_bench import opened, put, record
@@ -40,7 +40,7 @@ async def status() -> dict[str, Any]:
 
 async def settle_some(spool: Spool, count: int) -> None:
     for chunk in (await spool.read(None, 1_000))[:count]:
-        await spool.settle([Settled(chunk)])
+        await spool.settle([ChunkOutcome(chunk)])
         await asyncio.sleep(0)
 
 
