@@ -7,7 +7,7 @@ from starlette.types import Message, Send
 
 from services.kernel.web.http import SECURITY
 
-Headers = tuple[tuple[bytes, bytes], ...]
+AnswerHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 class Answer:
@@ -15,7 +15,7 @@ class Answer:
 
     __slots__ = ("_body", "_headers", "_start", "length", "status")
 
-    def __init__(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
+    def __init__(self, status: int, body: bytes = b"", headers: AnswerHeaders = ()) -> None:
         self.status = status
         self.length = len(body)
         self._headers = headers
@@ -33,11 +33,11 @@ class Answer:
         return Answer(self.status, self._body["body"], (*self._headers, *cors(origin)))
 
 
-def cors(origin: bytes) -> Headers:
+def cors(origin: bytes) -> AnswerHeaders:
     return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
 
 
-def json_answer(status: int, value: Any, *, headers: Headers = ()) -> Answer:
+def json_answer(status: int, value: Any, *, headers: AnswerHeaders = ()) -> Answer:
     body = orjson.dumps(value)
     kind = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
     return Answer(status, body, (*kind, *headers))

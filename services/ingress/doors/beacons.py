@@ -16,7 +16,7 @@ from services.ingress.doors.answer import MAY_POST, TAKEN, Answer
 from services.ingress.doors.beacon_events import judge, row
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
-from services.ingress.doors.request import BEACON_BYTES, DEADLINE, Headers, content_type, headers
+from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeaders, content_type, headers
 from services.ingress.stores.store import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
@@ -73,7 +73,7 @@ class Beacons:
     def _is_known(self, origin: bytes) -> bool:
         return origin.decode("latin-1") in self._doors.directory.known.origins
 
-    async def _take(self, scope: Scope, given: Headers, receive: Receive) -> Answer:
+    async def _take(self, scope: Scope, given: RequestHeaders, receive: Receive) -> Answer:
         if scope["path"] != PREFIX:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "POST":
@@ -134,7 +134,7 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     return token, consent, events
 
 
-def _about(given: Headers, store: Store, claims: Claims, visitor: Visitor, *, named: bool) -> dict[str, Any]:
+def _about(given: RequestHeaders, store: Store, claims: Claims, visitor: Visitor, *, named: bool) -> dict[str, Any]:
     """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
     customer = claims.customer if named else None
     return {

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from uuid import UUID
 
-from services.ingress.doors.answer import Answer, Headers, json_answer
+from services.ingress.doors.answer import Answer, AnswerHeaders, json_answer
 
 
 class Reason(StrEnum):
@@ -70,7 +70,7 @@ RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP:
 
 
 def _answer(reason: Reason, status: int, told: str) -> Answer:
-    headers: Headers = ((b"connection", b"close"),) if reason in _LAST else ()
+    headers: AnswerHeaders = ((b"connection", b"close"),) if reason in _LAST else ()
     if reason in RETRY_SECONDS:
         headers = ((b"retry-after", b"%d" % RETRY_SECONDS[reason]),)
     return json_answer(status, {"error": told}, headers=headers)

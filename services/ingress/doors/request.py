@@ -13,7 +13,7 @@ EVENTS_BYTES = 1024 * 1024
 _SMALL_BYTES = 64 * 1024
 _LARGE_BODIES_BYTES = 64 * 1024 * 1024
 
-Headers = dict[bytes, bytes]
+RequestHeaders = dict[bytes, bytes]
 
 
 # In a request's scope: until when it is answered, by the monotonic clock; what it counts as a large body.
@@ -42,7 +42,7 @@ class Bodies:
         if _LARGE in scope:
             self._held -= scope.pop(_LARGE)
 
-    async def read(self, scope: Scope, given: Headers, receive: Receive, limit: int) -> bytes:
+    async def read(self, scope: Scope, given: RequestHeaders, receive: Receive, limit: int) -> bytes:
         """The whole body. Raises Refused: TOO_LARGE, SLOW, GONE, or NO_ROOM while large bodies fill their share."""
         length = given.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
@@ -82,11 +82,11 @@ class Bodies:
             scope[_LARGE] = size
 
 
-def headers(scope: Scope) -> Headers:
+def headers(scope: Scope) -> RequestHeaders:
     """By name, lower case; of one that comes twice, the last."""
     return dict(scope["headers"])
 
 
-def content_type(given: Headers) -> bytes:
+def content_type(given: RequestHeaders) -> bytes:
     """Without parameters, lower case; empty if absent."""
     return given.get(b"content-type", b"").partition(b";")[0].strip().lower()

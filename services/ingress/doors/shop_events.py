@@ -18,7 +18,7 @@ from services.ingress.doors.door import DoorContext
 from services.ingress.doors.elements import elements
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.repeats import Repeats, message_of
-from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, Headers, content_type, headers
+from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, RequestHeaders, content_type, headers
 from services.ingress.signatures import signed_as_standard, unix_seconds
 from services.ingress.stores.store import Store
 from services.kernel import Record
@@ -78,7 +78,7 @@ class Events:
             verdicts += refused
         return self._doors.told(self.name, store, kept, verdicts)
 
-    def _verify(self, store: Store, given: Headers, body: bytes) -> None:
+    def _verify(self, store: Store, given: RequestHeaders, body: bytes) -> None:
         """Raises Refused; a store that does not exist fails where a wrong signature does."""
         name, timestamp, signatures = (given.get(one, b"") for one in _SIGNED)
         if not (name and timestamp and signatures):

@@ -11,7 +11,7 @@ from schemas.depth import too_deep
 from services.ingress.doors.answer import TAKEN, Answer
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
-from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, Headers, headers
+from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, RequestHeaders, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
 from services.ingress.stores.store import Store
 from services.kernel import Record
@@ -124,7 +124,7 @@ class Webhooks:
         await self._doors.keep(self.name, store, record, scope[DEADLINE])
         return TAKEN
 
-    def _verify(self, store: Store, token: str, given: Headers, body: bytes, now: datetime) -> None:
+    def _verify(self, store: Store, token: str, given: RequestHeaders, body: bytes, now: datetime) -> None:
         """A store that does not exist fails where a wrong signature does. Raises Refused."""
         if store.unsigned:
             if not has_path_token(store.path_token_sha256, token):
@@ -145,7 +145,7 @@ def _slug_and_token(scope: Scope) -> tuple[str, str]:
     return slug, token
 
 
-def _extra(store: Store, given: Headers) -> RecordHeaders:
+def _extra(store: Store, given: RequestHeaders) -> RecordHeaders:
     """Chatwoot's send time, where the signature vouches for it, and its delivery id."""
     extra: RecordHeaders = ()
     if not store.unsigned:
