@@ -45,7 +45,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Push:
     """One contact to look at, and who asked for it."""
 
     account: Account
@@ -63,18 +63,18 @@ class Job:
 
 
 @dataclass(slots=True)
-class Work:
+class DueWork:
     """What a batch of due people comes to."""
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[Push] = field(default_factory=list)
     unmapped: list[Due] = field(default_factory=list)  # customers whose contact is not known here
     strangers: list[Due] = field(
         default_factory=list
     )  # contacts of whom the shop knows nothing, customers of whom it said nothing
     failed: list[tuple[Due, Exception]] = field(default_factory=list)  # what we know of them raises in our code
 
-    def __add__(self, other: "Work") -> "Work":
-        return Work(
+    def __add__(self, other: "DueWork") -> "DueWork":
+        return DueWork(
             self.jobs + other.jobs,
             self.unmapped + other.unmapped,
             self.strangers + other.strangers,
@@ -82,11 +82,11 @@ class Work:
         )
 
 
-async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> Work:
+async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> DueWork:
     """Read what the batch needs in two statements."""
     keys = await _keys(conn, due, accounts)
     asked: dict[Key, list[Due]] = defaultdict(list)
-    work = Work()
+    work = DueWork()
     for one in due:
         if one not in keys:
             work.strangers.append(one)
@@ -123,10 +123,10 @@ def _key(row: Row) -> Key:
     return row["organization_id"], row["chatwoot_account_id"], row["chatwoot_contact_id"]
 
 
-def _job(account: Account, key: Key, row: Row, due: tuple[Due, ...]) -> Job:
+def _job(account: Account, key: Key, row: Row, due: tuple[Due, ...]) -> Push:
     written = frozenset(row["written_keys"])
     wanted = attributes(_person(account, row), account.allowed)
-    return Job(
+    return Push(
         account=account,
         key=key,
         due=due,

@@ -13,7 +13,7 @@ from db.pool import Connection, scoped
 from services.contacts.account import Account
 from services.contacts.counts import Counts
 from services.contacts.lookup import look_up
-from services.contacts.people import Due, Job, Work, work_of
+from services.contacts.people import Due, DueWork, Push, work_of
 from services.contacts.push import push, settle
 from services.kernel import Process
 from services.kernel.errors import Verdict, describe, verdict
@@ -53,7 +53,7 @@ class Round:
             for one in work.unmapped:
                 group.create_task(self._look_up(one))
 
-    async def _prepared(self, due: Sequence[Due]) -> Work:
+    async def _prepared(self, due: Sequence[Due]) -> DueWork:
         """What is to be called for. Whose data PostgreSQL refuses to reckon with is found by halves."""
         try:
             async with scoped(self._process.pool(), self._accounts) as conn:
@@ -65,7 +65,7 @@ class Round:
                 raise
             if len(due) == 1:
                 await self._set_aside(due, error)
-                return Work()
+                return DueWork()
             middle = len(due) // 2
             return await self._prepared(due[:middle]) + await self._prepared(due[middle:])
         for store, outcome, times in outcomes:
@@ -74,7 +74,7 @@ class Round:
             await self._set_aside([one], raised)
         return work
 
-    async def _settle_silently(self, conn: Connection, work: Work) -> list[_Outcome]:
+    async def _settle_silently(self, conn: Connection, work: DueWork) -> list[_Outcome]:
         """What needs no call: nobody we know, nothing that differs, or a store that only shows what it would send."""
         outcomes = [(one.store, "saved", one.marks) for one in work.strangers]
         await settle(conn, work.strangers)
@@ -89,7 +89,7 @@ class Round:
                 outcomes += [(job.account.store, "shadow", calls), (job.account.store, "saved", max(0, marks - calls))]
         return outcomes
 
-    async def _wait_a_minute(self, conn: Connection, job: Job) -> bool:
+    async def _wait_a_minute(self, conn: Connection, job: Push) -> bool:
         """Where somebody is in the shop is told once a minute at most."""
         if not job.is_fleeting or job.synced_at is None:
             return False
@@ -100,7 +100,7 @@ class Round:
             await mailbox.postpone(conn, one.store, one.person, by=wait, failed=False)
         return True
 
-    async def _send(self, job: Job) -> None:
+    async def _send(self, job: Push) -> None:
         await self._attempt(job.account.store, job.due, lambda: push(self._process, job, self._counts))
 
     async def _look_up(self, one: Due) -> None:

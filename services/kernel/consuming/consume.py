@@ -14,7 +14,7 @@ import structlog
 from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel.consuming.bisect import E
-from services.kernel.consuming.offer import Care, Offered, Work, offer
+from services.kernel.consuming.offer import Care, Offered, Subscription, offer
 from services.kernel.consuming.positions import Lookout
 from services.kernel.consuming.probe import Here
 from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
@@ -40,7 +40,7 @@ def consume(
     apply: Callable[[Connection, Sequence[E]], Awaitable[Collection[Record]]],
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
-    consumption = Consumption(process, Work(group, topic.name, read, apply))
+    consumption = Consumption(process, Subscription(group, topic.name, read, apply))
     subscriber = process.consumers.subscriber(topic, group, listener=consumption.lookout)
     subscriber(consumption.handle)
     consumption.lookout.watch(subscriber)
@@ -49,7 +49,7 @@ def consume(
 class Consumption(Generic[E]):
     """One group on one topic: returns when the batch in hand is settled or given back."""
 
-    def __init__(self, process: Process, work: Work[E]) -> None:
+    def __init__(self, process: Process, work: Subscription[E]) -> None:
         self._process = process
         self._work = work
         self._tries = 0  # of the batch in hand, without success

@@ -53,7 +53,7 @@ def _storable(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Work(Generic[E]):
+class Subscription(Generic[E]):
     """What a group does with a topic, and what it lately failed on."""
 
     group: str
@@ -81,7 +81,7 @@ class Care(Enum):
     DOUBT = "doubt"
 
 
-async def offer(pool: Pool, work: Work[E], records: Sequence[Record], care: Care) -> Offered:
+async def offer(pool: Pool, work: Subscription[E], records: Sequence[Record], care: Care) -> Offered:
     """Apply what is new of these records, exactly once, whoever else was handed them."""
     result = Offered()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
@@ -133,7 +133,7 @@ def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) 
 
 
 def _read(
-    work: Work[E], fresh: Iterable[Record], gone: set[UUID]
+    work: Subscription[E], fresh: Iterable[Record], gone: set[UUID]
 ) -> tuple[list[E], dict[Record, tuple[str, str]], list[tuple[Record, Exception]]]:
     """Events to apply, the records that can never be read, and which of those our own code failed on.
 
