@@ -15,7 +15,7 @@ from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel.consuming.bisect import E
 from services.kernel.consuming.offer import Care, Offered, Subscription, offer
-from services.kernel.consuming.positions import Lookout
+from services.kernel.consuming.positions import Positions
 from services.kernel.consuming.probe import Here
 from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
 from services.kernel.errors import Verdict, describe, kind, verdict
@@ -53,7 +53,7 @@ class Consumption(Generic[E]):
         self._process = process
         self._work = work
         self._tries = 0  # of the batch in hand, without success
-        self.lookout = Lookout(process, work.group, work.topic)
+        self.lookout = Positions(process, work.group, work.topic)
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. What fails stands still; FastStream never sees it."""

@@ -8,7 +8,7 @@ from services.kernel.clock import Clock
 _STUCK_SECONDS = 60.0
 
 
-class Pulse:
+class Liveness:
     """Told by the handler, asked by /live."""
 
     def __init__(self, clock: Clock, group: str, topic: str) -> None:

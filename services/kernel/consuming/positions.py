@@ -11,7 +11,7 @@ from aiokafka.errors import IllegalStateError
 
 from db.ledger import Place
 from services.kernel.consuming.lag import Lag
-from services.kernel.consuming.liveness import Pulse
+from services.kernel.consuming.liveness import Liveness
 from services.kernel.consuming.probe import Here, Probe
 from services.kernel.consuming.standstill import Standstill
 from services.kernel.every import every
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 _POSITION_SECONDS = 10.0
 
 
-class Hold:
+class PartitionControl:
     """Moves and halts partitions, as long as they are ours. A halted one pauses alone; the others go on."""
 
     def __init__(self, process: Process, group: str, topic: str) -> None:
@@ -84,7 +84,7 @@ class Hold:
             log.debug("partition_went_away", group=self._group, topic=self._topic, partition=partition)
 
 
-class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
+class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
     """No seek in the rebalance listener and no drain at revocation: lock and filter are enough. It only takes notes."""
 
     def __init__(self, process: Process, group: str, topic: str) -> None:
@@ -97,11 +97,11 @@ class Lookout(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unchecked: set[int] = set()
         self._seen: dict[int, tuple[int | None, int | None]] = {}  # position and ledger as of the last round
         self._arriving: Collection[int] = ()
-        self._hold = Hold(process, group, topic)
+        self._hold = PartitionControl(process, group, topic)
         self._standstill = Standstill(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
         self._assigned = asyncio.Event()
-        self.pulse = Pulse(process.clock, group, topic)
+        self.pulse = Liveness(process.clock, group, topic)
 
     def watch(self, subscriber: Any) -> None:
         """Look around for the life of the process."""

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from aiokafka import TopicPartition
 
 from db import ledger
-from services.kernel.consuming.positions import Lookout
+from services.kernel.consuming.positions import Positions
 from tests.kernel_bench import Bench
 
 
@@ -20,7 +20,7 @@ class Consumer:
 
 async def test_a_position_ahead_of_the_ledger_is_odd_only_once_it_stands_still(bench: Bench) -> None:
     async with bench.consuming() as process:
-        lookout, consumer = Lookout(process, "onlooker", bench.topic.name), Consumer()
+        lookout, consumer = Positions(process, "onlooker", bench.topic.name), Consumer()
         lookout._hold.subscriber = SimpleNamespace(consumer=consumer)
         async with process.pool().acquire() as conn:
             await ledger.begin(conn, "onlooker", bench.topic.name, {0: 0}, cluster_id="any")
