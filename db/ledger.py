@@ -64,7 +64,7 @@ _ALL = "select * from wootstream.ledger order by consumer_group, topic, partitio
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LedgerRow:
     """Where a group stands in one partition."""
 
     partition: int
@@ -92,18 +92,18 @@ class Move:
     redelivered: int = 0
 
 
-_PLACE = tuple(field.name for field in fields(Place))
+_PLACE = tuple(field.name for field in fields(LedgerRow))
 _MOVED = tuple(field.name for field in fields(Move))
 
 
-async def lock(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
+async def lock(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, LedgerRow]:
     """Lock these partitions' rows in sorted order until the transaction ends; absent ones are left out."""
     return _places(await conn.fetch(_LOCK, group, topic, list(partitions)))
 
 
 async def enter(
     conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Collection[UUID]
-) -> tuple[dict[int, Place], set[UUID]]:
+) -> tuple[dict[int, LedgerRow], set[UUID]]:
     """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope.
 
     Says also which of the stores were gone when it was asked, which is before it had the lock: what a store deleted
@@ -113,13 +113,13 @@ async def enter(
     return _places(rows), set(rows[0]["gone"]) if rows else set()
 
 
-async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, Place]:
+async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, LedgerRow]:
     """The same without a lock."""
     return _places(await conn.fetch(_LOOK, group, topic, list(partitions)))
 
 
-def _places(rows: Iterable[Row]) -> dict[int, Place]:
-    return {row["partition"]: Place(*(row[name] for name in _PLACE)) for row in rows}
+def _places(rows: Iterable[Row]) -> dict[int, LedgerRow]:
+    return {row["partition"]: LedgerRow(*(row[name] for name in _PLACE)) for row in rows}
 
 
 async def begin(conn: Connection, group: str, topic: str, begins: Mapping[int, int], *, cluster_id: str) -> None:
@@ -132,7 +132,7 @@ async def move(conn: Connection, group: str, topic: str, moves: Sequence[Move]) 
     await conn.execute(_MOVE, group, topic, *([getattr(one, name) for one in moves] for name in _MOVED))
 
 
-async def skip(conn: Connection, group: str, topic: str, place: Place, *, lost: int, hollow: int) -> bool:
+async def skip(conn: Connection, group: str, topic: str, place: LedgerRow, *, lost: int, hollow: int) -> bool:
     """Account for offsets that hold no record for us: lost to retention, or hollow. False if the row has moved meanwhile."""
     moved = await conn.fetchval(_SKIP, group, topic, place.partition, place.next_offset, lost, hollow)
     if moved is not None and lost:

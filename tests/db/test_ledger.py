@@ -30,7 +30,7 @@ class Known:
     ours: uuid.UUID
     other: uuid.UUID
 
-    async def enter(self, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
+    async def enter(self, conn: Any, *partitions: int) -> dict[int, ledger.LedgerRow]:
         places, _ = await ledger.enter(conn, self.group, "topic", partitions, [self.ours])
         return places
 
@@ -120,7 +120,7 @@ async def test_whoever_waited_for_the_lock_gets_the_position_as_it_is_then(known
     assert (place.next_offset, place.anchor_id) == (20, "id")
 
 
-async def _enter(known: Known, conn: Any, *partitions: int) -> dict[int, ledger.Place]:
+async def _enter(known: Known, conn: Any, *partitions: int) -> dict[int, ledger.LedgerRow]:
     async with conn.transaction():
         return await known.enter(conn, *partitions)
 

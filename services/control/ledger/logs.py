@@ -20,8 +20,8 @@ from services.kernel.settings import Settings
 
 _DEADLINE_SECONDS = 20.0
 
-Place = tuple[str, int]  # topic and partition
-At = tuple[Place, int]  # and offset
+TopicPartition = tuple[str, int]  # topic and partition
+RecordPosition = tuple[TopicPartition, int]  # and offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Cluster:
     """Which cluster it is, and every log of the topics asked for; a topic that is absent has none."""
 
     id: str
-    logs: Mapping[Place, Log]
+    logs: Mapping[TopicPartition, Log]
 
 
 async def look(settings: Settings, topics: Collection[str]) -> Cluster:
     """Ask Kafka. Raises Stop when it does not answer."""
-    logs: dict[Place, Log] = {}
+    logs: dict[TopicPartition, Log] = {}
     async with _answering(settings):
         async with Admin(settings) as admin:
             cluster_id = str((await admin.describe_cluster())["cluster_id"])
@@ -55,7 +55,9 @@ async def look(settings: Settings, topics: Collection[str]) -> Cluster:
     return Cluster(cluster_id, logs)
 
 
-async def first_records(settings: Settings, wanted: Collection[At], cluster: Cluster) -> dict[At, Record | None]:
+async def first_records(
+    settings: Settings, wanted: Collection[RecordPosition], cluster: Cluster
+) -> dict[RecordPosition, Record | None]:
     """The first record at or after each place and offset, None where only emptiness follows up to the log's end.
 
     What lies outside the log is left out. Raises Stop when Kafka does not answer, or retention took one meanwhile.
@@ -64,15 +66,19 @@ async def first_records(settings: Settings, wanted: Collection[At], cluster: Clu
     return {at: Record.consumed(raw) if raw else None for at, raw in found.items()}
 
 
-async def first_written(settings: Settings, wanted: Collection[At], cluster: Cluster) -> dict[At, datetime]:
+async def first_written(
+    settings: Settings, wanted: Collection[RecordPosition], cluster: Cluster
+) -> dict[RecordPosition, datetime]:
     """When the first record at or after each place and offset came into the log, where there is one."""
     found = await _first_raw(settings, wanted, cluster)
     return {at: datetime.fromtimestamp(raw.timestamp / 1000, UTC) for at, raw in found.items() if raw}
 
 
-async def _first_raw(settings: Settings, wanted: Collection[At], cluster: Cluster) -> dict[At, Any]:
+async def _first_raw(
+    settings: Settings, wanted: Collection[RecordPosition], cluster: Cluster
+) -> dict[RecordPosition, Any]:
     within = sorted((place, offset) for place, offset in wanted if _within(cluster.logs.get(place), offset))
-    found: dict[At, Any] = {}
+    found: dict[RecordPosition, Any] = {}
     async with _answering(settings):
         for topic, of_topic in groupby(within, lambda at: at[0][0]):
             async with _reading(settings, topic) as reader:
@@ -84,9 +90,9 @@ def _within(log: Log | None, offset: int) -> bool:
     return log is not None and log.begin <= offset < log.end
 
 
-async def _first(reader: Reader, wanted: Iterable[At], cluster: Cluster) -> dict[At, Any]:
+async def _first(reader: Reader, wanted: Iterable[RecordPosition], cluster: Cluster) -> dict[RecordPosition, Any]:
     """One offset of each partition at a time, in their order."""
-    found: dict[At, Any] = {}
+    found: dict[RecordPosition, Any] = {}
     waiting = {place: deque(offset for _, offset in some) for place, some in groupby(wanted, itemgetter(0))}
     while one_each := {place: offsets.popleft() for place, offsets in waiting.items() if offsets}:
         offsets = {partition: offset for (_, partition), offset in one_each.items()}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from db.pool import Row
 from services.control.ledger.answer import Line
-from services.control.ledger.logs import At, Cluster, Log, Place
+from services.control.ledger.logs import Cluster, Log, RecordPosition, TopicPartition
 
 Key = tuple[str, str, int]  # group, topic, partition
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
@@ -36,14 +36,14 @@ def reckon(seen: Seen) -> list[Line]:
     return sorted([*lines, *_unseen(seen)], key=lambda line: (line.topic, line.partition, line.group or ""))
 
 
-def next_unread(line: Line) -> At | None:
+def next_unread(line: Line) -> RecordPosition | None:
     """Where the oldest record in flight is to be looked for; None where nothing waits for a consumer alone."""
     if not line.in_flight or line.halted or line.next_offset is None or line.begin_offset is None:
         return None
     return (line.topic, line.partition), max(line.next_offset, line.begin_offset)
 
 
-def with_waits(seen: Seen, lines: Sequence[Line], written: Mapping[At, datetime]) -> list[Line]:
+def with_waits(seen: Seen, lines: Sequence[Line], written: Mapping[RecordPosition, datetime]) -> list[Line]:
     """The lines, with how long the record at `next_unread` has been in the log and its group has not moved."""
     moved = {key(row): row["updated_at"] for row in seen.ledger}
     return [
@@ -63,7 +63,7 @@ def key(row: Row) -> Key:
     return row["consumer_group"], row["topic"], row["partition"]
 
 
-def acknowledged_end(seen: Seen, place: Place, *, cluster_id: str, after: datetime = _LONG_AGO) -> int:
+def acknowledged_end(seen: Seen, place: TopicPartition, *, cluster_id: str, after: datetime = _LONG_AGO) -> int:
     """One past the highest offset that an ingress saw acknowledged there since `after`; 0 if none."""
     mine = (
         row
@@ -129,7 +129,7 @@ def _unseen(seen: Seen) -> Iterator[Line]:
                     yield line
 
 
-def _first_sight(seen: Seen, group: str | None, place: Place) -> Line:
+def _first_sight(seen: Seen, group: str | None, place: TopicPartition) -> Line:
     log = seen.cluster.logs.get(place)
     acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id)
     return Line(

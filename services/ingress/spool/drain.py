@@ -14,7 +14,7 @@ from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
 from services.kernel.errors import describe
-from services.kernel.publishing.lanes import Place
+from services.kernel.publishing.lanes import Position
 from services.kernel.publishing.verdicts import refused_for_good
 
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
@@ -128,7 +128,7 @@ class Drainer:
         if settling is not None:
             await settling
 
-    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Place | Exception]]) -> ChunkOutcome:
+    def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Position | Exception]]) -> ChunkOutcome:
         remaining, refused = [], []
         for record, outcome in each:
             if not isinstance(outcome, Exception):

@@ -8,7 +8,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from db.ledger import Place
+from db.ledger import LedgerRow
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 
@@ -28,7 +28,7 @@ class Lag:
         self._measured: set[int] = set()
         self._committed: dict[TopicPartition, int] = {}
 
-    async def measure(self, places: Mapping[int, Place], bounds: Mapping[int, tuple[int, int]]) -> None:
+    async def measure(self, places: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]) -> None:
         """Lag in records by partition, and in seconds: the age of the oldest record that waits."""
         starts = {one: places[one].next_offset if one in places else begin for one, (begin, _) in bounds.items()}
         for partition in self._measured - bounds.keys():  # somebody else's now
@@ -43,7 +43,7 @@ class Lag:
         ages = [now - record.timestamp / 1000 for record in oldest.values() if record is not None]
         self._metrics.lag_seconds.labels(self._group, self._topic).set(max([0.0, *ages]))
 
-    async def commit(self, consumer: Any, places: Mapping[int, Place]) -> None:
+    async def commit(self, consumer: Any, places: Mapping[int, LedgerRow]) -> None:
         """Tell Kafka what the ledger says, for partitions that are still ours. What fails here costs nothing."""
         offsets = {TopicPartition(self._topic, one): place.next_offset for one, place in places.items()}
         news = {tp: at for tp, at in offsets.items() if self._committed.get(tp) != at and tp in consumer.assignment()}

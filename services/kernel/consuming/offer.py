@@ -13,7 +13,7 @@ import orjson
 
 from db import dead_letters, ledger
 from db.dead_letters import Letter
-from db.ledger import Place
+from db.ledger import LedgerRow
 from db.pool import Pool
 from services.kernel.consuming.bisect import (
     Applied,
@@ -31,7 +31,7 @@ UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
 _BY_PARTITION = attrgetter("partition")
 
 
-def letter_of(one: Record, place: Place, kind: str, reason: str) -> Letter:
+def letter_of(one: Record, place: LedgerRow, kind: str, reason: str) -> Letter:
     """The row of a record that is set aside; nothing in it may be refused in its turn."""
     headers = [[_storable(name), _storable(text_of(value))] for name, value in one.headers]
     return Letter(
@@ -112,7 +112,9 @@ async def offer(pool: Pool, work: Subscription[E], records: Sequence[Record], ca
     return result
 
 
-def _sift(records: Sequence[Record], places: dict[int, Place], result: Offered) -> tuple[list[Record], Counter[int]]:
+def _sift(
+    records: Sequence[Record], places: dict[int, LedgerRow], result: Offered
+) -> tuple[list[Record], Counter[int]]:
     """Keep what continues the ledger; below it is redelivered, above it or unknown is odd."""
     fresh: list[Record] = []
     redelivered: Counter[int] = Counter()

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
-from db.ledger import Move, Place
+from db.ledger import LedgerRow, Move
 from services.kernel.record import Record
 
 Counts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records
@@ -24,7 +24,7 @@ def count(
 
 
 def moves_of(
-    counts: Counts, settled: Sequence[Record], redelivered: Counter[int], places: Mapping[int, Place]
+    counts: Counts, settled: Sequence[Record], redelivered: Counter[int], places: Mapping[int, LedgerRow]
 ) -> list[Move]:
     """What to write into the ledger, sorted as it was locked."""
     last = {one.partition: one for one in settled}
@@ -34,7 +34,7 @@ def moves_of(
     return [_move(places[one], last.get(one), tally, redelivered[one]) for one, tally in tallies.items()]
 
 
-def _move(place: Place, last: Record | None, tally: Counter[str], redelivered: int) -> Move:
+def _move(place: LedgerRow, last: Record | None, tally: Counter[str], redelivered: int) -> Move:
     """On to behind the last record; an offset on the way that is no record's is hollow."""
     if last is None:
         return Move(place.partition, place.next_offset, redelivered=redelivered)

@@ -9,7 +9,7 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
-from db.ledger import Place
+from db.ledger import LedgerRow
 from services.kernel.consuming.lag import Lag
 from services.kernel.consuming.liveness import Liveness
 from services.kernel.consuming.probe import Here, Probe
@@ -192,7 +192,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._lag.commit(consumer, before)
         return False
 
-    async def _odd(self, before: Mapping[int, Place], bounds: Mapping[int, tuple[int, int]]) -> dict[int, Here]:
+    async def _odd(self, before: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]) -> dict[int, Here]:
         """Partitions new to us, halted, or quiet without agreeing with the ledger or the log.
 
         Where records flow, the position is ahead of the ledger by what is on its way to the handler, and asking the log

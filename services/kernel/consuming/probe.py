@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from db import ledger
-from db.ledger import Place
+from db.ledger import LedgerRow
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 from services.kernel.record import Record
@@ -31,7 +31,7 @@ class Here:
         """Where to fetch again when what is in hand is given back."""
         return self.position if self.in_hand is None else self.in_hand
 
-    def relative_to(self, place: Place) -> int:
+    def relative_to(self, place: LedgerRow) -> int:
         """The offset that would be applied next: the ledger's own when the records in hand reach it."""
         if self.in_hand is not None and self.position >= place.next_offset:
             return max(self.in_hand, place.next_offset)
@@ -69,7 +69,7 @@ class Probe:
         return settled | await self._settle_ahead(ahead, places, ends)
 
     async def _settle_ahead(
-        self, ahead: Mapping[int, int], places: Mapping[int, Place], ends: Mapping[int, int]
+        self, ahead: Mapping[int, int], places: Mapping[int, LedgerRow], ends: Mapping[int, int]
     ) -> dict[int, Settled]:
         """A consumer beyond the ledger: either somebody skipped records, or nothing stands in between."""
         found = await self._reader.first({one: places[one].next_offset for one in ahead}, ends)
@@ -83,12 +83,12 @@ class Probe:
                 settled[partition] = await self._skip(place, hollow=reached - place.next_offset, at=at)
         return settled
 
-    async def places(self, partitions: Collection[int]) -> dict[int, Place]:
+    async def places(self, partitions: Collection[int]) -> dict[int, LedgerRow]:
         """The ledger's rows, as far as there are any."""
         async with self._process.pool().acquire(timeout=10) as conn:
             return await ledger.look(conn, self._group, self._topic, partitions)
 
-    async def _places(self, begins: Mapping[int, int]) -> dict[int, Place]:
+    async def _places(self, begins: Mapping[int, int]) -> dict[int, LedgerRow]:
         """The ledger's rows; at first sight one is made, counting from where the log begins."""
         found = await self.places(begins)
         if new := begins.keys() - found.keys():
@@ -99,7 +99,7 @@ class Probe:
         return found
 
     async def _refuse_another_log(
-        self, places: Mapping[int, Place], bounds: Mapping[int, tuple[int, int]]
+        self, places: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]
     ) -> dict[int, Settled]:
         """Partitions whose log is not the one that the ledger counted."""
         reasons: dict[int, str] = {}
@@ -126,7 +126,7 @@ class Probe:
         where = f"--group {self._group} --topic {self._topic} --partition {partition}"
         return f"see `wootstream offsets show`, then `wootstream offsets adopt {where}`"
 
-    async def _skip(self, place: Place, *, at: int, lost: int = 0, hollow: int = 0) -> Settled:
+    async def _skip(self, place: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settled:
         """Account for offsets without a record for us; go on from what is in hand or fetched next, if that follows."""
         async with self._process.pool().acquire(timeout=10) as conn, conn.transaction():
             if await ledger.skip(conn, self._group, self._topic, place, lost=lost, hollow=hollow) and lost:

@@ -17,7 +17,7 @@ from services.kernel.publishing.verdicts import refused_for_good
 from services.kernel.record import Record
 
 Kept = Callable[[str, int, int, int], None]  # is told topic, partition, the last offset, and how many records
-Place = tuple[int, int]  # partition and offset
+Position = tuple[int, int]  # partition and offset
 BATCH_BYTES = 256 * 1024
 
 
@@ -30,7 +30,7 @@ class Batch:
         self._loop = loop
         self._until = until
         self._half = (since + until) / 2  # until then somebody has had less than half of his patience
-        self._waiting: list[tuple[Record, asyncio.Future[Place]]] = []
+        self._waiting: list[tuple[Record, asyncio.Future[Position]]] = []
         self._late = loop.call_at(until, self._expire)
 
     @property
@@ -38,12 +38,12 @@ class Batch:
         """Whether somebody still waits; what nobody waits for is not sent, and takes nobody in."""
         return bool(self._waiting)
 
-    def add(self, record: Record) -> "asyncio.Future[Place] | None":
+    def add(self, record: Record) -> "asyncio.Future[Position] | None":
         """What its sender waits for, who has the batch's own patience; None if the batch is full."""
-        waiter: asyncio.Future[Place] = self._loop.create_future()
+        waiter: asyncio.Future[Position] = self._loop.create_future()
         return waiter if self._put(record, waiter) else None
 
-    def join(self, record: Record, patience: float) -> "asyncio.Future[Place] | None":
+    def join(self, record: Record, patience: float) -> "asyncio.Future[Position] | None":
         """The same for who comes later, if his patience suits: nobody waits longer than his own, all for half of it."""
         now = self._loop.time()
         own, half = now + patience, now + patience / 2
@@ -81,13 +81,13 @@ class Batch:
         middle = len(waiting) // 2
         return self._part(one, waiting[:middle]), self._part(other, waiting[middle:])
 
-    def _part(self, builder: Any, waiting: "list[tuple[Record, asyncio.Future[Place]]]") -> "Batch":
+    def _part(self, builder: Any, waiting: "list[tuple[Record, asyncio.Future[Position]]]") -> "Batch":
         part = Batch(builder, self._loop, since=self.since, until=self._until)
         for record, waiter in waiting:
             part._put(record, waiter)
         return part
 
-    def _put(self, record: Record, waiter: "asyncio.Future[Place]") -> bool:
+    def _put(self, record: Record, waiter: "asyncio.Future[Position]") -> bool:
         headers = list(record.headers)
         if self.builder.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
             return False
@@ -97,7 +97,7 @@ class Batch:
     def _expire(self) -> None:
         self.fail(TimeoutError(f"not within {self._until - self.since:.1f} s"))
 
-    def _over(self) -> "list[asyncio.Future[Place]]":
+    def _over(self) -> "list[asyncio.Future[Position]]":
         self._late.cancel()
         waiting, self._waiting = self._waiting, []
         return [waiter for _, waiter in waiting]
@@ -136,7 +136,7 @@ class Lane:
         self._gathered: deque[Batch] = deque()
         self._work: asyncio.Task[None] | None = None
 
-    def add(self, record: Record, patience: float) -> "asyncio.Future[Place]":
+    def add(self, record: Record, patience: float) -> "asyncio.Future[Position]":
         """Behind what was added before. The future raises KafkaError, or TimeoutError after `patience` seconds; after
         half of them where it joined others. Raises what says that this record is refused for good.
         """

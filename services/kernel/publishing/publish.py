@@ -10,7 +10,7 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel.clock import Clock
 from services.kernel.errors import Retryable, describe
 from services.kernel.kafka import client
-from services.kernel.publishing.lanes import BATCH_BYTES, Kept, Lane, Place
+from services.kernel.publishing.lanes import BATCH_BYTES, Kept, Lane, Position
 from services.kernel.publishing.routes import Routes
 from services.kernel.publishing.verdicts import NeverTaken, refused_for_good
 from services.kernel.record import Record
@@ -62,7 +62,7 @@ class Publisher:
                 log.warning("kafka_is_away", error=self.trouble)
                 await self._clock.sleep(_CONNECT_AGAIN_SECONDS)
 
-    async def publish(self, record: Record, seconds: float = _ACK_SECONDS) -> Place:
+    async def publish(self, record: Record, seconds: float = _ACK_SECONDS) -> Position:
         """Partition and offset, once every in-sync replica has the record.
 
         Raises NeverTaken where Kafka refuses this record for good, and Retryable after so many seconds, or on any other
@@ -79,7 +79,7 @@ class Publisher:
                 raise NeverTaken(describe(error)) from error
             raise Retryable(f"Kafka did not acknowledge: {type(error).__name__}") from error
 
-    async def publish_all(self, records: Sequence[Record]) -> list[Place | Exception]:
+    async def publish_all(self, records: Sequence[Record]) -> list[Position | Exception]:
         """What became of each, in the order given; waits for the client's own verdict, 5 to 12 s with Kafka dead.
 
         A record without an acknowledgement has seldom arrived.
@@ -129,10 +129,10 @@ class Publisher:
             await self._routes.stop()
 
 
-def _added(lane: Lane, record: Record) -> "asyncio.Future[Place]":
+def _added(lane: Lane, record: Record) -> "asyncio.Future[Position]":
     try:
         return lane.add(record, _VERDICT_SECONDS)
     except Exception as error:  # the others have been added, and go
-        refused: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        refused: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)
         return refused
