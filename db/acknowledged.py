@@ -30,10 +30,12 @@ on conflict (instance, topic, partition) do update
   set accepted = e.accepted + excluded.accepted, updated_at = greatest(e.updated_at, excluded.updated_at), alive_at = now()
 """
 
-Row = tuple[str, str, int, int, int, str, datetime]  # instance, topic, partition, accepted, highest, cluster, when
+AcknowledgedRow = tuple[
+    str, str, int, int, int, str, datetime
+]  # instance, topic, partition, accepted, highest, cluster, when
 
 
-async def put(conn: Connection, rows: Collection[Row]) -> None:
+async def put(conn: Connection, rows: Collection[AcknowledgedRow]) -> None:
     """Absolute numbers of living rows: writing them twice changes nothing."""
     if rows:
         await conn.execute(_PUT, *zip(*rows, strict=True))

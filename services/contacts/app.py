@@ -2,7 +2,7 @@
 
 from schemas import topics
 from services.contacts import handlers, hearing
-from services.contacts.counts import Counts
+from services.contacts.counts import SenderMetrics
 from services.contacts.sender import Sender
 from services.kernel import Process, consume, every
 
@@ -12,5 +12,5 @@ _PAUSE_SECONDS = 0.5
 def add_to(process: Process) -> None:
     """Consume contacts; send in one process of the installation."""
     consume(process, topics.WEBHOOKS, group="contacts", read=hearing.read, apply=handlers.keep)
-    sender = Sender(process, Counts(process.registry))
+    sender = Sender(process, SenderMetrics(process.registry))
     every(process, sender.shift, name="contacts", seconds=_PAUSE_SECONDS, alone=True)

@@ -11,7 +11,7 @@ _MOST_KINDS = 20
 log = structlog.get_logger()
 
 
-class Counts:
+class SenderMetrics:
     """What became of the marks: each would have been a call of its own.
 
     sent: calls that changed a contact. saved: marks that needed none, for nothing differed or several went as one.

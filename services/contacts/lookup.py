@@ -9,7 +9,7 @@ from db import pushes
 from db.pool import Connection, Row, scoped
 from schemas.contacts import ShownContact
 from services.contacts.account import Account, Gone, Refused
-from services.contacts.counts import Counts
+from services.contacts.counts import SenderMetrics
 from services.contacts.handlers import adopt
 from services.contacts.hearing import contact_of
 from services.contacts.people import Due
@@ -19,7 +19,7 @@ from services.kernel import Process
 _ASK_AGAIN = timedelta(days=1)
 
 
-async def look_up(process: Process, account: Account, due: Due, counts: Counts) -> None:
+async def look_up(process: Process, account: Account, due: Due, counts: SenderMetrics) -> None:
     """Find or make the contact and keep who it is; the person stays due, and the next turn sends. Raises Retryable."""
     async with scoped(process.pool(), {account.store}) as conn:
         row = await pushes.names(conn, account.store, due.customer_id or "")
@@ -43,13 +43,13 @@ def _digest(row: Row) -> bytes:
     return hashlib.sha256(repr((row["customer_id"], row["email"], row["phone"])).encode()).digest()
 
 
-async def _unknown(process: Process, due: Due, counts: Counts) -> None:
+async def _unknown(process: Process, due: Due, counts: SenderMetrics) -> None:
     async with scoped(process.pool(), {due.store}) as conn:
         await settle(conn, [due])
     counts.outcome(due.store, "unknown", due.marks)
 
 
-async def _find(process: Process, account: Account, row: Row, counts: Counts) -> ShownContact | None:
+async def _find(process: Process, account: Account, row: Row, counts: SenderMetrics) -> ShownContact | None:
     names = {"identifier": row["customer_id"], "email": row["email"], "phone_number": row["phone"]}
     counts.outcome(account.store, "searched")
     try:
@@ -72,7 +72,7 @@ def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact 
     return next(by_email, None) or next(by_phone, None)
 
 
-async def _create(process: Process, account: Account, row: Row, counts: Counts) -> ShownContact | None:
+async def _create(process: Process, account: Account, row: Row, counts: SenderMetrics) -> ShownContact | None:
     body = {"identifier": row["customer_id"], "name": row["name"], "email": row["email"], "phone_number": row["phone"]}
     try:
         made = await calls_of(process, account).create({key: value for key, value in body.items() if value})

@@ -11,7 +11,7 @@ from db import due as mailbox
 from db import pushes
 from db.pool import Connection, scoped
 from services.contacts.account import Account, Calls, Gone, Refused
-from services.contacts.counts import Counts
+from services.contacts.counts import SenderMetrics
 from services.contacts.people import Due, Push
 from services.kernel import Process, Retryable, Sealed
 
@@ -27,7 +27,7 @@ def calls_of(process: Process, account: Account) -> Calls:
     return Calls(process.chatwoot, account.base_url, account.account_id, token)
 
 
-async def push(process: Process, job: Push, counts: Counts) -> None:
+async def push(process: Process, job: Push, counts: SenderMetrics) -> None:
     """Send the difference. Raises Retryable; the person then stays due."""
     calls, (store, _, contact_id) = calls_of(process, job.account), job.key
     held, made = dict(job.acknowledged), 0
@@ -55,7 +55,7 @@ async def settle(conn: Connection, due: Iterable[Due]) -> None:
         await mailbox.done(conn, one.store, one.person, one.marked_at, one.marks)
 
 
-async def _lost(process: Process, job: Push, counts: Counts) -> None:
+async def _lost(process: Process, job: Push, counts: SenderMetrics) -> None:
     # Merged away or deleted, of which no webhook tells: the customer is looked for again at the next turn.
     store: UUID = job.account.store
     async with scoped(process.pool(), {store}) as conn:
@@ -64,7 +64,7 @@ async def _lost(process: Process, job: Push, counts: Counts) -> None:
     counts.outcome(store, "gone")
 
 
-async def _refused(process: Process, job: Push, refusal: Refused, counts: Counts) -> None:
+async def _refused(process: Process, job: Push, refusal: Refused, counts: SenderMetrics) -> None:
     # The same again would be refused again: the next mark tries anew.
     async with scoped(process.pool(), {job.account.store}) as conn:
         await pushes.refused(conn, job.key, str(refusal))

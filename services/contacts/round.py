@@ -11,7 +11,7 @@ from db import due as mailbox
 from db import pushes
 from db.pool import Connection, scoped
 from services.contacts.account import Account
-from services.contacts.counts import Counts
+from services.contacts.counts import SenderMetrics
 from services.contacts.lookup import look_up
 from services.contacts.people import Due, DueWork, Push, work_of
 from services.contacts.push import push, settle
@@ -33,7 +33,7 @@ class Round:
     """Reads who is due, settles what needs no call, then calls for the others."""
 
     def __init__(
-        self, process: Process, counts: Counts, resting: dict[UUID, float], accounts: Sequence[Account]
+        self, process: Process, counts: SenderMetrics, resting: dict[UUID, float], accounts: Sequence[Account]
     ) -> None:
         self._process = process
         self._counts = counts

@@ -8,7 +8,7 @@ from db import due as mailbox
 from db import pushes, stores
 from db.pool import scoped
 from services.contacts.account import Account
-from services.contacts.counts import Counts
+from services.contacts.counts import SenderMetrics
 from services.contacts.round import Round
 from services.kernel import Process
 
@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.5
 class Sender:
     """Runs in one process of the installation at a time; a second one would only send the same again."""
 
-    def __init__(self, process: Process, counts: Counts) -> None:
+    def __init__(self, process: Process, counts: SenderMetrics) -> None:
         self._process = process
         self._counts = counts
         self._resting: dict[UUID, float] = {}

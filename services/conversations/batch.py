@@ -22,7 +22,7 @@ class Heard:
     inbox_name: str | None = None
 
 
-class Batch:
+class FactBatch:
     """The facts of a batch by their keys; several records may tell the same fact."""
 
     def __init__(self, events: Sequence[Heard]) -> None:

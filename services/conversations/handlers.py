@@ -15,7 +15,7 @@ from schemas.bounds import moment_at
 from schemas.conversations import ConversationEvent, MessageEvent
 from services.conversations import repository, rows
 from services.conversations.api_facts import facts_seen
-from services.conversations.batch import Batch, Heard, Key
+from services.conversations.batch import FactBatch, Heard, Key
 from services.conversations.checkpoint import Walked, continued, settle
 from services.conversations.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures import figures
@@ -55,7 +55,7 @@ def _parse(record: Record, parse: Callable[[bytes], T]) -> T:
 
 async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
     """Apply a batch; answers the records that told something new."""
-    batch = Batch(events)
+    batch = FactBatch(events)
     heads = await repository.lock(conn, batch.keys)
     snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
     new = await repository.keep(conn, batch)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from db import conversations, facts
 from db.pool import Connection, Row
-from services.conversations.batch import Batch, Key, rating_key
+from services.conversations.batch import FactBatch, Key, rating_key
 from services.conversations.checkpoint import Walked
 from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, State
 
@@ -43,7 +43,7 @@ async def look(conn: Connection, key: Key) -> Facts | None:
     return (await load(conn, {key: snapshot}, {key: None}))[key] if snapshot else None
 
 
-async def keep(conn: Connection, batch: Batch) -> set[tuple[Key, Any]]:
+async def keep(conn: Connection, batch: FactBatch) -> set[tuple[Key, Any]]:
     """Keep the batch's facts; answers the keys of those that were news."""
     messages = await facts.keep_messages(conn, [(*key, *fact) for (key, _), fact in batch.messages.items()])
     changes = await facts.keep_changes(conn, [(*key, *fact) for (key, _), fact in batch.changes.items()])

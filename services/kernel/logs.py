@@ -17,13 +17,13 @@ from structlog.typing import EventDict, Processor
 from services.kernel.errors import describe
 from services.kernel.printable import printable, printable_json
 
-Level = Literal["debug", "info", "warning", "error"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
 _FRAMES = 20
 
 
-def configure_logs(level: Level, form: Format) -> None:
+def configure_logs(level: LogLevel, form: Format) -> None:
     """Send structlog's and every library's logs to stderr; stdout belongs to what verbs answer."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [

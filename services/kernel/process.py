@@ -21,7 +21,7 @@ from services.kernel.publishing.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
 from services.kernel.trouble import Trouble
-from services.kernel.web.http import Server, Site
+from services.kernel.web.http import HttpServer, Site
 
 _LAST_TURN_SECONDS = 2.0
 _CLOSING_SECONDS = 6.0  # above the producer's request time-out
@@ -106,7 +106,7 @@ class Process:
         loop = asyncio.get_running_loop()
         for signum in _SIGNALS:
             loop.add_signal_handler(signum, self.stopping.set)
-        server = Server(self.site, self.settings, self.metrics)
+        server = HttpServer(self.site, self.settings, self.metrics)
         await server.start()
         self.address = server.address
         tasks = [asyncio.create_task(self._guard(name, work), name=name) for name, work in self._work]

@@ -6,12 +6,12 @@ from collections.abc import Container, Mapping, Sequence
 from db.ledger import LedgerRow, Move
 from services.kernel.record import Record
 
-Counts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records
+OutcomeCounts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records
 
 
 def count(
     settled: Sequence[Record], *, asked: Container[Record], news: Container[Record], bad: Container[Record]
-) -> Counts:
+) -> OutcomeCounts:
     """Bad ones are dead; what nobody asked for is ignored; what was asked and is no news is a duplicate."""
     return Counter(
         (
@@ -24,7 +24,7 @@ def count(
 
 
 def moves_of(
-    counts: Counts, settled: Sequence[Record], redelivered: Counter[int], places: Mapping[int, LedgerRow]
+    counts: OutcomeCounts, settled: Sequence[Record], redelivered: Counter[int], places: Mapping[int, LedgerRow]
 ) -> list[Move]:
     """What to write into the ledger, sorted as it was locked."""
     last = {one.partition: one for one in settled}

@@ -11,7 +11,7 @@ from services.kernel.record import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Settlement:
     """What to do with a partition: go on, after a seek if there is one, or halt for a reason a person must settle."""
 
     seek: int | None = None
@@ -47,7 +47,7 @@ class Probe:
         self._topic = topic
         self._reader = reader
 
-    async def settle(self, here: Mapping[int, Here]) -> dict[int, Settled]:
+    async def settle(self, here: Mapping[int, Here]) -> dict[int, Settlement]:
         """Settle these partitions. Raises what `verdict` knows when Kafka or PostgreSQL is away."""
         bounds = await self._reader.bounds(here)
         ends = {partition: end for partition, (_, end) in bounds.items()}
@@ -65,20 +65,20 @@ class Probe:
                 ahead[partition] = at
             else:
                 behind = at < place.next_offset
-                settled[partition] = Settled(seek=place.next_offset, how="seek-forward") if behind else Settled()
+                settled[partition] = Settlement(seek=place.next_offset, how="seek-forward") if behind else Settlement()
         return settled | await self._settle_ahead(ahead, places, ends)
 
     async def _settle_ahead(
         self, ahead: Mapping[int, int], places: Mapping[int, LedgerRow], ends: Mapping[int, int]
-    ) -> dict[int, Settled]:
+    ) -> dict[int, Settlement]:
         """A consumer beyond the ledger: either somebody skipped records, or nothing stands in between."""
         found = await self._reader.first({one: places[one].next_offset for one in ahead}, ends)
-        settled: dict[int, Settled] = {}
+        settled: dict[int, Settlement] = {}
         for partition, at in ahead.items():
             place, there = places[partition], found[partition]
             reached = min(at, ends[partition] if there is None else there.offset)
             if reached == place.next_offset:
-                settled[partition] = Settled(seek=reached, how="seek-back")
+                settled[partition] = Settlement(seek=reached, how="seek-back")
             else:
                 settled[partition] = await self._skip(place, hollow=reached - place.next_offset, at=at)
         return settled
@@ -100,7 +100,7 @@ class Probe:
 
     async def _refuse_another_log(
         self, places: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]
-    ) -> dict[int, Settled]:
+    ) -> dict[int, Settlement]:
         """Partitions whose log is not the one that the ledger counted."""
         reasons: dict[int, str] = {}
         anchors: dict[int, int] = {}
@@ -120,16 +120,16 @@ class Probe:
             anchor_id = places[partition].anchor_id
             if there is None or there.offset != offset or Record.consumed(there).identity != anchor_id:
                 reasons[partition] = f"another record stands at offset {offset}: the topic was made again"
-        return {one: Settled(halt=f"{reason}; {self._cure(one)}", how="halted") for one, reason in reasons.items()}
+        return {one: Settlement(halt=f"{reason}; {self._cure(one)}", how="halted") for one, reason in reasons.items()}
 
     def _cure(self, partition: int) -> str:
         where = f"--group {self._group} --topic {self._topic} --partition {partition}"
         return f"see `wootstream offsets show`, then `wootstream offsets adopt {where}`"
 
-    async def _skip(self, place: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settled:
+    async def _skip(self, place: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settlement:
         """Account for offsets without a record for us; go on from what is in hand or fetched next, if that follows."""
         async with self._process.pool().acquire(timeout=10) as conn, conn.transaction():
             if await ledger.skip(conn, self._group, self._topic, place, lost=lost, hollow=hollow) and lost:
                 self._process.metrics.lost.labels(self._group, self._topic).inc(lost)
         reached = place.next_offset + lost + hollow
-        return Settled(seek=None if reached == at else reached, how="lost" if lost else "hollow")
+        return Settlement(seek=None if reached == at else reached, how="lost" if lost else "hollow")

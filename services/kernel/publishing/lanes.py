@@ -21,7 +21,7 @@ Position = tuple[int, int]  # partition and offset
 BATCH_BYTES = 256 * 1024
 
 
-class Batch:
+class LaneBatch:
     """Records that go together, each with somebody who waits for its place; all wait until the same moment."""
 
     def __init__(self, builder: Any, loop: asyncio.AbstractEventLoop, *, since: float, until: float) -> None:
@@ -74,15 +74,15 @@ class Batch:
             if not waiter.done():
                 waiter.set_exception(copy(error))
 
-    def halves(self, one: Any, other: Any) -> "tuple[Batch, Batch]":
+    def halves(self, one: Any, other: Any) -> "tuple[LaneBatch, LaneBatch]":
         """The same records in two batches, without those that nobody waits for; nobody's patience begins anew."""
         waiting = [(record, waiter) for record, waiter in self._waiting if not waiter.done()]
         self._over()
         middle = len(waiting) // 2
         return self._part(one, waiting[:middle]), self._part(other, waiting[middle:])
 
-    def _part(self, builder: Any, waiting: "list[tuple[Record, asyncio.Future[Position]]]") -> "Batch":
-        part = Batch(builder, self._loop, since=self.since, until=self._until)
+    def _part(self, builder: Any, waiting: "list[tuple[Record, asyncio.Future[Position]]]") -> "LaneBatch":
+        part = LaneBatch(builder, self._loop, since=self.since, until=self._until)
         for record, waiter in waiting:
             part._put(record, waiter)
         return part
@@ -132,8 +132,8 @@ class Lane:
         self._tick = tick
         self._kept = kept
         self._loop = asyncio.get_running_loop()
-        self._sent: Batch | None = None
-        self._gathered: deque[Batch] = deque()
+        self._sent: LaneBatch | None = None
+        self._gathered: deque[LaneBatch] = deque()
         self._work: asyncio.Task[None] | None = None
 
     def add(self, record: Record, patience: float) -> "asyncio.Future[Position]":
@@ -145,7 +145,7 @@ class Lane:
             return waiter
         _refuse_too_large(record)
         now = self._loop.time()
-        batch = Batch(self._producer.create_batch(), self._loop, since=now, until=now + patience)
+        batch = LaneBatch(self._producer.create_batch(), self._loop, since=now, until=now + patience)
         waiter = batch.add(record)
         assert waiter is not None  # an empty batch takes a record of any size
         self._gathered.append(batch)
@@ -153,7 +153,7 @@ class Lane:
             self._work = self._loop.create_task(self._send_all())
         return waiter
 
-    def waiting(self) -> list[Batch]:
+    def waiting(self) -> list[LaneBatch]:
         """What somebody waits for, oldest first."""
         return [one for one in (self._sent, *self._gathered) if one and one.awaited]
 
@@ -174,7 +174,7 @@ class Lane:
         finally:
             self._sent = self._work = None
 
-    async def _send(self, batch: Batch) -> None:
+    async def _send(self, batch: LaneBatch) -> None:
         try:
             sent = await (await self._producer.send_batch(batch.builder, self._topic, partition=self._partition))
         except Exception as error:  # whatever it is, those who wait are the ones to know
@@ -183,7 +183,7 @@ class Lane:
         if count := batch.settle(self._partition, sent.offset):
             self._kept(self._topic, self._partition, sent.offset + batch.builder.record_count() - 1, count)
 
-    def _fail(self, batch: Batch, error: Exception) -> None:
+    def _fail(self, batch: LaneBatch, error: Exception) -> None:
         """What is about one record fails that record alone: it is looked for in halves, and those behind it go on."""
         if not refused_for_good(error):
             batch.fail(error)

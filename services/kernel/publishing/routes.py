@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka.partitioner import murmur2
 
-from services.kernel.publishing.lanes import Batch, Kept, Lane, Tick
+from services.kernel.publishing.lanes import Kept, Lane, LaneBatch, Tick
 from services.kernel.record import Record
 
 _LINGER_SECONDS = 0.002
@@ -39,7 +39,7 @@ class Routes:
         assert lane is not None
         return lane
 
-    def waiting(self) -> Iterator[Batch]:
+    def waiting(self) -> Iterator[LaneBatch]:
         """What somebody waits for."""
         for lane in self._lanes.values():
             yield from lane.waiting()

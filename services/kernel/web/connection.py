@@ -52,7 +52,7 @@ _MOST_REST_BYTES = 64 * 1024
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One of a `Crowd`; `server` is uvicorn's, which knows it only to say goodbye to it."""
 
     def __init__(self, crowd: Crowd, app: ASGIApp, server: ServerState) -> None:

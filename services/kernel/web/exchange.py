@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Scope
 from services.kernel.web.faults import Fault
 
 if TYPE_CHECKING:
-    from services.kernel.web.connection import Connection
+    from services.kernel.web.connection import HttpConnection
 
 log = structlog.get_logger()
 # In the scope of a request whose body did not come in time; the door then answers 408.
@@ -50,7 +50,7 @@ class Exchange:
         "written",
     )
 
-    def __init__(self, connection: "Connection", scope: Scope, *, rest: int) -> None:
+    def __init__(self, connection: "HttpConnection", scope: Scope, *, rest: int) -> None:
         self._connection = connection
         self.scope = scope
         self.keep_alive = True

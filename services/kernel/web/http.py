@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from services.kernel.errors import Stop
 from services.kernel.metrics import Metrics
 from services.kernel.settings import Settings
-from services.kernel.web.connection import Connection
+from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import Crowd, Limits
 
 # No answer is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
@@ -102,7 +102,7 @@ def _verdict(faults: list[str], remarks: Sequence[str] = ()) -> Response:
     return PlainTextResponse("\n".join([*(faults or ["ok"]), *remarks]), status_code=503 if faults else 200)
 
 
-class Server:
+class HttpServer:
     """uvicorn inside our own loop: signals and life cycle are the process's."""
 
     def __init__(self, site: Site, settings: Settings, metrics: Metrics) -> None:
@@ -142,10 +142,10 @@ class Server:
         host, port = self._server.servers[0].sockets[0].getsockname()[:2]
         self.address = f"http://{host}:{port}"
 
-    def _connection(self, *, server_state: ServerState, **_more: Any) -> Connection:
+    def _connection(self, *, server_state: ServerState, **_more: Any) -> HttpConnection:
         """What uvicorn calls for each."""
         assert self._crowd
-        return Connection(self._crowd, self._site, server_state)
+        return HttpConnection(self._crowd, self._site, server_state)
 
     async def stop(self) -> None:
         """Accept nobody new, let open requests finish."""

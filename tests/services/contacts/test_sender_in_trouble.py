@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from db import pushes
 from db.pool import scoped
 from services.contacts.account import Account
-from services.contacts.counts import Counts
+from services.contacts.counts import SenderMetrics
 from services.contacts.round import Round
 from services.contacts.sender import Sender
 from services.kernel import Chatwoot
@@ -117,10 +117,10 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(die))
     with suppress(asyncio.CancelledError):
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await Round(process, Counts(CollectorRegistry()), {}, [await _account(bench, store)]).run()
+            await Round(process, SenderMetrics(CollectorRegistry()), {}, [await _account(bench, store)]).run()
     assert len(await bench.mailbox(store)) == 1
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(bench.api.answer))
-    await Sender(process, Counts(CollectorRegistry())).shift()
+    await Sender(process, SenderMetrics(CollectorRegistry())).shift()
     assert bench.made(store)[0] == bench.made(store)[1]
     assert await bench.mailbox(store) == []
 

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from services.kernel.metrics import Metrics
-from services.kernel.web.connection import Connection
+from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import Crowd, Limits
 
 HEAD_SECONDS, BODY_SECONDS = 10.0, 5.0
@@ -150,7 +150,7 @@ class Line:
     """One of them, from the sender's side."""
 
     def __init__(self, lines: Lines, address: str) -> None:
-        self.connection = Connection(lines.crowd, lines.asgi, lines.server)
+        self.connection = HttpConnection(lines.crowd, lines.asgi, lines.server)
         self.socket = Socket(address)
         self.socket.lost = lambda: self.connection.connection_lost(None)
         self.connection.connection_made(self.socket)
