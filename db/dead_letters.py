@@ -65,7 +65,7 @@ _STORES = "select organization_id from wootstream.dead_letter_stores() as organi
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LetterFilter:
     """Which of the letters that nobody settled yet: every field that is not None narrows."""
 
     store: UUID | None = None
@@ -108,12 +108,12 @@ async def stores(conn: Connection) -> set[UUID]:
     return {row["organization_id"] for row in await conn.fetch(_STORES)}
 
 
-async def by_reason(conn: Connection, wanted: Wanted, *, limit: int) -> Sequence[Row]:
+async def by_reason(conn: Connection, wanted: LetterFilter, *, limit: int) -> Sequence[Row]:
     """The wanted letters in scope, counted by reason."""
     return await conn.fetch(_GROUPS, *wanted.values, limit)
 
 
-async def chosen(conn: Connection, wanted: Wanted, *, limit: int | None) -> Sequence[Row]:
+async def chosen(conn: Connection, wanted: LetterFilter, *, limit: int | None) -> Sequence[Row]:
     """Number and size of the wanted letters in scope, oldest first."""
     return await conn.fetch(_CHOSEN, *wanted.values, limit)
 

@@ -41,7 +41,7 @@ Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
 
 
-class Store(BaseModel):
+class StoreOptions(BaseModel):
     """An existing account to attach, or what to change about an attached one: what is None stays as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

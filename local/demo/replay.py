@@ -14,7 +14,7 @@ from local.demo import recording
 from local.demo.pace import at_rate
 from local.demo.recording import Delivery, RecordedStore
 from local.demo.webhooks import Door, WebhookSender
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores.attach import add
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
@@ -60,7 +60,7 @@ async def _attach(settings: Settings, store: RecordedStore) -> Door:
     token = None if store.secret else hashlib.sha256(f"replay {store.api_access_token}".encode()).hexdigest()
     await add(
         settings,
-        Store(
+        StoreOptions(
             slug=store.name,
             base_url=_RECORDED_CHATWOOT.format(name=store.name),
             account_id=store.account_id,

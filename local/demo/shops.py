@@ -16,7 +16,7 @@ from local.chatwoot.seed import add_account, add_recorded_contacts, add_webhook
 from local.demo import recording
 from local.demo.recording import Delivery, RecordedStore
 from local.demo.webhooks import Door
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from schemas.vouching import SECRET_PREFIX
 from services.control.stores.attach import add
 from services.kernel.settings import Settings
@@ -93,7 +93,7 @@ async def attach(settings: Settings, store: DemoStore, *, chatwoot: str) -> None
     """Tell the installation of the store; again and again changes nothing but Chatwoot's address."""
     await add(
         settings,
-        Store(
+        StoreOptions(
             slug=store.place.slug,
             base_url=chatwoot,
             account_id=store.recorded.account_id,

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from local.demo.recording import Delivery, RecordedStore, deliveries, stores
 from local.demo.webhooks import Door, WebhookSender
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores.attach import add
 from services.kernel import Settings
 from services.kernel.clock import Clock
@@ -103,8 +103,8 @@ async def attach(settings: Settings, number: int) -> Generation:
     return Generation(number, doors, ids)
 
 
-def _fresh(store: RecordedStore, number: int) -> Store:
-    return Store(
+def _fresh(store: RecordedStore, number: int) -> StoreOptions:
+    return StoreOptions(
         slug=f"{store.name}-{number}",
         base_url=f"http://{store.name}-{number}.invalid",
         account_id=store.account_id,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db import dead_letters
-from db.dead_letters import STORE_BYTES_CAP, STORE_WHOLE_CAP, Letter, Wanted
+from db.dead_letters import STORE_BYTES_CAP, STORE_WHOLE_CAP, Letter, LetterFilter
 from db.pool import Pool, scoped, set_scope
 from tests.services.attached import attach
 
@@ -54,7 +54,9 @@ async def test_letters_are_counted_as_they_come_repeat_are_discarded_sent_again_
     assert await counted(admin_pool, store) == (4, 4, 25)
 
     async with scoped(pool, {store}) as conn:
-        first, second, *_ = [row["id"] for row in await dead_letters.chosen(conn, Wanted(store=store), limit=None)]
+        first, second, *_ = [
+            row["id"] for row in await dead_letters.chosen(conn, LetterFilter(store=store), limit=None)
+        ]
         await dead_letters.discard(conn, [first])
         await dead_letters.mark_redriven(conn, [second])
     after = await counted(admin_pool, store)

@@ -5,7 +5,7 @@ from typing import Any
 
 from db.pool import Row
 from services.control.ledger.logs import Cluster, Log
-from services.control.ledger.reckoning import Seen
+from services.control.ledger.reckoning import Observation
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEY = ("figures", "webhooks", 0)
@@ -23,10 +23,12 @@ def acknowledged(end: int, **told: Any) -> list[Row]:
     return [{**place, "highest_offset": end - 1, "updated_at": NOON, **told}] if end else []
 
 
-def seen(rows: list[Row], log: tuple[int, int] | None, *, later: int = 0, strangers: bool = False, **told: Any) -> Seen:
+def seen(
+    rows: list[Row], log: tuple[int, int] | None, *, later: int = 0, strangers: bool = False, **told: Any
+) -> Observation:
     logs = {KEY[1:]: Log(*log)} if log else {}
     found = {"acknowledged": [], "closed": []} | told
-    return Seen(
+    return Observation(
         ledger=rows,
         cluster=Cluster("here", logs),
         later={KEY: later},

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from db.pool import Row
 from services.control.ledger.answer import Audit, Line
 from services.control.ledger.logs import Cluster, Log
-from services.control.ledger.reckoning import Seen, next_unread, reckon, with_waits
+from services.control.ledger.reckoning import Observation, next_unread, reckon, with_waits
 from tests.unit.ledgers import KEY, NOON, acknowledged, ledger_row, seen
 
 _OFFSETS = st.integers(0, 60)
 
 
-def only(look: Seen) -> Line:
+def only(look: Observation) -> Line:
     (line,) = reckon(look)
     return line
 
@@ -73,7 +73,7 @@ def test_door_counts_for_the_log_of_its_cluster_and_where_it_could_not_ask(clust
 def test_partition_that_a_group_has_yet_to_see_is_in_flight_for_it_and_for_nobody_where_none_reads() -> None:
     rows = [ledger_row(partition=1)]
     logs = {("webhooks", 0): Log(2, 5), ("shop", 0): Log(0, 4)}
-    look = Seen(rows, [], [], Cluster("here", logs), {}, frozenset(), NOON)
+    look = Observation(rows, [], [], Cluster("here", logs), {}, frozenset(), NOON)
     lines = {(line.group, line.topic, line.partition): line.in_flight for line in reckon(look)}
     assert lines == {("figures", "webhooks", 0): 3, (None, "shop", 0): 4, ("figures", "webhooks", 1): 0}
 

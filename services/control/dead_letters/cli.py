@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from db.dead_letters import Wanted
+from db.dead_letters import LetterFilter
 from services.control.dead_letters import letters as control
-from services.control.dead_letters.letters import Reason
+from services.control.dead_letters.letters import LettersByReason
 from services.control.dead_letters.redrive import redrive as run_redrive
 from services.kernel import Settings
 from services.kernel.cli.environment import installed
@@ -114,15 +114,17 @@ def discard(
         print(f"{done} discarded")
 
 
-def _wanted(reason: str | None, since: str | None, ids: list[int] | None) -> Wanted:
-    return Wanted(reason=reason, since=moment(since), ids=tuple(ids) if ids else None)
+def _wanted(reason: str | None, since: str | None, ids: list[int] | None) -> LetterFilter:
+    return LetterFilter(reason=reason, since=moment(since), ids=tuple(ids) if ids else None)
 
 
-def _by_reason(settings: Settings, wanted: Wanted, store: str | None, most: int) -> list[Reason]:
+def _by_reason(settings: Settings, wanted: LetterFilter, store: str | None, most: int) -> list[LettersByReason]:
     return asyncio.run(control.by_reason(settings, wanted, store=store, limit=most))
 
 
-def _show_choice(settings: Settings, wanted: Wanted, store: str | None, most: int | None, *, as_json: bool) -> None:
+def _show_choice(
+    settings: Settings, wanted: LetterFilter, store: str | None, most: int | None, *, as_json: bool
+) -> None:
     found = asyncio.run(control.choice(settings, wanted, store=store, limit=most))
     if as_json:
         print_json(found)
@@ -130,7 +132,7 @@ def _show_choice(settings: Settings, wanted: Wanted, store: str | None, most: in
         _table(found, f"{sum(one.letters for one in found)} letters")
 
 
-def _table(found: list[Reason], footer: str) -> None:
+def _table(found: list[LettersByReason], footer: str) -> None:
     show(_COLUMNS, [
         (one.letters, one.reason, one.kind, one.group, one.topic, _some(one.stores), one.value_bytes, one.not_kept,
          f"{one.oldest:%F %T}", f"{one.newest:%F %T}", " ".join(map(str, one.ids)))

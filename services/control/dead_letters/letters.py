@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from db import audit, dead_letters
-from db.dead_letters import Wanted
+from db.dead_letters import LetterFilter
 from db.pool import Row
 from services.control.dead_letters.redacted import header, redacted
 from services.control.dead_letters.scope import Advance, reach, slices
@@ -16,7 +16,7 @@ from services.kernel.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class LettersByReason:
     """The letters that one group set aside for one reason."""
 
     reason: str
@@ -53,14 +53,18 @@ class Shown:
     value: Any
 
 
-async def by_reason(settings: Settings, wanted: Wanted, *, store: str | None, limit: int) -> list[Reason]:
+async def by_reason(
+    settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int
+) -> list[LettersByReason]:
     """The wanted letters by reason, most frequent first."""
     async with reach(settings, wanted, store) as ours, ours.transaction() as conn:
         rows = await dead_letters.by_reason(conn, ours.wanted, limit=limit)
     return [_reason(row, ours.names) for row in rows]
 
 
-async def choice(settings: Settings, wanted: Wanted, *, store: str | None, limit: int | None) -> list[Reason]:
+async def choice(
+    settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int | None
+) -> list[LettersByReason]:
     """What `redrive` or `discard` would take, by reason."""
     async with reach(settings, wanted, store) as ours, ours.transaction() as conn:
         chosen = await dead_letters.chosen(conn, ours.wanted, limit=limit)
@@ -71,7 +75,7 @@ async def choice(settings: Settings, wanted: Wanted, *, store: str | None, limit
 
 async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
     """One letter. To reveal it is written down first: who, when, which. Raises Refusal."""
-    async with reach(settings, Wanted(), None) as ours, ours.transaction() as conn:
+    async with reach(settings, LetterFilter(), None) as ours, ours.transaction() as conn:
         row = await dead_letters.one(conn, number)
         if row is None:
             raise Refusal(f"there is no dead letter {number}: see `wootstream dead-letters list`")
@@ -83,7 +87,9 @@ async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
     return _shown(row, ours.names, reveal=reveal)
 
 
-async def discard(settings: Settings, wanted: Wanted, *, store: str | None, limit: int | None, advance: Advance) -> int:
+async def discard(
+    settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int | None, advance: Advance
+) -> int:
     """Give the wanted letters up for good; answers how many."""
     async with reach(settings, wanted, store) as ours:
         async with ours.transaction() as conn:
@@ -96,9 +102,9 @@ async def discard(settings: Settings, wanted: Wanted, *, store: str | None, limi
     return done
 
 
-def _reason(row: Row, names: dict[UUID, str]) -> Reason:
+def _reason(row: Row, names: dict[UUID, str]) -> LettersByReason:
     stores = sorted("(unreadable)" if one is None else names.get(one, str(one)) for one in row["organizations"])
-    return Reason(
+    return LettersByReason(
         reason=row["reason"], kind=row["kind"], group=row["consumer_group"], topic=row["topic"],
         letters=row["letters"], value_bytes=row["value_bytes"], not_kept=row["without_value"], stores=tuple(stores),
         oldest=row["oldest"], newest=row["newest"], ids=tuple(row["first_ids"]),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db import dead_letters
-from db.dead_letters import Wanted
+from db.dead_letters import LetterFilter
 from db.pool import Row
 from services.control.dead_letters.scope import Advance, Reach, reach, slices
 from services.control.ledger.logs import first_records, look
@@ -32,7 +32,7 @@ class Redriven:
 
 
 async def redrive(
-    settings: Settings, wanted: Wanted, *, store: str | None, limit: int | None, advance: Advance
+    settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int | None, advance: Advance
 ) -> Redriven:
     """Send the wanted letters' records again, oldest first. Raises Stop when Kafka does not take them.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from db import dead_letters
-from db.dead_letters import Wanted
+from db.dead_letters import LetterFilter
 from db.pool import Connection, Pool, Row, scoped
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.settings import Settings
@@ -21,7 +21,7 @@ class Reach:
     """Which letters a verb may touch: the stores in scope, and what they are called."""
 
     pool: Pool
-    wanted: Wanted
+    wanted: LetterFilter
     names: dict[UUID, str]
 
     @asynccontextmanager
@@ -32,7 +32,7 @@ class Reach:
 
 
 @asynccontextmanager
-async def reach(settings: Settings, wanted: Wanted, store: str | None) -> AsyncIterator[Reach]:
+async def reach(settings: Settings, wanted: LetterFilter, store: str | None) -> AsyncIterator[Reach]:
     """The letters of one store, or of every store that exists or is named by a letter. Raises Refusal."""
     async with database(settings) as pool:
         known = await stores_named(pool, store)

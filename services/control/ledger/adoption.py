@@ -7,7 +7,7 @@ from db.pool import Row
 from services.control.ledger.answer import Line
 from services.control.ledger.audit import observe
 from services.control.ledger.logs import Log
-from services.control.ledger.reckoning import Seen, acknowledged_end, began, key, reckon
+from services.control.ledger.reckoning import Observation, acknowledged_end, began, key, reckon
 from services.kernel.cli.environment import database
 from services.kernel.errors import Refusal, Stop
 from services.kernel.settings import Settings
@@ -31,7 +31,7 @@ class Adoption:
 
 
 def planned(
-    seen: Seen, *, group: str, topic: str, partition: int | None = None, at: int | None = None
+    seen: Observation, *, group: str, topic: str, partition: int | None = None, at: int | None = None
 ) -> list[Adoption]:
     """The adoption of that partition, or of every halted one of the group's topic. Raises Refusal."""
     if at is not None and partition is None:
@@ -48,7 +48,7 @@ def planned(
     return [_adoption(seen, rows[line.partition], line, at) for line in chosen]
 
 
-def _adoption(seen: Seen, row: Row, line: Line, at: int | None) -> Adoption:
+def _adoption(seen: Observation, row: Row, line: Line, at: int | None) -> Adoption:
     log = seen.cluster.logs.get((line.topic, line.partition))
     if log is None:
         raise Stop(f"Kafka has no partition {line.partition} of {line.topic}: run `wootstream topics` first")
@@ -59,7 +59,7 @@ def _adoption(seen: Seen, row: Row, line: Line, at: int | None) -> Adoption:
     return Adoption(*key(row), next_offset=row["next_offset"], at=offset, halted=line.halted, given_up=given_up)
 
 
-def _given_up(seen: Seen, row: Row, line: Line, log: Log, offset: int) -> list[tuple[int, int]]:
+def _given_up(seen: Observation, row: Row, line: Line, log: Log, offset: int) -> list[tuple[int, int]]:
     """What the old log is known to have held and we never read, and what lies before the new place in the present one.
 
     A log that was cut may hold what we read before: what cannot be told counts as given up.

@@ -10,7 +10,7 @@ from db.transactions import see_one_moment
 from schemas import topics
 from services.control.ledger.answer import Audit, Loss, Undelivered
 from services.control.ledger.logs import Cluster, first_records, first_written, look
-from services.control.ledger.reckoning import Key, Seen, key, next_unread, reckon, with_waits
+from services.control.ledger.reckoning import Key, Observation, key, next_unread, reckon, with_waits
 from services.kernel.cli.environment import database
 from services.kernel.record import Record
 from services.kernel.settings import Settings
@@ -27,7 +27,7 @@ async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
     return Audit(with_waits(seen, lines, written), losses, aside)
 
 
-async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Seen, list[Loss]]:
+async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Observation, list[Loss]]:
     """Read everything in the order that `Seen` explains."""
     async with pool.acquire(timeout=10) as conn:
         acknowledged, closed = await table.acknowledged(conn), await table.closed(conn)
@@ -41,7 +41,7 @@ async def observe(settings: Settings, pool: Pool, *, since: datetime | None = No
         later = {key(row): row["next_offset"] for row in await ledger.everything(conn)}
         losses, now = [Loss(**row) for row in await table.losses(conn, since)], await table.now(conn)
     strangers = await _strangers(settings, rows, cluster)
-    return Seen(rows, acknowledged, closed, cluster, later, strangers, now), losses
+    return Observation(rows, acknowledged, closed, cluster, later, strangers, now), losses
 
 
 async def _strangers(settings: Settings, rows: Sequence[Row], cluster: Cluster) -> frozenset[Key]:

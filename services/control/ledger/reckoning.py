@@ -14,7 +14,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What was read, in this order: acknowledgements and ledger first, then the logs, then the ledger `later`.
 
     So a log's end can only be too high for the ledger, and its beginning too low for the later ledger: nothing that
@@ -30,7 +30,7 @@ class Seen:
     now: datetime  # by PostgreSQL's clock
 
 
-def reckon(seen: Seen) -> list[Line]:
+def reckon(seen: Observation) -> list[Line]:
     """A line for each group and partition, also for partitions that a group or everybody has yet to see."""
     lines = [_line(seen, row) for row in seen.ledger]
     return sorted([*lines, *_unseen(seen)], key=lambda line: (line.topic, line.partition, line.group or ""))
@@ -43,7 +43,7 @@ def next_unread(line: Line) -> RecordPosition | None:
     return (line.topic, line.partition), max(line.next_offset, line.begin_offset)
 
 
-def with_waits(seen: Seen, lines: Sequence[Line], written: Mapping[RecordPosition, datetime]) -> list[Line]:
+def with_waits(seen: Observation, lines: Sequence[Line], written: Mapping[RecordPosition, datetime]) -> list[Line]:
     """The lines, with how long the record at `next_unread` has been in the log and its group has not moved."""
     moved = {key(row): row["updated_at"] for row in seen.ledger}
     return [
@@ -63,7 +63,7 @@ def key(row: Row) -> Key:
     return row["consumer_group"], row["topic"], row["partition"]
 
 
-def acknowledged_end(seen: Seen, place: TopicPartition, *, cluster_id: str, after: datetime = _LONG_AGO) -> int:
+def acknowledged_end(seen: Observation, place: TopicPartition, *, cluster_id: str, after: datetime = _LONG_AGO) -> int:
     """One past the highest offset that an ingress saw acknowledged there since `after`; 0 if none."""
     mine = (
         row
@@ -75,12 +75,12 @@ def acknowledged_end(seen: Seen, place: TopicPartition, *, cluster_id: str, afte
     return max((row["highest_offset"] + 1 for row in mine), default=0)
 
 
-def began(seen: Seen, of: Key) -> datetime:
+def began(seen: Observation, of: Key) -> datetime:
     """When the row's present era began: what was acknowledged before belongs to another log."""
     return max((row["closed_at"] for row in seen.closed if key(row) == of), default=_LONG_AGO)
 
 
-def _line(seen: Seen, row: Row) -> Line:
+def _line(seen: Observation, row: Row) -> Line:
     place, next_offset = (row["topic"], row["partition"]), row["next_offset"]
     log = seen.cluster.logs.get(place)
     end = log.end if log else 0
@@ -102,7 +102,7 @@ def _line(seen: Seen, row: Row) -> Line:
     )
 
 
-def _halted(seen: Seen, row: Row, log: Log | None) -> str | None:
+def _halted(seen: Observation, row: Row, log: Log | None) -> str | None:
     if row["cluster_id"] != seen.cluster.id:
         return f"the ledger belongs to another Kafka cluster ({row['cluster_id']})"
     if log is None:
@@ -114,7 +114,7 @@ def _halted(seen: Seen, row: Row, log: Log | None) -> str | None:
     return None
 
 
-def _unseen(seen: Seen) -> Iterator[Line]:
+def _unseen(seen: Observation) -> Iterator[Line]:
     groups: dict[str, set[str]] = {}
     for row in seen.ledger:
         groups.setdefault(row["topic"], set()).add(row["consumer_group"])
@@ -129,7 +129,7 @@ def _unseen(seen: Seen) -> Iterator[Line]:
                     yield line
 
 
-def _first_sight(seen: Seen, group: str | None, place: TopicPartition) -> Line:
+def _first_sight(seen: Observation, group: str | None, place: TopicPartition) -> Line:
     log = seen.cluster.logs.get(place)
     acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id)
     return Line(

@@ -11,7 +11,7 @@ import asyncpg
 from db import account_details, due
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores.row import wanted
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.errors import Refusal
@@ -49,7 +49,7 @@ class Added:
         return path
 
 
-async def add(settings: Settings, store: Store) -> Added:
+async def add(settings: Settings, store: StoreOptions) -> Added:
     """Attach the account, or change what `store` names; the same call again changes nothing. Raises Refusal."""
     vault = load_secrets(settings)
     async with database(settings) as pool:
@@ -74,7 +74,7 @@ async def listed(settings: Settings) -> Sequence[Row]:
             return await table.listed(conn)
 
 
-async def _organization(pool: Pool, store: Store) -> UUID:
+async def _organization(pool: Pool, store: StoreOptions) -> UUID:
     """The id that goes with the short name already; for a new one the id given, else one derived from the name.
 
     Derived and not drawn: two commands at once mean the same store, and a database made anew recognises the store whose
@@ -99,7 +99,7 @@ async def _ensure_organization(conn: Connection, organization: UUID, name: str) 
             await table.add_organization(conn, organization, name)
 
 
-async def _add(conn: Connection, store: Store, organization: UUID, vault: Secrets) -> Added:
+async def _add(conn: Connection, store: StoreOptions, organization: UUID, vault: Secrets) -> Added:
     if store.timezone and not await table.is_timezone(conn, store.timezone):
         raise Refusal(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
     before = await table.account(conn, organization)

@@ -9,7 +9,7 @@ import orjson
 import typer
 from pydantic import ValidationError
 
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores import attach as control
 from services.control.stores import cli
 from services.kernel.cli.environment import installed
@@ -103,9 +103,9 @@ def list_(as_json: Json = False) -> None:
     show(_COLUMNS, told, footer="" if rows else "none yet: add one with `wootstream stores add`")
 
 
-def _store(slug: str, **told: Any) -> Store:
+def _store(slug: str, **told: Any) -> StoreOptions:
     try:
-        return Store.model_validate({"slug": slug} | told)
+        return StoreOptions.model_validate({"slug": slug} | told)
     except ValidationError as error:
         raise Refusal(f"store {slug} cannot be added: {describe(error)}") from error
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from schemas.vouching import SECRET_PREFIX
 from services.kernel.errors import Refusal, Sealed
 from services.kernel.secrets import Secrets
@@ -39,7 +39,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRow:
     """The row to be, and the secrets that only this moment knows in the clear."""
 
     columns: dict[str, Any]
@@ -48,7 +48,7 @@ class Wanted:
     made_vouching_secret: str | None
 
 
-def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> Wanted:
+def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:
     """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
     known = dict.fromkeys((*_SEALED, "path_token_sha256")) | dict(before or {"account_name": store.slug, **_DEFAULTS})
     seal = _Seal(vault, organization, known)
@@ -67,10 +67,10 @@ def wanted(store: Store, organization: UUID, before: Mapping[str, Any] | None, v
     columns |= seal.put("api_access_token", store.api_access_token)
     if store.forget_previous:
         columns |= dict.fromkeys(_PREVIOUS)
-    return Wanted(columns, token, *(one.get_secret_value() if one else None for one in (event, vouching)))
+    return WantedRow(columns, token, *(one.get_secret_value() if one else None for one in (event, vouching)))
 
 
-def _check(store: Store, columns: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+def _check(store: StoreOptions, columns: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     if absent := [option for column, option in _NEEDED.items() if columns.get(column) is None]:
         raise Refusal(f"store {store.slug} is new, so it needs {', '.join(absent)}")
     if before is None and not (store.webhook_secret or store.path_token or store.unsigned):
@@ -109,7 +109,7 @@ class _Seal:
             return None
 
 
-def _signed(store: Store, seal: _Seal) -> dict[str, Any]:
+def _signed(store: StoreOptions, seal: _Seal) -> dict[str, Any]:
     if store.webhook_secret is None:
         return {}
     return seal.rotated("webhook_secret", store.webhook_secret) | {"unsigned": False, "path_token_sha256": None}
@@ -125,13 +125,13 @@ def _vouching(text: SecretStr | None, seal: _Seal) -> dict[str, str | None]:
     return columns
 
 
-def _path_token(store: Store, known: Mapping[str, Any]) -> str | None:
+def _path_token(store: StoreOptions, known: Mapping[str, Any]) -> str | None:
     if store.path_token:
         return store.path_token.get_secret_value()
     return secrets.token_urlsafe(_SECRET_BYTES) if store.unsigned and not known["unsigned"] else None
 
 
-def _unsigned(store: Store, token: str | None) -> dict[str, Any]:
+def _unsigned(store: StoreOptions, token: str | None) -> dict[str, Any]:
     if token is None:
         return {}
     hashed = hashlib.sha256(token.encode()).digest()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores import attach
 from services.kernel import Refusal
 from tests.services.contacts.bench import Bench, host
@@ -66,12 +66,12 @@ async def test_going_live_after_shadow_sends_about_everybody_though_nobody_chang
     bench: Bench, shadow: uuid.UUID
 ) -> None:
     assert await bench.mailbox(shadow) == []
-    await attach.add(bench.process.settings, Store(slug=slug(shadow), push="live"))
+    await attach.add(bench.process.settings, StoreOptions(slug=slug(shadow), push="live"))
     await bench.ripen(shadow)
     await bench.sender.shift()
     tiers = {bench.api.attributes(host(shadow), number)["customer_tier"] for number in range(1, _PEOPLE + 1)}
     assert (tiers, bench.count(shadow, "sent"), await bench.mailbox(shadow)) == ({"Gold"}, _PEOPLE, [])
-    await attach.add(bench.process.settings, Store(slug=slug(shadow), locale="de"))
+    await attach.add(bench.process.settings, StoreOptions(slug=slug(shadow), locale="de"))
     assert await bench.mailbox(shadow) == []
     with pytest.raises(Refusal, match="is live, not in shadow"):
         await call("push", "diff", slug(shadow))

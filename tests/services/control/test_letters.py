@@ -11,7 +11,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from db.dead_letters import STORE_BYTES_CAP, Wanted
+from db.dead_letters import STORE_BYTES_CAP, LetterFilter
 from db.pool import Connection
 from services.control.dead_letters.redrive import Redriven, redrive
 from services.control.ledger.logs import look
@@ -41,7 +41,9 @@ async def mend(bench: Bench) -> None:
 
 
 async def send_again(bench: Bench, *, limit: int | None = None, **wanted: Any) -> Redriven:
-    return await redrive(bench.settings, Wanted(**wanted), store=None, limit=limit, advance=lambda _done, _all: None)
+    return await redrive(
+        bench.settings, LetterFilter(**wanted), store=None, limit=limit, advance=lambda _done, _all: None
+    )
 
 
 async def test_letters_are_counted_by_reason_and_store(bench: Bench) -> None:

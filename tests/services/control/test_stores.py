@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from db.pool import Pool
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores import attach
 from services.kernel import Refusal, Sealed, Settings
 from services.kernel.secrets import load_secrets
@@ -18,12 +18,12 @@ from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call
 
 
-def shop(**told: Any) -> Store:
+def shop(**told: Any) -> StoreOptions:
     """A store of one test's own; what a test does not mention works."""
     mark = uuid.uuid4().hex[:12]
     signed = {} if told.get("unsigned") or told.get("path_token") else {"webhook_secret": "s3cret"}
     known = {"slug": f"shop-{mark}", "base_url": f"https://{mark}.example", "account_id": 7, "website_token": mark}
-    return Store.model_validate(known | signed | told)
+    return StoreOptions.model_validate(known | signed | told)
 
 
 async def row(admin: Pool, slug: str) -> dict[str, Any]:
@@ -66,7 +66,7 @@ async def test_changed_webhook_secret_leaves_the_old_one_valid(settings: Setting
     store = shop()
     await attach.add(settings, store)
 
-    changed = await attach.add(settings, Store(slug=store.slug, webhook_secret=SecretStr("newer")))
+    changed = await attach.add(settings, StoreOptions(slug=store.slug, webhook_secret=SecretStr("newer")))
 
     account = await row(admin_pool, store.slug)
     assert changed.outcome == "changed"
@@ -86,14 +86,14 @@ async def test_changed_secrets_of_a_shop_leave_the_old_ones_valid_until_they_are
         "event_secret": SecretStr("whsec_bmV3ZXIgZXZlbnRz"),
         "vouching_secret": SecretStr("whsec_bmV3ZXIgdm91Y2g="),
     }
-    await attach.add(settings, Store(slug=store.slug, **newer))
+    await attach.add(settings, StoreOptions(slug=store.slug, **newer))
     account = await row(admin_pool, store.slug)
     made = {"event_secret": first.made_event_secret, "vouching_secret": first.made_vouching_secret}
     for column, text in made.items():
         assert opened(settings, account, column) == newer[column].get_secret_value()
         assert opened(settings, account | {column: account[f"{column}_previous"]}, column) == text
 
-    await attach.add(settings, Store(slug=store.slug, forget_previous=True))
+    await attach.add(settings, StoreOptions(slug=store.slug, forget_previous=True))
 
     after = await row(admin_pool, store.slug)
     assert {name for name in after if after[name] != account[name]} == {
@@ -112,7 +112,7 @@ async def test_first_vouching_secret_leaves_the_event_secret_valid_that_vouched_
         await conn.execute("update public.chatwoot_accounts set vouching_secret = null where slug = $1", store.slug)
     unchanged = await attach.add(settings, store)
 
-    await attach.add(settings, Store(slug=store.slug, vouching_secret=SecretStr("whsec_bmV3ZXIgdm91Y2g=")))
+    await attach.add(settings, StoreOptions(slug=store.slug, vouching_secret=SecretStr("whsec_bmV3ZXIgdm91Y2g=")))
 
     account = await row(admin_pool, store.slug)
     assert (unchanged.outcome, unchanged.made_vouching_secret) == ("unchanged", None)
@@ -125,7 +125,7 @@ async def test_what_is_not_told_stays(settings: Settings, admin_pool: Pool) -> N
     await attach.add(settings, store)
     before = await row(admin_pool, store.slug)
 
-    await attach.add(settings, Store(slug=store.slug, push="live"))
+    await attach.add(settings, StoreOptions(slug=store.slug, push="live"))
 
     after = await row(admin_pool, store.slug)
     assert {name for name in after if after[name] != before[name]} == {"push", "updated_at"}

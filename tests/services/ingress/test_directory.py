@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from db.pool import Pool
-from schemas.stores import Store
+from schemas.stores import StoreOptions
 from services.control.stores import attach
 from services.ingress.metrics import IngressMetrics
 from services.ingress.stores import store_cache as module
@@ -59,7 +59,9 @@ async def _attached_under_fire(settings: Settings, doors: Sequence[httpx.AsyncCl
     senders = [asyncio.create_task(send(client)) for client in doors]
     await eventually(lambda: before)
     account = {"base_url": f"https://{shop.slug}.example", "account_id": 3, "website_token": shop.website_token}
-    await attach.add(settings, Store.model_validate({"slug": shop.slug, "webhook_secret": shop.secret} | account))
+    await attach.add(
+        settings, StoreOptions.model_validate({"slug": shop.slug, "webhook_secret": shop.secret} | account)
+    )
     attached.set()
     return before, list(await asyncio.gather(*senders))
 
