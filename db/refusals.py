@@ -18,10 +18,10 @@ select id, last_at, door, reason, organization_id, count from wootstream.refusal
 where id > $1 and ($2::uuid is null or organization_id = $2) order by id desc limit $3
 """
 
-Refusal = tuple[str, str, UUID | None, int, datetime]  # door, reason, store, count, last
+RefusalRow = tuple[str, str, UUID | None, int, datetime]  # door, reason, store, count, last
 
 
-async def add(conn: Connection, refusals: Collection[Refusal]) -> None:
+async def add(conn: Connection, refusals: Collection[RefusalRow]) -> None:
     """Append, and let the oldest go. As role wootstream_ingress."""
     await conn.execute(_ADD, *(list(column) for column in zip(*refusals, strict=True)))
     await conn.execute(_TRIM, KEPT_ROWS)

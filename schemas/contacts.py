@@ -49,7 +49,7 @@ class FoundContacts(Inbound):
     payload: Elements[ShownContact] = ()
 
 
-class Refusal(Inbound):
+class ErrorAnswer(Inbound):
     """A 4xx. The texts are in the account's language: only `attributes` may be branched on."""
 
     attributes: Elements[Name] = ()

@@ -125,7 +125,7 @@ class WaitingList(Answer):
     completeness: Completeness = Completeness()
 
 
-class Difference(Answer):
+class ComparisonRow(Answer):
     """One key of Chatwoot's summary: our figure, Chatwoot's, and where they differ the likely reason."""
 
     key: str
@@ -140,7 +140,7 @@ class Comparison(Answer):
     store: str
     since: datetime
     until: datetime
-    figures: tuple[Difference, ...]
+    figures: tuple[ComparisonRow, ...]
     fault: str | None = None  # why Chatwoot did not tell
     completeness: Completeness = Completeness()
 

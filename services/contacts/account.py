@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from db.pool import Row
 from schemas import json_text
-from schemas.contacts import CreatedContact, FoundContacts, OneContact, Refusal, ShownContact
+from schemas.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from services.kernel import Answer, Chatwoot, Invalid, Retryable
 from services.kernel.errors import describe
 
@@ -22,7 +22,7 @@ class Gone(Exception):
     """This contact is no longer there: deleted, or merged into another."""
 
 
-class Refused(Exception):
+class RefusedByChatwoot(Exception):
     """Chatwoot will not have it; `attributes` names the columns it objects to. The same again gets the same answer."""
 
     def __init__(self, status: int, attributes: tuple[str, ...]) -> None:
@@ -108,13 +108,13 @@ class Calls:
         if answer.status_code in _LOCKED_OUT:
             raise Retryable(f"Chatwoot lets this store's token not in ({answer.status_code})")
         if not answer.is_success:
-            raise Refused(answer.status_code, _objections(answer))
+            raise RefusedByChatwoot(answer.status_code, _objections(answer))
         return answer
 
 
 def _objections(answer: Answer) -> tuple[str, ...]:
     try:
-        return json_text.read(Refusal.model_validate_json, answer.content).attributes
+        return json_text.read(ErrorAnswer.model_validate_json, answer.content).attributes
     except ValidationError:
         return ()
 

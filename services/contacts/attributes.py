@@ -28,7 +28,7 @@ ALL = VOLATILE | frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class CurrentVisit:
     """Where the person is in the shop just now."""
 
     seconds: int
@@ -57,7 +57,7 @@ class Person:
     customer_tier: str | None = None
     tickets: int = 0
     satisfaction: float | None = None
-    visit: Visit | None = None  # only while a conversation is open
+    visit: CurrentVisit | None = None  # only while a conversation is open
 
 
 def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[s
     return {name: every[name] for name in sorted(names)}
 
 
-def _volatile(visit: Visit | None) -> dict[str, Any]:
+def _volatile(visit: CurrentVisit | None) -> dict[str, Any]:
     if visit is None:
         return dict.fromkeys(VOLATILE)
     cart = None if visit.cart_minor is None else written(visit.cart_minor, visit.cart_currency or "")

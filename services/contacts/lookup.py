@@ -8,7 +8,7 @@ from typing import Any
 from db import pushes
 from db.pool import Connection, Row, scoped
 from schemas.contacts import ShownContact
-from services.contacts.account import Account, Gone, Refused
+from services.contacts.account import Account, Gone, RefusedByChatwoot
 from services.contacts.counts import SenderMetrics
 from services.contacts.handlers import adopt
 from services.contacts.hearing import contact_of
@@ -54,7 +54,7 @@ async def _find(process: Process, account: Account, row: Row, counts: SenderMetr
     counts.outcome(account.store, "searched")
     try:
         found = await calls_of(process, account).find({key: value for key, value in names.items() if value})
-    except (Refused, Gone):  # an account that is being deleted, or a name that the filter dislikes
+    except (RefusedByChatwoot, Gone):  # an account that is being deleted, or a name that the filter dislikes
         counts.outcome(account.store, "refused")
         return None
     return best(found, row)
@@ -76,7 +76,7 @@ async def _create(process: Process, account: Account, row: Row, counts: SenderMe
     body = {"identifier": row["customer_id"], "name": row["name"], "email": row["email"], "phone_number": row["phone"]}
     try:
         made = await calls_of(process, account).create({key: value for key, value in body.items() if value})
-    except (Refused, Gone):
+    except (RefusedByChatwoot, Gone):
         # Somebody else has one of these names, or Chatwoot dislikes it; which contact it is, it does not say.
         counts.outcome(account.store, "refused")
         return None

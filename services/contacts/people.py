@@ -11,7 +11,7 @@ from db import pushes
 from db.pool import Connection, Row
 from schemas.bounds import MOST_INT4
 from services.contacts.account import Account
-from services.contacts.attributes import VOLATILE, Person, Visit, attributes
+from services.contacts.attributes import VOLATILE, CurrentVisit, Person, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
 
@@ -158,7 +158,9 @@ def _person(account: Account, row: Row) -> Person:
     )
 
 
-def _visit(row: Row) -> Visit | None:
+def _visit(row: Row) -> CurrentVisit | None:
     if row["visit_seconds"] is None:
         return None
-    return Visit(row["visit_seconds"], row["page_url"], row["cart_minor"], row["cart_currency"], row["cart_items"])
+    return CurrentVisit(
+        row["visit_seconds"], row["page_url"], row["cart_minor"], row["cart_currency"], row["cart_items"]
+    )

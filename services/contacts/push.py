@@ -10,7 +10,7 @@ from uuid import UUID
 from db import due as mailbox
 from db import pushes
 from db.pool import Connection, scoped
-from services.contacts.account import Account, Calls, Gone, Refused
+from services.contacts.account import Account, Calls, Gone, RefusedByChatwoot
 from services.contacts.counts import SenderMetrics
 from services.contacts.people import Due, Push
 from services.kernel import Process, Retryable, Sealed
@@ -39,7 +39,7 @@ async def push(process: Process, job: Push, counts: SenderMetrics) -> None:
     except Gone:
         await _lost(process, job, counts)
         return
-    except Refused as refusal:
+    except RefusedByChatwoot as refusal:
         await _refused(process, job, refusal, counts)
         return
     written = (job.written | set(job.difference.changed)) - set(job.difference.removed)
@@ -64,7 +64,7 @@ async def _lost(process: Process, job: Push, counts: SenderMetrics) -> None:
     counts.outcome(store, "gone")
 
 
-async def _refused(process: Process, job: Push, refusal: Refused, counts: SenderMetrics) -> None:
+async def _refused(process: Process, job: Push, refusal: RefusedByChatwoot, counts: SenderMetrics) -> None:
     # The same again would be refused again: the next mark tries anew.
     async with scoped(process.pool(), {job.account.store}) as conn:
         await pushes.refused(conn, job.key, str(refusal))

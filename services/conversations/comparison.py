@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db import reports as table
 from db.pool import Pool, scoped
-from schemas.reports import Comparison, Difference, ReportSummary, Totals
+from schemas.reports import Comparison, ComparisonRow, ReportSummary, Totals
 from schemas.rest import Summary
 from services.conversations import reports
 from services.conversations.account import Account, Untold, account_of
@@ -59,14 +59,14 @@ async def compare(pool: Pool, account: Account, *, since: datetime, until: datet
 
 def differences(
     ours: ReportSummary, theirs: Totals, *, until: datetime, attached_later: bool, release: str
-) -> tuple[Difference, ...]:
+) -> tuple[ComparisonRow, ...]:
     """Key by key; a reason only where they differ."""
     missing = _missing(ours, until=until, attached_later=attached_later)
     result = []
     for key in Totals.model_fields:
         mine, chatwoots = getattr(ours, key), getattr(theirs, key)
         reason = None if _equal(key, mine, chatwoots) else _reason(key, mine, chatwoots, missing, ours, release)
-        result.append(Difference(key=key, ours=mine, chatwoots=chatwoots, reason=reason))
+        result.append(ComparisonRow(key=key, ours=mine, chatwoots=chatwoots, reason=reason))
     return tuple(result)
 
 

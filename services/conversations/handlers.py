@@ -21,7 +21,7 @@ from services.conversations.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures import figures
 from services.conversations.repository import Head
 from services.conversations.rows import Reckoned
-from services.conversations.stores import Store, known_stores
+from services.conversations.stores import StoreRules, known_stores
 from services.conversations.webhook_facts import facts_of
 from services.kernel import Invalid, Record
 
@@ -83,7 +83,7 @@ async def _reckon(
     conn: Connection,
     touched: Mapping[Key, Snapshot],
     heads: Mapping[Key, Head],
-    stores: Mapping[UUID, Store],
+    stores: Mapping[UUID, StoreRules],
     told: Mapping[Key, Sequence[Message | Change]],
 ) -> None:
     walked = {
@@ -94,7 +94,7 @@ async def _reckon(
     await _put(conn, [_figures(key, known[key], stores[key[0]], walked[key]) for key in sorted(known)], heads)
 
 
-def _figures(key: Key, facts: Facts, store: Store, walked: Walked | None) -> Reckoned:
+def _figures(key: Key, facts: Facts, store: StoreRules, walked: Walked | None) -> Reckoned:
     inbox = facts.snapshot.state.inbox_id
     rules = store.rules(inbox)
     ours = figures(facts, rules, walked.life if walked else None)

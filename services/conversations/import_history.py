@@ -68,7 +68,7 @@ async def _run(store: str, *, everything: bool) -> dict[str, int]:
         for name, organization in (await stores_asked(process, store)).items():
             account = await told_account(process, name, organization)
             with told(name), progress(name) as tell:
-                counts[name] = await History(process, account, everything=everything).run(tell)
+                counts[name] = await HistoryImport(process, account, everything=everything).run(tell)
     return counts
 
 
@@ -82,7 +82,7 @@ async def _reach_kafka(process: Process) -> None:
         raise Stop(f"Kafka does not answer ({process.publisher.trouble})") from cause
 
 
-class History:
+class HistoryImport:
     """One store's import."""
 
     def __init__(self, process: Process, account: Account, *, everything: bool = False) -> None:

@@ -12,7 +12,7 @@ from services.conversations.rules import Dated, Rules, Ruling
 
 
 @dataclass(frozen=True, slots=True)
-class Inbox:
+class InboxRules:
     """What an inbox is called, and whether a bot answers first there."""
 
     name: str | None
@@ -20,12 +20,12 @@ class Inbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class StoreRules:
     """A store's account, as far as figures depend on it."""
 
     account_id: int
     releases: tuple[tuple[datetime, str], ...]
-    inboxes: dict[int, Inbox] = field(default_factory=dict)
+    inboxes: dict[int, InboxRules] = field(default_factory=dict)
 
     def rules(self, inbox_id: int) -> Ruling:
         """The reporting rules for conversations of an inbox; of an unknown one no bot is known."""
@@ -36,20 +36,20 @@ class Store:
         return Dated.of(self.releases, has_bot=has_bot)
 
 
-async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, Store]:
+async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, StoreRules]:
     """The stores in scope. What these webhooks call their inboxes is remembered: conversations do not say it."""
-    stores: dict[UUID, Store] = {}
+    stores: dict[UUID, StoreRules] = {}
     for row in await context.stores(conn):
-        store = stores.setdefault(row["organization_id"], Store(row["chatwoot_account_id"], _releases(row)))
+        store = stores.setdefault(row["organization_id"], StoreRules(row["chatwoot_account_id"], _releases(row)))
         if row["inbox_id"] is not None:
-            store.inboxes[row["inbox_id"]] = Inbox(row["name"], row["has_bot"])
+            store.inboxes[row["inbox_id"]] = InboxRules(row["name"], row["has_bot"])
     renamed: dict[tuple[UUID, int], str] = {}
     for event in events:
         organization, inbox_id = event.key[0], event.facts.snapshot.state.inbox_id
         known = stores[organization].inboxes.get(inbox_id)
         if event.inbox_name and (known is None or known.name != event.inbox_name):
             renamed[organization, inbox_id] = event.inbox_name
-            stores[organization].inboxes[inbox_id] = Inbox(event.inbox_name, known is not None and known.has_bot)
+            stores[organization].inboxes[inbox_id] = InboxRules(event.inbox_name, known is not None and known.has_bot)
     await account_details.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
     return stores
 

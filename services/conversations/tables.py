@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from schemas.reports import Comparison, Completeness, Difference, Group, Percentiles, Waiting
+from schemas.reports import Comparison, ComparisonRow, Completeness, Group, Percentiles, Waiting
 from services.kernel.printable import printable
 
 Rows = Sequence[Sequence[object]]
@@ -55,7 +55,7 @@ def comparison_rows(store: str, told: Comparison) -> list[list[object]]:
     return [_figure_row(store, one) for one in told.figures]
 
 
-def _figure_row(store: str, one: Difference) -> list[object]:
+def _figure_row(store: str, one: ComparisonRow) -> list[object]:
     apart = None if one.reason is None else _rounded((one.ours or 0) - (one.chatwoots or 0))
     return [store, one.key, _rounded(one.ours), _rounded(one.chatwoots), apart, one.reason or "equal"]
 

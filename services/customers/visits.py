@@ -71,20 +71,20 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisitSeen:
     """One accepted POST, as far as it concerns known customers."""
 
     record: Record
     visits: tuple[Visit, ...]
 
 
-def read(record: Record) -> Seen | None:
+def read(record: Record) -> VisitSeen | None:
     """None for guests: nobody is there to tell."""
     visits = tuple(_visits(record.store, json_text.read(_REPORTS.validate_json, record.value)))
-    return Seen(record, visits) if visits else None
+    return VisitSeen(record, visits) if visits else None
 
 
-async def keep(conn: Connection, events: Sequence[Seen]) -> set[Record]:
+async def keep(conn: Connection, events: Sequence[VisitSeen]) -> set[Record]:
     """Take what is newer; mark those whom somebody is talking to."""
     keys = {visit.key for event in events for visit in event.visits}
     before = {visit.key: visit for visit in map(_kept, await table.known(conn, keys))}

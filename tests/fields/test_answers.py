@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from db import account_details, pushes
 from db.pool import Connection, Pool
 from schemas import rest
-from schemas.contacts import CreatedContact, FoundContacts, OneContact, Refusal, ShownContact
+from schemas.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from schemas.reports import Comparison, ReportSummary
 from schemas.topics import WEBHOOKS
-from services.contacts.account import Calls, Refused
+from services.contacts.account import Calls, RefusedByChatwoot
 from services.contacts.handlers import adopt
 from services.contacts.hearing import contact_of
 from services.conversations import handlers as conversations
@@ -46,7 +46,7 @@ _CONTACTS: dict[str, tuple[Any, Any]] = {
     "put": (OneContact, {"payload": sound.CONTACT}),
     "find": (FoundContacts, {"payload": [sound.CONTACT]}),
     "create": (CreatedContact, {"payload": {"contact": sound.CONTACT}}),
-    "refused": (Refusal, {"attributes": ["email"]}),
+    "refused": (ErrorAnswer, {"attributes": ["email"]}),
 }
 
 
@@ -124,7 +124,7 @@ async def test_what_is_answered_about_a_contact_is_kept_or_unreadable(
             calls = Calls(cast(Chatwoot, _Anything(body, status)), "https://x.example", ACCOUNT_ID, "token")
             try:
                 shown = await _ask(calls, name)
-            except Refused as refused:
+            except RefusedByChatwoot as refused:
                 await pushes.refused(conn, (store, ACCOUNT_ID, 5), str(refused))
                 continue
             except (Invalid, Retryable):

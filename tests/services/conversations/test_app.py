@@ -16,7 +16,7 @@ from local.chatwoot.seed import add_account
 from schemas.topics import WEBHOOKS
 from services.conversations.account import Account, account_of
 from services.conversations.app import add_to
-from services.conversations.import_history import History
+from services.conversations.import_history import HistoryImport
 from services.kernel import Process, Settings
 from tests.eventually import eventually
 from tests.newest import begin_at_the_end
@@ -76,11 +76,11 @@ async def test_interrupted_import_goes_on_and_reads_each_conversation_once(
         if done >= 12:
             first.cancel()
 
-    first = asyncio.create_task(History(process, account).run(stop))
+    first = asyncio.create_task(HistoryImport(process, account).run(stop))
     with pytest.raises(asyncio.CancelledError):
         await first
-    second = await History(process, account).run(lambda *_: None)
-    assert await History(process, account).run(lambda *_: None) == 0
+    second = await HistoryImport(process, account).run(lambda *_: None)
+    assert await HistoryImport(process, account).run(lambda *_: None) == 0
 
     read = Counter(call for call in api.calls if call.endswith("/messages"))
     assert 0 < second < len(held)
@@ -106,7 +106,7 @@ async def test_long_conversation_is_imported_whole(process: Process, pool: Pool,
     async with scoped(pool, {store}) as conn:
         account = await account_of(conn, process, store)
 
-    assert await History(process, account, everything=True).run(lambda *_: None) == 1
+    assert await HistoryImport(process, account, everything=True).run(lambda *_: None) == 1
 
     counts = await eventually(lambda: look(pool, store, "select counts from wootstream.conversations"))
     assert counts == {"messages": 250, "incoming": 125, "human": 125, "outgoing": 125}

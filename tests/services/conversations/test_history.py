@@ -11,7 +11,7 @@ import pytest
 from db.pool import Pool, scoped
 from schemas import rest
 from services.conversations.account import Untold
-from services.conversations.import_history import History
+from services.conversations.import_history import HistoryImport
 from services.kernel import Record
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import RUNS, disordered, rows
@@ -45,7 +45,7 @@ async def test_messages_that_do_not_end_are_told_and_read_no_further() -> None:
         async def get(self, _path: str, _form: object, *, query: object) -> rest.Messages:
             return page
 
-    history = History(cast(Any, None), cast(Any, Endless()))
+    history = HistoryImport(cast(Any, None), cast(Any, Endless()))
     with pytest.raises(Untold, match="messages of conversation 7 do not end"):
         await history._messages(7)
 
