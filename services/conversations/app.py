@@ -1,8 +1,9 @@
 """chatwoot.webhooks → facts → figures; contacts hears whose attributes may have moved; the API tells names and bots."""
 
 from schemas import topics
-from services.conversations import api, handlers
-from services.conversations.account_details import AccountDetails
+from services.conversations import handlers
+from services.conversations.chatwoot.account_details import AccountDetails
+from services.conversations.reports import api
 from services.kernel import Process, consume, every
 
 _LOOK_SECONDS = 10.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, better_message, fresher
+from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, better_message, fresher
 from services.kernel import Record
 
 Key = tuple[UUID, int]

@@ -6,9 +6,9 @@ from uuid import UUID
 import typer
 
 from db.pool import Connection
-from services.conversations import import_history
-from services.conversations.explain import Step, explain
-from services.conversations.report_verbs import report
+from services.conversations.chatwoot import import_history
+from services.conversations.reports.cli import report
+from services.conversations.reports.explain import Step, explain
 from services.conversations.repository import look
 from services.conversations.stores import known_stores
 from services.kernel import Refusal

@@ -14,11 +14,11 @@ from schemas import json_text, rest, webhooks
 from schemas.bounds import moment_at
 from schemas.conversations import ConversationEvent, MessageEvent
 from services.conversations import repository, rows
-from services.conversations.api_facts import facts_seen
 from services.conversations.batch import FactBatch, Heard, Key
-from services.conversations.checkpoint import Walked, continued, settle
-from services.conversations.facts import Change, Facts, Message, Snapshot
-from services.conversations.figures import figures
+from services.conversations.chatwoot.api_facts import facts_seen
+from services.conversations.figures.checkpoint import Walked, continued, settle
+from services.conversations.figures.facts import Change, Facts, Message, Snapshot
+from services.conversations.figures.figures import figures
 from services.conversations.repository import Head
 from services.conversations.rows import Reckoned
 from services.conversations.stores import StoreRules, known_stores

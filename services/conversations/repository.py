@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 from db import conversations, facts
 from db.pool import Connection, Row
 from services.conversations.batch import FactBatch, Key, rating_key
-from services.conversations.checkpoint import Walked
-from services.conversations.facts import Change, Facts, Message, Rating, Snapshot, State
+from services.conversations.figures.checkpoint import Walked
+from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, State
 
 _STATE = TypeAdapter(State)
 _WALKED = TypeAdapter(Walked)

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from db.pool import Row
 from schemas.money import digits
 from services.conversations.batch import Key
-from services.conversations.checkpoint import Walked
-from services.conversations.facts import Snapshot
-from services.conversations.figures import Figures
+from services.conversations.figures.checkpoint import Walked
+from services.conversations.figures.facts import Snapshot
+from services.conversations.figures.figures import Figures
 
 _MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)
 _WALKED: TypeAdapter[Walked | None] = TypeAdapter(Walked | None)

@@ -8,7 +8,7 @@ from uuid import UUID
 from db import account_details, context
 from db.pool import Connection, Row
 from services.conversations.batch import Heard
-from services.conversations.rules import Dated, Rules, Ruling
+from services.conversations.figures.rules import Dated, Rules, Ruling
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import uuid_utils
 
-from services.conversations.facts import TRACKED
+from services.conversations.figures.facts import TRACKED
 
 AT = "2024-11-25T10:00:00.123Z"
 SECONDS = 1_732_528_800

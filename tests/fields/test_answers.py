@@ -19,9 +19,9 @@ from services.contacts.account import Calls, RefusedByChatwoot
 from services.contacts.handlers import adopt
 from services.contacts.hearing import contact_of
 from services.conversations import handlers as conversations
-from services.conversations.account import Account, Untold
-from services.conversations.comparison import differences
-from services.conversations.rules import release_of
+from services.conversations.chatwoot.account import Account, Untold
+from services.conversations.figures.rules import release_of
+from services.conversations.reports.comparison import differences
 from services.kernel import Chatwoot, Invalid, Retryable
 from services.kernel.chatwoot import Answer
 from tests.fields import sound

@@ -24,8 +24,8 @@ from services.contacts import hearing
 from services.contacts.account import Account
 from services.contacts.people import Due, work_of
 from services.conversations import handlers as conversations
-from services.conversations.facts import TRACKED
-from services.conversations.query import Question, answer
+from services.conversations.figures.facts import TRACKED
+from services.conversations.reports.query import Question, answer
 from services.customers import handlers as customers
 from services.customers import reading, visits
 from services.kernel import Record

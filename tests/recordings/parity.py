@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.conversations.facts import State
-from services.conversations.reporting_events import Event
+from services.conversations.figures.facts import State
+from services.conversations.figures.reporting_events import Event
 from tests.recordings.recorded import rows
 
 TOLERANCE_SECONDS = 1

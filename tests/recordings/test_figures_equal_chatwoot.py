@@ -8,9 +8,9 @@ import pytest
 
 from schemas.conversations import ConversationEvent, MessageEvent
 from schemas.webhooks import parse
-from services.conversations.facts import Facts, union
-from services.conversations.figures import Figures, figures
-from services.conversations.rules import Rules
+from services.conversations.figures.facts import Facts, union
+from services.conversations.figures.figures import Figures, figures
+from services.conversations.figures.rules import Rules
 from services.conversations.webhook_facts import facts_of
 from tests.recordings.parity import NAMES, compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, Delivery, account_webhooks, disordered, stores

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from schemas import rest
-from services.conversations.api_facts import facts_seen
-from services.conversations.facts import Facts, union
-from services.conversations.figures import Figures, figures
-from services.conversations.rules import Rules
+from services.conversations.chatwoot.api_facts import facts_seen
+from services.conversations.figures.facts import Facts, union
+from services.conversations.figures.figures import Figures, figures
+from services.conversations.figures.rules import Rules
 from tests.recordings.parity import TOLERANCE_SECONDS
 from tests.recordings.recorded import RUNS, account_webhooks, rows, stores
 from tests.recordings.test_figures_equal_chatwoot import HELD, heard, rated

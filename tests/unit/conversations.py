@@ -6,8 +6,8 @@ from typing import get_args
 import orjson
 from hypothesis import strategies as st
 
-from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, Snapshot, Speaker, State
-from services.conversations.rules import Rules
+from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message, Rating, Snapshot, Speaker, State
+from services.conversations.figures.rules import Rules
 
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
 _KINDS = {

@@ -6,10 +6,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.checkpoint import Walked, continued, settle
-from services.conversations.facts import Change, Facts, Kind, Message, Snapshot, union
-from services.conversations.figures import figures, timeline
-from services.conversations.rules import Rules
+from services.conversations.figures.checkpoint import Walked, continued, settle
+from services.conversations.figures.facts import Change, Facts, Kind, Message, Snapshot, union
+from services.conversations.figures.figures import figures, timeline
+from services.conversations.figures.rules import Rules
 from tests.unit.conversations import BEGIN, conversations, rules, snapshots
 
 _ORDERS = st.randoms(use_true_random=False)

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from schemas.conversations import Status
-from services.conversations.facts import STATUS_SEEN, Change, Facts, Kind, Message, Snapshot, State
-from services.conversations.figures import figures
-from services.conversations.rules import Dated, Rules
+from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Kind, Message, Snapshot, State
+from services.conversations.figures.figures import figures
+from services.conversations.figures.rules import Dated, Rules
 from tests.unit.conversations import BEGIN
 
 

@@ -6,7 +6,7 @@ import io
 import orjson
 import pytest
 
-from services.conversations.tables import write_csv
+from services.conversations.reports.tables import write_csv
 from services.ingress.cli import _line
 from services.ingress.tail import Arrival, _arrival
 from services.kernel import Record

@@ -1,7 +1,7 @@
 """What stands below a report's table."""
 
 from schemas.reports import Completeness
-from services.conversations.tables import complete
+from services.conversations.reports.tables import complete
 
 
 def test_rules_not_applied_name_their_store_and_are_few() -> None:

@@ -7,10 +7,10 @@ from decimal import Decimal
 import orjson
 
 from schemas.bounds import EARLIEST, MOST_INT4
-from services.conversations.facts import Change, Message
-from services.conversations.lifecycle import Life
+from services.conversations.figures.facts import Change, Message
+from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.rules import Rules
 from services.conversations.rows import customer
-from services.conversations.rules import Rules
 
 _LATE = datetime(2199, 12, 31, tzinfo=UTC)
 _RULES = Rules.of("4.13.0", has_bot=False)

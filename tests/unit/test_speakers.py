@@ -10,9 +10,9 @@ import pytest
 
 from schemas import webhooks
 from schemas.conversations import ConversationEvent, MessageEvent
-from services.conversations.facts import Change, Facts, Message, union
-from services.conversations.figures import Figures, figures
-from services.conversations.rules import Rules
+from services.conversations.figures.facts import Change, Facts, Message, union
+from services.conversations.figures.figures import Figures, figures
+from services.conversations.figures.rules import Rules
 from services.conversations.webhook_facts import facts_of
 from tests.unit.conversations import BEGIN
 from tests.unit.test_life import conversation, status

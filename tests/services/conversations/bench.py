@@ -14,8 +14,8 @@ from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.topics import WEBHOOKS
 from services.conversations import handlers
-from services.conversations.facts import State
-from services.conversations.reporting_events import Event
+from services.conversations.figures.facts import State
+from services.conversations.figures.reporting_events import Event
 from services.kernel import Record
 from tests.recordings.recorded import Delivery, stores
 

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from db.pool import Pool
-from services.conversations import api
-from services.conversations.query import NAMES
-from services.conversations.report_verbs import report
+from services.conversations.reports import api
+from services.conversations.reports.cli import report
+from services.conversations.reports.query import NAMES
 from services.kernel import Process, Settings
 from tests.recordings.recorded import account_webhooks
 from tests.services.conversations import bench

@@ -14,9 +14,9 @@ from local.chatwoot.app import app
 from local.chatwoot.installation import Double
 from local.chatwoot.seed import add_account
 from schemas.topics import WEBHOOKS
-from services.conversations.account import Account, account_of
 from services.conversations.app import add_to
-from services.conversations.import_history import HistoryImport
+from services.conversations.chatwoot.account import Account, account_of
+from services.conversations.chatwoot.import_history import HistoryImport
 from services.kernel import Process, Settings
 from tests.eventually import eventually
 from tests.newest import begin_at_the_end

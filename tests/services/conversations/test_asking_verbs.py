@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from db.pool import Pool, scoped
-from services.conversations.import_history import import_
-from services.conversations.report_verbs import report
+from services.conversations.chatwoot.import_history import import_
+from services.conversations.reports.cli import report
 from services.kernel import Process, Refusal, Settings
 from tests.eventually import eventually
 from tests.recordings.recorded import account_webhooks, reports, rows

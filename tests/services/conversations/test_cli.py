@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from db.pool import Pool
 from services.conversations.cli import explain_
-from services.conversations.report_verbs import report
+from services.conversations.reports.cli import report
 from services.kernel import Refusal
 from tests.recordings.recorded import account_webhooks, reports
 from tests.services.conversations import bench

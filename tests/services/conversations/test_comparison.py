@@ -7,8 +7,8 @@ import pytest
 
 from db.pool import Pool, scoped
 from schemas.reports import Completeness, ReportSummary, Totals
-from services.conversations.account import account_of
-from services.conversations.comparison import compare, compare_each, differences
+from services.conversations.chatwoot.account import account_of
+from services.conversations.reports.comparison import compare, compare_each, differences
 from services.kernel import Process, Settings
 from tests.recordings.parity import DELETED
 from tests.recordings.recorded import RUNS, account_webhooks, reports

@@ -11,8 +11,8 @@ import pytest
 from db import account_details as table
 from db.pool import Pool, scoped
 from services.conversations import handlers
-from services.conversations.account_details import AccountDetails
-from services.conversations.reports import by_group, summary
+from services.conversations.chatwoot.account_details import AccountDetails
+from services.conversations.reports.reports import by_group, summary
 from services.conversations.stores import known_stores
 from services.kernel import Process, Settings
 from tests.recordings.recorded import account_webhooks, reports

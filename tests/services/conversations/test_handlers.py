@@ -11,9 +11,9 @@ import pytest
 
 from db.pool import Pool, scoped
 from services.conversations import handlers
-from services.conversations.facts import union
-from services.conversations.figures import figures
-from services.conversations.rules import Rules
+from services.conversations.figures.facts import union
+from services.conversations.figures.figures import figures
+from services.conversations.figures.rules import Rules
 from tests.recordings.parity import compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, account_webhooks, disordered
 from tests.recordings.test_figures_equal_chatwoot import HELD

@@ -10,8 +10,8 @@ import pytest
 
 from db.pool import Pool, scoped
 from schemas import rest
-from services.conversations.account import Untold
-from services.conversations.import_history import HistoryImport
+from services.conversations.chatwoot.account import Untold
+from services.conversations.chatwoot.import_history import HistoryImport
 from services.kernel import Record
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import RUNS, disordered, rows

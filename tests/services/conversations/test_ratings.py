@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.pool import Pool, scoped
-from services.conversations.reports import by_group
+from services.conversations.reports.reports import by_group
 from tests.recordings.recorded import RUNS, disordered, reports, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
 from tests.services.conversations import bench

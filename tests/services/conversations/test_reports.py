@@ -8,7 +8,7 @@ import pytest
 from db import reports as table
 from db.pool import Pool, scoped
 from schemas.reports import Group, Totals
-from services.conversations.reports import By, by_group, summary
+from services.conversations.reports.reports import By, by_group, summary
 from services.kernel.cli.terminal import moment
 from tests.recordings.parity import DELETED, TOLERANCE_SECONDS
 from tests.recordings.recorded import RUNS, account_webhooks, disordered, reports

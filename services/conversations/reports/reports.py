@@ -8,8 +8,8 @@ from uuid import UUID
 from db import reports as table
 from db.pool import Connection, Row
 from schemas.reports import Group, Percentiles, Report, ReportSummary, Satisfaction, Totals, Waiting, WaitingList
-from services.conversations.completeness import completeness
-from services.conversations.rules import release_of
+from services.conversations.figures.rules import release_of
+from services.conversations.reports.completeness import completeness
 
 By = Literal["account", "agents", "inboxes", "teams", "days"]
 

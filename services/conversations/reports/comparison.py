@@ -8,9 +8,9 @@ from db import reports as table
 from db.pool import Pool, scoped
 from schemas.reports import Comparison, ComparisonRow, ReportSummary, Totals
 from schemas.rest import Summary
-from services.conversations import reports
-from services.conversations.account import Account, Untold, account_of
-from services.conversations.query import span
+from services.conversations.chatwoot.account import Account, Untold, account_of
+from services.conversations.reports import reports
+from services.conversations.reports.query import span
 from services.kernel import Process, Retryable
 
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not

@@ -9,10 +9,10 @@ from datetime import datetime
 
 import orjson
 
-from services.conversations.facts import Change, Facts, Message
-from services.conversations.figures import first_assignee, live, moment_of, timeline
-from services.conversations.lifecycle import Life
-from services.conversations.rules import Ruling
+from services.conversations.figures.facts import Change, Facts, Message
+from services.conversations.figures.figures import first_assignee, live, moment_of, timeline
+from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.rules import Ruling
 
 LONG = 300
 KEPT_OPEN = 100  # webhooks overtake each other by seconds, so the last facts stay open

@@ -9,9 +9,9 @@ import typer
 from pydantic import BaseModel
 
 from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingList
-from services.conversations import tables
-from services.conversations.chatwoot_verbs import compared
-from services.conversations.query import Name, Question, answer
+from services.conversations.chatwoot.cli import compared
+from services.conversations.reports import tables
+from services.conversations.reports.query import Name, Question, answer
 from services.kernel import Clock, Refusal
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import print_json, show

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
-from services.conversations.account import Untold
-from services.conversations.comparison import compare_each
-from services.conversations.query import NAMES, Question, answer
+from services.conversations.chatwoot.account import Untold
+from services.conversations.reports.comparison import compare_each
+from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Verdict, describe, verdict

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.bounds import moment_in
-from services.conversations.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
-from services.conversations.lifecycle import Life
-from services.conversations.reporting_events import Event
-from services.conversations.rules import Ruling
+from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
+from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.rules import Ruling
 
 
 class Figures(NamedTuple):

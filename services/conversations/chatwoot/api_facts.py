@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas import rest
 from schemas.conversations import Conversation, MessageEvent, MessageType
-from services.conversations.facts import STATUS_SEEN, Change, Facts, union
+from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, union
 from services.conversations.webhook_facts import facts_of, snapshot_of, text_of
 
 _TYPES: tuple[MessageType, ...] = ("incoming", "outgoing", "activity", "template")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.conversations.facts import Message
+from services.conversations.figures.facts import Message
 
 _NUMBERS = re.compile("[0-9]{1,4}")
 

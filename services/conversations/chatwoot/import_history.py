@@ -15,8 +15,8 @@ from db import imports as table
 from db.pool import scoped
 from schemas import rest
 from schemas.topics import WEBHOOKS
-from services.conversations.account import Account, Gone, Untold
-from services.conversations.chatwoot_verbs import asking, stores_asked, told, told_account
+from services.conversations.chatwoot.account import Account, Gone, Untold
+from services.conversations.chatwoot.cli import asking, stores_asked, told, told_account
 from services.kernel import Process, Record, Refusal, Retryable, Stop
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import progress

@@ -10,9 +10,9 @@ from typing import Literal
 import orjson
 
 from schemas.bounds import MOST_INT4, moment_in
-from services.conversations.facts import STATUS_SEEN, Change, Message
-from services.conversations.reporting_events import Event
-from services.conversations.rules import Rules
+from services.conversations.figures.facts import STATUS_SEEN, Change, Message
+from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.rules import Rules
 
 # A bot's handover first begins the wait that nobody was in, then opens: 0.04 to 0.3 s apart in the recordings.
 _HANDING_OVER = timedelta(seconds=2)

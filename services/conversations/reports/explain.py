@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import orjson
 
-from services.conversations.facts import STATUS_SEEN, Change, Facts, Message
-from services.conversations.figures import first_assignee, moment_of, timeline
-from services.conversations.lifecycle import Life
-from services.conversations.reporting_events import Event
-from services.conversations.rules import Ruling
+from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message
+from services.conversations.figures.figures import first_assignee, moment_of, timeline
+from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.rules import Ruling
 
 
 class Step(NamedTuple):

@@ -8,7 +8,7 @@ from uuid import UUID
 from db import reports as table
 from db.pool import Connection
 from schemas.reports import Report, ReportSummary, WaitingList
-from services.conversations import reports
+from services.conversations.reports import reports
 from services.kernel import Refusal
 from services.kernel.cli.terminal import moment
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.pool import scoped
 from schemas.reports import Comparison
-from services.conversations.account import Account, Untold, account_of
-from services.conversations.comparison import compare_each
+from services.conversations.chatwoot.account import Account, Untold, account_of
+from services.conversations.reports.comparison import compare_each
 from services.kernel import Process, Refusal, Retryable, Settings
 from services.kernel.cli.environment import database, installed, stores_named
 

@@ -16,7 +16,7 @@ from db import stores
 from db.pool import Connection, scoped
 from schemas import rest
 from services.conversations import handlers
-from services.conversations.account import Account, Untold, account_of
+from services.conversations.chatwoot.account import Account, Untold, account_of
 from services.kernel import Process, Retryable
 from services.kernel.errors import Verdict, describe, verdict
 

@@ -1,0 +1,1 @@
+"""What only Chatwoot's own API can tell: names, releases, history."""

@@ -1,0 +1,1 @@
+"""From facts to figures: pure, the same row whatever the order."""

@@ -1,0 +1,1 @@
+"""What people ask of the figures: reports, over HTTP and at the command line."""
