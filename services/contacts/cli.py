@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from db import audit, pushes, stores
+from db import stores
+from db.people import pushes
 from db.pool import Row, scoped
+from db.records import audit
 from schemas.bounds import MOST_INT4
 from services.kernel import Refusal
 from services.kernel.cli.environment import database, installed, stores_named

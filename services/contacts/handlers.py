@@ -6,8 +6,8 @@ from datetime import timedelta
 from enum import Enum
 from uuid import UUID
 
-from db import contacts as table
-from db import due
+from db.people import contacts as table
+from db.people import due
 from db.pool import Connection, Row
 from schemas.bounds import LATEST
 from services.contacts.hearing import Seen

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from db import pushes
+from db.people import pushes
 from db.pool import Connection, Row, scoped
 from schemas.contacts import ShownContact
 from services.contacts.account import Account, Gone, RefusedByChatwoot

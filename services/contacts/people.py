@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from db import pushes
+from db.people import pushes
 from db.pool import Connection, Row
 from schemas.bounds import MOST_INT4
 from services.contacts.account import Account

@@ -7,8 +7,8 @@ same hash.
 from collections.abc import Iterable
 from uuid import UUID
 
-from db import due as mailbox
-from db import pushes
+from db.people import due as mailbox
+from db.people import pushes
 from db.pool import Connection, scoped
 from services.contacts.account import Account, Calls, Gone, RefusedByChatwoot
 from services.contacts.counts import SenderMetrics

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import structlog
 
-from db import due as mailbox
-from db import pushes
+from db.people import due as mailbox
+from db.people import pushes
 from db.pool import Connection, scoped
 from services.contacts.account import Account
 from services.contacts.counts import SenderMetrics

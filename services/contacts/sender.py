@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Collection
 from uuid import UUID
 
-from db import due as mailbox
-from db import pushes, stores
+from db import stores
+from db.people import due as mailbox
+from db.people import pushes
 from db.pool import scoped
 from services.contacts.account import Account
 from services.contacts.counts import SenderMetrics

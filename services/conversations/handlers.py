@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from db import account_details, context, conversations, due
+from db.people import due
 from db.pool import Connection
+from db.reporting import account_details, context, conversations
 from schemas import json_text, rest, webhooks
 from schemas.bounds import moment_at
 from schemas.conversations import ConversationEvent, MessageEvent

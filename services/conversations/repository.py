@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from db import conversations, facts
 from db.pool import Connection, Row
+from db.reporting import conversations, facts
 from services.conversations.batch import FactBatch, Key, rating_key
 from services.conversations.figures.checkpoint import Walked
 from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, State

@@ -1,4 +1,4 @@
-"""Figures as the rows that db.conversations puts, in the order of its columns."""
+"""Figures as the rows that db.reporting.conversations puts, in the order of its columns."""
 
 import hashlib
 from datetime import timedelta

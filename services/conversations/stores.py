@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from db import account_details, context
 from db.pool import Connection, Row
+from db.reporting import account_details, context
 from services.conversations.batch import Heard
 from services.conversations.figures.rules import Dated, Rules, Ruling
 

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from db import customers as table
-from db import due
-from db.customers import Key
+from db.people import customers as table
+from db.people import due
+from db.people.customers import Key
 from db.pool import Connection
 from services.customers.figures import figures
 from services.customers.orders import Fact, order

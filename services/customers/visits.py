@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from db import due
-from db import visits as table
+from db.people import due
+from db.people import visits as table
+from db.people.visits import Key
 from db.pool import Connection
-from db.visits import Key
 from schemas import json_text
 from schemas.beacons import WidgetReport, moment
 from services.kernel import Record

@@ -11,8 +11,8 @@ import structlog
 import uuid_utils
 from aiokafka.errors import KafkaError
 
-from db import acknowledged as table
 from db.pool import INGRESS
+from db.records import acknowledged as table
 from services.ingress.spool.metrics import SpoolMetrics
 from services.kernel import Clock, Process
 from services.kernel.errors import Verdict, describe, verdict

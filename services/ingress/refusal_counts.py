@@ -6,8 +6,8 @@ from uuid import UUID
 
 import structlog
 
-from db import refusals as table
 from db.pool import INGRESS
+from db.records import refusals as table
 from services.ingress.doors.refusals import Reason
 from services.kernel import Process
 from services.kernel.errors import Verdict, describe, verdict

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from aiokafka import TopicPartition
 
-from db import refusals as table
 from db.pool import Pool, scoped
+from db.records import refusals as table
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.refusal_counts import WRITE_SECONDS

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from db import due
+from db.people import due
 from db.pool import Pool, scoped
 from local.chatwoot.app import listening
 from services.kernel import Settings

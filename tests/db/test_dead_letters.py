@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from db import dead_letters
-from db.dead_letters import STORE_BYTES_CAP, STORE_WHOLE_CAP, Letter, LetterFilter
 from db.pool import Pool, scoped, set_scope
+from db.records import dead_letters
+from db.records.dead_letters import STORE_BYTES_CAP, STORE_WHOLE_CAP, Letter, LetterFilter
 from tests.services.attached import attach
 
 _COUNTS = "select letters, whole, whole_bytes from wootstream.dead_letter_counts where organization_id = $1"

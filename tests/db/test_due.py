@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from db import due
+from db.people import due
 from db.pool import Pool, scoped
 from tests.services.attached import attach
 

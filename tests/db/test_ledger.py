@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import ledger
-from db.ledger import Move
 from db.pool import Pool
+from db.records import ledger
+from db.records.ledger import Move
 from tests.eventually import eventually
 
 _STORE = """

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from db import context, pushes, visits
+from db.people import pushes, visits
 from db.pool import Pool, scoped
+from db.reporting import context
 from tests.services.attached import ACCOUNT_ID, attach
 
 _CONTACT, _CONVERSATION = 7, 70

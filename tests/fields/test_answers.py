@@ -9,8 +9,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db import account_details, pushes
+from db.people import pushes
 from db.pool import Connection, Pool
+from db.reporting import account_details
 from schemas import rest
 from schemas.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from schemas.reports import Comparison, ReportSummary

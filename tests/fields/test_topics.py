@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db import pushes
+from db.people import pushes
 from db.pool import Connection, Pool
 from schemas import rest
 from schemas.beacons import WidgetReport

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from db.dead_letters import LetterFilter
+from db.records.dead_letters import LetterFilter
 from services.control.dead_letters import letters as control
 from services.control.dead_letters.letters import LettersByReason
 from services.control.dead_letters.redrive import redrive as run_redrive

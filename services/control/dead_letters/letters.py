@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from db import audit, dead_letters
-from db.dead_letters import LetterFilter
 from db.pool import Row
+from db.records import audit, dead_letters
+from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.redacted import header, redacted
 from services.control.dead_letters.scope import Advance, reach, slices
 from services.kernel.errors import Refusal

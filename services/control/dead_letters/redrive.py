@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db import dead_letters
-from db.dead_letters import LetterFilter
 from db.pool import Row
+from db.records import dead_letters
+from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.scope import Advance, Reach, reach, slices
 from services.control.ledger.logs import first_records, look
 from services.kernel import Clock, Publisher, Record, Settings

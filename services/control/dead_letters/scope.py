@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from db import dead_letters
-from db.dead_letters import LetterFilter
 from db.pool import Connection, Pool, Row, scoped
+from db.records import dead_letters
+from db.records.dead_letters import LetterFilter
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.settings import Settings
 

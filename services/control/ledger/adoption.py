@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from db import ledger
 from db.pool import Row
+from db.records import ledger
 from services.control.ledger.answer import Line
 from services.control.ledger.audit import observe
 from services.control.ledger.logs import Log

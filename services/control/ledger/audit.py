@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from db import audit as table
-from db import ledger, undelivered
 from db.pool import Pool, Row
+from db.records import audit as table
+from db.records import ledger, undelivered
 from db.transactions import see_one_moment
 from schemas import topics
 from services.control.ledger.answer import Audit, Loss, Undelivered

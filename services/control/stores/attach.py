@@ -8,9 +8,10 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from db import account_details, due
 from db import stores as table
+from db.people import due
 from db.pool import Connection, Pool, Row, scoped
+from db.reporting import account_details
 from schemas.stores import StoreOptions
 from services.control.stores.row import wanted
 from services.kernel.cli.environment import database, stores_named

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import structlog
 
-from db import account_details as table
 from db import stores
 from db.pool import Connection, scoped
+from db.reporting import account_details as table
 from schemas import rest
 from services.conversations import handlers
 from services.conversations.chatwoot.account import Account, Untold, account_of

@@ -11,8 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from db import imports as table
 from db.pool import scoped
+from db.reporting import imports as table
 from schemas import rest
 from schemas.topics import WEBHOOKS
 from services.conversations.chatwoot.account import Account, Gone, Untold

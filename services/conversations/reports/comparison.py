@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from db import reports as table
 from db.pool import Pool, scoped
+from db.reporting import reports as table
 from schemas.reports import Comparison, ComparisonRow, ReportSummary, Totals
 from schemas.rest import Summary
 from services.conversations.chatwoot.account import Account, Untold, account_of

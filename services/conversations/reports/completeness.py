@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from db import account_details
-from db import completeness as table
 from db.pool import Connection, Row
+from db.reporting import account_details
+from db.reporting import completeness as table
 from schemas import topics
 from schemas.reports import Completeness
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
-from db import reports as table
 from db.pool import Connection
+from db.reporting import reports as table
 from schemas.reports import Report, ReportSummary, WaitingList
 from services.conversations.reports import reports
 from services.kernel import Refusal

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from db import reports as table
 from db.pool import Connection, Row
+from db.reporting import reports as table
 from schemas.reports import Group, Percentiles, Report, ReportSummary, Satisfaction, Totals, Waiting, WaitingList
 from services.conversations.figures.rules import release_of
 from services.conversations.reports.completeness import completeness

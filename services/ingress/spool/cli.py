@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from db import undelivered
+from db.records import undelivered
 from services.ingress.spool import set_aside
 from services.ingress.spool.set_aside import Aside, Exported, Wanted
 from services.ingress.spool.status import SpoolStatus, look

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from db import undelivered as table
 from db.pool import INGRESS
+from db.records import undelivered as table
 from services.ingress.spool.level import FillLevel
 from services.ingress.spool.set_aside import Aside, Wanted, counted, files
 from services.kernel import Process

@@ -8,7 +8,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from db.ledger import LedgerRow
+from db.records.ledger import LedgerRow
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import orjson
 
-from db import dead_letters, ledger
-from db.dead_letters import Letter
-from db.ledger import LedgerRow
 from db.pool import Pool
+from db.records import dead_letters, ledger
+from db.records.dead_letters import Letter
+from db.records.ledger import LedgerRow
 from services.kernel.consuming.bisect import (
     Applied,
     Apply,

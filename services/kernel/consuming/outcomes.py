@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 
-from db.ledger import LedgerRow, Move
+from db.records.ledger import LedgerRow, Move
 from services.kernel.record import Record
 
 OutcomeCounts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records

@@ -9,7 +9,7 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
 
-from db.ledger import LedgerRow
+from db.records.ledger import LedgerRow
 from services.kernel.consuming.lag import Lag
 from services.kernel.consuming.liveness import Liveness
 from services.kernel.consuming.probe import Here, Probe

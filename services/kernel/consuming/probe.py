@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from db import ledger
-from db.ledger import LedgerRow
+from db.records import ledger
+from db.records.ledger import LedgerRow
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 from services.kernel.record import Record

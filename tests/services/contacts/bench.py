@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from db import due
+from db.people import due
 from db.pool import Pool, scoped
 from services.contacts.sender import Sender
 from services.kernel import Process

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import structlog
 
-from db import pushes
+from db.people import pushes
 from db.pool import scoped
 from services.contacts import people
 from services.contacts.attributes import Person, attributes

@@ -5,7 +5,7 @@ import uuid
 import httpx
 from prometheus_client import CollectorRegistry
 
-from db import due
+from db.people import due
 from db.pool import scoped
 from services.kernel import Chatwoot
 from tests.answering import Answering

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from db import pushes
+from db.people import pushes
 from db.pool import scoped
 from services.contacts.account import Account
 from services.contacts.counts import SenderMetrics

@@ -11,8 +11,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from db.dead_letters import STORE_BYTES_CAP, LetterFilter
 from db.pool import Connection
+from db.records.dead_letters import STORE_BYTES_CAP, LetterFilter
 from services.control.dead_letters.redrive import Redriven, redrive
 from services.control.ledger.logs import look
 from services.kernel import Record, Stop

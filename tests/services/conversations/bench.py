@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from db import account_details
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
+from db.reporting import account_details
 from schemas.topics import WEBHOOKS
 from services.conversations import handlers
 from services.conversations.figures.facts import State

@@ -8,8 +8,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from db import account_details as table
 from db.pool import Pool, scoped
+from db.reporting import account_details as table
 from services.conversations import handlers
 from services.conversations.chatwoot.account_details import AccountDetails
 from services.conversations.reports.reports import by_group, summary

@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import account_details, imports
 from db.pool import Pool, scoped, set_scope
+from db.reporting import account_details, imports
 from tests.recordings.recorded import account_webhooks
 from tests.services.conversations import bench
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db import reports as table
 from db.pool import Pool, scoped
+from db.reporting import reports as table
 from schemas.reports import Group, Totals
 from services.conversations.reports.reports import By, by_group, summary
 from services.kernel.cli.terminal import moment

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from db.pool import Pool, scoped
-from db.refusals import since
+from db.records.refusals import since
 from services.ingress.doors.refusals import Reason
 from services.ingress.refusal_counts import RefusalCounts
 from services.kernel import Process, Settings

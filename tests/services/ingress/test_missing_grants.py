@@ -7,7 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from db import acknowledged, refusals, stores
+from db import stores
+from db.records import acknowledged, refusals
 from services.ingress.acknowledged import Acknowledged
 from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from db import acknowledged as table
 from db.pool import INGRESS, Pool, Row, open_pool
+from db.records import acknowledged as table
 from services.control.ledger.answer import Line
 from services.control.ledger.audit import audit
 from services.ingress.acknowledged import Acknowledged

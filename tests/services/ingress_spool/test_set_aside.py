@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from db import undelivered
 from db.pool import Pool
+from db.records import undelivered
 from services.control.ledger.answer import Audit, Undelivered
 from services.control.ledger.audit import audit
 from services.control.ledger.wording import verdict

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from aiokafka import TopicPartition
 
-from db import ledger
+from db.records import ledger
 from services.kernel.consuming.positions import Positions
 from tests.kernel_bench import Bench
 

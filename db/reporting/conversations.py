@@ -6,8 +6,8 @@ Rows are tuples in the order of the statement's columns; the multi-row statement
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from db.facts import Key
 from db.pool import Connection, Row
+from db.reporting.facts import Key
 
 _LOCK = """
 select c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked,

@@ -1,4 +1,4 @@
-"""What each ingress saw acknowledged: written by the ingress alone, read by the audit (db/audit.py)."""
+"""What each ingress saw acknowledged: written by the ingress alone, read by the audit (db/records/audit.py)."""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -1,0 +1,1 @@
+"""Facts of conversations, the rows made of them, and what reports read."""
