@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from schemas import bounds
 from schemas.bounds import MOST_ELEMENTS, NAME_CHARACTERS, URL_CHARACTERS, Id
-from schemas.rest import Release
+from schemas.chatwoot.rest import Release
 from schemas.vouching import SECRET_PREFIX, key
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")

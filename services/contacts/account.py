@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from db.pool import Row
 from schemas import json_text
-from schemas.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
+from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from services.kernel import Answer, Chatwoot, Invalid, Retryable
 from services.kernel.errors import describe
 

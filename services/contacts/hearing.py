@@ -6,8 +6,8 @@ from uuid import UUID
 
 from schemas import json_text
 from schemas.bounds import EARLIEST, moment_in
-from schemas.contacts import ConversationStarted, ShownContact
-from schemas.webhooks import CONTACT_EVENTS, ContactEvent, parse
+from schemas.chatwoot.contacts import ConversationStarted, ShownContact
+from schemas.chatwoot.webhooks import CONTACT_EVENTS, ContactEvent, parse
 from services.contacts.matching import Contact
 from services.kernel import Record
 

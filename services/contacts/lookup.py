@@ -7,7 +7,7 @@ from typing import Any
 
 from db.people import pushes
 from db.pool import Connection, Row, scoped
-from schemas.contacts import ShownContact
+from schemas.chatwoot.contacts import ShownContact
 from services.contacts.account import Account, Gone, RefusedByChatwoot
 from services.contacts.counts import SenderMetrics
 from services.contacts.handlers import adopt

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from db.people import due
 from db.pool import Connection
 from db.reporting import account_details, context, conversations
-from schemas import json_text, rest, webhooks
+from schemas import json_text
 from schemas.bounds import moment_at
-from schemas.conversations import ConversationEvent, MessageEvent
+from schemas.chatwoot import rest, webhooks
+from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
 from services.conversations import repository, rows
 from services.conversations.batch import FactBatch, Heard, Key
 from services.conversations.chatwoot.api_facts import facts_seen

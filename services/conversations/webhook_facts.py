@@ -8,7 +8,7 @@ from typing import Any, get_args
 import orjson
 
 from schemas.bounds import MOST_INT4, NAME_CHARACTERS, moment_at, moment_in, text
-from schemas.conversations import Changed, Conversation, ConversationEvent, MessageEvent, Status
+from schemas.chatwoot.conversations import Changed, Conversation, ConversationEvent, MessageEvent, Status
 from services.conversations.figures.facts import TRACKED, Change, Facts, Kind, Message, Rating, Snapshot, Speaker, State
 
 _MOST_LABELS = 2_000  # characters, before and after: a change is its own key, and an index holds 2.7 kB

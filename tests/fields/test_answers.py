@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from db.people import pushes
 from db.pool import Connection, Pool
 from db.reporting import account_details
-from schemas import rest
-from schemas.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
+from schemas.chatwoot import rest
+from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from schemas.reports import Comparison, ReportSummary
 from schemas.topics import WEBHOOKS
 from services.contacts.account import Calls, RefusedByChatwoot

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from db.people import pushes
 from db.pool import Connection, Pool
-from schemas import rest
 from schemas.beacons import WidgetReport
-from schemas.contacts import ConversationStarted
-from schemas.conversations import ConversationEvent, MessageEvent
+from schemas.chatwoot import rest
+from schemas.chatwoot.contacts import ConversationStarted
+from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
+from schemas.chatwoot.webhooks import ContactEvent
 from schemas.shop import CustomerEvent, OrderEvent
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
-from schemas.webhooks import ContactEvent
 from services.contacts import handlers as contacts
 from services.contacts import hearing
 from services.contacts.account import Account

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from schemas import rest
+from schemas.chatwoot import rest
 from tests.recordings.recorded import RUNS, calls, rows
 from tests.services.conversations.recorded_api import RecordedApi
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.conversations import ConversationEvent, MessageEvent
-from schemas.webhooks import parse
+from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
+from schemas.chatwoot.webhooks import parse
 from services.conversations.figures.facts import Facts, union
 from services.conversations.figures.figures import Figures, figures
 from services.conversations.figures.rules import Rules

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas import rest
+from schemas.chatwoot import rest
 from services.conversations.chatwoot.api_facts import facts_seen
 from services.conversations.figures.facts import Facts, union
 from services.conversations.figures.figures import Figures, figures

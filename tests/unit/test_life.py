@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.conversations import Status
+from schemas.chatwoot.conversations import Status
 from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Kind, Message, Snapshot, State
 from services.conversations.figures.figures import figures
 from services.conversations.figures.rules import Dated, Rules

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from schemas import webhooks
-from schemas.conversations import ConversationEvent, MessageEvent
+from schemas.chatwoot import webhooks
+from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
 from services.conversations.figures.facts import Change, Facts, Message, union
 from services.conversations.figures.figures import Figures, figures
 from services.conversations.figures.rules import Rules

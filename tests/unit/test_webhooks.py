@@ -6,8 +6,8 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from schemas.conversations import ConversationEvent, MessageEvent
-from schemas.webhooks import ContactEvent, WidgetEvent, parse
+from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
+from schemas.chatwoot.webhooks import ContactEvent, WidgetEvent, parse
 from tests.recordings.recorded import ALL_RUNS, account_webhooks, deliveries
 
 USED = {

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from db import stores
 from db.pool import Connection
 from schemas import json_text
-from schemas.rest import Version
+from schemas.chatwoot.rest import Version
 from services.kernel import Chatwoot, Process, Sealed
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ import structlog
 from db import stores
 from db.pool import Connection, scoped
 from db.reporting import account_details as table
-from schemas import rest
+from schemas.chatwoot import rest
 from services.conversations import handlers
 from services.conversations.chatwoot.account import Account, Untold, account_of
 from services.kernel import Process, Retryable

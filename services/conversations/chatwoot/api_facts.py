@@ -6,8 +6,8 @@ that Chatwoot noted in it says best when.
 
 from datetime import UTC, datetime, timedelta
 
-from schemas import rest
-from schemas.conversations import Conversation, MessageEvent, MessageType
+from schemas.chatwoot import rest
+from schemas.chatwoot.conversations import Conversation, MessageEvent, MessageType
 from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, union
 from services.conversations.webhook_facts import facts_of, snapshot_of, text_of
 

@@ -13,7 +13,7 @@ import typer
 
 from db.pool import scoped
 from db.reporting import imports as table
-from schemas import rest
+from schemas.chatwoot import rest
 from schemas.topics import WEBHOOKS
 from services.conversations.chatwoot.account import Account, Gone, Untold
 from services.conversations.chatwoot.cli import asking, stores_asked, told, told_account

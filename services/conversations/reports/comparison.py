@@ -6,8 +6,8 @@ from uuid import UUID
 
 from db.pool import Pool, scoped
 from db.reporting import reports as table
+from schemas.chatwoot.rest import Summary
 from schemas.reports import Comparison, ComparisonRow, ReportSummary, Totals
-from schemas.rest import Summary
 from services.conversations.chatwoot.account import Account, Untold, account_of
 from services.conversations.reports import reports
 from services.conversations.reports.query import span

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from db.pool import Pool, scoped
-from schemas import rest
+from schemas.chatwoot import rest
 from services.conversations.chatwoot.account import Untold
 from services.conversations.chatwoot.import_history import HistoryImport
 from services.kernel import Record

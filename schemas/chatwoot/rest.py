@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from schemas.bounds import Count, Elements, FineSeconds, Id, LongId, Moment, Name, OrElse, OrNone, Seconds
-from schemas.conversations import ContentAttributes, Inbound, Meta, Sender, Status
+from schemas.chatwoot.conversations import ContentAttributes, Inbound, Meta, Sender, Status
 from schemas.reports import Totals
 
 CONVERSATION = "rest.conversation"

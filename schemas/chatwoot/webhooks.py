@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from schemas import json_text
 from schemas.bounds import Id, Name, OrNone, json_hash
-from schemas.conversations import Changing, ConversationEvent, Inbound, MessageEvent
+from schemas.chatwoot.conversations import Changing, ConversationEvent, Inbound, MessageEvent
 
 _ATTRIBUTE_BYTES, _ALL_BYTES = 16 * 1024, 64 * 1024
 

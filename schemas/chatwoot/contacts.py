@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from schemas.bounds import Elements, Id, Name, OrNone
-from schemas.conversations import Inbound
-from schemas.webhooks import Attributes
+from schemas.chatwoot.conversations import Inbound
+from schemas.chatwoot.webhooks import Attributes
 
 
 class ShownContact(Inbound):

@@ -1,0 +1,1 @@
+"""What Chatwoot says: webhooks and answers of its API, as seen on live servers."""
