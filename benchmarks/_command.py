@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.kernel.logs import configure_logs, quiet_client_logs
+from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 
 Measure = Callable[[int, int], Awaitable[dict[str, Any]]]
 

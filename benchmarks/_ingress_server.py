@@ -16,8 +16,8 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
 from services.kernel import Process, Settings
 from services.kernel.kafka.client import client_options
-from services.kernel.logs import configure_logs
 from services.kernel.run import COLLECT_AFTER
+from services.kernel.telemetry.logs import configure_logs
 from tests.eventually import eventually
 
 # As many and as long as ours.

@@ -17,7 +17,7 @@ from benchmarks._stack import open_stack
 from schemas.topics import Topic
 from services.kernel import Settings
 from services.kernel.kafka.topics import ensure_topics
-from services.kernel.logs import configure_logs
+from services.kernel.telemetry.logs import configure_logs
 
 
 async def measure(count: int, rounds: int) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from services.kernel import run as run_services
 from services.kernel.cli.environment import environment, installed
 from services.kernel.errors import describe
 from services.kernel.kafka.topics import ensure_topics
-from services.kernel.logs import configure_logs, quiet_client_logs
 from services.kernel.printable import printable_lines
+from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 from services.widget import app as widget
 
 SERVICES: dict[str, Callable[[Process], None]] = {

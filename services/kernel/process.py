@@ -16,10 +16,10 @@ from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
 from services.kernel.consuming.subscriber import Consumers
 from services.kernel.errors import Stop, describe
-from services.kernel.metrics import Metrics
 from services.kernel.publishing.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
+from services.kernel.telemetry.metrics import Metrics
 from services.kernel.trouble import Trouble
 from services.kernel.web.http import HttpServer, Site
 

@@ -4,8 +4,8 @@ import gc
 from collections.abc import Callable, Sequence
 
 from services.kernel.process import Process
-from services.kernel.sentry import report_errors
 from services.kernel.settings import Settings
+from services.kernel.telemetry.sentry import report_errors
 from services.kernel.watchdog import Watchdog
 
 # A batch of decoded bodies is thousands of containers that all die together. With Python's own thresholds the collector

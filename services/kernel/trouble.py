@@ -7,7 +7,7 @@ import structlog
 
 from services.kernel.clock import Clock
 from services.kernel.errors import Verdict, cure, describe, kind, verdict
-from services.kernel.metrics import Metrics
+from services.kernel.telemetry.metrics import Metrics
 
 # By failures in a row; the last one repeats.
 _PAUSES_SECONDS = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)

@@ -17,7 +17,7 @@ from uuid import UUID
 from db.pool import Connection
 from schemas.topics import Topic
 from services.kernel import Process, Record, Settings, consume, run
-from services.kernel.logs import configure_logs, quiet_client_logs
+from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 
 _KEEP = """
 insert into wootstream.{sink} (partition, record_offset, digest, writer)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.kernel.logs import quiet_client_logs
+from services.kernel.telemetry.logs import quiet_client_logs
 from tests.own_kafka import OwnKafka, own_kafka
 
 

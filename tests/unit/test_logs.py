@@ -12,8 +12,8 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from services.kernel import Settings, Stop
-from services.kernel.logs import configure_logs
-from services.kernel.sentry import report_errors
+from services.kernel.telemetry.logs import configure_logs
+from services.kernel.telemetry.sentry import report_errors
 
 SECRET = "jane@example.org"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import services.kernel
-from services.kernel import metrics
+from services.kernel.telemetry import metrics
 
 _KERNEL = Path(services.kernel.__file__).parent
 _SOURCE = Path(metrics.__file__).read_text()

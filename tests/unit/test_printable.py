@@ -11,8 +11,8 @@ from services.ingress.cli import _line
 from services.ingress.tail import Arrival, _arrival
 from services.kernel import Record
 from services.kernel.cli.terminal import print_json, show
-from services.kernel.logs import _renderer
 from services.kernel.printable import printable, printable_json
+from services.kernel.telemetry.logs import _renderer
 
 _ODD = [
     *("\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "a\nb", "a\rb", "\x08", "\x7f", "\0", "\ud83d"),

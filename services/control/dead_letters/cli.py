@@ -13,7 +13,7 @@ from services.kernel import Settings
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, progress, show
 from services.kernel.cli.terminal import since as moment
-from services.kernel.logs import configure_logs
+from services.kernel.telemetry.logs import configure_logs
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be applied: kept with the reason.")
 

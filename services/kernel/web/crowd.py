@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.kernel.metrics import Metrics
 from services.kernel.settings import Settings
+from services.kernel.telemetry.metrics import Metrics
 
 _KEEP_ALIVE_SECONDS = 75.0  # longer than the 60 s for which proxies keep theirs, so that they end them, not we
 _CROWDED_KEEP_ALIVE_SECONDS = 5.0

@@ -16,8 +16,8 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from services.kernel.errors import Stop
-from services.kernel.metrics import Metrics
 from services.kernel.settings import Settings
+from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import Crowd, Limits
 

@@ -12,7 +12,7 @@ import uuid
 from schemas.topics import Topic
 from services.ingress.acceptance import Acceptance
 from services.kernel import Process, Settings
-from services.kernel.logs import configure_logs, quiet_client_logs
+from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 from tests.services.ingress_spool.bench import Bench
 
 _SENDERS = 16

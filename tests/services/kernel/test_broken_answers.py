@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from services.kernel.metrics import Metrics
+from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.http import Site
 from tests.services.kernel.line import Lines
 
