@@ -20,7 +20,7 @@ from tests.chaos.processes import Worker
 from tests.chaos.senders import Senders, numbers_in_topic, sending
 from tests.eventually import eventually
 from tests.services.ingress.bench import Shop, open_shop
-from tests.services.ingress_spool.small_disk import fill, give_back, mounted
+from tests.services.ingress.spool.small_disk import fill, give_back, mounted
 
 pytestmark = pytest.mark.chaos
 _SECONDS, _RATE = int(os.environ.get("OUTAGE_SECONDS", 10)), int(os.environ.get("OUTAGE_RATE", 300))

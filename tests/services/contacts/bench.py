@@ -11,7 +11,7 @@ from services.contacts.sender import Sender
 from services.kernel import Process
 from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsApi
-from tests.unit.test_chatwoot import Hand
+from tests.unit.kernel.test_chatwoot import Hand
 
 AT_ONCE = timedelta(0)
 

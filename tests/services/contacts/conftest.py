@@ -12,7 +12,7 @@ from services.kernel import Chatwoot, Process, Settings
 from tests.answering import Answering
 from tests.services.contacts.api import ContactsApi
 from tests.services.contacts.bench import Bench
-from tests.unit.test_chatwoot import Hand
+from tests.unit.kernel.test_chatwoot import Hand
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,10 +13,11 @@ from schemas.topics import WEBHOOKS
 from services.contacts import handlers
 from services.contacts.hearing import read
 from services.kernel import Record
+from tests.field_cases import FOLDER
 from tests.recordings.recorded import RUNS, disordered, rows, stores
 from tests.services.attached import attach
 
-CASE = Path(__file__).parents[2] / "field_cases" / "wide_number_in_contact_webhook.json"
+CASE = FOLDER / "wide_number_in_contact_webhook.json"
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 

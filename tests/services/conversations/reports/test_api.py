@@ -1,0 +1,128 @@
+"""Reports over HTTP: the command line's answers, for whoever bears the token."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from db.pool import Pool
+from services.conversations.reports import api
+from services.conversations.reports.cli import report
+from services.conversations.reports.query import NAMES
+from services.kernel import Process, Settings
+from tests.recordings.recorded import account_webhooks
+from tests.services.conversations import bench
+from tests.services.conversations.reports.test_cli import call
+
+RUN = "chatwoot-4.13.0-bots"
+TOKEN = "a-token-of-the-operator"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+SPAN = {"since": "2026-11-01", "until": "2026-12-01"}
+
+
+@pytest.fixture
+async def slug(pool: Pool, admin_pool: Pool) -> str:
+    """A store with figures."""
+    shops = await bench.install(admin_pool, RUN)
+    await bench.apply(pool, bench.records(account_webhooks(RUN), shops))
+    return bench.slug(shops["meise-nord"].id)
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    async for client in asked(settings, api_token=TOKEN):
+        yield client
+
+
+async def asked(settings: Settings, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A process that answers reports."""
+    process = Process(Settings.model_validate(settings.model_dump() | more))
+    api.add_to(process)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(process.site), base_url="http://reports") as client:
+        yield client
+    await process.chatwoot.close()
+    await process.pool().close()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "waiting"])
+async def test_report_over_http_is_the_command_lines_json(
+    name: str, slug: str, client: httpx.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    options = [part for key, value in SPAN.items() for part in (f"--{key}", value)]
+    printed = await call(report, name, "--store", slug, *options, "--json")
+
+    answer = await client.get(f"/api/stores/{slug}/reports/{name}", params=SPAN, headers=BEARER)
+
+    assert answer.status_code == 200
+    assert answer.json() == orjson.loads(printed)
+
+
+async def test_report_of_every_store_is_by_their_names(slug: str, client: httpx.AsyncClient) -> None:
+    told = (await client.get("/api/reports/summary", params=SPAN, headers=BEARER)).json()
+    alone = (await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=BEARER)).json()
+    assert told[slug] == alone
+    assert alone["conversations_count"] == 12
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}])
+async def test_who_bears_no_token_learns_nothing(headers: dict[str, str], slug: str, client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"/api/stores/{slug}/reports/summary", headers=headers)
+    assert (answer.status_code, list(answer.json())) == (401, ["error"])
+
+
+async def test_installation_without_a_token_has_no_reports_over_http(settings: Settings, slug: str) -> None:
+    async for client in asked(settings):
+        answer = await client.get(f"/api/stores/{slug}/reports/summary", headers=BEARER)
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/api/stores/nowhere/reports/summary", {}, 404),
+        ("/api/stores/{slug}/reports/everything", {}, 404),
+        ("/api/stores/%ff%00/reports/%ff%00", {}, 404),
+        ("/api/stores/{slug}/reports/days", {"since": "1d", "until": "2d"}, 400),
+    ],
+)
+async def test_question_that_cannot_be_answered_gets_a_sentence(
+    path: str, query: dict[str, str], status: int, slug: str, client: httpx.AsyncClient
+) -> None:
+    answer = await client.get(path.format(slug=slug), params=query, headers=BEARER)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("name", ["summary", "days", "compare"])
+@pytest.mark.parametrize("field", ["since", "until"])
+async def test_report_of_a_time_that_no_calendar_of_ours_has_is_refused_with_the_field(
+    name: str, field: str, slug: str, client: httpx.AsyncClient
+) -> None:
+    for text in (
+        "yesterday",
+        "0001-01-01",
+        "1969-12-31",
+        "9999-12-31T23:59",
+        "2200-06-01",
+        "9" * 5_000 + "d",
+        "999999999w",
+        "²d",
+    ):
+        answer = await client.get(f"/api/stores/{slug}/reports/{name}", params={field: text}, headers=BEARER)
+        assert (answer.status_code, answer.json()["error"].split()[0]) == (400, field), text
+
+
+async def test_report_of_a_limit_that_is_none_is_refused_with_the_field(slug: str, client: httpx.AsyncClient) -> None:
+    for limit in ("-1", "0", "1001", "9" * 5_000, "²", ""):
+        answer = await client.get(f"/api/stores/{slug}/reports/waiting", params={"limit": limit}, headers=BEARER)
+        assert (answer.status_code, answer.json()["error"].split()[0]) == (400, "limit"), limit
+
+
+async def test_report_without_a_database_says_that_it_does_not_answer(settings: Settings) -> None:
+    async for client in asked(settings, api_token=TOKEN, database_url="postgresql://nobody@127.0.0.1:1/none"):
+        answer = await client.get("/api/reports/summary", headers=BEARER)
+        assert answer.status_code == 503
+        assert "does not answer" in answer.json()["error"]

@@ -1,0 +1,51 @@
+"""The doors of a process that starts while nobody else is there."""
+
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from db.pool import Pool
+from schemas import topics
+from services.kernel.kafka.topics import ensure_topics
+from tests.eventually import eventually
+from tests.own_kafka import OwnKafka
+from tests.services.ingress.bench import held, open_shop, post_webhook, serving
+from tests.services.ingress.spool.bench import Bench, spooling
+
+pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
+_NOWHERE = SecretStr("postgresql://x@127.0.0.1:1/x")
+
+
+async def test_doors_that_open_without_postgresql_and_kafka_keep_known_stores_webhooks_until_kafka_is_back(
+    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool
+) -> None:
+    shop, now = await open_shop(admin_pool, bench.settings), datetime.now(UTC)
+    await ensure_topics(bench.settings)
+    bodies = [b'{"event":"message_created", "id":%d,"conversation":{"id":7}}' % number for number in range(20)]
+    async with serving(bench.settings) as (_, client):
+        first = await post_webhook(client, shop, bodies[0], at=now)
+    await lone_kafka.kill()
+
+    alone = bench.settings.model_copy(update={"database_url": _NOWHERE})
+    async with serving(alone, kafka=False) as (process, client):
+        answers = [await post_webhook(client, shop, body, at=now) for body in bodies[1:]]
+        forged = await post_webhook(client, shop, bodies[0], at=now, secret="wrong")
+        await lone_kafka.start()
+        await eventually(lambda: not spooling(process))
+
+    assert {answer.status_code for answer in (first, *answers)} == {204}
+    assert forged.status_code == 401
+    kept = await held(bench.settings, topics.WEBHOOKS, shop.id)
+    assert [record.value for record in kept] == bodies
+    assert [record.origin for record in kept] == ["webhook"] + ["spool"] * len(answers)
+
+
+async def test_remembered_stores_are_sealed(bench: Bench, admin_pool: Pool) -> None:
+    shop = await open_shop(admin_pool, bench.settings)
+
+    async with serving(bench.settings):
+        remembered = bench.settings.data_directory / "ingress" / "stores.sealed"
+        await eventually(remembered.exists)
+
+    assert not {name for name in (shop.slug, shop.secret) if name in remembered.read_text()}

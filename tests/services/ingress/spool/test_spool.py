@@ -1,0 +1,162 @@
+"""The spool on the disk: what goes in comes out, whatever happened in between."""
+
+import base64
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from services.ingress.spool.set_aside import Wanted, counted
+from services.ingress.spool.shelf import ChunkOutcome, Full
+from services.kernel import Record
+from tests.eventually import eventually
+from tests.services.ingress.spool.shelf_bench import drain, opened, put, put_until_full, record, waiting
+from tests.services.ingress.spool.small_disk import fill, give_back, mounted
+
+_MEBIBYTE = 1024**2
+
+
+async def test_records_outlive_their_process_byte_for_byte_and_in_order(tmp_path: Path) -> None:
+    odd = Record("shop.events", None, bytes(range(256)), (("event", b""), ("store", b"\xff\x00"), ("origin", b"shop")))
+    given = [odd, *(record(b"%d" % number, key=bytes([number])) for number in range(250))]
+    async with opened(tmp_path) as spool:
+        await put(spool, given)
+
+    async with opened(tmp_path) as spool:
+        found = await waiting(spool)
+
+    assert [(one.topic, one.key, one.value, one.id) for one in found] == [
+        (one.topic, one.key, one.value, one.id) for one in given
+    ]
+    assert found[0].headers == (("event", b""), ("store", b"\xff\x00"), ("origin", b"spool"))
+
+
+async def test_puts_that_wait_together_share_their_fsyncs(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, [record() for _ in range(1_000)])
+
+        assert len(await spool.read(None, 1_000)) < 50
+
+
+async def test_spool_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as living:
+        await put(living, [record()])
+
+        async with opened(tmp_path) as other:
+            assert await waiting(other) == []
+        assert len(await waiting(living)) == 1
+
+
+async def test_nothing_of_a_record_can_be_read_from_the_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, [record(b"Anneke Jansen, Keizersgracht 1", key=b"Anneke")])
+
+        written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"Anneke" not in written
+    assert base64.b64encode(b"Anneke") not in written
+
+
+async def test_file_sealed_with_another_key_waits_for_that_key(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, [record(b"sealed")])
+
+    with structlog.testing.capture_logs() as logs:
+        async with opened(tmp_path, key=os.urandom(32)) as spool:
+            assert await waiting(spool) == []
+    assert [log["event"] for log in logs] == ["spool_file_is_unreadable"]
+    async with opened(tmp_path) as spool:
+        assert [one.value for one in await waiting(spool)] == [b"sealed"]
+
+
+async def test_damaged_chunk_is_set_aside_and_the_others_come_out(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for value in (b"first", b"second", b"third"):
+            await put(spool, [record(value)])
+    [file] = tmp_path.glob("*.sqlite3")
+    with sqlite3.connect(file) as db:
+        db.execute("update chunks set sealed = zeroblob(100) where id = 2")
+
+    async with opened(tmp_path) as spool:
+        assert [one.value for one in await waiting(spool)] == [b"first", b"third"]
+        await drain(spool)
+    with sqlite3.connect(file) as db:
+        assert db.execute("select sealed from refused").fetchall() == [(bytes(100),)]
+
+
+async def test_file_of_an_earlier_release_is_completed_and_takes_what_is_set_aside(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, [record()])
+    [file] = tmp_path.glob("*.sqlite3")
+    with sqlite3.connect(file) as db:
+        db.execute("alter table refused drop column topic")
+
+    async with opened(tmp_path) as spool:
+        [chunk] = await spool.read(None, 1)
+        await spool.settle([ChunkOutcome(chunk, refused=[("too large", record())])])
+
+    assert [(one.topic, one.reason, one.records) for one in counted(tmp_path, Wanted())] == [
+        ("chatwoot.webhooks", "too large", 1)
+    ]
+
+
+async def test_drained_spool_gives_its_room_back_to_the_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for _ in range(20):
+            await put(spool, [record(os.urandom(100_000)) for _ in range(10)])
+        assert bytes_in(tmp_path) > 20_000_000
+
+        await drain(spool)
+        await eventually(lambda: bytes_in(tmp_path) < 5 * _MEBIBYTE)  # of which the reserve is four
+
+
+async def test_spool_that_fills_alerts_before_it_refuses_and_takes_again_once_drained(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with opened(tmp_path, cap_bytes=4 * _MEBIBYTE) as spool:
+            with pytest.raises(Full):
+                await put_until_full(spool)
+            assert spool.level.fault()
+            await drain(spool)
+            await put(spool, [record()])
+            assert spool.level.fault() is None
+    assert [log["event"] for log in logs] == ["spool_fills", "spool_is_full"]
+
+
+async def test_disk_that_is_really_full_refuses_records_but_not_the_draining(small_disk: Path) -> None:
+    async with opened(small_disk) as spool:
+        with pytest.raises(Full):
+            await put_until_full(spool)
+        fill(small_disk)
+        waited = spool.records
+
+        await drain(spool)
+        assert waited > 10
+        assert spool.records == 0
+        give_back(small_disk)
+        await put(spool, [record(os.urandom(100_000))])
+        assert spool.level.fault() is None
+
+
+async def test_process_that_starts_on_a_full_disk_drains_what_another_left(small_disk: Path) -> None:
+    async with opened(small_disk) as spool:
+        with pytest.raises(Full):
+            await put_until_full(spool)
+    fill(small_disk)
+
+    async with opened(small_disk) as spool:
+        await drain(spool)
+
+        assert spool.records == 0
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def bytes_in(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.iterdir())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path, megabytes=24) as directory:
+        yield directory

@@ -1,0 +1,112 @@
+"""Repeated work: whatever it raises, it waits and is tried again; /ready, a gauge and one log tell of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import structlog
+
+from db.pool import TooMuchPower
+from services.kernel import Process, Retryable, Settings, Stop, every
+from tests.unit.kernel.test_chatwoot import Hand
+
+_FORBIDDEN = asyncpg.InsufficientPrivilegeError("permission denied for table due")
+_OF_DATA = [
+    OverflowError("date value out of range"),
+    TypeError("naive and aware"),
+    ExceptionGroup("of a task group", [KeyError("x")]),
+    asyncpg.DataError("invalid input for query argument $4"),
+    asyncpg.UntranslatableCharacterError("unsupported Unicode escape sequence"),
+    _FORBIDDEN,
+]
+
+
+@pytest.fixture
+async def process(tmp_path: Path) -> AsyncIterator[Process]:
+    process = Process(Settings(data_directory=tmp_path), Hand())
+    yield process
+    await process.chatwoot.close()
+
+
+class Loop:
+    """Work that raises what it is given, one after the other, then works once and asks for the stop."""
+
+    def __init__(self, process: Process, errors: Iterator[Exception]) -> None:
+        self.process = process
+        self.errors = errors
+        self.said: list[str | None] = []  # by /ready before each try
+        self.tried_at: list[float] = []
+        every(process, self._work, name="work", seconds=0)
+
+    async def run(self) -> None:
+        [turn] = [work for name, work in self.process._work if name == "work"]
+        await asyncio.wait_for(turn(), 60)
+
+    async def _work(self) -> bool:
+        self.tried_at.append(self.process.clock.monotonic())
+        self.said.append(self.ready())
+        for error in self.errors:
+            raise error
+        self.process.stopping.set()
+        return False
+
+    def ready(self) -> str | None:
+        return next((fault for check in self.process.site.unready if (fault := check())), None)
+
+    def failing(self) -> float | None:
+        return self.process.registry.get_sample_value("wootstream_work_failing", {"work": "work"})
+
+
+@pytest.mark.parametrize("error", _OF_DATA, ids=lambda error: type(error).__name__)
+async def test_work_that_fails_waits_more_and_more_and_goes_on_by_itself(process: Process, error: Exception) -> None:
+    loop = Loop(process, iter([error] * 8))
+    with structlog.testing.capture_logs() as logs:
+        await loop.run()
+    pauses = [round(later - earlier) for earlier, later in zip(loop.tried_at, loop.tried_at[1:], strict=False)]
+    assert pauses == [2, 5, 10, 20, 40, 60, 60, 60]
+    assert (loop.ready(), loop.failing(), process.failure) == (None, 0, None)
+    told = [one for one in logs if one["event"] == "work_fails"]
+    assert [one["exc_info"] for one in told] == [error]  # with its traceback once, not eight times
+
+
+async def test_ready_speaks_after_three_failures_in_a_row(process: Process) -> None:
+    loop = Loop(process, iter([TypeError(), TypeError(), TypeError()]))
+    await loop.run()
+    assert loop.said[:3] == [None] * 3
+    assert loop.said[3] is not None
+    assert "work does not go on: TypeError; deploy a release that mends it" in loop.said[3]
+
+
+async def test_a_missing_grant_is_said_at_once_with_its_cure(process: Process) -> None:
+    loop = Loop(process, iter([_FORBIDDEN]))
+    await loop.run()
+    said = loop.said[1] or ""
+    assert "permission denied for table due" in said
+    assert "run `wootstream migrate`" in said
+
+
+async def test_what_is_not_ready_is_waited_for_without_a_word_on_ready(process: Process) -> None:
+    loop = Loop(process, iter([Retryable("not yet"), ConnectionRefusedError(), MemoryError(), TimeoutError()]))
+    await loop.run()
+    assert (loop.said, loop.failing()) == ([None] * 5, 0)
+
+
+@pytest.mark.parametrize("error", [Stop("no database"), TooMuchPower("bypasses row security")])
+async def test_a_fault_of_the_deployment_ends_the_work_only_before_it_has_ever_worked(
+    process: Process, error: Exception
+) -> None:
+    with pytest.raises(type(error)):
+        await Loop(process, iter([error])).run()
+
+
+async def test_a_loop_of_its_own_is_begun_again_when_it_fails(process: Process) -> None:
+    errors: Iterator[Exception] = iter([OverflowError(), KeyError()])
+
+    async def drain() -> None:
+        for error in errors:
+            raise error
+
+    await process._guard("drain", drain)
+    assert (list(errors), process.failure) == ([], None)
