@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
+from schemas.attributes import KINDS, VOLATILE
 from schemas.bounds import EARLIEST, LATEST
 from schemas.money import amounts, written
 
@@ -18,13 +19,7 @@ log = structlog.get_logger()
 PRIORITY_BY_TIER = {"Platinum": "urgent", "Gold": "high", "Silver": "medium", "Bronze": "low"}
 # Mean days between a person's orders, at most → how often they buy.
 _FREQUENCIES = ((45, "monthly"), (135, "quarterly"))
-# Said only while somebody is talking to the person, and at most once a minute; never removed afterwards.
-VOLATILE = frozenset({"current_cart_value", "current_cart_items", "last_page_visited", "session_duration"})
-ALL = VOLATILE | frozenset({
-    "customer_tier", "order_count", "total_spent", "average_order_value", "last_order_date", "purchase_frequency",
-    "preferred_language", "registration_date", "marketing_consent", "store_id", "user_id", "support_priority",
-    "previous_tickets", "satisfaction_score",
-})  # fmt: skip
+ALL = frozenset(KINDS)
 
 
 @dataclass(frozen=True, slots=True)

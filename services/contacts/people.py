@@ -9,9 +9,10 @@ from uuid import UUID
 
 from db.people import pushes
 from db.pool import Connection, Row
+from schemas.attributes import VOLATILE
 from schemas.bounds import MOST_INT4
 from services.contacts.account import Account
-from services.contacts.attributes import VOLATILE, CurrentVisit, Person, attributes
+from services.contacts.attributes import CurrentVisit, Person, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
 
