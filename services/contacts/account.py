@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from db.pool import Row
 from schemas import json_text
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
-from services.kernel import Answer, Chatwoot, Invalid, Retryable
+from services.kernel import Chatwoot, ChatwootAnswer, Invalid, Retryable
 from services.kernel.errors import describe
 
 _LOCKED_OUT = (401, 402, 403)  # bad token, suspended account, plan without API: the store's matter, not the contact's
@@ -97,7 +97,7 @@ class Calls:
         """A new contact; Refused names the columns that somebody else has."""
         return _read(CreatedContact, await self._call("POST", "", contact)).payload.contact
 
-    async def _call(self, method: str, path: str, body: Any) -> Answer:
+    async def _call(self, method: str, path: str, body: Any) -> ChatwootAnswer:
         answer = await self.chatwoot.call(
             self.base_url, method, f"/api/v1/accounts/{self.account_id}/contacts{path}", token=self.token, body=body
         )
@@ -112,14 +112,14 @@ class Calls:
         return answer
 
 
-def _objections(answer: Answer) -> tuple[str, ...]:
+def _objections(answer: ChatwootAnswer) -> tuple[str, ...]:
     try:
         return json_text.read(ErrorAnswer.model_validate_json, answer.content).attributes
     except ValidationError:
         return ()
 
 
-def _read(model: type[Model], answer: Answer) -> Model:
+def _read(model: type[Model], answer: ChatwootAnswer) -> Model:
     """Raises Invalid where it is JSON but no contact: that is this contact's matter, and not the store's."""
     try:
         return json_text.read(model.model_validate_json, answer.content)

@@ -75,7 +75,7 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChatwootAnswer:
     """What a server answered; of 2xx, its content is JSON or empty."""
 
     status_code: int
@@ -122,7 +122,7 @@ class Chatwoot:
         body: Any = None,
         query: Any = None,
         most_bytes: int = MOST_BYTES,
-    ) -> Answer:
+    ) -> ChatwootAnswer:
         """Answer of 2xx and 4xx. Raises Retryable on everything else, and when Chatwoot cannot be reached."""
         account = "/".join(path.split("/")[:5])  # /api/v1/accounts/3
         breaker = self._breakers.setdefault(base_url + account, Breaker())
@@ -141,7 +141,7 @@ class Chatwoot:
         breaker.succeeded()
         return answer
 
-    async def _ask(self, request: httpx.Request, most_bytes: int) -> Answer:
+    async def _ask(self, request: httpx.Request, most_bytes: int) -> ChatwootAnswer:
         try:
             async with asyncio.timeout(_WHOLE_SECONDS):  # httpx bounds each read, not an answer that drips
                 async with asyncio.timeout(_FIRST_BYTE_SECONDS):
@@ -192,7 +192,7 @@ async def _content(response: httpx.Response, most: int) -> bytes:
     return bytes(content)
 
 
-def _judged(response: httpx.Response, content: bytes) -> Answer:
+def _judged(response: httpx.Response, content: bytes) -> ChatwootAnswer:
     """An answer of Chatwoot's own; what a proxy says of it, or instead of it, is nobody's answer."""
     is_json = response.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
     if response.is_server_error:
@@ -201,4 +201,4 @@ def _judged(response: httpx.Response, content: bytes) -> Answer:
         raise Retryable(f"Chatwoot answers {response.status_code}, which leads elsewhere: mend the store's --base-url")
     if response.is_success and content and not is_json:
         raise Retryable("Chatwoot answers something that is no JSON: a proxy in between?")
-    return Answer(response.status_code, content, is_json)
+    return ChatwootAnswer(response.status_code, content, is_json)

@@ -24,7 +24,7 @@ from services.conversations.chatwoot.account import Account, Untold
 from services.conversations.figures.rules import release_of
 from services.conversations.reports.comparison import differences
 from services.kernel import Chatwoot, Invalid, Retryable
-from services.kernel.chatwoot import Answer
+from services.kernel.chatwoot import ChatwootAnswer
 from tests.fields import sound
 from tests.fields.applying import NOW, nothing_is_our_bug, record, undone
 from tests.fields.hostile import bodies, in_batches, places, values, written
@@ -58,8 +58,8 @@ class _Anything:
     body: Any
     status: int = 200
 
-    async def call(self, *_path: str, **_parts: Any) -> Answer:
-        return Answer(self.status, written(self.body), is_json=True)
+    async def call(self, *_path: str, **_parts: Any) -> ChatwootAnswer:
+        return ChatwootAnswer(self.status, written(self.body), is_json=True)
 
 
 def _answers(forms: dict[str, tuple[Any, Any]]) -> st.SearchStrategy[list[tuple[str, Any]]]:

@@ -10,7 +10,7 @@ from services.kernel.web.http import SECURITY
 AnswerHeaders = tuple[tuple[bytes, bytes], ...]
 
 
-class Answer:
+class DoorAnswer:
     """A whole response."""
 
     __slots__ = ("_body", "_headers", "_start", "length", "status")
@@ -28,23 +28,23 @@ class Answer:
         await send(self._start)
         await send(self._body)
 
-    def allowing(self, origin: bytes) -> "Answer":
+    def allowing(self, origin: bytes) -> "DoorAnswer":
         """The same, readable by a page of this origin."""
-        return Answer(self.status, self._body["body"], (*self._headers, *cors(origin)))
+        return DoorAnswer(self.status, self._body["body"], (*self._headers, *cors(origin)))
 
 
 def cors(origin: bytes) -> AnswerHeaders:
     return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
 
 
-def json_answer(status: int, value: Any, *, headers: AnswerHeaders = ()) -> Answer:
+def json_answer(status: int, value: Any, *, headers: AnswerHeaders = ()) -> DoorAnswer:
     body = orjson.dumps(value)
     kind = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
-    return Answer(status, body, (*kind, *headers))
+    return DoorAnswer(status, body, (*kind, *headers))
 
 
-TAKEN = Answer(204)
-MAY_POST = Answer(
+TAKEN = DoorAnswer(204)
+MAY_POST = DoorAnswer(
     204,
     headers=(
         (b"access-control-allow-methods", b"POST"),

@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.beacons import MOST_EVENTS
 from schemas.depth import too_deep
 from schemas.json_text import mend
-from services.ingress.doors.answer import MAY_POST, TAKEN, Answer
+from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
 from services.ingress.doors.beacon_events import judge, row
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
@@ -50,7 +50,7 @@ class Beacons:
         """The URL names none."""
         return None
 
-    async def take(self, scope: Scope, receive: Receive) -> Answer:
+    async def take(self, scope: Scope, receive: Receive) -> DoorAnswer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
         given = headers(scope)
         origin = given.get(b"origin", b"")
@@ -64,7 +64,7 @@ class Beacons:
             raise
         return _taken_for(origin) if answer is TAKEN else answer.allowing(origin)
 
-    def _preflight(self, origin: bytes) -> Answer:
+    def _preflight(self, origin: bytes) -> DoorAnswer:
         """A page that sends application/json asks first, without its token: any store's domain may."""
         if not self._is_known(origin):
             raise Refused(Reason.FOREIGN_ORIGIN)
@@ -73,7 +73,7 @@ class Beacons:
     def _is_known(self, origin: bytes) -> bool:
         return origin.decode("latin-1") in self._doors.directory.known.origins
 
-    async def _take(self, scope: Scope, given: RequestHeaders, receive: Receive) -> Answer:
+    async def _take(self, scope: Scope, given: RequestHeaders, receive: Receive) -> DoorAnswer:
         if scope["path"] != PREFIX:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "POST":

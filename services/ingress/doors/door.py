@@ -6,7 +6,7 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
-from services.ingress.doors.answer import TAKEN, Answer, json_answer
+from services.ingress.doors.answer import TAKEN, DoorAnswer, json_answer
 from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import Reason, Refused
@@ -42,7 +42,7 @@ class DoorContext:
         await self._acceptance.keep(record, deadline)
         self.metrics.accepted(door, store.key).inc()
 
-    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[EventRefusal]) -> Answer:
+    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[EventRefusal]) -> DoorAnswer:
         """What the sender of several events hears. Raises Refused where none was taken."""
         if not verdicts:
             return TAKEN
@@ -61,7 +61,7 @@ class Kind(Protocol):
     name: str
 
     def store_of(self, scope: Scope) -> Store | None: ...
-    async def take(self, scope: Scope, receive: Receive) -> Answer: ...
+    async def take(self, scope: Scope, receive: Receive) -> DoorAnswer: ...
 
 
 class Door:
@@ -89,7 +89,7 @@ class Door:
             self._bodies.end(scope)
         await answer.send(send)
 
-    def _refuse(self, scope: Scope, refused: Refused) -> Answer:
+    def _refuse(self, scope: Scope, refused: Refused) -> DoorAnswer:
         named = None if refused.store else self._kind.store_of(scope)
         if named and refused.reason in _DOUBTFUL:
             self._doors.directory.doubt(named)

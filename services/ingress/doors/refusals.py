@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cache
 from uuid import UUID
 
-from services.ingress.doors.answer import Answer, AnswerHeaders, json_answer
+from services.ingress.doors.answer import AnswerHeaders, DoorAnswer, json_answer
 
 
 class Reason(StrEnum):
@@ -69,7 +69,7 @@ _LAST = frozenset({Reason.SLOW, Reason.GONE})
 RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5}
 
 
-def _answer(reason: Reason, status: int, told: str) -> Answer:
+def _answer(reason: Reason, status: int, told: str) -> DoorAnswer:
     headers: AnswerHeaders = ((b"connection", b"close"),) if reason in _LAST else ()
     if reason in RETRY_SECONDS:
         headers = ((b"retry-after", b"%d" % RETRY_SECONDS[reason]),)
@@ -82,7 +82,7 @@ ANSWERS = {reason: _answer(reason, *row) for reason, row in TABLE.items()}
 class Refused(Exception):
     """Not taken. `store` once it is proved whose request it is; `answer` where the table's own says too little."""
 
-    def __init__(self, reason: Reason, *, store: UUID | None = None, answer: Answer | None = None) -> None:
+    def __init__(self, reason: Reason, *, store: UUID | None = None, answer: DoorAnswer | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.store = store
@@ -90,6 +90,6 @@ class Refused(Exception):
 
 
 @cache
-def wrong_method(allowed: bytes) -> Answer:
+def wrong_method(allowed: bytes) -> DoorAnswer:
     """HTTP wants a 405 to name the methods that there are."""
     return json_answer(405, {"error": TABLE[Reason.WRONG_METHOD][1]}, headers=((b"allow", allowed),))

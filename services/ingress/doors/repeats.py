@@ -8,7 +8,7 @@ import hashlib
 from collections import OrderedDict
 from uuid import UUID
 
-from services.ingress.doors.answer import Answer
+from services.ingress.doors.answer import DoorAnswer
 from services.kernel import Clock
 
 # About 4 MB, and more only where many stores send at once: then each has its share of it.
@@ -29,15 +29,15 @@ class Repeats:
         self._clock = clock
         self._seconds = seconds
         # Stores and each one's messages in the order in which they were last written.
-        self._stores: OrderedDict[UUID, OrderedDict[bytes, tuple[float, Answer]]] = OrderedDict()
+        self._stores: OrderedDict[UUID, OrderedDict[bytes, tuple[float, DoorAnswer]]] = OrderedDict()
 
-    def answered(self, store: UUID, message: bytes) -> Answer | None:
+    def answered(self, store: UUID, message: bytes) -> DoorAnswer | None:
         """What this message was answered before."""
         known = self._stores.get(store)
         until, answer = known.get(message, (0.0, None)) if known else (0.0, None)
         return answer if until > self._clock.monotonic() else None
 
-    def remember(self, store: UUID, message: bytes, answer: Answer) -> None:
+    def remember(self, store: UUID, message: bytes, answer: DoorAnswer) -> None:
         if answer.length > _LONGEST_ANSWER:
             return
         now = self._clock.monotonic()

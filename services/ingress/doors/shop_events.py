@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.depth import too_deep
 from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
-from services.ingress.doors.answer import Answer
+from services.ingress.doors.answer import DoorAnswer
 from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.elements import elements
@@ -49,7 +49,7 @@ class Events:
         """Whom the URL names, proved or not."""
         return self._doors.directory.known.by_slug.get(scope["path"][len(PREFIX) :])
 
-    async def take(self, scope: Scope, receive: Receive) -> Answer:
+    async def take(self, scope: Scope, receive: Receive) -> DoorAnswer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
         if scope["method"] != "POST":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
@@ -68,7 +68,7 @@ class Events:
         self._repeats.remember(store.id, message, answer)
         return answer
 
-    async def _keep(self, store: Store, events: Sequence[bytes], deadline: float) -> Answer:
+    async def _keep(self, store: Store, events: Sequence[bytes], deadline: float) -> DoorAnswer:
         """Some at a time: between them the loop is others'."""
         kept, verdicts = 0, list[EventRefusal]()
         for first in range(0, len(events), _AT_ONCE):

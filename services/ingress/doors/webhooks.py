@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope
 
 from schemas import topics
 from schemas.depth import too_deep
-from services.ingress.doors.answer import TAKEN, Answer
+from services.ingress.doors.answer import TAKEN, DoorAnswer
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, RequestHeaders, headers
@@ -99,7 +99,7 @@ class Webhooks:
         """Whom the URL names, proved or not."""
         return self._directory.known.by_slug.get(_slug_and_token(scope)[0])
 
-    async def take(self, scope: Scope, receive: Receive) -> Answer:
+    async def take(self, scope: Scope, receive: Receive) -> DoorAnswer:
         """204 once the record is durable. Raises Refused, NoRoom."""
         if scope["method"] != "POST":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope
 
 from schemas.widget import PageConfig, WidgetConfig
-from services.ingress.doors.answer import Answer
+from services.ingress.doors.answer import DoorAnswer
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, headers
@@ -36,7 +36,7 @@ class Pages:
         """Whom the URL names."""
         return self._doors.directory.known.by_website.get(_parts(scope)[0])
 
-    async def take(self, scope: Scope, _receive: Receive) -> Answer:
+    async def take(self, scope: Scope, _receive: Receive) -> DoorAnswer:
         """200 for a page of the store's domains. Raises Refused."""
         website, what = _parts(scope)
         if what != _CONFIG:
@@ -57,7 +57,7 @@ class Pages:
             refused.answer = refused.answer.allowing(origin.encode("latin-1"))
             raise
         body = config.model_dump_json(by_alias=True).encode()
-        return Answer(200, body, _JSON).allowing(origin.encode("latin-1"))
+        return DoorAnswer(200, body, _JSON).allowing(origin.encode("latin-1"))
 
     def _config(self, store: Store, origin: str, query: dict[str, str]) -> PageConfig:
         now = self._clock.now()

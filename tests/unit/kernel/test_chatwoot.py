@@ -7,7 +7,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.kernel import Answer, Chatwoot, Clock, Retryable, Settings
+from services.kernel import Chatwoot, ChatwootAnswer, Clock, Retryable, Settings
 from tests.answering import Answering
 
 _SERVER = "https://chat.example"
@@ -35,7 +35,7 @@ def _client(answer: Reply, clock: Clock) -> Chatwoot:
     return Chatwoot(settings, clock, CollectorRegistry(), Answering(answer))
 
 
-async def _call(client: Chatwoot, account: int = 3) -> Answer:
+async def _call(client: Chatwoot, account: int = 3) -> ChatwootAnswer:
     return await client.call(_SERVER, "PUT", f"/api/v1/accounts/{account}/contacts/1", token="t", body={})
 
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.kernel import Answer, Chatwoot, Clock, Retryable, Settings
+from services.kernel import Chatwoot, ChatwootAnswer, Clock, Retryable, Settings
 from services.kernel.chatwoot import MOST_BYTES
 from tests.eventually import PATIENCE_SECONDS
 
@@ -58,7 +58,7 @@ def _dripping(head: bytes, drop: bytes) -> Serve:
     return serve
 
 
-async def _ask(serve: Serve, method: str = "GET") -> Answer:
+async def _ask(serve: Serve, method: str = "GET") -> ChatwootAnswer:
     async with _server(serve) as url:
         client = Chatwoot(Settings(), Clock(), CollectorRegistry())
         try:

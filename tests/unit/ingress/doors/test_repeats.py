@@ -2,11 +2,11 @@
 
 import uuid
 
-from services.ingress.doors.answer import TAKEN, Answer
+from services.ingress.doors.answer import TAKEN, DoorAnswer
 from services.ingress.doors.repeats import Repeats, message_of
 from services.kernel import Clock
 
-_LARGE = Answer(200, b"x" * 100_000)
+_LARGE = DoorAnswer(200, b"x" * 100_000)
 
 
 class Hand(Clock):
