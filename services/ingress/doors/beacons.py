@@ -20,7 +20,7 @@ from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeader
 from services.ingress.stores.store import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
-from services.kernel.web.addresses import Visitor, visitor_of
+from services.kernel.web.addresses import ClientAddress, client_of
 
 PREFIX = "/beacons"
 _TYPES = frozenset({b"text/plain", b"application/json"})
@@ -80,7 +80,7 @@ class Beacons:
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
         if content_type(given) not in _TYPES:
             raise Refused(Reason.WRONG_TYPE)
-        visitor = visitor_of(scope, self._hops)
+        visitor = client_of(scope, self._hops)
         token, consent, events = _read(await self._doors.bodies.read(scope, given, receive, BEACON_BYTES))
         store, claims = self._verify(token, given.get(b"origin", b""))
         if not self._doors.quotas.take_beacons(store.id, visitor.network, claims.session, len(events)):
@@ -134,7 +134,9 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     return token, consent, events
 
 
-def _about(given: RequestHeaders, store: Store, claims: Claims, visitor: Visitor, *, named: bool) -> dict[str, Any]:
+def _about(
+    given: RequestHeaders, store: Store, claims: Claims, visitor: ClientAddress, *, named: bool
+) -> dict[str, Any]:
     """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
     customer = claims.customer if named else None
     return {

@@ -13,7 +13,7 @@ from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, headers
 from services.ingress.stores.store import NOBODY, Store
 from services.ingress.tokens import SESSION, TOKEN_SECONDS, Claims, vouched
-from services.kernel.web.addresses import visitor_of
+from services.kernel.web.addresses import client_of
 
 PREFIX = "/widget/"
 _CONFIG = "config"
@@ -50,7 +50,7 @@ class Pages:
         if origin not in store.origins:
             raise Refused(Reason.FOREIGN_ORIGIN)
         try:
-            if not self._doors.quotas.take_page(store.id, visitor_of(scope, self._hops).network):
+            if not self._doors.quotas.take_page(store.id, client_of(scope, self._hops).network):
                 raise Refused(Reason.OVER_QUOTA)
             config = self._config(store, origin, _query(scope))
         except Refused as refused:

@@ -18,23 +18,23 @@ _ADDRESS = re.compile(
 _LONGEST_ADDRESS = 64
 
 
-class Visitor(NamedTuple):
+class ClientAddress(NamedTuple):
     """Whence a request came: its address and the first one of the /24 or /48 around it; both empty if unknown."""
 
     address: str
     network: str
 
 
-UNKNOWN = Visitor("", "")
+UNKNOWN = ClientAddress("", "")
 
 
-def visitor(text: str) -> Visitor:
+def client_address(text: str) -> ClientAddress:
     """Of an address as proxies write it, with a port or a zone or without; of all else, UNKNOWN."""
-    return _visitor(text) if len(text) <= _LONGEST_ADDRESS else UNKNOWN
+    return _client_address(text) if len(text) <= _LONGEST_ADDRESS else UNKNOWN
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _visitor(text: str) -> Visitor:
+def _client_address(text: str) -> ClientAddress:
     found = _ADDRESS.fullmatch(text)
     try:
         parsed = ipaddress.ip_address(next(filter(None, found.groups()))) if found else None
@@ -45,10 +45,10 @@ def _visitor(text: str) -> Visitor:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
     network = ipaddress.ip_network((parsed, _KEPT_BITS[parsed.version]), strict=False)
-    return Visitor(str(parsed), str(network.network_address))
+    return ClientAddress(str(parsed), str(network.network_address))
 
 
-def visitor_of(scope: Scope, hops: int) -> Visitor:
+def client_of(scope: Scope, hops: int) -> ClientAddress:
     """Whom the outermost of our own `hops` proxies saw; what stands before that anybody can write.
 
     To be asked before the body is read: what comes after a body is no header.
@@ -57,15 +57,15 @@ def visitor_of(scope: Scope, hops: int) -> Visitor:
         lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
         seen = [one for part in ",".join(lines).split(",") if (one := part.strip())]
         if len(seen) >= hops:
-            return visitor(seen[-hops])
+            return client_address(seen[-hops])
     peer = scope.get("client")
-    return visitor(peer[0]) if peer else UNKNOWN
+    return client_address(peer[0]) if peer else UNKNOWN
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def sender(address: str) -> str:
     """What is counted as one sender: an IPv4 address or an IPv6 /64; what is no address, as it is."""
-    found = visitor(address)
+    found = client_address(address)
     if found is UNKNOWN:
         return address
     parsed = ipaddress.ip_address(found.address)

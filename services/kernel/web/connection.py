@@ -36,11 +36,11 @@ import httptools
 from starlette.types import ASGIApp, Scope
 from uvicorn.server import ServerState
 
-from services.kernel.web.addresses import sender, visitor_of
+from services.kernel.web.addresses import client_of, sender
 from services.kernel.web.crowd import Crowd, Room
 from services.kernel.web.exchange import HEAD_AT, Exchange
 from services.kernel.web.faults import Fault
-from services.kernel.web.head import WATCHED, Refused, framing, target
+from services.kernel.web.head import WATCHED, HeadRefused, framing, target
 
 # Of a head, and of what stands between two parts of a body. Chunks of one byte need six, and no more.
 _MOST_BYTES = 64 * 1024
@@ -123,7 +123,7 @@ class HttpConnection(asyncio.Protocol):
         if self._last and self._reading is None and self._asked:
             self._asked[-1].keep_alive, self._deaf = False, True
         else:
-            self._refuse((isinstance(cause, Refused) and cause.fault) or Fault.MALFORMED)
+            self._refuse((isinstance(cause, HeadRefused) and cause.fault) or Fault.MALFORMED)
 
     def eof_received(self) -> bool:
         """Whoever says no more may still wait for the answer to what he asked."""
@@ -180,7 +180,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._last or len(self._asked) >= _MOST_ASKED:
             self._last = True
-            raise Refused
+            raise HeadRefused
         self._begin_head()
 
     def on_url(self, url: bytes) -> None:
@@ -193,7 +193,7 @@ class HttpConnection(asyncio.Protocol):
         name, value = name.lower(), value.rstrip(b" \t")
         self._headers.append((name, value))
         if len(self._headers) > _MOST_HEADERS:
-            raise Refused(Fault.HEAD_TOO_LARGE)
+            raise HeadRefused(Fault.HEAD_TOO_LARGE)
         if name in WATCHED:
             self._watched.append((name, value))
 
@@ -201,7 +201,7 @@ class HttpConnection(asyncio.Protocol):
         if self._upgrading:
             return
         if self._fed > _MOST_BYTES and self._head_bytes() > _MOST_BYTES:
-            raise Refused(Fault.HEAD_TOO_LARGE)
+            raise HeadRefused(Fault.HEAD_TOO_LARGE)
         self._in_head, self._fed = False, 0
         exchange = self._judge()
         self._reading = exchange
@@ -249,9 +249,9 @@ class HttpConnection(asyncio.Protocol):
 
     def _count_in(self, exchange: Exchange) -> None:
         """Behind proxies all connections are theirs; what is bounded for each sender is what it asks at once."""
-        address = sender(visitor_of(exchange.scope, self._crowd.limits.proxy_hops).address)
+        address = sender(client_of(exchange.scope, self._crowd.limits.proxy_hops).address)
         if address and not self._crowd.asks(address):
-            raise Refused(Fault.BUSY)
+            raise HeadRefused(Fault.BUSY)
         exchange.address = address
 
     def _scope(self, version: str, method: str) -> Scope:
@@ -276,7 +276,7 @@ class HttpConnection(asyncio.Protocol):
     def _drop_trailer(self) -> None:
         self._trailers += not self._upgrading
         if self._trailers > _MOST_HEADERS:
-            raise Refused(Fault.TOO_MUCH_FRAMING)
+            raise HeadRefused(Fault.TOO_MUCH_FRAMING)
 
     def _go_on_after_upgrade(self, data: bytes) -> None:
         """The old parser takes what follows for another protocol, the new one for the body."""

@@ -20,7 +20,7 @@ _CLOSING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionLimits:
     """What the settings say of connections."""
 
     connections: int
@@ -30,7 +30,7 @@ class Limits:
     proxy_hops: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: Settings) -> "ConnectionLimits":
         return cls(
             connections=settings.http_connections,
             per_address=settings.http_connections_per_address,
@@ -75,7 +75,7 @@ class Room:
 class Crowd:
     """The rooms of a server. One timer serves them all: in a room everybody may stay equally long."""
 
-    def __init__(self, limits: Limits, metrics: Metrics, loop: Loop) -> None:
+    def __init__(self, limits: ConnectionLimits, metrics: Metrics, loop: Loop) -> None:
         self.limits = limits
         self.metrics = metrics
         self.loop = loop

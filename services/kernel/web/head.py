@@ -14,7 +14,7 @@ UNKNOWN_BYTES = 1 << 62
 _HOST = re.compile(rb"[\w.~%!$&'()*+,;=:\[\]-]*", re.ASCII)
 
 
-class Refused(Exception):
+class HeadRefused(Exception):
     """This head is not taken. Raised through the parser, which then stops."""
 
     def __init__(self, fault: Fault | None = None) -> None:
@@ -37,7 +37,7 @@ def framing(fields: Iterable[tuple[bytes, bytes]], version: str) -> Framing:
         if name == b"host":
             hosts += 1
             if not _HOST.fullmatch(value):
-                raise Refused(Fault.HOST)
+                raise HeadRefused(Fault.HOST)
         elif name == b"content-length":
             length, field = int(value), b"content-length: %s\r\n" % value
         elif name == b"transfer-encoding":
@@ -45,30 +45,30 @@ def framing(fields: Iterable[tuple[bytes, bytes]], version: str) -> Framing:
             _judge_coding(value.lower(), version)
         elif name == b"content-encoding":
             if value.lower() not in (b"", b"identity"):
-                raise Refused(Fault.CONTENT_CODING)
+                raise HeadRefused(Fault.CONTENT_CODING)
         elif version == "1.1":  # expect; HTTP/1.0 knows none
             expects = value.lower() == b"100-continue"
             if not expects:
-                raise Refused(Fault.EXPECTATION)
+                raise HeadRefused(Fault.EXPECTATION)
     if version not in ("1.1", "1.0"):
-        raise Refused(Fault.VERSION)
+        raise HeadRefused(Fault.VERSION)
     if hosts > 1 or (not hosts and version == "1.1"):
-        raise Refused(Fault.HOST)
+        raise HeadRefused(Fault.HOST)
     return Framing(length, field, expects)
 
 
 def _judge_coding(value: bytes, version: str) -> None:
     """RFC 9112 6.1 and 6.3: an unknown coding before `chunked` is 501, one after it 400, any of HTTP/1.0 400."""
     if version != "1.1" or value.rpartition(b",")[2].strip(b" \t") != b"chunked":
-        raise Refused(Fault.FRAMING)
+        raise HeadRefused(Fault.FRAMING)
     if b"," in value:
-        raise Refused(Fault.TRANSFER_CODING)
+        raise HeadRefused(Fault.TRANSFER_CODING)
 
 
 def target(url: bytes, method: str) -> tuple[bytes, bytes]:
     """Path and query. Raises Refused."""
     if method == "CONNECT":
-        raise Refused(Fault.METHOD)
+        raise HeadRefused(Fault.METHOD)
     if url[:1] == b"/":
         path, _, query = url.partition(b"#")[0].partition(b"?")
     elif url == b"*" and method == "OPTIONS":
@@ -76,7 +76,7 @@ def target(url: bytes, method: str) -> tuple[bytes, bytes]:
     else:
         path, query = _absolute(url)
     if not url.isascii():
-        raise Refused(Fault.TARGET)
+        raise HeadRefused(Fault.TARGET)
     return path, query
 
 
@@ -85,7 +85,7 @@ def _absolute(url: bytes) -> tuple[bytes, bytes]:
     try:
         parsed = httptools.parse_url(url)
     except httptools.HttpParserInvalidURLError:
-        raise Refused(Fault.TARGET) from None
+        raise HeadRefused(Fault.TARGET) from None
     if parsed.schema is None or parsed.schema.lower() not in (b"http", b"https") or not parsed.host:
-        raise Refused(Fault.TARGET)
+        raise HeadRefused(Fault.TARGET)
     return parsed.path or b"/", parsed.query or b""

@@ -19,7 +19,7 @@ from services.kernel.errors import Stop
 from services.kernel.settings import Settings
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
-from services.kernel.web.crowd import Crowd, Limits
+from services.kernel.web.crowd import ConnectionLimits, Crowd
 
 # No answer is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
 SECURITY: tuple[tuple[bytes, bytes], ...] = (
@@ -107,7 +107,7 @@ class HttpServer:
 
     def __init__(self, site: Site, settings: Settings, metrics: Metrics) -> None:
         self._site = site
-        self._limits = Limits.of(settings)
+        self._limits = ConnectionLimits.of(settings)
         self._metrics = metrics
         config = uvicorn.Config(
             site,

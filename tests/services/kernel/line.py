@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
-from services.kernel.web.crowd import Crowd, Limits
+from services.kernel.web.crowd import ConnectionLimits, Crowd
 
 HEAD_SECONDS, BODY_SECONDS = 10.0, 5.0
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
@@ -133,7 +133,7 @@ class Lines:
     ) -> None:
         self.loop = Later()
         self.registry = CollectorRegistry()
-        limits = Limits(connections, per_address, HEAD_SECONDS, BODY_SECONDS, proxy_hops)
+        limits = ConnectionLimits(connections, per_address, HEAD_SECONDS, BODY_SECONDS, proxy_hops)
         self.crowd = Crowd(limits, Metrics(self.registry), self.loop)
         self.app = App()
         self.asgi = app or self.app

@@ -3,7 +3,7 @@
 import pytest
 
 from services.ingress.origins import allowed_origins, without_query
-from services.kernel.web.addresses import UNKNOWN, visitor, visitor_of
+from services.kernel.web.addresses import UNKNOWN, client_address, client_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from services.kernel.web.addresses import UNKNOWN, visitor, visitor_of
     ],
 )
 def test_an_address_is_read_as_proxies_write_it_and_cut_to_its_network(text: str, address: str, kept: str) -> None:
-    assert visitor(text) == (address, kept)
+    assert client_address(text) == (address, kept)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_an_address_is_read_as_proxies_write_it_and_cut_to_its_network(text: str
      "203.0.113.77\n", "f" * 70_000],
 )  # fmt: skip
 def test_what_is_no_address_is_nobodys(text: str) -> None:
-    assert visitor(text) == UNKNOWN
+    assert client_address(text) == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_domains_are_https_alone_but_for_loopback_and_what_names_its_scheme() ->
 def test_a_visitors_address_is_what_our_own_proxies_saw(hops: int, forwarded: list[bytes], seen: str) -> None:
     scope = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", one) for one in forwarded]}
 
-    assert visitor_of(scope, hops).address == seen
+    assert client_of(scope, hops).address == seen
