@@ -6,11 +6,11 @@ from services.ingress.doors.beacons import PREFIX as BEACONS
 from services.ingress.doors.beacons import Beacons
 from services.ingress.doors.door import Door, DoorContext
 from services.ingress.doors.shop_events import PREFIX as EVENTS
-from services.ingress.doors.shop_events import Events
+from services.ingress.doors.shop_events import ShopEvents
 from services.ingress.doors.webhooks import PREFIX as WEBHOOKS
 from services.ingress.doors.webhooks import Webhooks
 from services.ingress.doors.widget_config import PREFIX as PAGES
-from services.ingress.doors.widget_config import Pages
+from services.ingress.doors.widget_config import WidgetConfigs
 from services.ingress.stores import store_cache
 from services.kernel import Process, every
 
@@ -20,8 +20,8 @@ def add_to(process: Process) -> None:
     doors = DoorContext(process, Acceptance.of(process))
     process.door(WEBHOOKS, Door(doors, Webhooks(doors)))
     process.door(BEACONS, Door(doors, Beacons(doors)))
-    process.door(PAGES, Door(doors, Pages(doors)))
-    process.door(EVENTS, Door(doors, Events(doors)))
+    process.door(PAGES, Door(doors, WidgetConfigs(doors)))
+    process.door(EVENTS, Door(doors, ShopEvents(doors)))
     process.site.unready.append(doors.directory.fault)
     process.site.remarks.append(doors.directory.remark)
     every(process, doors.directory.refresh, name="stores", seconds=store_cache.POLL_SECONDS, needed=False)

@@ -17,14 +17,14 @@ _ADDRESSES = ("page_url", "referrer")
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
 
-Fault = Literal["invalid", "too_old", "ahead"]
+EventFault = Literal["invalid", "too_old", "ahead"]
 
 
 class EventRefusal(NamedTuple):
     """Why the event at this place of the request was refused; `reason` is for the sender."""
 
     place: int
-    fault: Fault
+    fault: EventFault
     reason: str
 
 

@@ -55,7 +55,7 @@ class DoorContext:
         raise Refused(Reason.NONE_TAKEN, store=store.id, answer=answer)
 
 
-class Kind(Protocol):
+class RequestKind(Protocol):
     """One kind of request."""
 
     name: str
@@ -67,7 +67,7 @@ class Kind(Protocol):
 class Door:
     """The ASGI application around one kind of request."""
 
-    def __init__(self, doors: DoorContext, kind: Kind) -> None:
+    def __init__(self, doors: DoorContext, kind: RequestKind) -> None:
         self._doors = doors
         self._kind = kind
         self._take = kind.take

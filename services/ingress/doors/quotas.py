@@ -17,7 +17,7 @@ _MOST_NAMES = 100_000
 _MOST_OF_A_STORE = 2_000
 _MOST_NEWCOMERS = 1_000
 
-Counts = dict[str, int]
+EventCounts = dict[str, int]
 
 
 class _Used:
@@ -28,9 +28,9 @@ class _Used:
     def __init__(self) -> None:
         self.events = 0
         self.of_newcomers = 0
-        self.networks: Counts = {}
-        self.sessions: Counts = {}
-        self.pages: Counts = {}  # by network
+        self.networks: EventCounts = {}
+        self.sessions: EventCounts = {}
+        self.pages: EventCounts = {}  # by network
 
 
 class _Limits(NamedTuple):
@@ -99,7 +99,7 @@ class Quotas:
             used = self._used[store] = _Used()
         return used
 
-    def _count(self, counts: Counts, before: Counts, name: str, count: int) -> None:
+    def _count(self, counts: EventCounts, before: EventCounts, name: str, count: int) -> None:
         if name in counts:
             counts[name] = count
         elif self._names < _MOST_NAMES and len(counts) < (_MOST_OF_A_STORE if name in before else _MOST_NEWCOMERS):

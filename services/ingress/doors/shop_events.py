@@ -33,7 +33,7 @@ _CONSTANTS = (b"NaN", b"Infinity")
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
 
 
-class Events:
+class ShopEvents:
     """Limit, verify, judge each event, key, keep."""
 
     name = "events"

@@ -22,7 +22,7 @@ _LAUNCHER = {"nl": "Chat met {}", "de": "Chat mit {}"}
 _LAUNCHER_ELSEWHERE = "Chat with {}"
 
 
-class Pages:
+class WidgetConfigs:
     """Look whose page asks, and give it its widget's settings and a token for its beacons."""
 
     name = "config"
