@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from services.ingress.acknowledged import WRITE_SECONDS, Acknowledged
+from services.ingress.acknowledged import WRITE_SECONDS, AcknowledgedWriter
 from services.ingress.spool.drain import Drainer
 from services.ingress.spool.file import Unreadable
 from services.ingress.spool.level import FillLevel
@@ -10,7 +10,7 @@ from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Full, Shelf
 from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch, Way
-from services.ingress.spool.undelivered import Undelivered
+from services.ingress.spool.undelivered import UndeliveredWriter
 from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop, every
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
@@ -65,7 +65,7 @@ class Acceptance:
             raise Stop(f"the spool cannot be written ({error}): free or mount {directory}") from error
         spool = Spool(shelf, FillLevel(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
-        acknowledged = Acknowledged(process, metrics)
+        acknowledged = AcknowledgedWriter(process, metrics)
         process.publisher.listeners.append(acknowledged.note)
         drainer = Drainer(spool, process.publisher, switch, metrics, process.clock)
         if spool.records:
@@ -73,7 +73,7 @@ class Acceptance:
         process.background("drain", drainer.run)
         process.background("kafka watch", switch.watch)
         every(process, acknowledged.write, name="acknowledged", seconds=WRITE_SECONDS, needed=False)
-        undelivered = Undelivered(process, spool.level, directory)
+        undelivered = UndeliveredWriter(process, spool.level, directory)
         every(process, undelivered.write, name="undelivered", seconds=WRITE_SECONDS, needed=False)
         process.site.unready.append(spool.fault)
         # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.

@@ -99,7 +99,7 @@ class OffsetRows:
         return f"{self._life}/{self._lives}"
 
 
-class Acknowledged:
+class AcknowledgedWriter:
     """In memory until PostgreSQL takes it."""
 
     def __init__(self, process: Process, metrics: SpoolMetrics) -> None:

@@ -28,9 +28,9 @@ from services.kernel.secrets import load_secrets
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
 
-File = Annotated[str | None, typer.Option(help="only what lies in this file")]
-Topic = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
-Because = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+FileOption = Annotated[str | None, typer.Option(help="only what lies in this file")]
+TopicOption = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
 _COLUMNS = ("records", "reason", "topic", "bytes", "oldest", "file")
 
 
@@ -65,9 +65,9 @@ def status(
 @app.command()
 def export(
     to: Annotated[Path, typer.Argument(metavar="FILE", help="a new file, for your eyes only: it holds personal data")],
-    file: File = None,
-    topic: Topic = None,
-    reason: Because = None,
+    file: FileOption = None,
+    topic: TopicOption = None,
+    reason: ReasonOption = None,
     as_json: Json = False,
 ) -> None:
     """Write what is set aside as lines of JSON: topic, headers, key and value (both in base64), reason, time, file.
@@ -90,9 +90,9 @@ def export(
 
 @app.command()
 def discard(
-    file: File = None,
-    topic: Topic = None,
-    reason: Because = None,
+    file: FileOption = None,
+    topic: TopicOption = None,
+    reason: ReasonOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show which")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     as_json: Json = False,

@@ -19,7 +19,7 @@ _PUT_SECONDS = 3.0
 log = structlog.get_logger()
 
 
-class Undelivered:
+class UndeliveredWriter:
     """Looks where something is set aside, or was; what an earlier process told is corrected at the start."""
 
     def __init__(self, process: Process, level: FillLevel, directory: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from db import stores
 from db.records import acknowledged, refusals
-from services.ingress.acknowledged import Acknowledged
+from services.ingress.acknowledged import AcknowledgedWriter
 from services.ingress.doors.refusals import Reason
 from services.ingress.metrics import IngressMetrics
 from services.ingress.refusal_counts import RefusalCounts
@@ -19,7 +19,7 @@ from services.kernel import Process, Settings
 
 
 def _acknowledged(process: Process) -> Callable[[], Awaitable[bool]]:
-    return Acknowledged(process, SpoolMetrics(process.registry)).write
+    return AcknowledgedWriter(process, SpoolMetrics(process.registry)).write
 
 
 def _refusals(process: Process) -> Callable[[], Awaitable[bool]]:

@@ -13,7 +13,7 @@ from db.pool import INGRESS, Pool, Row, open_pool
 from db.records import acknowledged as table
 from services.control.ledger.answer import Line
 from services.control.ledger.audit import audit
-from services.ingress.acknowledged import Acknowledged
+from services.ingress.acknowledged import AcknowledgedWriter
 from services.ingress.spool.metrics import SpoolMetrics
 from services.kernel import Process
 from tests.eventually import eventually
@@ -88,7 +88,7 @@ async def test_counts_wait_for_postgresql_and_are_written_when_it_is_back(
     bench: Bench, admin_pool: Pool, database_url: str
 ) -> None:
     process = Process(bench.settings)
-    acknowledged = Acknowledged(process, SpoolMetrics(process.registry))
+    acknowledged = AcknowledgedWriter(process, SpoolMetrics(process.registry))
     acknowledged.note(bench.topic.name, 0, 7, 1)
     async with refused_connections(database_url):
         await acknowledged.write()
