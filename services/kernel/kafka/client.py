@@ -17,8 +17,8 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from services.kernel.closing import opened
 from services.kernel.errors import Stop, Unreachable
-from services.kernel.kafka.diagnosis import why
 from services.kernel.kafka.header_keys import read_any_header_key
+from services.kernel.kafka.unreachable import why
 from services.kernel.settings import Settings
 
 _CLIENT_ID = "wootstream"
