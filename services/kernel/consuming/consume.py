@@ -41,9 +41,9 @@ def consume(
 ) -> None:
     """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
     consumption = Consumption(process, Subscription(group, topic.name, read, apply))
-    subscriber = process.consumers.subscriber(topic, group, listener=consumption.lookout)
+    subscriber = process.consumers.subscriber(topic, group, listener=consumption.positions)
     subscriber(consumption.handle)
-    consumption.lookout.watch(subscriber)
+    consumption.positions.watch(subscriber)
 
 
 class Consumption(Generic[E]):
@@ -53,14 +53,14 @@ class Consumption(Generic[E]):
         self._process = process
         self._work = work
         self._tries = 0  # of the batch in hand, without success
-        self.lookout = Positions(process, work.group, work.topic)
+        self.positions = Positions(process, work.group, work.topic)
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. What fails stands still; FastStream never sees it."""
         if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
             await self._process.clock.sleep(_STOPPING_SECONDS)
             return
-        async with self.lookout.working({one.partition for one in raw}):
+        async with self.positions.working({one.partition for one in raw}):
             await self._settle_all([Record.consumed(one) for one in raw])
 
     async def _settle_all(self, records: Sequence[Record]) -> None:
@@ -68,19 +68,19 @@ class Consumption(Generic[E]):
         give_up_at = self._process.clock.monotonic() + _HANDLER_SECONDS
         waiting, part = list(records), records
         try:
-            unchecked = self.lookout.unchecked(_held(records))
-            void = await self._patiently(self.lookout.settle, unchecked, give_up_at)
+            unchecked = self.positions.unchecked(_held(records))
+            void = await self._patiently(self.positions.settle, unchecked, give_up_at)
             waiting = [one for one in records if one.partition not in void]
             while waiting:
                 part = _up_to(waiting, self._process.settings.batch_bytes)
                 result = await self._patiently(self._offer, part, give_up_at)
-                void = await self._patiently(self.lookout.settle, _held(result.odd), give_up_at)
+                void = await self._patiently(self.positions.settle, _held(result.odd), give_up_at)
                 waiting = [one for one in (*result.rest, *waiting[len(part) :]) if one.partition not in void]
         except _GivenUp:
-            self.lookout.give_back(_held(waiting))
+            self.positions.give_back(_held(waiting))
         except Exception as error:
-            self.lookout.give_back(_held(waiting))
-            self.lookout.stand_still({one.partition for one in part}, error)
+            self.positions.give_back(_held(waiting))
+            self.positions.stand_still({one.partition for one in part}, error)
 
     async def _offer(self, records: Sequence[Record]) -> Offered:
         """Whole first; by halves when something in it is refused."""
@@ -95,7 +95,7 @@ class Consumption(Generic[E]):
             result = await self._apply(records, Care.HALVES)
         self._tries = 0
         self._count(result, len(records), self._process.clock.monotonic() - started)
-        self.lookout.went_on({one.partition for one in records} - {one.partition for one in result.odd})
+        self.positions.went_on({one.partition for one in records} - {one.partition for one in result.odd})
         return result
 
     async def _apply(self, records: Sequence[Record], care: Care) -> Offered:
@@ -115,7 +115,7 @@ class Consumption(Generic[E]):
                     raise
                 self._process.metrics.retries.labels(self._work.group, kind(error)).inc()
                 log.warning("batch_waits", group=self._work.group, error=describe(error), attempt=attempt)
-            with self.lookout.pulse.waiting():
+            with self.positions.liveness.waiting():
                 await clock.wait(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)], stopping)
         raise _GivenUp
 

@@ -1,4 +1,4 @@
-"""The pulse of one consumer: it finishes transactions, has nothing to do, or knowingly waits. Else it is stuck."""
+"""Whether one consumer is alive: it finishes transactions, has nothing to do, or knowingly waits. Else it is stuck."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The lookout of one consumer: whose positions to settle, and what stands still."""
+"""Where one consumer stands in each of its partitions: which positions to settle, and what stands still."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -97,25 +97,25 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unchecked: set[int] = set()
         self._seen: dict[int, tuple[int | None, int | None]] = {}  # position and ledger as of the last round
         self._arriving: Collection[int] = ()
-        self._hold = PartitionControl(process, group, topic)
+        self._partitions = PartitionControl(process, group, topic)
         self._standstill = Standstill(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
         self._assigned = asyncio.Event()
-        self.pulse = Liveness(process.clock, group, topic)
+        self.liveness = Liveness(process.clock, group, topic)
 
     def watch(self, subscriber: Any) -> None:
         """Look around for the life of the process."""
-        self._hold.subscriber = subscriber
-        self._process.site.faults.append(self.pulse.fault)
+        self._partitions.subscriber = subscriber
+        self._process.site.faults.append(self.liveness.fault)
         self._process.at_close(self._reader.stop)
-        name = f"lookout {self._group} {self._topic}"
+        name = f"positions {self._group} {self._topic}"
         every(self._process, self._look_around, name=name, seconds=_LOOK_SECONDS, wake=self._assigned)
 
     # What the rebalance listener notes
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         for tp in revoked:
-            self._hold.forget(tp.partition)
+            self._partitions.forget(tp.partition)
         self._standstill.end(tp.partition for tp in revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
@@ -130,11 +130,11 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         self._arriving = partitions
         async with self._lock:
             self._arriving = ()
-            self.pulse.beat()
+            self.liveness.beat()
             try:
                 yield
             finally:
-                self.pulse.rest()
+                self.liveness.rest()
 
     def unchecked(self, held: Mapping[int, Here]) -> dict[int, Here]:
         """Those of the partitions held that nobody has looked at since they were assigned."""
@@ -148,8 +148,8 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition, found in settled.items():
             self._unchecked.discard(partition)
             if found.seek is not None:
-                self._hold.seek(partition, found.seek)
-            self._hold.halt_or_resume(partition, found.halt)
+                self._partitions.seek(partition, found.seek)
+            self._partitions.halt_or_resume(partition, found.halt)
             if found.how and found.halt is None:
                 self._process.metrics.mended.labels(self._group, found.how).inc()
                 log.info("position_settled", group=self._group, topic=self._topic, partition=partition, how=found.how)
@@ -158,30 +158,30 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
     def give_back(self, held: Mapping[int, Here]) -> None:
         """Let Kafka hand these out again: the handler has used up its time."""
         for partition, here in held.items():
-            self._hold.seek(partition, here.start)
+            self._partitions.seek(partition, here.start)
 
     def stand_still(self, partitions: Collection[int], error: Exception) -> None:
         """What is in hand of these cannot go on, and the world is well: they wait, the others go on."""
         self._standstill.begin(partitions, error)
         for one in partitions:
-            self._hold.pause(one)
+            self._partitions.pause(one)
 
     def went_on(self, partitions: Collection[int]) -> None:
         """A transaction of these was committed."""
         self._standstill.end(partitions)
-        self.pulse.beat()
+        self.liveness.beat()
 
     # Its own round, every few seconds
 
     async def _look_around(self) -> bool:
         """Tell how far we are, and settle what is odd while nothing is in hand."""
         self._assigned.clear()
-        consumer = self._hold.consumer
+        consumer = self._partitions.consumer
         if consumer is None:
             return False
         for partition in self._standstill.over():
-            if partition not in self._hold.halted:
-                self._hold.resume(partition)
+            if partition not in self._partitions.halted:
+                self._partitions.resume(partition)
         ours = sorted(tp.partition for tp in consumer.assignment())
         # The ledger first: a log that now ends below what the ledger had already said is another one.
         before = await self._probe.places(ours)
@@ -201,12 +201,12 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         places = await self._probe.places(bounds)
         odd: dict[int, Here] = {}
         for partition, (begin, end) in bounds.items():
-            at = await self._hold.position(partition)
+            at = await self._partitions.position(partition)
             known = places.get(partition) if partition in before else None
             agrees = known and begin <= known.next_offset == at and before[partition].next_offset <= end
             now = at, known.next_offset if known else None
             quiet, self._seen[partition] = self._seen.get(partition) == now, now
-            wanted = (quiet and not agrees) or partition in self._unchecked or partition in self._hold.halted
+            wanted = (quiet and not agrees) or partition in self._unchecked or partition in self._partitions.halted
             if at is not None and wanted:
                 odd[partition] = Here(at)
         return odd

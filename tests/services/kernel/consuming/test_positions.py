@@ -1,4 +1,4 @@
-"""The lookout: which positions are worth asking the log about."""
+"""Which positions are worth asking the log about."""
 
 from types import SimpleNamespace
 
@@ -20,14 +20,14 @@ class Consumer:
 
 async def test_a_position_ahead_of_the_ledger_is_odd_only_once_it_stands_still(bench: Bench) -> None:
     async with bench.consuming() as process:
-        lookout, consumer = Positions(process, "onlooker", bench.topic.name), Consumer()
-        lookout._hold.subscriber = SimpleNamespace(consumer=consumer)
+        positions, consumer = Positions(process, "onlooker", bench.topic.name), Consumer()
+        positions._partitions.subscriber = SimpleNamespace(consumer=consumer)
         async with process.pool().acquire() as conn:
             await ledger.begin(conn, "onlooker", bench.topic.name, {0: 0}, cluster_id="any")
-        before = await lookout._probe.places([0])
+        before = await positions._probe.places([0])
 
         found = []
         for consumer.at in (10, 20, 30, 30):
-            found.append(sorted(await lookout._odd(before, {0: (0, 100)})))
+            found.append(sorted(await positions._odd(before, {0: (0, 100)})))
 
     assert found == [[], [], [], [0]]
