@@ -69,13 +69,13 @@ class Consumption(Generic[E]):
         waiting, part = list(records), records
         try:
             unchecked = self.positions.unchecked(_held(records))
-            void = await self._patiently(self.positions.settle, unchecked, give_up_at)
-            waiting = [one for one in records if one.partition not in void]
+            moved = await self._patiently(self.positions.settle, unchecked, give_up_at)
+            waiting = [one for one in records if one.partition not in moved]
             while waiting:
                 part = _up_to(waiting, self._process.settings.batch_bytes)
                 result = await self._patiently(self._offer, part, give_up_at)
-                void = await self._patiently(self.positions.settle, _held(result.odd), give_up_at)
-                waiting = [one for one in (*result.rest, *waiting[len(part) :]) if one.partition not in void]
+                moved = await self._patiently(self.positions.settle, _held(result.unsettled), give_up_at)
+                waiting = [one for one in (*result.rest, *waiting[len(part) :]) if one.partition not in moved]
         except _GivenUp:
             self.positions.give_back(_held(waiting))
         except Exception as error:
@@ -95,7 +95,7 @@ class Consumption(Generic[E]):
             result = await self._apply(records, Care.HALVES)
         self._tries = 0
         self._count(result, len(records), self._process.clock.monotonic() - started)
-        self.positions.went_on({one.partition for one in records} - {one.partition for one in result.odd})
+        self.positions.went_on({one.partition for one in records} - {one.partition for one in result.unsettled})
         return result
 
     async def _apply(self, records: Sequence[Record], care: Care) -> Offered:

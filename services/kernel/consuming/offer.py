@@ -68,7 +68,7 @@ class Offered:
     """What became of a batch once it was committed."""
 
     rest: list[Record] = field(default_factory=list)  # not tried: the next transaction's
-    odd: list[Record] = field(default_factory=list)  # of partitions whose position must be settled first
+    unsettled: list[Record] = field(default_factory=list)  # of partitions whose position must be settled first
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # (the store's name, outcome) → records
     dead: Counter[str] = field(default_factory=Counter)  # kind → records
 
@@ -115,7 +115,7 @@ async def offer(pool: Pool, work: Subscription[E], records: Sequence[Record], ca
 def _sift(
     records: Sequence[Record], places: dict[int, LedgerRow], result: Offered
 ) -> tuple[list[Record], Counter[int]]:
-    """Keep what continues the ledger; below it is redelivered, above it or unknown is odd."""
+    """Keep what continues the ledger; below it is redelivered, above it or unknown is unsettled."""
     fresh: list[Record] = []
     redelivered: Counter[int] = Counter()
     for partition, group in groupby(sorted(records, key=_BY_PARTITION), _BY_PARTITION):
@@ -125,12 +125,12 @@ def _sift(
         # Records of one fetch stand in the log as they came: a gap after one that we had or wanted holds nothing.
         if wanted == -1 or run[0].offset > wanted:
             result.rest += run
-            result.odd += run
+            result.unsettled += run
             continue
         fresh += news
         redelivered[partition] = len(run) - len(news)
         if not news:
-            result.odd += run
+            result.unsettled += run
     return fresh, +redelivered
 
 

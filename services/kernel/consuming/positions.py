@@ -141,7 +141,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         return {partition: here for partition, here in held.items() if partition in self._unchecked}
 
     async def settle(self, here: Mapping[int, Here]) -> set[int]:
-        """Settle these positions; return the partitions that moved or halted: what is in hand of them is void."""
+        """Settle these positions; return the partitions that moved or halted: what is in hand of them is not to be applied."""
         probed = await self._probe.settle(here) if here else {}
         # Of what came in while we looked, the position has moved on: its handler settles it.
         settled = {partition: found for partition, found in probed.items() if partition not in self._arriving}
@@ -174,7 +174,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
     # Its own round, every few seconds
 
     async def _look_around(self) -> bool:
-        """Tell how far we are, and settle what is odd while nothing is in hand."""
+        """Tell how far we are, and settle what is unsettled while nothing is in hand."""
         self._assigned.clear()
         consumer = self._partitions.consumer
         if consumer is None:
@@ -187,19 +187,21 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         before = await self._probe.places(ours)
         bounds = await self._reader.bounds(ours)
         async with self._lock:
-            await self.settle(await self._odd(before, bounds))
+            await self.settle(await self._unsettled(before, bounds))
         await self._lag.measure(before, bounds)
         await self._lag.commit(consumer, before)
         return False
 
-    async def _odd(self, before: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]) -> dict[int, Here]:
+    async def _unsettled(
+        self, before: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]
+    ) -> dict[int, Here]:
         """Partitions new to us, halted, or quiet without agreeing with the ledger or the log.
 
         Where records flow, the position is ahead of the ledger by what is on its way to the handler, and asking the log
         about that would hold it up for a second in each round.
         """
         places = await self._probe.places(bounds)
-        odd: dict[int, Here] = {}
+        unsettled: dict[int, Here] = {}
         for partition, (begin, end) in bounds.items():
             at = await self._partitions.position(partition)
             known = places.get(partition) if partition in before else None
@@ -208,5 +210,5 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
             quiet, self._seen[partition] = self._seen.get(partition) == now, now
             wanted = (quiet and not agrees) or partition in self._unchecked or partition in self._partitions.halted
             if at is not None and wanted:
-                odd[partition] = Here(at)
-        return odd
+                unsettled[partition] = Here(at)
+        return unsettled

@@ -1,4 +1,4 @@
-"""The probe: settles odd positions by comparing the ledger with the log itself, outside the batch's transaction."""
+"""The probe: settles positions by comparing the ledger with the log itself, outside the batch's transaction."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Here:
 
 
 class Probe:
-    """The table of odd positions, for one group on one topic."""
+    """What each position against the ledger and the log needs, for one group on one topic."""
 
     def __init__(self, process: Process, group: str, topic: str, reader: Reader) -> None:
         self._process = process

@@ -18,7 +18,7 @@ class Consumer:
         return self.at
 
 
-async def test_a_position_ahead_of_the_ledger_is_odd_only_once_it_stands_still(bench: Bench) -> None:
+async def test_a_position_ahead_of_the_ledger_is_unsettled_only_once_it_stands_still(bench: Bench) -> None:
     async with bench.consuming() as process:
         positions, consumer = Positions(process, "onlooker", bench.topic.name), Consumer()
         positions._partitions.subscriber = SimpleNamespace(consumer=consumer)
@@ -28,6 +28,6 @@ async def test_a_position_ahead_of_the_ledger_is_odd_only_once_it_stands_still(b
 
         found = []
         for consumer.at in (10, 20, 30, 30):
-            found.append(sorted(await positions._odd(before, {0: (0, 100)})))
+            found.append(sorted(await positions._unsettled(before, {0: (0, 100)})))
 
     assert found == [[], [], [], [0]]
