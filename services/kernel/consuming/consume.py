@@ -49,11 +49,11 @@ def consume(
 class Consumption(Generic[E]):
     """One group on one topic: returns when the batch in hand is settled or given back."""
 
-    def __init__(self, process: Process, work: Subscription[E]) -> None:
+    def __init__(self, process: Process, subscription: Subscription[E]) -> None:
         self._process = process
-        self._work = work
+        self._subscription = subscription
         self._tries = 0  # of the batch in hand, without success
-        self.positions = Positions(process, work.group, work.topic)
+        self.positions = Positions(process, subscription.group, subscription.topic)
 
     async def handle(self, raw: Any) -> None:
         """Settle one fetched batch. What fails stands still; FastStream never sees it."""
@@ -100,7 +100,7 @@ class Consumption(Generic[E]):
 
     async def _apply(self, records: Sequence[Record], care: Care) -> Offered:
         async with asyncio.timeout(_HANDLER_SECONDS if care is Care.DOUBT else None):
-            return await offer(self._process.pool(), self._work, records, care)
+            return await offer(self._process.pool(), self._subscription, records, care)
 
     async def _patiently(self, step: Callable[[S], Awaitable[T]], subject: S, give_up_at: float) -> T:
         """Try until the world is ready. Raises _GivenUp before Kafka takes us for dead, or when we must stop."""
@@ -113,14 +113,14 @@ class Consumption(Generic[E]):
             except Exception as error:
                 if verdict(error) is not Verdict.AGAIN:
                     raise
-                self._process.metrics.retries.labels(self._work.group, kind(error)).inc()
-                log.warning("batch_waits", group=self._work.group, error=describe(error), attempt=attempt)
+                self._process.metrics.retries.labels(self._subscription.group, kind(error)).inc()
+                log.warning("batch_waits", group=self._subscription.group, error=describe(error), attempt=attempt)
             with self.positions.liveness.waiting():
                 await clock.wait(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)], stopping)
         raise _GivenUp
 
     def _count(self, result: Offered, size: int, seconds: float) -> None:
-        metrics, group = self._process.metrics, self._work.group
+        metrics, group = self._process.metrics, self._subscription.group
         metrics.batch_records.labels(group).observe(size)
         metrics.batch_seconds.labels(group).observe(seconds)
         for (name, outcome), count in result.outcomes.items():

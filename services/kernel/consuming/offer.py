@@ -81,31 +81,31 @@ class Care(Enum):
     DOUBT = "doubt"
 
 
-async def offer(pool: Pool, work: Subscription[E], records: Sequence[Record], care: Care) -> Offered:
+async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Record], care: Care) -> Offered:
     """Apply what is new of these records, exactly once, whoever else was handed them."""
     result = Offered()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         # Row security shows this batch's stores and no other.
         named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        places, gone = await ledger.enter(conn, work.group, work.topic, partitions, named)
+        places, gone = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
         fresh, redelivered = _sift(records, places, result)
-        events, bad, bugs = _read(work, fresh, gone)
+        events, bad, bugs = _read(subscription, fresh, gone)
         if care is Care.WHOLE:
-            applied = await apply_whole(conn, events, work.apply)
+            applied = await apply_whole(conn, events, subscription.apply)
         else:
-            applied = await apply_in_halves(conn, events, work.apply, in_doubt=care is Care.DOUBT)
+            applied = await apply_in_halves(conn, events, subscription.apply, in_doubt=care is Care.DOUBT)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         bugs += [(one, error) for one, error in applied.guilty if is_bug(error)]
-        work.suspicion.weigh(bugs, worked=applied.worked)
+        subscription.suspicion.weigh(bugs, worked=applied.worked)
         settled = _before_untried(fresh, applied, result)
         counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
         letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
-            await dead_letters.set_aside(conn, work.group, work.topic, letters)
+            await dead_letters.set_aside(conn, subscription.group, subscription.topic, letters)
         if moves := moves_of(counts, settled, redelivered, places):
-            await ledger.move(conn, work.group, work.topic, moves)
-    work.suspicion.note(bugs, worked=applied.worked)
+            await ledger.move(conn, subscription.group, subscription.topic, moves)
+    subscription.suspicion.note(bugs, worked=applied.worked)
     result.dead.update(letter.kind for letter in letters)
     for (_, name, outcome), so_many in counts.items():
         result.outcomes[name, outcome] += so_many
@@ -135,7 +135,7 @@ def _sift(
 
 
 def _read(
-    work: Subscription[E], fresh: Iterable[Record], gone: set[UUID]
+    subscription: Subscription[E], fresh: Iterable[Record], gone: set[UUID]
 ) -> tuple[list[E], dict[Record, tuple[str, str]], list[tuple[Record, Exception]]]:
     """Events to apply, the records that can never be read, and which of those our own code failed on.
 
@@ -146,7 +146,7 @@ def _read(
     bugs: list[tuple[Record, Exception]] = []
     for one in fresh:
         try:
-            event = work.read(one)
+            event = subscription.read(one)
             if event is not None and one.store not in gone:
                 events.append(event)
         except (Invalid, ValueError, RecursionError) as error:
