@@ -1,8 +1,7 @@
-"""What the doors keep of an address, and whose origin they know."""
+"""Whence a request came, as proxies write it, and what is kept of it."""
 
 import pytest
 
-from services.ingress.origins import allowed_origins, without_query
 from services.kernel.web.addresses import UNKNOWN, client_address, client_of
 
 
@@ -34,28 +33,6 @@ def test_an_address_is_read_as_proxies_write_it_and_cut_to_its_network(text: str
 )  # fmt: skip
 def test_what_is_no_address_is_nobodys(text: str) -> None:
     assert client_address(text) == UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("url", "kept"),
-    [
-        ("https://shop.example/a/b?email=x#y", "https://shop.example/a/b"),
-        ("https://shop.example#?x", "https://shop.example"),
-        ("http://user:password@shop.example:8080/?token=x", "http://shop.example:8080/"),
-        ("javascript:alert(1)", None),
-        ("https://", None),
-        ("https://user@", None),
-        ("data://x", None),
-    ],
-)
-def test_a_page_is_kept_without_what_may_be_personal(url: str, kept: str | None) -> None:
-    assert without_query(url) == kept
-
-
-def test_domains_are_https_alone_but_for_loopback_and_what_names_its_scheme() -> None:
-    assert allowed_origins(["Shop.example", "http://old.example/", "localhost:9200", " "]) == {
-        "https://shop.example", "http://old.example", "https://localhost:9200", "http://localhost:9200",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
