@@ -3,7 +3,8 @@
 kernel_vs_bare is in processor time of this process, for there is nothing to wait for: getmany and the decode, against
 the same records through FastStream, the lock-and-filter and the accounting, with a connection that only remembers.
 with_ledger_vs_without is in elapsed time on a real PostgreSQL, in a process that serves as under `wootstream run`, so
-the rounds that settle positions count. Both are medians of the pairs' ratios, at several batch sizes; the one that counts is 500.
+the rounds of positions count. Both are medians of the pairs' ratios, at several batch sizes; the one that counts is
+500.
 `python -m benchmarks.kernel --json` ends with one object.
 """
 
