@@ -57,42 +57,42 @@ class OffsetRows:
 
     def note(self, topic: str, partition: int, offset: int, count: int) -> None:
         """Kafka has so many records more, up to this offset. Called in the order of a partition's acknowledgements."""
-        tally = self._growing.get((topic, partition))
-        if tally is None or offset <= tally.highest:
-            tally = self._begin(topic, partition)
-        tally.accepted += count
-        tally.highest = offset
-        tally.at = self._clock.now()
+        row = self._growing.get((topic, partition))
+        if row is None or offset <= row.highest:
+            row = self._begin(topic, partition)
+        row.accepted += count
+        row.highest = offset
+        row.at = self._clock.now()
 
     def belong_to(self, cluster: str) -> None:
         """Name the nameless; what grew in another cluster has ended."""
-        for tally in self.all():
-            if tally.cluster is None:
-                tally.cluster = cluster
-            elif tally.cluster != cluster and self._growing.get((tally.topic, tally.partition)) is tally:
-                self._ended.append(self._growing.pop((tally.topic, tally.partition)))
+        for row in self.all():
+            if row.cluster is None:
+                row.cluster = cluster
+            elif row.cluster != cluster and self._growing.get((row.topic, row.partition)) is row:
+                self._ended.append(self._growing.pop((row.topic, row.partition)))
 
     def wrote(self, rows: Sequence[tuple[OffsetRow, int]]) -> None:
         """The table has so many records of each; what has ended and is there whole is forgotten."""
-        for tally, accepted in rows:
-            tally.written = accepted
+        for row, accepted in rows:
+            row.written = accepted
         self._ended = [one for one in self._ended if one.written != one.accepted]
 
     def begin_anew(self) -> None:
         """Leave every row as the table has it, and go on in new ones."""
-        for tally in self.all():
-            tally.instance = self._another_life()
-            tally.accepted -= tally.written
-            tally.written = 0
+        for row in self.all():
+            row.instance = self._another_life()
+            row.accepted -= row.written
+            row.written = 0
 
     def _begin(self, topic: str, partition: int) -> OffsetRow:
         before = self._growing.get((topic, partition))
         if before is not None:
             self._ended.append(before)
         instance = self._another_life() if before else self._life
-        tally = OffsetRow(instance, topic, partition, accepted=0, highest=-1, at=self._clock.now())
-        self._growing[topic, partition] = tally
-        return tally
+        row = OffsetRow(instance, topic, partition, accepted=0, highest=-1, at=self._clock.now())
+        self._growing[topic, partition] = row
+        return row
 
     def _another_life(self) -> str:
         self._lives += 1
@@ -106,8 +106,8 @@ class AcknowledgedWriter:
         self._process = process
         self._metrics = metrics
         self._clock = process.clock
-        self._tallies = OffsetRows(process.clock)
-        self.note = self._tallies.note
+        self._rows = OffsetRows(process.clock)
+        self.note = self._rows.note
         self._written_at = process.clock.monotonic()
         metrics.written.set(process.clock.now().timestamp())
         self._named_at = self._folded_at = float("-inf")
@@ -135,20 +135,20 @@ class AcknowledgedWriter:
         return False
 
     async def _name_cluster(self) -> None:
-        """Ask Kafka for its name when there are tallies without one, and now and then whether it is another."""
-        nameless = any(one.cluster is None for one in self._tallies.all())
+        """Ask Kafka for its name when there are rows without one, and now and then whether it is another."""
+        nameless = any(one.cluster is None for one in self._rows.all())
         now = self._clock.monotonic()
         if nameless or now - self._named_at >= _NAME_SECONDS:
             async with asyncio.timeout(_ASK_SECONDS):
                 name = await cluster_id(self._process.settings)
             self._named_at = now
-            self._tallies.belong_to(name)
+            self._rows.belong_to(name)
 
     async def _put(self) -> None:
         now = self._clock.monotonic()
         if now - self._written_at > _SILENT_SECONDS:
-            self._tallies.begin_anew()
-        rows = [(one, one.accepted) for one in self._tallies.all() if one.cluster]
+            self._rows.begin_anew()
+        rows = [(one, one.accepted) for one in self._rows.all() if one.cluster]
         values = [
             (one.instance, one.topic, one.partition, accepted, one.highest, one.cluster or "", one.at)
             for one, accepted in rows
@@ -157,7 +157,7 @@ class AcknowledgedWriter:
             await table.put(conn, values)
             self._written_at = now
             self._metrics.written.set(self._clock.now().timestamp())
-            self._tallies.wrote(rows)
+            self._rows.wrote(rows)
             if now - self._folded_at > _FOLD_SECONDS:
                 self._folded_at = now
                 await table.fold(conn)

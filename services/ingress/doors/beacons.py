@@ -71,7 +71,7 @@ class Beacons:
         return MAY_POST.allowing(origin)
 
     def _is_known(self, origin: bytes) -> bool:
-        return origin.decode("latin-1") in self._doors.directory.known.origins
+        return origin.decode("latin-1") in self._doors.stores.known.origins
 
     async def _take(self, scope: Scope, given: RequestHeaders, receive: Receive) -> DoorAnswer:
         if scope["path"] != PREFIX:
@@ -106,7 +106,7 @@ class Beacons:
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
         """Raises Refused."""
         claims = self._doors.tokens.open(token, self._clock.now())
-        store = self._doors.directory.known.by_id.get(claims.store) if claims else None
+        store = self._doors.stores.known.by_id.get(claims.store) if claims else None
         if claims is None or store is None:
             raise Refused(Reason.BAD_TOKEN)
         if claims.origin not in store.origins or claims.origin != origin.decode("latin-1"):

@@ -29,10 +29,10 @@ class DoorContext:
     def __init__(self, process: Process, acceptance: Acceptance) -> None:
         self.process = process
         self.metrics = IngressMetrics(process.registry)
-        self.directory = StoreCache(process, self.metrics)
-        process.registry.register(StoreNames(lambda: self.directory.known.by_slug))
+        self.stores = StoreCache(process, self.metrics)
+        process.registry.register(StoreNames(lambda: self.stores.known.by_slug))
         self.bodies = Bodies(process.clock, process.settings.answer_seconds)
-        self.tally = RefusalCounts(process)
+        self.refusal_counts = RefusalCounts(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance
@@ -92,7 +92,7 @@ class Door:
     def _refuse(self, scope: Scope, refused: Refused) -> DoorAnswer:
         named = None if refused.store else self._kind.store_of(scope)
         if named and refused.reason in _DOUBTFUL:
-            self._doors.directory.doubt(named)
+            self._doors.stores.doubt(named)
         self._doors.metrics.refused(self._kind.name, refused.reason).inc()
-        self._doors.tally.note(self._kind.name, refused.reason, named.id if named else refused.store)
+        self._doors.refusal_counts.note(self._kind.name, refused.reason, named.id if named else refused.store)
         return refused.answer

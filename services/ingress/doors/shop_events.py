@@ -47,7 +47,7 @@ class ShopEvents:
 
     def store_of(self, scope: Scope) -> Store | None:
         """Whom the URL names, proved or not."""
-        return self._doors.directory.known.by_slug.get(scope["path"][len(PREFIX) :])
+        return self._doors.stores.known.by_slug.get(scope["path"][len(PREFIX) :])
 
     async def take(self, scope: Scope, receive: Receive) -> DoorAnswer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
@@ -57,7 +57,7 @@ class ShopEvents:
         kind = content_type(given)
         if kind not in (_ONE, _BATCH, _EITHER):
             raise Refused(Reason.WRONG_TYPE)
-        store = await self._doors.directory.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
+        store = await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
         body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
         self._verify(store, given, body)
         message = message_of(given[_SIGNED[0]], body)

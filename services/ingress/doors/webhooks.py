@@ -91,13 +91,13 @@ class Webhooks:
 
     def __init__(self, doors: DoorContext) -> None:
         self._doors = doors
-        self._directory = doors.directory
+        self._stores = doors.stores
         self._clock = doors.process.clock
         self._skew_seconds = doors.process.settings.webhook_skew_seconds
 
     def store_of(self, scope: Scope) -> Store | None:
         """Whom the URL names, proved or not."""
-        return self._directory.known.by_slug.get(_slug_and_token(scope)[0])
+        return self._stores.known.by_slug.get(_slug_and_token(scope)[0])
 
     async def take(self, scope: Scope, receive: Receive) -> DoorAnswer:
         """204 once the record is durable. Raises Refused, NoRoom."""
@@ -105,7 +105,7 @@ class Webhooks:
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
         slug, token = _slug_and_token(scope)
         # The known ones without a coroutine: this door's time is counted in microseconds.
-        store = self._directory.known.by_slug.get(slug) or await self._directory.named(slug, scope[DEADLINE])
+        store = self._stores.known.by_slug.get(slug) or await self._stores.named(slug, scope[DEADLINE])
         given = headers(scope)
         body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
         now = self._clock.now()

@@ -34,7 +34,7 @@ class WidgetConfigs:
 
     def store_of(self, scope: Scope) -> Store | None:
         """Whom the URL names."""
-        return self._doors.directory.known.by_website.get(_parts(scope)[0])
+        return self._doors.stores.known.by_website.get(_parts(scope)[0])
 
     async def take(self, scope: Scope, _receive: Receive) -> DoorAnswer:
         """200 for a page of the store's domains. Raises Refused."""
@@ -43,7 +43,7 @@ class WidgetConfigs:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "GET":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"GET"))
-        store = await self._doors.directory.of_website(website, scope[DEADLINE])
+        store = await self._doors.stores.of_website(website, scope[DEADLINE])
         if store is NOBODY:
             raise Refused(Reason.NO_SUCH_PATH)
         origin = headers(scope).get(b"origin", b"").decode("latin-1")

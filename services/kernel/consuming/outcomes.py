@@ -1,4 +1,4 @@
-"""The account of a batch: each settled record becomes exactly one of dead, ignored, applied, duplicate."""
+"""What became of a batch: each settled record becomes exactly one of dead, ignored, applied, duplicate."""
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
@@ -28,16 +28,18 @@ def moves_of(
 ) -> list[Move]:
     """What to write into the ledger, sorted as it was locked."""
     last = {one.partition: one for one in settled}
-    tallies = {partition: Counter[str]() for partition in sorted(last.keys() | redelivered.keys())}
+    by_partition = {partition: Counter[str]() for partition in sorted(last.keys() | redelivered.keys())}
     for (partition, _, outcome), records in counts.items():
-        tallies[partition][outcome] += records
-    return [_move(places[one], last.get(one), tally, redelivered[one]) for one, tally in tallies.items()]
+        by_partition[partition][outcome] += records
+    return [_move(places[one], last.get(one), outcomes, redelivered[one]) for one, outcomes in by_partition.items()]
 
 
-def _move(place: LedgerRow, last: Record | None, tally: Counter[str], redelivered: int) -> Move:
+def _move(place: LedgerRow, last: Record | None, outcomes: Counter[str], redelivered: int) -> Move:
     """On to behind the last record; an offset on the way that is no record's is hollow."""
     if last is None:
         return Move(place.partition, place.next_offset, redelivered=redelivered)
     reached = last.offset + 1
-    hollow = reached - place.next_offset - tally.total()
-    return Move(place.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **tally)
+    hollow = reached - place.next_offset - outcomes.total()
+    return Move(
+        place.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **outcomes
+    )
