@@ -28,9 +28,9 @@ class Lag:
         self._measured: set[int] = set()
         self._committed: dict[TopicPartition, int] = {}
 
-    async def measure(self, places: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]) -> None:
+    async def measure(self, rows: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]) -> None:
         """Lag in records by partition, and in seconds: the age of the oldest record that waits."""
-        starts = {one: places[one].next_offset if one in places else begin for one, (begin, _) in bounds.items()}
+        starts = {one: rows[one].next_offset if one in rows else begin for one, (begin, _) in bounds.items()}
         for partition in self._measured - bounds.keys():  # somebody else's now
             self._metrics.lag_records.remove(self._group, self._topic, partition)
         self._measured = set(bounds)
@@ -43,9 +43,9 @@ class Lag:
         ages = [now - record.timestamp / 1000 for record in oldest.values() if record is not None]
         self._metrics.lag_seconds.labels(self._group, self._topic).set(max([0.0, *ages]))
 
-    async def commit(self, consumer: Any, places: Mapping[int, LedgerRow]) -> None:
+    async def commit(self, consumer: Any, rows: Mapping[int, LedgerRow]) -> None:
         """Tell Kafka what the ledger says, for partitions that are still ours. What fails here costs nothing."""
-        offsets = {TopicPartition(self._topic, one): place.next_offset for one, place in places.items()}
+        offsets = {TopicPartition(self._topic, one): row.next_offset for one, row in rows.items()}
         news = {tp: at for tp, at in offsets.items() if self._committed.get(tp) != at and tp in consumer.assignment()}
         if not news:
             return

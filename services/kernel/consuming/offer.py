@@ -31,11 +31,11 @@ UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
 _BY_PARTITION = attrgetter("partition")
 
 
-def letter_of(one: Record, place: LedgerRow, kind: str, reason: str) -> Letter:
+def letter_of(one: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
     """The row of a record that is set aside; nothing in it may be refused in its turn."""
     headers = [[_storable(name), _storable(text_of(value))] for name, value in one.headers]
     return Letter(
-        era=place.era,
+        era=row.era,
         partition=one.partition,
         offset=one.offset,
         organization_id=store_of(one.store_name),
@@ -88,8 +88,8 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         # Row security shows this batch's stores and no other.
         named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        places, gone = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
-        fresh, redelivered = _sift(records, places, result)
+        rows, gone = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
+        fresh, redelivered = _sift(records, rows, result)
         events, bad, bugs = _read(subscription, fresh, gone)
         if care is Care.WHOLE:
             applied = await apply_whole(conn, events, subscription.apply)
@@ -100,10 +100,10 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         subscription.suspicion.weigh(bugs, worked=applied.worked)
         settled = _before_untried(fresh, applied, result)
         counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
-        letters = [letter_of(one, places[one.partition], *bad[one]) for one in settled if one in bad]
+        letters = [letter_of(one, rows[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, subscription.group, subscription.topic, letters)
-        if moves := moves_of(counts, settled, redelivered, places):
+        if moves := moves_of(counts, settled, redelivered, rows):
             await ledger.move(conn, subscription.group, subscription.topic, moves)
     subscription.suspicion.note(bugs, worked=applied.worked)
     result.dead.update(letter.kind for letter in letters)
@@ -112,15 +112,13 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
     return result
 
 
-def _sift(
-    records: Sequence[Record], places: dict[int, LedgerRow], result: Offered
-) -> tuple[list[Record], Counter[int]]:
+def _sift(records: Sequence[Record], rows: dict[int, LedgerRow], result: Offered) -> tuple[list[Record], Counter[int]]:
     """Keep what continues the ledger; below it is redelivered, above it or unknown is unsettled."""
     fresh: list[Record] = []
     redelivered: Counter[int] = Counter()
     for partition, group in groupby(sorted(records, key=_BY_PARTITION), _BY_PARTITION):
         run = list(group)
-        wanted = places[partition].next_offset if partition in places else -1
+        wanted = rows[partition].next_offset if partition in rows else -1
         news = [one for one in run if one.offset >= wanted]
         # Records of one fetch stand in the log as they came: a gap after one that we had or wanted holds nothing.
         if wanted == -1 or run[0].offset > wanted:

@@ -184,7 +184,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._partitions.resume(partition)
         ours = sorted(tp.partition for tp in consumer.assignment())
         # The ledger first: a log that now ends below what the ledger had already said is another one.
-        before = await self._probe.places(ours)
+        before = await self._probe.rows(ours)
         bounds = await self._reader.bounds(ours)
         async with self._lock:
             await self.settle(await self._unsettled(before, bounds))
@@ -200,11 +200,11 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         Where records flow, the position is ahead of the ledger by what is on its way to the handler, and asking the log
         about that would hold it up for a second in each round.
         """
-        places = await self._probe.places(bounds)
+        rows = await self._probe.rows(bounds)
         unsettled: dict[int, Here] = {}
         for partition, (begin, end) in bounds.items():
             at = await self._partitions.position(partition)
-            known = places.get(partition) if partition in before else None
+            known = rows.get(partition) if partition in before else None
             agrees = known and begin <= known.next_offset == at and before[partition].next_offset <= end
             now = at, known.next_offset if known else None
             quiet, self._seen[partition] = self._seen.get(partition) == now, now

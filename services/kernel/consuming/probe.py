@@ -31,10 +31,10 @@ class Here:
         """Where to fetch again when what is in hand is given back."""
         return self.position if self.in_hand is None else self.in_hand
 
-    def relative_to(self, place: LedgerRow) -> int:
+    def relative_to(self, row: LedgerRow) -> int:
         """The offset that would be applied next: the ledger's own when the records in hand reach it."""
-        if self.in_hand is not None and self.position >= place.next_offset:
-            return max(self.in_hand, place.next_offset)
+        if self.in_hand is not None and self.position >= row.next_offset:
+            return max(self.in_hand, row.next_offset)
         return self.position
 
 
@@ -51,73 +51,73 @@ class Probe:
         """Settle these partitions. Raises what `verdict` knows when Kafka or PostgreSQL is away."""
         bounds = await self._reader.bounds(here)
         ends = {partition: end for partition, (_, end) in bounds.items()}
-        places = await self._places({partition: begin for partition, (begin, _) in bounds.items()})
-        settled = await self._refuse_another_log(places, bounds)
+        rows = await self._rows({partition: begin for partition, (begin, _) in bounds.items()})
+        settled = await self._refuse_another_log(rows, bounds)
         ahead: dict[int, int] = {}
         for partition in here.keys() - settled.keys():
-            place, at = places[partition], here[partition].relative_to(places[partition])
+            row, at = rows[partition], here[partition].relative_to(rows[partition])
             begin = bounds[partition][0]
             # What is held is not lost, even if the log lost it meanwhile.
             kept_from = begin if here[partition].in_hand is None else min(begin, at)
-            if kept_from > place.next_offset:
-                settled[partition] = await self._skip(place, lost=kept_from - place.next_offset, at=at)
-            elif at > place.next_offset:
+            if kept_from > row.next_offset:
+                settled[partition] = await self._skip(row, lost=kept_from - row.next_offset, at=at)
+            elif at > row.next_offset:
                 ahead[partition] = at
             else:
-                behind = at < place.next_offset
-                settled[partition] = Settlement(seek=place.next_offset, how="seek-forward") if behind else Settlement()
-        return settled | await self._settle_ahead(ahead, places, ends)
+                behind = at < row.next_offset
+                settled[partition] = Settlement(seek=row.next_offset, how="seek-forward") if behind else Settlement()
+        return settled | await self._settle_ahead(ahead, rows, ends)
 
     async def _settle_ahead(
-        self, ahead: Mapping[int, int], places: Mapping[int, LedgerRow], ends: Mapping[int, int]
+        self, ahead: Mapping[int, int], rows: Mapping[int, LedgerRow], ends: Mapping[int, int]
     ) -> dict[int, Settlement]:
         """A consumer beyond the ledger: either somebody skipped records, or nothing stands in between."""
-        found = await self._reader.first({one: places[one].next_offset for one in ahead}, ends)
+        found = await self._reader.first({one: rows[one].next_offset for one in ahead}, ends)
         settled: dict[int, Settlement] = {}
         for partition, at in ahead.items():
-            place, there = places[partition], found[partition]
+            row, there = rows[partition], found[partition]
             reached = min(at, ends[partition] if there is None else there.offset)
-            if reached == place.next_offset:
+            if reached == row.next_offset:
                 settled[partition] = Settlement(seek=reached, how="seek-back")
             else:
-                settled[partition] = await self._skip(place, hollow=reached - place.next_offset, at=at)
+                settled[partition] = await self._skip(row, hollow=reached - row.next_offset, at=at)
         return settled
 
-    async def places(self, partitions: Collection[int]) -> dict[int, LedgerRow]:
+    async def rows(self, partitions: Collection[int]) -> dict[int, LedgerRow]:
         """The ledger's rows, as far as there are any."""
         async with self._process.pool().acquire(timeout=10) as conn:
             return await ledger.look(conn, self._group, self._topic, partitions)
 
-    async def _places(self, begins: Mapping[int, int]) -> dict[int, LedgerRow]:
+    async def _rows(self, begins: Mapping[int, int]) -> dict[int, LedgerRow]:
         """The ledger's rows; at first sight one is made, counting from where the log begins."""
-        found = await self.places(begins)
+        found = await self.rows(begins)
         if new := begins.keys() - found.keys():
             first = {one: begins[one] for one in new}
             async with self._process.pool().acquire(timeout=10) as conn:
                 await ledger.begin(conn, self._group, self._topic, first, cluster_id=self._process.consumers.cluster_id)
-            found |= await self.places(new)
+            found |= await self.rows(new)
         return found
 
     async def _refuse_another_log(
-        self, places: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]
+        self, rows: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]
     ) -> dict[int, Settlement]:
         """Partitions whose log is not the one that the ledger counted."""
         reasons: dict[int, str] = {}
         anchors: dict[int, int] = {}
-        for partition, place in places.items():
+        for partition, row in rows.items():
             begin, end = bounds[partition]
-            if place.cluster_id != self._process.consumers.cluster_id:
+            if row.cluster_id != self._process.consumers.cluster_id:
                 reasons[partition] = f"the ledger belongs to another Kafka cluster ({place.cluster_id})"
-            elif end < place.next_offset:
+            elif end < row.next_offset:
                 reasons[partition] = (
                     f"the log ends at {end}, below {place.next_offset}: the topic was made again or truncated"
                 )
-            elif place.anchor_offset is not None and place.anchor_offset >= begin:
-                anchors[partition] = place.anchor_offset
+            elif row.anchor_offset is not None and row.anchor_offset >= begin:
+                anchors[partition] = row.anchor_offset
         found = await self._reader.first(anchors, {one: bounds[one][1] for one in anchors})
         for partition, offset in anchors.items():
             there = found[partition]
-            anchor_id = places[partition].anchor_id
+            anchor_id = rows[partition].anchor_id
             if there is None or there.offset != offset or Record.consumed(there).identity != anchor_id:
                 reasons[partition] = f"another record stands at offset {offset}: the topic was made again"
         return {one: Settlement(halt=f"{reason}; {self._cure(one)}", how="halted") for one, reason in reasons.items()}
@@ -126,10 +126,10 @@ class Probe:
         where = f"--group {self._group} --topic {self._topic} --partition {partition}"
         return f"see `wootstream offsets show`, then `wootstream offsets adopt {where}`"
 
-    async def _skip(self, place: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settlement:
+    async def _skip(self, row: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settlement:
         """Account for offsets without a record for us; go on from what is in hand or fetched next, if that follows."""
         async with self._process.pool().acquire(timeout=10) as conn, conn.transaction():
-            if await ledger.skip(conn, self._group, self._topic, place, lost=lost, hollow=hollow) and lost:
+            if await ledger.skip(conn, self._group, self._topic, row, lost=lost, hollow=hollow) and lost:
                 self._process.metrics.lost.labels(self._group, self._topic).inc(lost)
-        reached = place.next_offset + lost + hollow
+        reached = row.next_offset + lost + hollow
         return Settlement(seek=None if reached == at else reached, how="lost" if lost else "hollow")

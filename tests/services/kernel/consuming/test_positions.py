@@ -24,7 +24,7 @@ async def test_a_position_ahead_of_the_ledger_is_unsettled_only_once_it_stands_s
         positions._partitions.subscriber = SimpleNamespace(consumer=consumer)
         async with process.pool().acquire() as conn:
             await ledger.begin(conn, "onlooker", bench.topic.name, {0: 0}, cluster_id="any")
-        before = await positions._probe.places([0])
+        before = await positions._probe.rows([0])
 
         found = []
         for consumer.at in (10, 20, 30, 30):
