@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from db.pool import Row
 from services.control.ledger.answer import Line
 from services.control.ledger.logs import Cluster, Log, RecordPosition, TopicPartition
+from services.kernel.consuming.halts import another_record, halt_reason
 
 Key = tuple[str, str, int]  # group, topic, partition
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
@@ -103,15 +104,13 @@ def _line(seen: Observation, row: Row) -> Line:
 
 
 def _halted(seen: Observation, row: Row, log: Log | None) -> str | None:
-    if row["cluster_id"] != seen.cluster.id:
-        return f"the ledger belongs to another Kafka cluster ({row['cluster_id']})"
-    if log is None:
-        return "Kafka has no such topic or partition"
-    if log.end < row["next_offset"]:
-        return f"the log ends at {log.end}, below {row['next_offset']}: the topic was made again or truncated"
-    if key(row) in seen.strangers:
-        return f"another record stands at offset {row['anchor_offset']}: the topic was made again"
-    return None
+    reason = halt_reason(
+        counted_in=row["cluster_id"],
+        cluster_id=seen.cluster.id,
+        next_offset=row["next_offset"],
+        end=log.end if log else None,
+    )
+    return reason or (another_record(row["anchor_offset"]) if key(row) in seen.strangers else None)
 
 
 def _unseen(seen: Observation) -> Iterator[Line]:

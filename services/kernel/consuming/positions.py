@@ -141,7 +141,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         return {partition: here for partition, here in held.items() if partition in self._unchecked}
 
     async def settle(self, here: Mapping[int, Here]) -> set[int]:
-        """Settle these positions; return the partitions that moved or halted: nothing in hand of them may be applied."""
+        """Settle these positions; return the partitions that moved or halted: nothing held of them may be applied."""
         probed = await self._probe.settle(here) if here else {}
         # Of what came in while we looked, the position has moved on: its handler settles it.
         settled = {partition: found for partition, found in probed.items() if partition not in self._arriving}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from db.records import ledger
 from db.records.ledger import LedgerRow
+from services.kernel.consuming.halts import another_record, halt_reason
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 from services.kernel.record import Record
@@ -106,12 +107,11 @@ class Probe:
         anchors: dict[int, int] = {}
         for partition, row in rows.items():
             begin, end = bounds[partition]
-            if row.cluster_id != self._process.consumers.cluster_id:
-                reasons[partition] = f"the ledger belongs to another Kafka cluster ({place.cluster_id})"
-            elif end < row.next_offset:
-                reasons[partition] = (
-                    f"the log ends at {end}, below {place.next_offset}: the topic was made again or truncated"
-                )
+            cluster_id = self._process.consumers.cluster_id
+            if reason := halt_reason(
+                counted_in=row.cluster_id, cluster_id=cluster_id, next_offset=row.next_offset, end=end
+            ):
+                reasons[partition] = reason
             elif row.anchor_offset is not None and row.anchor_offset >= begin:
                 anchors[partition] = row.anchor_offset
         found = await self._reader.first(anchors, {one: bounds[one][1] for one in anchors})
@@ -119,7 +119,7 @@ class Probe:
             there = found[partition]
             anchor_id = rows[partition].anchor_id
             if there is None or there.offset != offset or Record.consumed(there).identity != anchor_id:
-                reasons[partition] = f"another record stands at offset {offset}: the topic was made again"
+                reasons[partition] = another_record(offset)
         return {one: Settlement(halt=f"{reason}; {self._cure(one)}", how="halted") for one, reason in reasons.items()}
 
     def _cure(self, partition: int) -> str:
