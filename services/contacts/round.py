@@ -16,12 +16,13 @@ from services.contacts.lookup import look_up
 from services.contacts.people import Due, DueWork, Push, work_of
 from services.contacts.push import push, settle
 from services.kernel import Process
+from services.kernel.clock import Schedule
 from services.kernel.errors import Verdict, describe, verdict
 
 _BATCH = 200
 _IN_FLIGHT = 8  # enough for 40 calls a second at 200 ms each
 _ROUND_SECONDS = 5.0  # of a server at its pace; then no further call is begun, for others may be due there
-_BACK_OFF_SECONDS = (1, 2, 5, 10, 30, 60, 300)  # of one person; the last one repeats
+_PAUSES = Schedule((1, 2, 5, 10, 30, 60, 300))  # of one person
 _REST_SECONDS = 2.0  # of a store, after a failure: its other people would fail, too
 _ASIDE = timedelta(minutes=15)  # of a person whose data raises; their next mark ends it
 _FLEETING = timedelta(minutes=1)
@@ -129,7 +130,7 @@ class Round:
         self._counts.outcome(store, "waiting")
         async with scoped(self._process.pool(), {store}) as conn:
             for one in due:
-                pause = _BACK_OFF_SECONDS[min(one.attempts, len(_BACK_OFF_SECONDS) - 1)]
+                pause = _PAUSES.after(one.attempts)
                 await mailbox.postpone(conn, one.store, one.person, by=timedelta(seconds=pause), failed=True)
 
     async def _set_aside(self, due: Sequence[Due], error: Exception) -> None:

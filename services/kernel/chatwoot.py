@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from prometheus_client import CollectorRegistry, Counter
 
-from services.kernel.clock import Clock
+from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
 
@@ -30,7 +30,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _ASKED = {"accept": "application/json", "accept-encoding": "gzip"}
 MINUTE_SECONDS = 60.0
 _FAILURES = 5  # in a row, then the account's breaker opens
-_REST_SECONDS = (5.0, 10.0, 20.0, 40.0)  # the last one repeats
+_RESTS = Schedule((5.0, 10.0, 20.0, 40.0))
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Breaker:
         self.failures, self.open_until = 0, 0.0
 
     def _rest(self, now: float) -> None:
-        self.open_until = now + _REST_SECONDS[min(self.failures - _FAILURES, len(_REST_SECONDS) - 1)]
+        self.open_until = now + _RESTS.after(self.failures - _FAILURES)
 
 
 @dataclass(frozen=True, slots=True)

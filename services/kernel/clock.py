@@ -1,7 +1,8 @@
-"""Time as a dependency: tests hand in a clock that does not wait."""
+"""Time as a dependency: tests hand in a clock that does not wait; and how long to wait after each failure, as data."""
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 
@@ -27,3 +28,14 @@ class Clock:
         finally:
             for one in waits:
                 one.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many seconds to wait after the first failure in a row, the second, and so on; the last one repeats."""
+
+    seconds: tuple[float, ...]
+
+    def after(self, earlier: int) -> float:
+        """After a failure that so many came before."""
+        return self.seconds[min(earlier, len(self.seconds) - 1)]

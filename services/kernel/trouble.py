@@ -5,14 +5,13 @@ No failure of work ends a process: its doors, its other groups and loops go on.
 
 import structlog
 
-from services.kernel.clock import Clock
+from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Verdict, cure, describe, kind, verdict
 from services.kernel.telemetry.metrics import Metrics
 
-# By failures in a row; the last one repeats.
-_PAUSES_SECONDS = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
+_PAUSES = Schedule((2.0, 5.0, 10.0, 20.0, 40.0, 60.0))
 _REPEATED = 3
-_OLD_SECONDS = 3 * _PAUSES_SECONDS[-1]  # work that has not failed for so long is well, whether it says so or not
+_OLD_SECONDS = 3 * _PAUSES.seconds[-1]  # work that has not failed for so long is well, whether it says so or not
 log = structlog.get_logger()
 
 
@@ -39,7 +38,7 @@ class Trouble:
         self._grave = verdict(error) is Verdict.STOP
         self._sentence = f"{self._work} does not go on: {describe(error)}; {cure(error)}"
         self._gauge.set(self._failures)
-        pause = _PAUSES_SECONDS[min(self._failures, len(_PAUSES_SECONDS)) - 1]
+        pause = _PAUSES.after(self._failures - 1)
         about = {"work": self._work, "error": describe(error), "cure": cure(error), "again_in_seconds": pause}
         if (what := f"{kind(error)} {describe(error)}") in self._known:
             log.warning("work_fails_again", **about, failures=self._failures)

@@ -20,6 +20,7 @@ from services.conversations.chatwoot.cli import asking, stores_asked, told, told
 from services.kernel import Process, Record, Refusal, Retryable, Stop
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import progress
+from services.kernel.clock import Schedule
 from services.kernel.kafka.topics import absent
 
 _IN_FLIGHT = 4
@@ -28,7 +29,7 @@ _OVERLAP = 10  # of two answers: they are sorted by moment but begin after an id
 _PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
 # What a Chatwoot may tell without end: pages of 25 conversations, messages of one, and new ones in each pass.
 _MOST_PAGES, _MOST_MESSAGES, _MOST_PASSES = 100_000, 200_000, 20
-_AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0)  # then Chatwoot or Kafka is really away
+_PAUSES = Schedule((1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0))  # then Chatwoot or Kafka is really away
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # conversations looked at, of how many
 _KAFKA_SECONDS = 15
@@ -161,7 +162,7 @@ class HistoryImport:
         return await self._patiently(partial(self._account.get, query=query), path, form)
 
     async def _patiently(self, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        for seconds in _AGAIN_SECONDS:
+        for seconds in _PAUSES.seconds:
             try:
                 return await work(*arguments)
             except Retryable:

@@ -13,6 +13,7 @@ import structlog
 
 from db.pool import Connection
 from schemas.topics import Topic
+from services.kernel.clock import Schedule
 from services.kernel.consuming.bisect import E
 from services.kernel.consuming.offer import Care, Offered, Subscription, offer
 from services.kernel.consuming.positions import Positions
@@ -25,7 +26,7 @@ from services.kernel.record import Record, store_of
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _STOPPING_SECONDS = 0.2
 _TRIES_UNTIL_DOUBT = 10  # some 15 s; an outage that only one record meets is none
-_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0)  # the last one repeats
+_PAUSES = Schedule((0.05, 0.2, 0.5, 1.0, 2.0))
 S = TypeVar("S")
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -116,7 +117,7 @@ class Consumption(Generic[E]):
                 self._process.metrics.retries.labels(self._subscription.group, kind(error)).inc()
                 log.warning("batch_waits", group=self._subscription.group, error=describe(error), attempt=attempt)
             with self.positions.liveness.waiting():
-                await clock.wait(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)], stopping)
+                await clock.wait(_PAUSES.after(attempt), stopping)
         raise _GivenUp
 
     def _count(self, result: Offered, size: int, seconds: float) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from db.pool import Connection
 from services.kernel import Process, Record
+from services.kernel.clock import Schedule
 from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number, read
 
@@ -68,7 +69,7 @@ async def test_what_a_stores_records_raise_costs_that_store_alone(bench: Bench, 
 async def test_what_looks_like_an_outage_and_meets_only_one_record_is_that_records(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr("services.kernel.consuming.consume._PAUSES_SECONDS", (0.0,))
+    monkeypatch.setattr("services.kernel.consuming.consume._PAUSES", Schedule((0.0,)))
 
     async def odd(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
         if any(event.n == 7 for event in events):
@@ -85,7 +86,7 @@ async def test_what_looks_like_an_outage_and_meets_only_one_record_is_that_recor
 async def test_an_outage_that_meets_every_record_is_waited_for_however_long(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.kernel.consuming.consume._PAUSES_SECONDS", (0.0,))
+    monkeypatch.setattr("services.kernel.consuming.consume._PAUSES", Schedule((0.0,)))
     tries = 0  # it ends in the middle of the search for a guilty record
 
     async def away(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
