@@ -4,7 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ MOST_BYTES = 300 * 2**20
 MOST_RATIO = 2.0
 _LATE_SECONDS = 2.0
 _MOST_LOGGED = 20
+_MOST_SUSPECTS = 8
 _SETTLE_SECONDS = 60.0
 _EXPECTED = ("done", "cut short: ConnectionRefusedError")  # the second where the process has ended, which is judged
 _STORED: Mapping[Door, str] = {
@@ -53,7 +54,9 @@ class Judgement:
     bugs: list[str]
     audit_faults: list[str]
     act_faults: list[str]
-    logged: dict[str, int]  # errors of the system's log; no promise, but where to look
+    # No promises, but where to look: errors of the system's log, and acts under way when answers were slowest.
+    logged: dict[str, int]
+    suspects: dict[str, int]
 
     @property
     def ratio(self) -> float:
@@ -116,6 +119,7 @@ async def judge(scene: Scene, *, calm: Iterable[Sent], attacked: Iterable[Sent])
         audit_faults=faults,
         act_faults=scene.attack.faults,
         logged=_logged(scene.worker.log),
+        suspects=_suspects(scene.attack, attacked),
     )
 
 
@@ -166,6 +170,18 @@ async def _untold(scene: Scene) -> list[str]:
 def _p99(sent: list[Sent]) -> float:
     waits = sorted(one.seconds for one in sent)
     return waits[int(len(waits) * 0.99)]
+
+
+def _suspects(attack: Attack, sent: list[Sent]) -> dict[str, int]:
+    """Act → how many of the slowest answers it was under way for; the slowest are one of a hundred."""
+    slowest = sorted(sent, key=lambda one: one.seconds)[-max(1, len(sent) // 100) :]
+    found = Counter(
+        span.name
+        for one in slowest
+        for span in attack.spans.values()
+        if span.begin <= one.due + timedelta(seconds=one.seconds) and one.due <= span.end
+    )
+    return dict(found.most_common(_MOST_SUSPECTS))
 
 
 def _letter(row: Mapping[str, Any]) -> str:

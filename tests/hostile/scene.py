@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import httpx
@@ -47,12 +48,21 @@ alter table public.chatwoot_widget_events add column stored_at timestamptz defau
 """
 
 
+class Span(NamedTuple):
+    """When an act was under way."""
+
+    name: str
+    begin: datetime
+    end: datetime
+
+
 @dataclass
 class Attack:
     """What the attacker said of its acts."""
 
     acts: Counter[str] = field(default_factory=Counter)
     under_way: dict[int, str] = field(default_factory=dict)
+    spans: dict[int, Span] = field(default_factory=dict)
     answers: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     ends: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -70,10 +80,12 @@ class Attack:
         return {name: errors for name, errors in found.items() if errors}
 
     def hear(self, line: dict[str, Any]) -> None:
-        number, name = line["number"], line["act"]
+        number, name, now = line["number"], line["act"], datetime.now(UTC)
         if "how" not in line:
             self.under_way[number] = name
+            self.spans[number] = Span(name, now, now)
             return
+        self.spans[number] = self.spans[number]._replace(end=now)
         del self.under_way[number]
         self.acts[name] += 1
         self.ends[name][line["how"]] += 1
