@@ -14,12 +14,6 @@ def is_long(config: pytest.Config) -> bool:
     return any("tests/hostile" in part for part in config.invocation_params.args)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/hostile" in item.nodeid and not is_long(config):
-            item.add_marker(pytest.mark.skip(reason="make hostile, until every fix that it asks for is in"))
-
-
 def is_timed(config: pytest.Config) -> bool:
     """Whether promises on time are judged, too: where nothing else runs on the machine."""
     return is_long(config) and not config.getoption("--untimed")
