@@ -16,11 +16,13 @@ from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migra
 from services.contacts import app as contacts
 from services.contacts import cli as pushes
 from services.control import cli as control
+from services.control.keys import cli as keys
 from services.conversations import app as conversations
 from services.conversations import cli as figures
 from services.customers import app as customers
 from services.ingress import app as ingress
 from services.ingress import cli as doors
+from services.ingress.sealed_files import Spools, StoreCopies
 from services.ingress.spool import cli
 from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
@@ -90,6 +92,7 @@ def _only_in_a_checkout(_: Annotated[list[str] | None, typer.Argument(hidden=Tru
 
 figures.add_to(app)
 control.add_to(app)
+keys.add_to(app, lambda settings: (Spools(settings), StoreCopies(settings)))
 pushes.add_to(app)
 doors.add_to(app)
 cli.add_to(app)

@@ -3,7 +3,7 @@
 import base64
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -32,16 +32,16 @@ class Claims(NamedTuple):
 
 
 class Tokens:
-    """Makes and opens tokens with a key that every ingress of the installation has."""
+    """Makes tokens with the first of the keys that every ingress of the installation has, and opens them with any."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = keys
         # A page sends the same token again and again.
         self._opened = lru_cache(maxsize=_REMEMBERED)(self._open)
 
     def make(self, claims: Claims) -> str:
         said = orjson.dumps([claims.store.hex, *claims[1:]])
-        return _text(self._mac(said) + said)
+        return _text(_mac(self._keys[0], said) + said)
 
     def open(self, token: str, now: datetime) -> Claims | None:
         """None for what we did not make, and after its time."""
@@ -58,13 +58,14 @@ class Tokens:
         if _text(raw) != token:  # as we write it and no other way: bits beyond the last byte, `+` and `/`
             return None
         mac, said = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(said)):
+        if not any(hmac.compare_digest(mac, _mac(key, said)) for key in self._keys):
             return None
         store, *rest = orjson.loads(said)
         return Claims(UUID(store), *rest)
 
-    def _mac(self, said: bytes) -> bytes:
-        return hmac.digest(self._key, said, "sha256")
+
+def _mac(key: bytes, said: bytes) -> bytes:
+    return hmac.digest(key, said, "sha256")
 
 
 def _text(raw: bytes) -> str:

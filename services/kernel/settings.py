@@ -72,8 +72,11 @@ class Settings(BaseSettings):
         None, min_length=16, description="who bears it may ask for reports over HTTP; absent: nobody may"
     )
     public_url: str = Field("http://127.0.0.1:8080", description="how Chatwoot and the storefronts reach the ingress")
-    installation_key: SecretStr | None = Field(None, description="base64 of 32 bytes; encrypts secrets and spools")
-    installation_key_file: Path | None = Field(None, description="file that holds the installation key")
+    installation_key: SecretStr | None = Field(
+        None,
+        description="base64 of 32 bytes, seals secrets and spools; after a comma others that only open",
+    )
+    installation_key_file: Path | None = Field(None, description="file that holds the installation keys, one a line")
     stack: Literal["embedded", "docker"] = Field(
         "embedded",
         validation_alias=AliasChoices("stack", "STACK"),

@@ -10,7 +10,7 @@ from services.kernel import Record
 from services.kernel.secrets import Secrets
 
 _LENGTHS = struct.Struct("<II")  # of the head and of the value
-_PLACE = "spool"
+PLACE = "spool"
 _ORIGIN = ("origin", b"spool")
 _FASTEST = 1
 
@@ -41,9 +41,9 @@ def unframe(frames: bytes) -> Iterator[Record]:
 
 def seal(secrets: Secrets, frames: Iterable[bytes]) -> bytes:
     """A chunk: webhooks resemble each other, so compressing them together makes a spool last many times as long."""
-    return secrets.seal_bytes(zlib.compress(b"".join(frames), _FASTEST), place=_PLACE)
+    return secrets.seal_bytes(zlib.compress(b"".join(frames), _FASTEST), place=PLACE)
 
 
 def unseal(secrets: Secrets, sealed: bytes) -> bytes:
     """Raises Sealed when it cannot be opened."""
-    return zlib.decompress(secrets.open_bytes(sealed, place=_PLACE))
+    return zlib.decompress(secrets.open_bytes(sealed, place=PLACE))

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.kernel.secrets import Secrets
+
 _PAGE_BYTES = 4096
 _VACUUM_PAGES = 4_000
 _OLDEST = "select accepted_at from chunks order by id limit 1"
@@ -125,13 +127,13 @@ def claim(path: Path) -> int | None:
 
 
 class Unreadable(Exception):
-    """The file is damaged, or another installation key sealed it."""
+    """The file is damaged, or an installation key sealed it that is not here."""
 
 
 class SpoolFile:
     """Opened by its owner alone; not for several threads at once. Raises Unreadable, OSError, sqlite3.Error."""
 
-    def __init__(self, path: Path, lock: int, *, key_id: str) -> None:
+    def __init__(self, path: Path, lock: int, *, secrets: Secrets) -> None:
         self.path = path
         self._lock = lock
         self.reserve = Reserve(path.with_suffix(".reserve"))
@@ -144,7 +146,7 @@ class SpoolFile:
             self._db.executescript(SCHEMA)
             if "topic" not in {row[1] for row in self._db.execute("pragma table_info(refused)")}:
                 self._db.execute(ADD_TOPIC)
-            self._check_key(key_id)
+            self._check_key(secrets)
             self._db.executescript(_OFFER_AGAIN)
             self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
         except sqlite3.DatabaseError as damage:
@@ -155,13 +157,13 @@ class SpoolFile:
         """From now on the file grows no larger: what is beyond is refused, what is deleted makes room."""
         self._db.execute(f"pragma max_page_count = {cap_bytes // _PAGE_BYTES}").fetchone()
 
-    def _check_key(self, key_id: str) -> None:
+    def _check_key(self, secrets: Secrets) -> None:
         known = self._db.execute("select key_id from about").fetchone()
         if known is None:
-            self._db.execute("insert into about values (?)", (key_id,))
-        elif known[0] != key_id:
+            self._db.execute("insert into about values (?)", (secrets.key_id,))
+        elif not secrets.knows(known[0]):
             self._db.close()
-            raise Unreadable(f"{self.path} was sealed with installation key {known[0]}; start once with that key")
+            raise Unreadable(f"{self.path} was sealed with installation key {known[0]}: put that back beside ours")
 
     @property
     def used_bytes(self) -> int:

@@ -146,14 +146,14 @@ class Shelf:
         lock = claim(path.with_suffix(".lock"))
         if lock is None:
             raise OSError(f"{path} is locked by another process, though its name was made now")
-        return SpoolFile(path, lock, key_id=self._secrets.key_id)
+        return SpoolFile(path, lock, secrets=self._secrets)
 
     def _adopt(self, path: Path) -> SpoolFile | None:
         lock = claim(path.with_suffix(".lock"))
         if lock is None:
             return None
         try:
-            file = SpoolFile(path, lock, key_id=self._secrets.key_id)
+            file = SpoolFile(path, lock, secrets=self._secrets)
         except Unreadable as why:
             os.close(lock)
             self.unreadable += 1

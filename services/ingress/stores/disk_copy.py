@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from services.kernel import Sealed
-from services.kernel.secrets import Secrets
+from services.kernel.secrets import Secrets, sealed_with
 
 _COLUMN = "store"
 log = structlog.get_logger()
@@ -40,8 +40,12 @@ class StoresCopy:
 
     def _opened(self, line: str) -> dict[str, Any]:
         store, sealed = line.split(" ", 1)
-        row = orjson.loads(self._secrets.open(sealed, organization=UUID(store), column=_COLUMN))
+        plain = self._secrets.open(sealed, organization=UUID(store), column=_COLUMN)
+        row = orjson.loads(plain)
         token = row.get("path_token_sha256")
+        if sealed_with(sealed) != self._secrets.key_id:
+            sealed = self._secrets.seal(plain, organization=UUID(store), column=_COLUMN)
+            self._changed = True
         self._lines[store] = _line(store, sealed)
         return {**row, "path_token_sha256": bytes.fromhex(token) if token else None}
 
@@ -65,6 +69,37 @@ class StoresCopy:
         except OSError as error:
             self._changed = True
             log.error("stores_are_not_remembered", error=str(error))
+
+
+def copy_in(data_directory: Path) -> Path:
+    return data_directory / "ingress" / "stores.sealed"
+
+
+def sealed_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Store and sealed row of each line that is one."""
+    for line in file.read_text(errors="replace").splitlines() if file.exists() else []:
+        store, _, sealed = line.partition(" ")
+        if sealed.count(".") == 2:
+            yield store, sealed
+
+
+def reseal(file: Path, secrets: Secrets) -> None:
+    """With the key that seals now; what cannot be opened stays as it is. An ingress that writes meanwhile wins."""
+    while before := list(sealed_lines(file)):
+        lines = [_line(store, _resealed(store, sealed, secrets)) for store, sealed in before]
+        if list(sealed_lines(file)) == before:
+            _write(file, lines)
+            return
+
+
+def _resealed(store: str, sealed: str, secrets: Secrets) -> str:
+    if sealed_with(sealed) == secrets.key_id:
+        return sealed
+    try:
+        plain = secrets.open(sealed, organization=UUID(store), column=_COLUMN)
+    except (Sealed, ValueError):
+        return sealed
+    return secrets.seal(plain, organization=UUID(store), column=_COLUMN)
 
 
 def _plain(value: object) -> str:

@@ -14,7 +14,7 @@ from db import stores as table
 from db.pool import INGRESS, Connection, Row
 from schemas.stores import SLUG, WEBSITE_TOKEN
 from services.ingress.metrics import IngressMetrics
-from services.ingress.stores.disk_copy import StoresCopy
+from services.ingress.stores.disk_copy import StoresCopy, copy_in
 from services.ingress.stores.lookup import Lookup
 from services.ingress.stores.store import NOBODY, Known, Store, opened
 from services.kernel import Process, Sealed
@@ -36,7 +36,7 @@ class StoreCache:
     def __init__(self, process: Process, metrics: IngressMetrics) -> None:
         self._process = process
         self._metrics = metrics
-        self._copy = StoresCopy(process.settings.data_directory / "ingress" / "stores.sealed", process.secrets)
+        self._copy = StoresCopy(copy_in(process.settings.data_directory), process.secrets)
         # Strangers may hold half of the connections; the other half is for those whom we know.
         self._lookup = Lookup(process.clock, self._look, most=max(1, process.settings.http_connections // 2))
         self._versions: dict[str, int] = {}  # by the store's id as text, which thousands of compare ten times as fast

@@ -1,0 +1,84 @@
+"""Everything sealed anew with the key that seals now: the accounts' secrets in batches, then what lies on this disk.
+
+Each batch is a transaction of its own, and what the key sealed already is left alone: cut short, it goes on from there.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol
+from uuid import UUID
+
+from db import sealed as table
+from db.pool import Connection, Pool, Row, scoped
+from services.kernel.cli.environment import stores_named
+from services.kernel.errors import Sealed
+from services.kernel.secrets import Secrets, sealed_with
+
+ACCOUNTS = "secrets of stores"
+_STORES = 100
+Tell = Callable[[int, int], None]
+
+
+class SealedFiles(Protocol):
+    """What a service keeps sealed on this machine's disk."""
+
+    name: str
+
+    def by_key(self) -> Counter[str]: ...
+    def reseal(self, secrets: Secrets, tell: Tell) -> None: ...
+
+
+async def by_key(pool: Pool, places: Sequence[SealedFiles]) -> dict[str, Counter[str]]:
+    """Place → key id → how much it sealed there."""
+    return {ACCOUNTS: await _accounts_by_key(pool)} | {one.name: one.by_key() for one in places}
+
+
+async def reseal(pool: Pool, secrets: Secrets, places: Sequence[SealedFiles], tell: Callable[[str], Tell]) -> None:
+    """What cannot be opened stays as it is, and `by_key` goes on to count it."""
+    await _reseal_accounts(pool, secrets, tell(ACCOUNTS))
+    for place in places:
+        place.reseal(secrets, tell(place.name))
+
+
+async def _accounts_by_key(pool: Pool) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for some in _batches((await stores_named(pool, None)).values()):
+        async with scoped(pool, some) as conn:
+            for row in await table.held(conn, some):
+                found.update(sealed_with(row[name]) for name in table.COLUMNS if row[name])
+    return found
+
+
+async def _reseal_accounts(pool: Pool, secrets: Secrets, tell: Tell) -> None:
+    stores, done = list((await stores_named(pool, None)).values()), 0
+    for some in _batches(stores):
+        async with scoped(pool, some) as conn:
+            for row in await table.held(conn, some):
+                await _reseal_row(conn, row, secrets)
+        done += len(some)
+        tell(done, len(stores))
+
+
+def _batches(stores: Iterable[UUID]) -> Iterator[list[UUID]]:
+    rest = iter(stores)
+    while some := list(islice(rest, _STORES)):
+        yield some
+
+
+async def _reseal_row(conn: Connection, row: Row, secrets: Secrets) -> None:
+    before = {name: row[name] for name in table.COLUMNS}
+    after = {name: _resealed(text, row["organization_id"], name, secrets) for name, text in before.items()}
+    if after != before:
+        await table.put(conn, row["id"], after)
+
+
+def _resealed(text: str | None, organization: UUID, column: str, secrets: Secrets) -> str | None:
+    if text is None or sealed_with(text) == secrets.key_id:
+        return text
+    place = table.sealed_for(column)
+    try:
+        opened = secrets.open(text, organization=organization, column=place)
+    except Sealed:
+        return text
+    return secrets.seal(opened, organization=organization, column=place)

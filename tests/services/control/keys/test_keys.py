@@ -1,0 +1,166 @@
+"""`keys`: after a rotation everything opens with the new key alone, whatever was cut short; nobody waits for it."""
+
+import base64
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from db import sealed
+from db.migrate import migrate
+from db.pool import Pool, scoped
+from local.stack import Stack
+from schemas.stores import StoreOptions
+from services.control.keys import reseal, ring
+from services.control.stores import attach
+from services.ingress.sealed_files import StoreCopies
+from services.ingress.stores.disk_copy import StoresCopy, copy_in
+from services.kernel import Refusal, Sealed, Settings
+from services.kernel.cli.environment import database, stores_named
+from services.kernel.secrets import Secrets, load_secrets, read_keys
+from tests.databases import empty_database
+from tests.services.control.conftest import point_at
+from tests.services.control.stores.test_attach import shop
+from tests.services.control.verbs import answer, call
+from tests.services.ingress.spool.shelf_bench import opened, put, record, waiting
+
+
+@pytest.fixture
+async def alone(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Settings]:
+    """An installation of one test's own, whose key is in a file."""
+    async with empty_database(stack.database_url) as url:
+        await migrate(url)
+        settings = Settings.model_validate(
+            {"database_url": url, "data_directory": tmp_path, "kafka_bootstrap_servers": stack.kafka}
+        )
+        point_at(settings, monkeypatch)
+        yield settings
+
+
+async def rows(settings: Settings) -> list[dict[str, Any]]:
+    async with database(settings) as pool:
+        stores = (await stores_named(pool, None)).values()
+        async with scoped(pool, stores) as conn:
+            return [dict(row) for row in await sealed.held(conn, stores)]
+
+
+def opened_with(secrets: Secrets, row: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: secrets.open(row[name], organization=row["organization_id"], column=sealed.sealed_for(name))
+        for name in sealed.COLUMNS
+        if row[name]
+    }
+
+
+async def test_after_a_rotation_the_new_key_alone_opens_everything(alone: Settings) -> None:
+    [old] = read_keys(alone)
+    store = shop(api_access_token="t0ken")
+    await attach.add(alone, store)
+    await attach.add(alone, StoreOptions(slug=store.slug, webhook_secret=SecretStr("newer")))
+    [before] = await rows(alone)
+    async with opened(alone.data_directory / "spool", key=old) as spool:
+        await put(spool, [record(b"%d" % number) for number in range(300)])
+    copy = StoresCopy(copy_in(alone.data_directory), load_secrets(alone))
+    copy.keep({"organization_id": before["organization_id"], "slug": store.slug})
+    await copy.write()
+
+    added = await answer("keys", "add")
+    [current, *_] = await answer("keys", "list")
+    rotated = await answer("keys", "rotate", added["key"])
+
+    assert (current["secrets of stores"], current["spools here"], current["copies of stores here"]) == (5, 1, 1)
+    assert [(one["key"], one["seals"]) for one in rotated] == [(added["key"], True), (current["key"], False)]
+    assert rotated[1]["state"].endswith("it may be dropped")
+    new = Secrets(read_keys(alone)[0])
+    [after] = await rows(alone)
+    assert opened_with(new, after) == opened_with(Secrets(old), before)
+    async with opened(alone.data_directory / "spool", key=read_keys(alone)[0]) as spool:
+        assert {one.value for one in await waiting(spool)} == {b"%d" % number for number in range(300)}
+    assert [row["slug"] for row in StoresCopy(copy_in(alone.data_directory), new).read()] == [store.slug]
+
+
+async def test_rotation_cut_short_goes_on_where_it_was(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        await attach.add(alone, shop())
+    added = await answer("keys", "add")
+    monkeypatch.setattr(reseal, "_STORES", 1)
+    put, done = sealed.put, list[Any]()
+
+    async def dies(*arguments: Any) -> None:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(arguments[1])
+        await put(*arguments)
+
+    monkeypatch.setattr(sealed, "put", dies)
+    with pytest.raises(KeyboardInterrupt):
+        await reseal_now(alone, added["key"])
+    halfway = {row["id"]: row["webhook_secret"] for row in await rows(alone)}
+    monkeypatch.setattr(sealed, "put", put)
+    [first, second] = await answer("keys", "rotate")
+
+    assert (first["secrets of stores"], second["secrets of stores"]) == (9, 0)
+    whole = {row["id"]: row["webhook_secret"] for row in await rows(alone)}
+    assert sum(halfway[one] == whole[one] for one in halfway) == 2
+
+
+async def reseal_now(settings: Settings, key: str) -> None:
+    ring.put_first(settings, key)
+    async with database(settings) as pool:
+        await reseal.reseal(pool, load_secrets(settings), (), lambda _: lambda done, total: None)
+
+
+async def test_process_that_runs_opens_what_a_key_sealed_that_was_added_since(alone: Settings) -> None:
+    running, store = load_secrets(alone), shop()
+    await attach.add(alone, store)
+    added = await answer("keys", "add")
+    await answer("keys", "rotate", added["key"])
+
+    [row] = await rows(alone)
+    assert opened_with(running, row)["webhook_secret"] == "s3cret"
+    assert running.key_id != added["key"]  # two that run side by side do not change their minds in the middle
+
+
+async def test_key_that_is_not_here_is_named_and_fails_the_rotation(alone: Settings, admin_pool: Pool) -> None:
+    await attach.add(alone, shop())
+    lost = load_secrets(alone).key_id
+    (alone.data_directory / "installation.key").write_text(base64.b64encode(os.urandom(32)).decode())
+
+    result = await call("keys", "rotate", "--json")
+
+    listed = {one["key"]: one for one in await answer("keys", "list")}
+    assert result.exit_code == 1
+    assert (listed[lost]["here"], listed[lost]["secrets of stores"]) == (False, 3)
+    [row] = await rows(alone)
+    with pytest.raises(Sealed, match=f"installation key {lost} sealed it"):
+        opened_with(load_secrets(alone), row)
+
+
+async def test_spool_of_a_living_process_is_left_alone_and_keeps_its_key_needed(alone: Settings) -> None:
+    [old] = read_keys(alone)
+    added = await answer("keys", "add")
+    async with opened(alone.data_directory / "spool", key=old) as spool:
+        await put(spool, [record()])
+        result = await call("keys", "rotate", added["key"], "--json")
+        assert len(await waiting(spool)) == 1
+    assert result.exit_code == 1
+    assert "opens; needed" in (await call("keys", "list")).stdout
+
+
+async def test_keys_of_the_environment_are_told_once_and_put_in_order_by_hand(
+    alone: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(2)]
+    monkeypatch.setenv("WOOTSTREAM_INSTALLATION_KEY", ",".join(keys))
+    added, listed = await answer("keys", "add"), await answer("keys", "list")
+
+    assert len(base64.b64decode(added["text"])) == 32
+    assert len(listed) == 2
+    with pytest.raises(Refusal, match="first in WOOTSTREAM_INSTALLATION_KEY"):
+        await call("keys", "rotate", listed[1]["key"])
+    with pytest.raises(Refusal, match="there is no key"):
+        await call("keys", "rotate", added["key"])
+    assert StoreCopies(alone).by_key() == {}
