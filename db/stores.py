@@ -36,6 +36,11 @@ _LISTED = """
 select organization_id, slug, account_name, account_status, chatwoot_base_url, chatwoot_account_id, release, website_token, unsigned, domains,
   push, locale, timezone, currency, api_access_token is not null as has_api_token from public.chatwoot_accounts order by slug
 """
+_HEARD = """
+select a.*, c.last_activity_at from public.chatwoot_accounts a left join (
+  select organization_id, max(last_activity_at) as last_activity_at from public.chatwoot_conversations group by organization_id
+) c using (organization_id) where a.account_status = 'active' order by a.slug
+"""
 _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 and account_status <> 'deleted'"
 
 
@@ -81,3 +86,8 @@ async def account(conn: Connection, organization_id: UUID) -> Row | None:
 async def listed(conn: Connection) -> Sequence[Row]:
     """The stores in scope as an operator sees them: no secret, sealed or not."""
     return await conn.fetch(_LISTED)
+
+
+async def heard(conn: Connection) -> Sequence[Row]:
+    """The active stores in scope, secrets sealed, each with the last activity that we know of in its conversations."""
+    return await conn.fetch(_HEARD)

@@ -1,4 +1,4 @@
-"""The operator's verbs at the command line: `stores`, `audit`, `offsets`, `dead-letters`, `settings`."""
+"""The operator's verbs at the command line: `stores`, `doctor`, `audit`, `offsets`, `dead-letters`, `settings`."""
 
 import asyncio
 from dataclasses import asdict
@@ -8,6 +8,7 @@ import typer
 
 from services.control import settings as known
 from services.control.dead_letters.cli import letters
+from services.control.doctor.cli import doctor
 from services.control.ledger.audit import audit as run_audit
 from services.control.ledger.cli import offsets
 from services.control.ledger.wording import show_audit
@@ -20,6 +21,7 @@ from services.kernel.cli.terminal import since as moment
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     app.add_typer(stores, name="stores")
+    app.command()(doctor)
     app.command()(audit)
     app.add_typer(offsets, name="offsets")
     app.add_typer(letters, name="dead-letters")

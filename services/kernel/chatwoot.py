@@ -81,6 +81,7 @@ class ChatwootAnswer:
     status_code: int
     content: bytes
     is_json: bool
+    date: str = ""  # the server's clock as it writes it
 
     @property
     def is_success(self) -> bool:
@@ -201,4 +202,4 @@ def _judged(response: httpx.Response, content: bytes) -> ChatwootAnswer:
         raise Retryable(f"Chatwoot answers {response.status_code}, which leads elsewhere: mend the store's --base-url")
     if response.is_success and content and not is_json:
         raise Retryable("Chatwoot answers something that is no JSON: a proxy in between?")
-    return ChatwootAnswer(response.status_code, content, is_json)
+    return ChatwootAnswer(response.status_code, content, is_json, response.headers.get("date", ""))

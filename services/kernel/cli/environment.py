@@ -59,6 +59,12 @@ def _runs(pid: int) -> bool:
     return True
 
 
+def as_far_as_known() -> Settings:
+    """The settings with the local stack's servers where it runs; what is not known stays unknown."""
+    settings = environment()
+    return Settings.model_validate(settings.model_dump(exclude_unset=True) | local_stack(settings))
+
+
 def installed(*, kafka: bool = True, database: bool = True) -> Settings:
     """The settings with the servers known that are asked for. Raises Stop with the cure."""
     settings = environment()

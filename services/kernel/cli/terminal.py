@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from schemas import bounds
 from services.kernel.clock import Clock
@@ -60,8 +61,15 @@ def _plain(one: Any) -> Any:
     return str(one) if isinstance(one, UUID) else dict(one)
 
 
-def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: str = "") -> None:
-    """Numbers right, words left; strangers' words escaped where they are more than words."""
+def show(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    footer: str = "",
+    styles: Sequence[str] | None = None,
+) -> None:
+    """Numbers right, words left; strangers' words escaped where they are more than words. `styles`: of each row's
+    first cell, on a terminal."""
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
     console = Console(highlight=False, markup=False, emoji=False, width=piped)
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -69,8 +77,11 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]], *, footer: st
     for number, name in enumerate(columns):
         numeric = bool(told) and all(isinstance(row[number], int | None) for row in told)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=number == 0)
-    for row in told:
-        table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
+    for number, row in enumerate(told):
+        cells = [Text("" if cell is None else printable(str(cell))) for cell in row]
+        if styles:
+            cells[0].stylize(styles[number])
+        table.add_row(*cells)
     console.print(table)
     if footer:
         console.print(printable_lines(footer), soft_wrap=True)

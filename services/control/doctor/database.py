@@ -1,0 +1,44 @@
+"""PostgreSQL as a service finds it."""
+
+import asyncpg
+
+from db import catalogue
+from db.address import read
+from db.migrate import missing
+from db.pool import Connection, Pool
+from db.pooler import is_pooled
+from services.control.doctor.seen import DatabaseSeen, RoleSeen
+from services.kernel.clock import Clock
+from services.kernel.settings import Settings
+
+
+async def look(settings: Settings, pool: Pool, clock: Clock) -> DatabaseSeen:
+    """Everything in one connection. Raises what PostgreSQL raises."""
+    assert settings.database_url is not None
+    async with pool.acquire(timeout=10) as conn:
+        asked = clock.now()
+        server = await catalogue.server(conn)
+        ahead = (asked + (clock.now() - asked) / 2 - server["now"]).total_seconds()
+        absent = await missing(conn)
+        return DatabaseSeen(
+            version=server["version"],
+            missing=absent,
+            changed=await _changed(conn),
+            roles=[RoleSeen(**row) for row in await catalogue.roles(conn)],
+            unprotected=await catalogue.unprotected(conn),
+            public=await catalogue.public_tables(conn),
+            lacking=await catalogue.lacking_grants(conn),
+            partitions_until=await catalogue.partitions_until(conn),
+            ahead_seconds=ahead,
+            encrypted=server["encrypted"],
+            local=server["local"],
+            pooled=await is_pooled(read(settings.database_url.get_secret_value())),
+            has_direct_url=settings.database_direct_url is not None,
+        )
+
+
+async def _changed(conn: Connection) -> list[str]:
+    try:
+        return await catalogue.changed_migrations(conn)
+    except asyncpg.UndefinedTableError:  # never migrated: all are missing
+        return []

@@ -1,0 +1,1 @@
+"""From what was seen to findings: pure, so that each fault can be shown without making it."""
