@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.customers.tiers import tier
+from schemas.money import digits
+
+# From so much spent (paid, less refunds, in the store's currency; other currencies are not converted and do not count).
+TIERS = (("Platinum", 5_000), ("Gold", 2_000), ("Silver", 500), ("Bronze", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,9 @@ def figures(sums: Iterable[Mapping[str, Any]]) -> Figures:
         last_order_at=max((row["last_at"] for row in rows), default=None),
         customer_tier=tier(spent.get(own, 0), own) if own else None,
     )
+
+
+def tier(spent_minor: int, currency: str) -> str:
+    """The highest tier whose threshold is reached."""
+    spent = spent_minor / 10 ** digits(currency)
+    return next((name for name, threshold in TIERS if spent >= threshold), TIERS[-1][0])

@@ -8,14 +8,14 @@ from db.people import customers as table
 from db.people import due
 from db.people.customers import Key
 from db.pool import Connection
+from services.customers.events import ShopFact
 from services.customers.figures import figures
-from services.customers.orders import Fact, order
+from services.customers.orders import OrderFact, order
 from services.customers.profile import Profile
-from services.customers.said import Said, fact
 from services.kernel import Record
 
 
-async def keep(conn: Connection, events: Sequence[Said]) -> set[Record]:
+async def keep(conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
     """Keep what is news, reckon the touched orders and customers again, say who is due.
 
     Facts go in first, then the rows that depend on them are locked, then all facts are read: whoever waited for a lock
@@ -38,20 +38,20 @@ async def _reckon_orders(conn: Connection, keys: Collection[Key]) -> set[Key]:
     if not keys:
         return set()
     before = await table.lock_orders(conn, keys)
-    told: dict[Key, list[Fact]] = defaultdict(list)
+    by_order: dict[Key, list[OrderFact]] = defaultdict(list)
     for row in await table.facts(conn, keys):
-        told[row["organization_id"], row["order_id"]].append(fact(row))
-    now = {key: order(facts) for key, facts in sorted(told.items())}
+        by_order[row["organization_id"], row["order_id"]].append(OrderFact.of(row))
+    now = {key: order(facts) for key, facts in sorted(by_order.items())}
     await table.put_orders(conn, [(*key, *one.columns()) for key, one in now.items()])
     owners = {(store, one.customer_id) for (store, _), one in now.items()}
     return owners | {(row["organization_id"], row["customer_id"]) for row in before if row["customer_id"]}
 
 
-async def _reckon_customers(conn: Connection, people: Collection[Key], news: Sequence[Said]) -> None:
+async def _reckon_customers(conn: Connection, people: Collection[Key], news: Sequence[ShopFact]) -> None:
     rows = await table.lock_customers(conn, people)
     profiles = {(row["organization_id"], row["customer_id"]): Profile.kept(row) for row in rows}
     for event in news:
-        profiles[event.store, event.customer_id].hear(event.profile, at=event.at, event_id=event.event_id)
+        profiles[event.store, event.customer_id].take(event.profile, at=event.at, event_id=event.event_id)
     sums: dict[Key, list[Any]] = defaultdict(list)
     for row in await table.sums(conn, people):
         sums[row["organization_id"], row["customer_id"]].append(row)

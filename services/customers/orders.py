@@ -1,6 +1,6 @@
 """An order is a function of the set of its facts: any order of arrival, any repetition, the same row."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunde
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing that happened to an order, told by one event."""
+class OrderFact:
+    """One thing that happened to an order, ordered by one event."""
 
     kind: str
     at: datetime
@@ -20,6 +20,18 @@ class Fact:
     customer_id: str
     amount_minor: int | None = None
     currency: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "OrderFact":
+        """As it was kept. Of one moment the greater event id counts, and ids are unique only with their source."""
+        return cls(
+            kind=row["kind"],
+            at=row["happened_at"],
+            event_id=f"{row['event_id']} {row['source']}",
+            customer_id=row["customer_id"],
+            amount_minor=row["amount_minor"],
+            currency=row["currency"],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +52,34 @@ class Order:
         return astuple(self)
 
 
-def order(facts: Iterable[Fact]) -> Order:
+def order(facts: Iterable[OrderFact]) -> Order:
     """The newest fact names the customer; the newest `placed` the price, or `paid` where none was seen."""
-    told = sorted(facts, key=lambda fact: (fact.at, fact.event_id))
-    priced = _last(told, PLACED) or _last(told, PAID)
+    ordered = sorted(facts, key=lambda fact: (fact.at, fact.event_id))
+    priced = _last(ordered, PLACED) or _last(ordered, PAID)
     currency, total = (priced.currency, priced.amount_minor) if priced else (None, None)
     return Order(
-        customer_id=told[-1].customer_id,
+        customer_id=ordered[-1].customer_id,
         currency=currency,
         total_minor=total,
-        refunded_minor=_refunded(told, currency, total),
-        placed_at=min(_moments(told, PLACED), default=None),
-        paid_at=min(_moments(told, PAID), default=None),
-        refunded_at=max(_moments(told, REFUNDED), default=None),
-        cancelled_at=min(_moments(told, CANCELLED), default=None),
+        refunded_minor=_refunded(ordered, currency, total),
+        placed_at=min(_moments(ordered, PLACED), default=None),
+        paid_at=min(_moments(ordered, PAID), default=None),
+        refunded_at=max(_moments(ordered, REFUNDED), default=None),
+        cancelled_at=min(_moments(ordered, CANCELLED), default=None),
     )
 
 
-def _last(told: list[Fact], kind: str) -> Fact | None:
-    return next((fact for fact in reversed(told) if fact.kind == kind and fact.amount_minor is not None), None)
+def _last(ordered: list[OrderFact], kind: str) -> OrderFact | None:
+    return next((fact for fact in reversed(ordered) if fact.kind == kind and fact.amount_minor is not None), None)
 
 
-def _moments(told: list[Fact], kind: str) -> Iterator[datetime]:
-    return (fact.at for fact in told if fact.kind == kind)
+def _moments(ordered: list[OrderFact], kind: str) -> Iterator[datetime]:
+    return (fact.at for fact in ordered if fact.kind == kind)
 
 
-def _refunded(told: list[Fact], currency: str | None, total: int | None) -> int:
+def _refunded(ordered: list[OrderFact], currency: str | None, total: int | None) -> int:
     """Refunds add up; one without an amount returns all. Never more than the price."""
-    refunds = [fact for fact in told if fact.kind == REFUNDED and fact.currency in (None, currency)]
+    refunds = [fact for fact in ordered if fact.kind == REFUNDED and fact.currency in (None, currency)]
     if any(fact.amount_minor is None for fact in refunds):
         return total or 0
     returned = sum(fact.amount_minor or 0 for fact in refunds)

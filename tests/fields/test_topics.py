@@ -26,8 +26,10 @@ from services.contacts.people import Due, work_of
 from services.conversations import handlers as conversations
 from services.conversations.figures.facts import TRACKED
 from services.conversations.reports.query import Question, answer
+from services.customers import events
 from services.customers import handlers as customers
-from services.customers import reading, visits
+from services.customers.visits import events as visit_events
+from services.customers.visits import handlers as visit_handlers
 from services.kernel import Record
 from services.widget import handlers as widget
 from tests.fields import sound
@@ -67,9 +69,12 @@ _READERS: dict[str, Sequence[tuple[str, Any, Any]]] = {
         (WEBHOOKS.name, hearing.read, contacts.keep),
         (WEBHOOKS.name, conversations.read, conversations.keep),
     ],
-    "customer.updated": [(SHOP_EVENTS.name, reading.read, customers.keep)],
-    **{order["type"]: [(SHOP_EVENTS.name, reading.read, customers.keep)] for order in sound.ORDERS},
-    "beacon": [(WIDGET_EVENTS.name, widget.read, widget.keep), (WIDGET_EVENTS.name, visits.read, visits.keep)],
+    "customer.updated": [(SHOP_EVENTS.name, events.read, customers.keep)],
+    **{order["type"]: [(SHOP_EVENTS.name, events.read, customers.keep)] for order in sound.ORDERS},
+    "beacon": [
+        (WIDGET_EVENTS.name, widget.read, widget.keep),
+        (WIDGET_EVENTS.name, visit_events.read, visit_handlers.keep),
+    ],
 }
 Told = tuple[str, Any, dict[str, bytes]]
 
@@ -110,7 +115,7 @@ async def test_fields_of_contacts(pool: Pool, store: UUID, told: list[Told]) -> 
 async def test_fields_of_the_shops_events(pool: Pool, store: UUID, told: list[Told]) -> None:
     records = _records(SHOP_EVENTS.name, store, told)
 
-    await nothing_is_our_bug(pool, store, records, reading.read, customers.keep, _known_in_chatwoot(store), _sent)
+    await nothing_is_our_bug(pool, store, records, events.read, customers.keep, _known_in_chatwoot(store), _sent)
 
 
 @in_batches(_AT_ONCE)
@@ -122,7 +127,9 @@ async def test_fields_of_widget_events(pool: Pool, store: UUID, told: list[Told]
     records = _records(WIDGET_EVENTS.name, store, given)
 
     await nothing_is_our_bug(pool, store, records, widget.read, widget.keep)
-    await nothing_is_our_bug(pool, store, records, visits.read, visits.keep, _known_in_chatwoot(store), _sent)
+    await nothing_is_our_bug(
+        pool, store, records, visit_events.read, visit_handlers.keep, _known_in_chatwoot(store), _sent
+    )
 
 
 def _reported(store: UUID) -> Callable[[Connection], Any]:

@@ -10,33 +10,33 @@ from typing import Any
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS
 from services.customers import handlers
-from services.customers.said import Said
+from services.customers.events import ShopFact
 from services.kernel import Record
 from tests.services.attached import attach
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def said(store: uuid.UUID, kind: str, *, minute: int = 0, customer: str = "c1", **fields: Any) -> Said:
+def event(store: uuid.UUID, kind: str, *, minute: int = 0, customer: str = "c1", **fields: Any) -> ShopFact:
     """An event of the shop; its id follows from its content."""
     at = _NOON + timedelta(minutes=minute)
     record = Record.accepted(
         SHOP_EVENTS.name, key=b"", value=b"", store=store, event=kind, origin="shop", received_at=at
     )
     event_id = f"{kind}/{minute}/{fields.get('order_id')}/{customer}"
-    return Said(record, store, "shop", event_id, kind, at, customer, **fields)
+    return ShopFact(record, store, "shop", event_id, kind, at, customer, **fields)
 
 
 def order(
     store: uuid.UUID, kind: str, order_id: str, *, minute: int = 0, amount: int | None = None, **more: Any
-) -> Said:
+) -> ShopFact:
     currency = more.pop("currency", "EUR") if amount is not None else None
-    return said(
+    return event(
         store, f"order.{kind}", minute=minute, order_id=order_id, amount_minor=amount, currency=currency, **more
     )
 
 
-async def keep(pool: Pool, events: Sequence[Said]) -> int:
+async def keep(pool: Pool, events: Sequence[ShopFact]) -> int:
     async with scoped(pool, {event.store for event in events}) as conn:
         return len(await handlers.keep(conn, events))
 
@@ -74,7 +74,7 @@ async def test_any_order_and_any_batches_give_the_same_figures(pool: Pool, admin
     seed = random.randrange(2**32)
     print("seed", seed)
     chance = random.Random(seed)
-    told = []
+    outcomes = []
     for _ in range(6):
         store = await attach(admin_pool)
         events = _history(store)
@@ -83,19 +83,21 @@ async def test_any_order_and_any_batches_give_the_same_figures(pool: Pool, admin
             part = chance.randrange(1, 9)
             await keep(pool, [*events[:part], *chance.sample(events, min(2, len(events)))])
             events = events[part:]
-        told.append([_without_store(row) for name in ("orders", "customers") for row in await rows(pool, store, name)])
-    assert told[1:] == told[:-1]
-    assert [(row["customer_id"], row["order_count"], row["spent"]) for row in told[0] if "spent" in row] == [
+        outcomes.append(
+            [_without_store(row) for name in ("orders", "customers") for row in await rows(pool, store, name)]
+        )
+    assert outcomes[1:] == outcomes[:-1]
+    assert [(row["customer_id"], row["order_count"], row["spent"]) for row in outcomes[0] if "spent" in row] == [
         ("c1", 3, {"EUR": 23_000, "GBP": 500}),
         ("c2", 1, {"EUR": 7_000}),
     ]
 
 
-def _history(store: uuid.UUID) -> list[Said]:
+def _history(store: uuid.UUID) -> list[ShopFact]:
     return [
-        said(store, "customer.registered", profile={"email": "jan@x.example", "registered_at": _NOON}),
-        said(store, "customer.updated", minute=9, profile={"email": "jan@y.example", "marketing_consent": True}),
-        said(store, "customer.updated", minute=5, profile={"email": "jan@z.example", "name": "Jan"}),
+        event(store, "customer.registered", profile={"email": "jan@x.example", "registered_at": _NOON}),
+        event(store, "customer.updated", minute=9, profile={"email": "jan@y.example", "marketing_consent": True}),
+        event(store, "customer.updated", minute=5, profile={"email": "jan@z.example", "name": "Jan"}),
         order(store, "placed", "o1", amount=20_000),
         order(store, "paid", "o1", minute=1),
         order(store, "refunded", "o1", minute=7, amount=1_500),
@@ -118,8 +120,8 @@ def _without_store(row: dict[str, Any]) -> dict[str, Any]:
 
 async def test_the_newest_word_of_each_field_stays_whatever_comes_late(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    await keep(pool, [said(store, "customer.updated", minute=9, profile={"email": "new@x.example"})])
-    await keep(pool, [said(store, "customer.updated", minute=5, profile={"email": "old@x.example", "name": "Jan"})])
+    await keep(pool, [event(store, "customer.updated", minute=9, profile={"email": "new@x.example"})])
+    await keep(pool, [event(store, "customer.updated", minute=5, profile={"email": "old@x.example", "name": "Jan"})])
     row = await customer(pool, store)
     assert (row["email"], row["name"]) == ("new@x.example", "Jan")
 

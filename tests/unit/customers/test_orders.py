@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED, Fact, order
+from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED, OrderFact, order
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def _fact(kind: str, *, minute: int = 0, amount: int | None = None, event: str = "", customer: str = "c1") -> Fact:
-    return Fact(
+def _fact(kind: str, *, minute: int = 0, amount: int | None = None, event: str = "", customer: str = "c1") -> OrderFact:
+    return OrderFact(
         kind, _NOON + timedelta(minutes=minute), event or f"{kind}{minute}", customer, amount, "EUR" if amount else None
     )
 
@@ -31,7 +31,7 @@ _FACTS = st.lists(
 
 
 @given(facts=_FACTS, chance=st.randoms(use_true_random=False))
-def test_any_order_of_arrival_gives_the_same_order(facts: list[Fact], chance: object) -> None:
+def test_any_order_of_arrival_gives_the_same_order(facts: list[OrderFact], chance: object) -> None:
     shuffled = list(facts)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert order(shuffled) == order(facts)

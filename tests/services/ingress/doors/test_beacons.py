@@ -10,7 +10,7 @@ import pytest
 from db.pool import Pool
 from local.demo.visitors import Visitor, event_id
 from schemas.topics import WIDGET_EVENTS
-from services.customers import visits
+from services.customers.visits import events as visits
 from services.kernel import Clock, Settings
 from tests.services.ingress.bench import ORIGIN, held, open_shop, serving
 from tests.services.ingress.page import Page

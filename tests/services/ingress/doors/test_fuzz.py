@@ -14,8 +14,8 @@ from local.demo.visitors import Visitor
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.contacts import hearing as contacts
 from services.conversations import handlers as conversations
-from services.customers import reading as orders
-from services.customers import visits
+from services.customers import events as orders
+from services.customers.visits import events as visits
 from services.kernel import Clock, Invalid, Record, Settings
 from services.widget import handlers as widget
 from tests.recordings.recorded import ALL_RUNS, account_webhooks

@@ -16,7 +16,7 @@ from local.demo.shop import Shop as Backend
 from local.demo.shop import shop_event
 from local.demo.visitors import Visitor
 from schemas.topics import SHOP_EVENTS
-from services.customers import reading
+from services.customers import events
 from services.ingress.doors.elements import elements
 from services.kernel import Clock, Settings
 from services.kernel.secrets import load_secrets
@@ -72,7 +72,7 @@ async def client(settings: Settings, shop: Shop) -> AsyncIterator[httpx.AsyncCli
 
 async def kept(settings: Settings, shop: Shop) -> list[dict[str, Any]]:
     records = await held(settings, SHOP_EVENTS, shop.id)
-    assert all(reading.read(record) for record in records)
+    assert all(events.read(record) for record in records)
     return [orjson.loads(record.value) for record in records]
 
 
@@ -148,7 +148,7 @@ async def test_a_batch_is_judged_event_by_event_and_each_is_kept_as_it_came(
     assert (answer.status_code, answer.json()["taken"]) == (200, 5)
     assert [one["index"] for one in answer.json()["refused"]] == [3, 4, 5]
     records = await held(settings, SHOP_EVENTS, shop.id)
-    assert all(reading.read(record) for record in records)
+    assert all(events.read(record) for record in records)
     mended = [
         half.replace(rb"\ud83d", rb"\ufffd"),
         no_text.replace(b"\xff", b"\xef\xbf\xbd"),

@@ -10,7 +10,8 @@ import orjson
 
 from db.pool import Pool, scoped
 from schemas.topics import WIDGET_EVENTS
-from services.customers import visits
+from services.customers.visits.events import read
+from services.customers.visits.handlers import keep as keep_visits
 from services.kernel import Record
 from tests.services.attached import ACCOUNT_ID, attach
 
@@ -40,9 +41,9 @@ def post(store: uuid.UUID, *events: dict[str, Any]) -> Record:
 
 
 async def keep(pool: Pool, records: Sequence[Record]) -> set[Record]:
-    seen = [one for record in records if (one := visits.read(record))]
+    seen = [one for record in records if (one := read(record))]
     async with scoped(pool, {record.store for record in records}) as conn:
-        return await visits.keep(conn, seen)
+        return await keep_visits(conn, seen)
 
 
 async def visit(pool: Pool, store: uuid.UUID) -> dict[str, Any]:
@@ -64,20 +65,20 @@ def _history() -> list[dict[str, Any]]:
 async def test_any_order_gives_the_same_visit(pool: Pool, admin_pool: Pool) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
-    chance, told = random.Random(seed), []
+    chance, outcomes = random.Random(seed), []
     for _ in range(5):
         store, events = await attach(admin_pool), _history()
         chance.shuffle(events)
         for one in events:
             await keep(pool, [post(store, one)])
-        told.append(await visit(pool, store))
-    assert told[1:] == told[:-1]
-    assert (told[0]["page_url"], told[0]["cart_minor"], told[0]["cart_items"]) == (
+        outcomes.append(await visit(pool, store))
+    assert outcomes[1:] == outcomes[:-1]
+    assert (outcomes[0]["page_url"], outcomes[0]["cart_minor"], outcomes[0]["cart_items"]) == (
         "https://shop.example/checkout",
         12_550,
         3,
     )
-    assert told[0]["last_at"] - told[0]["first_at"] == timedelta(seconds=40)
+    assert outcomes[0]["last_at"] - outcomes[0]["first_at"] == timedelta(seconds=40)
 
 
 async def test_the_same_post_twice_is_news_once(pool: Pool, admin_pool: Pool) -> None:
@@ -89,7 +90,7 @@ async def test_the_same_post_twice_is_news_once(pool: Pool, admin_pool: Pool) ->
 
 async def test_guests_leave_no_visit(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    assert visits.read(post(store, event(0, customer=None))) is None
+    assert read(post(store, event(0, customer=None))) is None
 
 
 async def test_a_cart_in_the_storefronts_own_words_is_not_read_and_harms_nothing(pool: Pool, admin_pool: Pool) -> None:

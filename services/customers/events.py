@@ -1,16 +1,46 @@
 """One record of shop.events → what the shop said. Trusted systems write it directly, so it is judged here, too."""
 
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
 from pydantic import TypeAdapter
 
 from schemas import json_text
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
-from services.customers.said import Said
 from services.kernel import Invalid, Record
 
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
 
 
-def read(record: Record) -> Said | None:
+@dataclass(frozen=True, slots=True)
+class ShopFact:
+    """One CloudEvent; `profile` holds the fields of the customer that it names, and no others."""
+
+    record: Record
+    store: UUID
+    source: str
+    event_id: str
+    kind: str
+    at: datetime
+    customer_id: str
+    order_id: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    profile: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[UUID, str, str]:
+        """The content key: CloudEvents calls a repeat what has the same source and id."""
+        return self.store, self.source, self.event_id
+
+    def row(self) -> tuple[Any, ...]:
+        """As the facts table has it."""
+        return (*self.key, self.kind, self.at, self.customer_id, self.order_id, self.amount_minor, self.currency)
+
+
+def read(record: Record) -> ShopFact | None:
     """None for events that nobody uses; a record without an `event` header is asked for its type."""
     if record.event is not None and record.event not in TYPES:
         return None
@@ -22,17 +52,17 @@ def read(record: Record) -> Said | None:
     return _customer(record, event) if isinstance(event, CustomerEvent) else _order(record, event)
 
 
-def _customer(record: Record, event: CustomerEvent) -> Said:
+def _customer(record: Record, event: CustomerEvent) -> ShopFact:
     profile = event.data.model_dump(exclude={"customer_id"}, exclude_none=True)
     if event.type == "customer.registered":
         profile.setdefault("registered_at", event.time)
-    return Said(
+    return ShopFact(
         record, record.store, event.source, event.id, event.type, event.time, event.data.customer_id, profile=profile
     )
 
 
-def _order(record: Record, event: OrderEvent) -> Said:
-    return Said(
+def _order(record: Record, event: OrderEvent) -> ShopFact:
+    return ShopFact(
         record,
         record.store,
         event.source,

@@ -1,0 +1,1 @@
+"""widget.events of known customers → where they are in the shop just now."""

@@ -1,0 +1,76 @@
+"""One accepted POST of a visitor's browser → the sessions of known customers in it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from schemas import json_text
+from schemas.beacons import WidgetReport, moment
+from services.customers.visits.visit import ShopVisit
+from services.kernel import Record
+
+_REPORTS = TypeAdapter(tuple[WidgetReport, ...])
+
+
+class Cart(BaseModel):
+    """What cart_updated says: whole minor units."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    value_minor: int = Field(ge=0, le=10**14)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    items: int = Field(ge=0, le=10**6)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitsSeen:
+    """One accepted POST, as far as it concerns known customers."""
+
+    record: Record
+    visits: tuple[ShopVisit, ...]
+
+
+def read(record: Record) -> VisitsSeen | None:
+    """None for guests: nobody is there to tell."""
+    visits = tuple(_visits(record.store, json_text.read(_REPORTS.validate_json, record.value)))
+    return VisitsSeen(record, visits) if visits else None
+
+
+def _visits(store: UUID, reports: Iterable[WidgetReport]) -> Iterator[ShopVisit]:
+    known = [one for one in reports if one.customer_id and one.session_id]
+    for _, group in groupby(sorted(known, key=_who), key=_who):
+        visit, *rest = [_visit(store, one) for one in group]
+        for one in rest:
+            visit = visit.then(one)
+        yield visit
+
+
+def _who(report: WidgetReport) -> tuple[str, str]:
+    return report.customer_id or "", report.session_id or ""
+
+
+def _visit(store: UUID, report: WidgetReport) -> ShopVisit:
+    at = moment(report.id)
+    visit = ShopVisit(store, *_who(report), at, at)
+    if report.page_url:
+        visit = replace(visit, page_at=at, page_url=report.page_url)
+    if report.event_type == "cart_updated":
+        visit = _with_cart(visit, report)
+    return visit
+
+
+def _with_cart(visit: ShopVisit, report: WidgetReport) -> ShopVisit:
+    try:
+        cart = Cart.model_validate(report.event_data)
+    except ValidationError:  # a storefront that reports carts in its own words: the event is kept, the cart is not read
+        return visit
+    return replace(
+        visit,
+        cart_at=visit.last_at,
+        cart_minor=cart.value_minor,
+        cart_currency=cart.currency,
+        cart_items=cart.items,
+    )
