@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from db.stores import add_organization
 from schemas.topics import WEBHOOKS, Topic
-from services.conversations import handlers
-from services.conversations.batch import Heard
+from services.conversations import events, handlers
+from services.conversations.events import ConversationFacts
 from services.kernel import Process, Record, Settings, consume
 from services.kernel.kafka.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks, stores
@@ -95,10 +95,10 @@ class Bench:
         """Records a second of the conversations service in the kernel."""
         started: list[float] = []
 
-        def read(record: Record) -> Heard | None:
+        def read(record: Record) -> ConversationFacts | None:
             if not started:
                 started.append(time.perf_counter())
-            return handlers.read(record)
+            return events.read(record)
 
         process, group = Process(self.settings), group_of(topic)
         consume(process, topic, group=group, read=read, apply=handlers.keep)
@@ -111,7 +111,7 @@ class Bench:
         greetings = [record(topic, store, "greeting", b'{"id": %d}' % number) for number in range(GREETINGS)]
         await self.publish(greetings)
         process = Process(self.settings)
-        consume(process, topic, group=group_of(topic), read=handlers.read, apply=handlers.keep)
+        consume(process, topic, group=group_of(topic), read=events.read, apply=handlers.keep)
         await self.until_consumed(process, group_of(topic), GREETINGS)
 
     async def until_consumed(self, process: Process, group: str, count: int) -> None:

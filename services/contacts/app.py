@@ -1,9 +1,9 @@
 """chatwoot.webhooks → who is who; due people → the fewest calls to Chatwoot."""
 
 from schemas import topics
-from services.contacts import handlers, hearing
+from services.contacts import events, handlers
 from services.contacts.counts import SenderMetrics
-from services.contacts.sender import Sender
+from services.contacts.sender import AttributeSender
 from services.kernel import Process, consume, every
 
 _PAUSE_SECONDS = 0.5
@@ -11,6 +11,6 @@ _PAUSE_SECONDS = 0.5
 
 def add_to(process: Process) -> None:
     """Consume contacts; send in one process of the installation."""
-    consume(process, topics.WEBHOOKS, group="contacts", read=hearing.read, apply=handlers.keep)
-    sender = Sender(process, SenderMetrics(process.registry))
+    consume(process, topics.WEBHOOKS, group="contacts", read=events.read, apply=handlers.keep)
+    sender = AttributeSender(process, SenderMetrics(process.registry))
     every(process, sender.shift, name="contacts", seconds=_PAUSE_SECONDS, alone=True)

@@ -27,7 +27,7 @@ _COLUMNS = ("store", "contact", "customer", "attribute", "Chatwoot has", "would 
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AttributeLine:
     """One attribute of one person; `would_be` None: it would be removed."""
 
     store: str
@@ -89,11 +89,13 @@ def _place(after: str) -> tuple[str, int]:
     return (store, int(contact)) if after else _BEGINNING
 
 
-def _lines(row: Row) -> Iterator[Line]:
+def _lines(row: Row) -> Iterator[AttributeLine]:
     wanted = row["changed"] | dict.fromkeys(row["removed"])
     for name, would_be in sorted(wanted.items()):
         has = row["cached_attributes"].get(name)
-        yield Line(row["slug"], row["chatwoot_contact_id"], row["customer_id"], name, has, would_be, row["computed_at"])
+        yield AttributeLine(
+            row["slug"], row["chatwoot_contact_id"], row["customer_id"], name, has, would_be, row["computed_at"]
+        )
 
 
 def _text(value: Any) -> str:

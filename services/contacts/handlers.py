@@ -10,41 +10,39 @@ from db.people import contacts as table
 from db.people import due
 from db.pool import Connection, Row
 from schemas.bounds import LATEST
-from services.contacts.hearing import Seen
-from services.contacts.matching import Contact, Key, matters, without_doubles
+from services.contacts.events import ContactSeen
+from services.contacts.matching import Key, KnownContact, matters, without_doubles
 from services.kernel import Record
 
 
 class Taken(Enum):
-    """What became of a contact that was shown."""
+    """What became of a contact that was seen."""
 
     STALE = "older than what we know"
     REFRESHED = "newer, and nothing for the sender to do"
     MATTERS = "newer, and the sender has to look"
 
 
-async def keep(conn: Connection, events: Sequence[Seen]) -> set[Record]:
+async def keep(conn: Connection, events: Sequence[ContactSeen]) -> set[Record]:
     """Take what is newer than what we know, let names move, say whom the sender has to look at."""
     await table.lock_stores(conn, {event.record.store for event in events})
     accounts = await table.account_ids(conn)
-    shown = [
-        (event.record, event.contact(accounts[event.record.store]))
-        for event in events
-        if event.record.store in accounts
+    seen = [
+        (event.record, event.known(accounts[event.record.store])) for event in events if event.record.store in accounts
     ]
-    users = await table.users(conn, {one.user_id for _, one in shown if one.user_id})
-    taken = await _take(conn, [_with_user(one, users) for _, one in shown])
-    outcomes = list(zip(shown, taken, strict=True))
+    users = await table.users(conn, {one.user_id for _, one in seen if one.user_id})
+    taken = await _take(conn, [_with_user(one, users) for _, one in seen])
+    outcomes = list(zip(seen, taken, strict=True))
     looks = [(one.store, one.person) for (_, one), outcome in outcomes if outcome is Taken.MATTERS and one.person]
     await due.mark(conn, looks)
     return {record for (record, _), outcome in outcomes if outcome is not Taken.STALE}
 
 
-async def _take(conn: Connection, shown: Sequence[Contact]) -> list[Taken]:
+async def _take(conn: Connection, seen: Sequence[KnownContact]) -> list[Taken]:
     """Keep what is newer than what we know; what became of each. The stores must be locked."""
-    known = await _known(conn, shown)
+    known = await _known(conn, seen)
     current, taken = dict(known), list[Taken]()
-    for one in shown:
+    for one in seen:
         before = current.get(one.key)
         if before is not None and one.seen_at <= before.seen_at:
             taken.append(Taken.STALE)
@@ -56,7 +54,7 @@ async def _take(conn: Connection, shown: Sequence[Contact]) -> list[Taken]:
     return taken
 
 
-async def adopt(conn: Connection, found: Contact) -> None:
+async def adopt(conn: Connection, found: KnownContact) -> None:
     """Keep a contact that Chatwoot showed when asked: newer than what we know of it and of whoever bears its names."""
     await table.lock_stores(conn, {found.store})
     users = await table.users(conn, {found.user_id} if found.user_id else ())
@@ -65,17 +63,17 @@ async def adopt(conn: Connection, found: Contact) -> None:
     await _take(conn, [_with_user(replace(found, seen_at=seen_at), users)])
 
 
-def _with_user(one: Contact, users: set[UUID]) -> Contact:
+def _with_user(one: KnownContact, users: set[UUID]) -> KnownContact:
     return one if one.user_id is None or one.user_id in users else replace(one, user_id=None)
 
 
-async def _known(conn: Connection, shown: Sequence[Contact]) -> dict[Key, Contact]:
-    asked = [(*one.key, one.email, one.customer_id, one.user_id) for one in shown]
+async def _known(conn: Connection, seen: Sequence[KnownContact]) -> dict[Key, KnownContact]:
+    asked = [(*one.key, one.email, one.customer_id, one.user_id) for one in seen]
     return {one.key: one for one in map(_contact, await table.known(conn, asked))}
 
 
-def _contact(row: Row) -> Contact:
-    return Contact(
+def _contact(row: Row) -> KnownContact:
+    return KnownContact(
         store=row["organization_id"],
         account_id=row["chatwoot_account_id"],
         contact_id=row["chatwoot_contact_id"],
@@ -89,5 +87,5 @@ def _contact(row: Row) -> Contact:
     )
 
 
-def _row(one: Contact) -> tuple[object, ...]:
+def _row(one: KnownContact) -> tuple[object, ...]:
     return (*one.key, one.seen_at, *one.names, dict(one.attributes))

@@ -8,18 +8,20 @@ from typing import Any
 from db.people import pushes
 from db.pool import Connection, Row, scoped
 from schemas.chatwoot.contacts import ShownContact
-from services.contacts.account import Account, Gone, RefusedByChatwoot
+from services.contacts.contacts_api import RefusedByChatwoot, contacts_api
 from services.contacts.counts import SenderMetrics
+from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
-from services.contacts.hearing import contact_of
 from services.contacts.people import Due
-from services.contacts.push import calls_of, settle
+from services.contacts.push import settle
+from services.contacts.sender_account import SenderAccount
 from services.kernel import Process
+from services.kernel.chatwoot_account import Gone
 
 _ASK_AGAIN = timedelta(days=1)
 
 
-async def look_up(process: Process, account: Account, due: Due, counts: SenderMetrics) -> None:
+async def look_up(process: Process, account: SenderAccount, due: Due, counts: SenderMetrics) -> None:
     """Find or make the contact and keep who it is; the person stays due, and the next turn sends. Raises Retryable."""
     async with scoped(process.pool(), {account.store}) as conn:
         row = await pushes.names(conn, account.store, due.customer_id or "")
@@ -49,11 +51,11 @@ async def _unknown(process: Process, due: Due, counts: SenderMetrics) -> None:
     counts.outcome(due.store, "unknown", due.marks)
 
 
-async def _find(process: Process, account: Account, row: Row, counts: SenderMetrics) -> ShownContact | None:
+async def _find(process: Process, account: SenderAccount, row: Row, counts: SenderMetrics) -> ShownContact | None:
     names = {"identifier": row["customer_id"], "email": row["email"], "phone_number": row["phone"]}
     counts.outcome(account.store, "searched")
     try:
-        found = await calls_of(process, account).find({key: value for key, value in names.items() if value})
+        found = await contacts_api(process, account).find({key: value for key, value in names.items() if value})
     except (RefusedByChatwoot, Gone):  # an account that is being deleted, or a name that the filter dislikes
         counts.outcome(account.store, "refused")
         return None
@@ -72,10 +74,10 @@ def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact 
     return next(by_email, None) or next(by_phone, None)
 
 
-async def _create(process: Process, account: Account, row: Row, counts: SenderMetrics) -> ShownContact | None:
+async def _create(process: Process, account: SenderAccount, row: Row, counts: SenderMetrics) -> ShownContact | None:
     body = {"identifier": row["customer_id"], "name": row["name"], "email": row["email"], "phone_number": row["phone"]}
     try:
-        made = await calls_of(process, account).create({key: value for key, value in body.items() if value})
+        made = await contacts_api(process, account).create({key: value for key, value in body.items() if value})
     except (RefusedByChatwoot, Gone):
         # Somebody else has one of these names, or Chatwoot dislikes it; which contact it is, it does not say.
         counts.outcome(account.store, "refused")
@@ -84,7 +86,7 @@ async def _create(process: Process, account: Account, row: Row, counts: SenderMe
     return made
 
 
-async def _keep(conn: Connection, account: Account, row: Row, found: ShownContact | None, at: datetime) -> bool:
+async def _keep(conn: Connection, account: SenderAccount, row: Row, found: ShownContact | None, at: datetime) -> bool:
     """Remember what came of it; True when the customer has a contact now."""
     if found is not None:
         await adopt(conn, contact_of(found, store=account.store, account_id=account.account_id))

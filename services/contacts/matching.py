@@ -10,7 +10,7 @@ Key = tuple[UUID, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class KnownContact:
     """A contact as of `seen_at`, by Chatwoot's clock. E-mail, identifier and user are one contact's at a time."""
 
     store: UUID
@@ -40,12 +40,12 @@ class Contact:
         return f"contact:{self.contact_id}" if self.email or self.phone else None
 
 
-def without_doubles(contacts: Iterable[Contact]) -> dict[Key, Contact]:
+def without_doubles(contacts: Iterable[KnownContact]) -> dict[Key, KnownContact]:
     """Where two contacts bear one name, who was seen later has it: Chatwoot had let it go from the other before."""
-    result: dict[Key, Contact] = {}
+    result: dict[Key, KnownContact] = {}
     taken: set[object] = set()
 
-    def free(contact: Contact, kind: str, name: object) -> bool:
+    def free(contact: KnownContact, kind: str, name: object) -> bool:
         place = (contact.store, contact.account_id, kind, name)
         is_free = place not in taken
         taken.add(place)
@@ -61,7 +61,7 @@ def without_doubles(contacts: Iterable[Contact]) -> dict[Key, Contact]:
     return result
 
 
-def matters(before: Contact | None, now: Contact) -> bool:
+def matters(before: KnownContact | None, now: KnownContact) -> bool:
     """Does the sender have to look? Yes, when names moved, or when somebody else changed what we had written."""
     if before is None or before.names != now.names:
         return True

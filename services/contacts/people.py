@@ -11,10 +11,10 @@ from db.people import pushes
 from db.pool import Connection, Row
 from schemas.attributes import VOLATILE
 from schemas.bounds import MOST_INT4
-from services.contacts.account import Account
 from services.contacts.attributes import CurrentVisit, Person, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
+from services.contacts.sender_account import SenderAccount
 
 _LONGEST_ID = 10  # digits
 
@@ -46,10 +46,10 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class PushJob:
     """One contact to look at, and who asked for it."""
 
-    account: Account
+    account: SenderAccount
     key: Key
     due: tuple[Due, ...]
     difference: Difference
@@ -67,7 +67,7 @@ class Push:
 class DueWork:
     """What a batch of due people comes to."""
 
-    jobs: list[Push] = field(default_factory=list)
+    jobs: list[PushJob] = field(default_factory=list)
     unmapped: list[Due] = field(default_factory=list)  # customers whose contact is not known here
     strangers: list[Due] = field(
         default_factory=list
@@ -83,7 +83,7 @@ class DueWork:
         )
 
 
-async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> DueWork:
+async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, SenderAccount]) -> DueWork:
     """Read what the batch needs in two statements."""
     keys = await _keys(conn, due, accounts)
     asked: dict[Key, list[Due]] = defaultdict(list)
@@ -108,7 +108,7 @@ async def work_of(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, 
     return work
 
 
-async def _keys(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, Account]) -> dict[Due, Key | None]:
+async def _keys(conn: Connection, due: Sequence[Due], accounts: Mapping[UUID, SenderAccount]) -> dict[Due, Key | None]:
     """The contact of each; None when it is not known here, absent when there is nothing to say of them."""
     by_customer = {(one.store, one.customer_id): one for one in due if one.customer_id is not None}
     found: dict[Due, Key | None] = {
@@ -124,10 +124,10 @@ def _key(row: Row) -> Key:
     return row["organization_id"], row["chatwoot_account_id"], row["chatwoot_contact_id"]
 
 
-def _job(account: Account, key: Key, row: Row, due: tuple[Due, ...]) -> Push:
+def _job(account: SenderAccount, key: Key, row: Row, due: tuple[Due, ...]) -> PushJob:
     written = frozenset(row["written_keys"])
     wanted = attributes(_person(account, row), account.allowed)
-    return Push(
+    return PushJob(
         account=account,
         key=key,
         due=due,
@@ -138,7 +138,7 @@ def _job(account: Account, key: Key, row: Row, due: tuple[Due, ...]) -> Push:
     )
 
 
-def _person(account: Account, row: Row) -> Person:
+def _person(account: SenderAccount, row: Row) -> Person:
     return Person(
         store=account.store,
         currency=account.currency,

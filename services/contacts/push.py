@@ -10,32 +10,22 @@ from uuid import UUID
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
-from services.contacts.account import Account, Calls, Gone, RefusedByChatwoot
+from services.contacts.contacts_api import RefusedByChatwoot, contacts_api
 from services.contacts.counts import SenderMetrics
-from services.contacts.people import Due, Push
-from services.kernel import Process, Retryable, Sealed
+from services.contacts.people import Due, PushJob
+from services.kernel import Process
+from services.kernel.chatwoot_account import Gone
 
 
-def calls_of(process: Process, account: Account) -> Calls:
-    """The API with this store's token. One that the installation key does not open is Retryable: other stores go on."""
-    token = ""
-    if account.sealed_token:
-        try:
-            token = process.secrets.open(account.sealed_token, organization=account.store, column="api_access_token")
-        except Sealed as cause:
-            raise Retryable(str(cause)) from cause
-    return Calls(process.chatwoot, account.base_url, account.account_id, token)
-
-
-async def push(process: Process, job: Push, counts: SenderMetrics) -> None:
+async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:
     """Send the difference. Raises Retryable; the person then stays due."""
-    calls, (store, _, contact_id) = calls_of(process, job.account), job.key
+    api, (store, _, contact_id) = contacts_api(process, job.account), job.key
     held, made = dict(job.acknowledged), 0
     try:
         if job.difference.changed:
-            held, made = dict((await calls.put(contact_id, dict(job.difference.changed))).custom_attributes), made + 1
+            held, made = dict((await api.put(contact_id, dict(job.difference.changed))).custom_attributes), made + 1
         if job.difference.removed:
-            held, made = dict((await calls.remove(contact_id, job.difference.removed)).custom_attributes), made + 1
+            held, made = dict((await api.remove(contact_id, job.difference.removed)).custom_attributes), made + 1
     except Gone:
         await _lost(process, job, counts)
         return
@@ -55,7 +45,7 @@ async def settle(conn: Connection, due: Iterable[Due]) -> None:
         await mailbox.done(conn, one.store, one.person, one.marked_at, one.marks)
 
 
-async def _lost(process: Process, job: Push, counts: SenderMetrics) -> None:
+async def _lost(process: Process, job: PushJob, counts: SenderMetrics) -> None:
     # Merged away or deleted, of which no webhook tells: the customer is looked for again at the next turn.
     store: UUID = job.account.store
     async with scoped(process.pool(), {store}) as conn:
@@ -64,7 +54,7 @@ async def _lost(process: Process, job: Push, counts: SenderMetrics) -> None:
     counts.outcome(store, "gone")
 
 
-async def _refused(process: Process, job: Push, refusal: RefusedByChatwoot, counts: SenderMetrics) -> None:
+async def _refused(process: Process, job: PushJob, refusal: RefusedByChatwoot, counts: SenderMetrics) -> None:
     # The same again would be refused again: the next mark tries anew.
     async with scoped(process.pool(), {job.account.store}) as conn:
         await pushes.refused(conn, job.key, str(refusal))

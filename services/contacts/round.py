@@ -10,11 +10,11 @@ import structlog
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
-from services.contacts.account import Account
 from services.contacts.counts import SenderMetrics
 from services.contacts.lookup import look_up
-from services.contacts.people import Due, DueWork, Push, work_of
+from services.contacts.people import Due, DueWork, PushJob, work_of
 from services.contacts.push import push, settle
+from services.contacts.sender_account import SenderAccount
 from services.kernel import Process
 from services.kernel.clock import Schedule
 from services.kernel.errors import Verdict, describe, verdict
@@ -34,12 +34,12 @@ class Round:
     """Reads who is due, settles what needs no call, then calls for the others."""
 
     def __init__(
-        self, process: Process, counts: SenderMetrics, resting: dict[UUID, float], accounts: Sequence[Account]
+        self, process: Process, counts: SenderMetrics, resting: dict[UUID, float], accounts: Sequence[SenderAccount]
     ) -> None:
         self._process = process
         self._counts = counts
         self._resting = resting  # until when a store is left alone
-        self._accounts: Mapping[UUID, Account] = {one.store: one for one in accounts}
+        self._accounts: Mapping[UUID, SenderAccount] = {one.store: one for one in accounts}
         self._gate = asyncio.Semaphore(_IN_FLIGHT)
         self._over_at = process.clock.monotonic() + _ROUND_SECONDS
 
@@ -90,7 +90,7 @@ class Round:
                 outcomes += [(job.account.store, "shadow", calls), (job.account.store, "saved", max(0, marks - calls))]
         return outcomes
 
-    async def _wait_a_minute(self, conn: Connection, job: Push) -> bool:
+    async def _wait_a_minute(self, conn: Connection, job: PushJob) -> bool:
         """Where somebody is in the shop is told once a minute at most."""
         if not job.is_fleeting or job.synced_at is None:
             return False
@@ -101,7 +101,7 @@ class Round:
             await mailbox.postpone(conn, one.store, one.person, by=wait, failed=False)
         return True
 
-    async def _send(self, job: Push) -> None:
+    async def _send(self, job: PushJob) -> None:
         await self._attempt(job.account.store, job.due, lambda: push(self._process, job, self._counts))
 
     async def _look_up(self, one: Due) -> None:

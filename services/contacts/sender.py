@@ -8,16 +8,16 @@ from db import stores
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import scoped
-from services.contacts.account import Account
 from services.contacts.counts import SenderMetrics
 from services.contacts.round import Round
+from services.contacts.sender_account import SenderAccount
 from services.kernel import Process
 
 _SHIFT_SECONDS = 20.0  # then the lock is asked for again, and stores are looked up again
 _POLL_SECONDS = 0.5
 
 
-class Sender:
+class AttributeSender:
     """Runs in one process of the installation at a time; a second one would only send the same again."""
 
     def __init__(self, process: Process, counts: SenderMetrics) -> None:
@@ -47,15 +47,15 @@ class Sender:
                 await asyncio.wait(rounds.values(), timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return True
 
-    async def _waiting(self) -> dict[str, list[Account]]:
+    async def _waiting(self) -> dict[str, list[SenderAccount]]:
         """Stores with people due, by server; those at rest or switched off apart."""
         async with scoped(self._process.pool(), ()) as conn:
             everyone = {row["organization_id"] for row in await stores.everyone(conn)}
         now = self._process.clock.monotonic()
         async with scoped(self._process.pool(), everyone) as conn:
             due = await mailbox.waiting(conn, everyone)
-            accounts = [Account.of(row) for row in await pushes.accounts(conn)]
-        result: dict[str, list[Account]] = {}
+            accounts = [SenderAccount.of(row) for row in await pushes.accounts(conn)]
+        result: dict[str, list[SenderAccount]] = {}
         for one in accounts:
             if one.store in due and one.push != "off" and self._resting.get(one.store, now) <= now:
                 result.setdefault(one.base_url, []).append(one)

@@ -1,7 +1,7 @@
 """chatwoot.webhooks → facts → figures; contacts hears whose attributes may have moved; the API tells names and bots."""
 
 from schemas import topics
-from services.conversations import handlers
+from services.conversations import events, handlers
 from services.conversations.chatwoot.account_details import AccountDetails
 from services.conversations.reports import api
 from services.kernel import Process, consume, every
@@ -11,6 +11,6 @@ _LOOK_SECONDS = 10.0
 
 def add_to(process: Process) -> None:
     """Consume the stores' webhooks about conversations and messages; answer reports."""
-    consume(process, topics.WEBHOOKS, group="conversations", read=handlers.read, apply=handlers.keep)
+    consume(process, topics.WEBHOOKS, group="conversations", read=events.read, apply=handlers.keep)
     every(process, AccountDetails(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
     api.add_to(process)

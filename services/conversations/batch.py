@@ -2,30 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, better_message, fresher
+from services.conversations.events import ConversationFacts, Key
+from services.conversations.figures.facts import Change, Message, Rating, Snapshot, better_message, fresher
 from services.kernel import Record
-
-Key = tuple[UUID, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """One webhook about a conversation."""
-
-    record: Record
-    key: Key
-    facts: Facts
-    inbox_name: str | None = None
 
 
 class FactBatch:
     """The facts of a batch by their keys; several records may tell the same fact."""
 
-    def __init__(self, events: Sequence[Heard]) -> None:
+    def __init__(self, events: Sequence[ConversationFacts]) -> None:
         self.keys = {event.key for event in events}
         self.messages: dict[tuple[Key, object], Message] = {}
         self.changes: dict[tuple[Key, object], Change] = {}
@@ -35,7 +22,7 @@ class FactBatch:
         for event in events:
             self._take(event)
 
-    def _take(self, event: Heard) -> None:
+    def _take(self, event: ConversationFacts) -> None:
         key, facts = event.key, event.facts
         self._snapshots.append((key, facts.snapshot, event.record))
         for message in facts.messages:

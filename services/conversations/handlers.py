@@ -1,61 +1,24 @@
 """Keep what is news, reckon the touched conversations again, say whose contact attributes may have moved."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import partial
-from typing import TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from uuid import UUID
-
-from pydantic import ValidationError
 
 from db.people import due
 from db.pool import Connection
 from db.reporting import account_details, context, conversations
-from schemas import json_text
-from schemas.bounds import moment_at
-from schemas.chatwoot import rest, webhooks
-from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
 from services.conversations import repository, rows
-from services.conversations.batch import FactBatch, Heard, Key
-from services.conversations.chatwoot.api_facts import facts_seen
+from services.conversations.batch import FactBatch
+from services.conversations.events import ConversationFacts, Key
 from services.conversations.figures.checkpoint import Walked, continued, settle
 from services.conversations.figures.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures.figures import figures
 from services.conversations.repository import Head
 from services.conversations.rows import Reckoned
 from services.conversations.stores import StoreRules, known_stores
-from services.conversations.webhook_facts import facts_of
-from services.kernel import Invalid, Record
-
-T = TypeVar("T")
+from services.kernel import Record
 
 
-def read(record: Record) -> Heard | None:
-    """The facts of a webhook about a conversation or a message, or of a look through the API; None for all others."""
-    if record.event == rest.CONVERSATION:
-        history = _parse(record, partial(json_text.read, rest.History.model_validate_json))
-        return Heard(record, (record.store, history.conversation.id), facts_seen(history, seen_at=record.received_at))
-    if record.event not in webhooks.CONVERSATION_EVENTS:
-        return None
-    event, sent_at = _parse(record, lambda body: webhooks.parse(record.event, body)), _sent_at(record)
-    if isinstance(event, MessageEvent):
-        key, inbox_name = (record.store, event.conversation.id), event.inbox.name if event.inbox else None
-        return Heard(record, key, facts_of(event, sent_at=sent_at), inbox_name)
-    if isinstance(event, ConversationEvent):
-        return Heard(record, (record.store, event.id), facts_of(event, sent_at=sent_at))
-    return None
-
-
-def _parse(record: Record, parse: Callable[[bytes], T]) -> T:
-    try:
-        return parse(record.value)
-    except ValidationError as error:
-        # where and what kind of fault; the values are personal data
-        faults = sorted({f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()})
-        raise Invalid(f"not a {record.event} as Chatwoot sends it: {'; '.join(faults[:3])}") from error
-
-
-async def keep(conn: Connection, events: Sequence[Heard]) -> set[Record]:
+async def keep(conn: Connection, events: Sequence[ConversationFacts]) -> set[Record]:
     """Apply a batch; answers the records that told something new."""
     batch = FactBatch(events)
     heads = await repository.lock(conn, batch.keys)
@@ -139,8 +102,3 @@ def _due(one: Reckoned, before: Head) -> Iterator[tuple[UUID, str]]:
         rating,
     ):
         yield one.key[0], f"contact:{one.figures.state.contact_id}"
-
-
-def _sent_at(record: Record) -> datetime:
-    """When Chatwoot sent it; releases before 4.11.2 do not say, then when it was accepted."""
-    return moment_at(record.header("chatwoot-timestamp")) or record.received_at

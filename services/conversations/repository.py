@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from db.pool import Connection, Row
 from db.reporting import conversations, facts
-from services.conversations.batch import FactBatch, Key, rating_key
+from services.conversations.batch import FactBatch, rating_key
+from services.conversations.events import Key
 from services.conversations.figures.checkpoint import Walked
 from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, State
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from db.pool import Row
 from schemas.money import digits
-from services.conversations.batch import Key
+from services.conversations.events import Key
 from services.conversations.figures.checkpoint import Walked
 from services.conversations.figures.facts import Snapshot
 from services.conversations.figures.figures import Figures

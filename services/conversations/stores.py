@@ -7,7 +7,7 @@ from uuid import UUID
 
 from db.pool import Connection, Row
 from db.reporting import account_details, context
-from services.conversations.batch import Heard
+from services.conversations.events import ConversationFacts
 from services.conversations.figures.rules import Dated, Rules, Ruling
 
 
@@ -36,7 +36,7 @@ class StoreRules:
         return Dated.of(self.releases, has_bot=has_bot)
 
 
-async def known_stores(conn: Connection, events: Sequence[Heard]) -> dict[UUID, StoreRules]:
+async def known_stores(conn: Connection, events: Sequence[ConversationFacts]) -> dict[UUID, StoreRules]:
     """The stores in scope. What these webhooks call their inboxes is remembered: conversations do not say it."""
     stores: dict[UUID, StoreRules] = {}
     for row in await context.stores(conn):

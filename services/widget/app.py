@@ -4,7 +4,7 @@ from functools import partial
 
 from schemas import topics
 from services.kernel import Process, consume, every
-from services.widget import handlers
+from services.widget import events, handlers
 
 _DAY_SECONDS = 86_400.0
 
@@ -12,4 +12,4 @@ _DAY_SECONDS = 86_400.0
 def add_to(process: Process) -> None:
     """Partitions are ensured at start and daily."""
     every(process, partial(handlers.ensure_partitions, process), name="widget partitions", seconds=_DAY_SECONDS)
-    consume(process, topics.WIDGET_EVENTS, group="widget", read=handlers.read, apply=handlers.keep)
+    consume(process, topics.WIDGET_EVENTS, group="widget", read=events.read, apply=handlers.keep)

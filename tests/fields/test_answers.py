@@ -16,15 +16,17 @@ from schemas.chatwoot import rest
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from schemas.reports import Comparison, ReportSummary
 from schemas.topics import WEBHOOKS
-from services.contacts.account import Calls, RefusedByChatwoot
+from services.contacts.contacts_api import ContactsApi, RefusedByChatwoot
+from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
-from services.contacts.hearing import contact_of
+from services.conversations import events as conversation_events
 from services.conversations import handlers as conversations
-from services.conversations.chatwoot.account import Account, Untold
+from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.figures.rules import release_of
 from services.conversations.reports.comparison import differences
 from services.kernel import Chatwoot, Invalid, Retryable
 from services.kernel.chatwoot import ChatwootAnswer
+from services.kernel.chatwoot_account import ChatwootAccount, Unanswered
 from tests.fields import sound
 from tests.fields.applying import NOW, nothing_is_our_bug, record, undone
 from tests.fields.hostile import bodies, in_batches, places, values, written
@@ -80,15 +82,15 @@ async def test_what_an_account_answers_is_kept_or_unreadable(
 ) -> None:
     read: list[Any] = []
     for name, body in answers:
-        account = Account(cast(Chatwoot, _Anything(body)), store, "https://x.example", ACCOUNT_ID, "token", NOW)
-        with suppress(Untold):  # which says that it is unreadable
+        account = AccountReader(_account(store, _Anything(body)), NOW)
+        with suppress(Unanswered):  # which says that it is unreadable
             read.append(await account.get(name, _READ[name][0]))
     async with undone(pool, store) as conn:
         for answer in read:
             await _keep(conn, store, answer)
     imported = [one.model_dump_json().encode() for answer in read for one in _histories(answer)]
     records = [record(WEBHOOKS.name, store, rest.CONVERSATION, body, {}) for body in imported]
-    await nothing_is_our_bug(pool, store, records, conversations.read, conversations.keep)
+    await nothing_is_our_bug(pool, store, records, conversation_events.read, conversations.keep)
 
 
 async def _keep(conn: Connection, store: UUID, answer: Any) -> None:
@@ -122,9 +124,9 @@ async def test_what_is_answered_about_a_contact_is_kept_or_unreadable(
     async with undone(pool, store) as conn:
         for name, body in answers:
             status = 422 if name == "refused" else 200
-            calls = Calls(cast(Chatwoot, _Anything(body, status)), "https://x.example", ACCOUNT_ID, "token")
+            api = ContactsApi(_account(store, _Anything(body, status)))
             try:
-                shown = await _ask(calls, name)
+                shown = await _ask(api, name)
             except RefusedByChatwoot as refused:
                 await pushes.refused(conn, (store, ACCOUNT_ID, 5), str(refused))
                 continue
@@ -136,9 +138,13 @@ async def test_what_is_answered_about_a_contact_is_kept_or_unreadable(
                 await pushes.acknowledge(conn, found.key, dict(one.custom_attributes), written=set(), at=NOW)
 
 
-async def _ask(calls: Calls, name: str) -> Sequence[ShownContact]:
+def _account(store: UUID, answering: _Anything) -> ChatwootAccount:
+    return ChatwootAccount(cast(Chatwoot, answering), store, "https://x.example", ACCOUNT_ID, "token")
+
+
+async def _ask(api: ContactsApi, name: str) -> Sequence[ShownContact]:
     if name == "find":
-        return await calls.find({"identifier": "c1"})
+        return await api.find({"identifier": "c1"})
     if name == "create":
-        return [await calls.create({"identifier": "c1"})]
-    return [await calls.put(5, {})]
+        return [await api.create({"identifier": "c1"})]
+    return [await api.put(5, {})]

@@ -19,18 +19,20 @@ from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
 from schemas.chatwoot.webhooks import ContactEvent
 from schemas.shop import CustomerEvent, OrderEvent
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
+from services.contacts import events as contact_events
 from services.contacts import handlers as contacts
-from services.contacts import hearing
-from services.contacts.account import Account
 from services.contacts.people import Due, work_of
+from services.contacts.sender_account import SenderAccount
+from services.conversations import events as conversation_events
 from services.conversations import handlers as conversations
 from services.conversations.figures.facts import TRACKED
 from services.conversations.reports.query import Question, answer
-from services.customers import events
+from services.customers import events as shop_events
 from services.customers import handlers as customers
 from services.customers.visits import events as visit_events
 from services.customers.visits import handlers as visit_handlers
 from services.kernel import Record
+from services.widget import events as widget_events
 from services.widget import handlers as widget
 from tests.fields import sound
 from tests.fields.applying import nothing_is_our_bug, record
@@ -61,18 +63,18 @@ _PARTS = {
     "beacon": (tuple[WidgetReport, ...], (sound.VISITS,)),
 }
 _READERS: dict[str, Sequence[tuple[str, Any, Any]]] = {
-    "conversation_updated": [(WEBHOOKS.name, conversations.read, conversations.keep)],
-    "message_created": [(WEBHOOKS.name, conversations.read, conversations.keep)],
-    rest.CONVERSATION: [(WEBHOOKS.name, conversations.read, conversations.keep)],
-    "contact_updated": [(WEBHOOKS.name, hearing.read, contacts.keep)],
+    "conversation_updated": [(WEBHOOKS.name, conversation_events.read, conversations.keep)],
+    "message_created": [(WEBHOOKS.name, conversation_events.read, conversations.keep)],
+    rest.CONVERSATION: [(WEBHOOKS.name, conversation_events.read, conversations.keep)],
+    "contact_updated": [(WEBHOOKS.name, contact_events.read, contacts.keep)],
     "conversation_created": [
-        (WEBHOOKS.name, hearing.read, contacts.keep),
-        (WEBHOOKS.name, conversations.read, conversations.keep),
+        (WEBHOOKS.name, contact_events.read, contacts.keep),
+        (WEBHOOKS.name, conversation_events.read, conversations.keep),
     ],
-    "customer.updated": [(SHOP_EVENTS.name, events.read, customers.keep)],
-    **{order["type"]: [(SHOP_EVENTS.name, events.read, customers.keep)] for order in sound.ORDERS},
+    "customer.updated": [(SHOP_EVENTS.name, shop_events.read, customers.keep)],
+    **{order["type"]: [(SHOP_EVENTS.name, shop_events.read, customers.keep)] for order in sound.ORDERS},
     "beacon": [
-        (WIDGET_EVENTS.name, widget.read, widget.keep),
+        (WIDGET_EVENTS.name, widget_events.read, widget.keep),
         (WIDGET_EVENTS.name, visit_events.read, visit_handlers.keep),
     ],
 }
@@ -99,7 +101,7 @@ def _records(topic: str, store: UUID, told: Sequence[Told]) -> list[Record]:
 async def test_fields_of_conversations_and_messages(pool: Pool, store: UUID, told: list[Told]) -> None:
     records = _records(WEBHOOKS.name, store, told)
 
-    await nothing_is_our_bug(pool, store, records, conversations.read, conversations.keep, _reported(store))
+    await nothing_is_our_bug(pool, store, records, conversation_events.read, conversations.keep, _reported(store))
 
 
 @in_batches(_AT_ONCE)
@@ -107,7 +109,7 @@ async def test_fields_of_conversations_and_messages(pool: Pool, store: UUID, tol
 async def test_fields_of_contacts(pool: Pool, store: UUID, told: list[Told]) -> None:
     records = _records(WEBHOOKS.name, store, told)
 
-    await nothing_is_our_bug(pool, store, records, hearing.read, contacts.keep, _sent)
+    await nothing_is_our_bug(pool, store, records, contact_events.read, contacts.keep, _sent)
 
 
 @in_batches(_AT_ONCE)
@@ -115,7 +117,7 @@ async def test_fields_of_contacts(pool: Pool, store: UUID, told: list[Told]) -> 
 async def test_fields_of_the_shops_events(pool: Pool, store: UUID, told: list[Told]) -> None:
     records = _records(SHOP_EVENTS.name, store, told)
 
-    await nothing_is_our_bug(pool, store, records, events.read, customers.keep, _known_in_chatwoot(store), _sent)
+    await nothing_is_our_bug(pool, store, records, shop_events.read, customers.keep, _known_in_chatwoot(store), _sent)
 
 
 @in_batches(_AT_ONCE)
@@ -126,7 +128,7 @@ async def test_fields_of_widget_events(pool: Pool, store: UUID, told: list[Told]
     given = [(event, body, some) for (event, body, _), some in zip(told, headers, strict=True)]
     records = _records(WIDGET_EVENTS.name, store, given)
 
-    await nothing_is_our_bug(pool, store, records, widget.read, widget.keep)
+    await nothing_is_our_bug(pool, store, records, widget_events.read, widget.keep)
     await nothing_is_our_bug(
         pool, store, records, visit_events.read, visit_handlers.keep, _known_in_chatwoot(store), _sent
     )
@@ -148,7 +150,7 @@ def _known_in_chatwoot(store: UUID) -> Callable[[Connection], Any]:
 
     async def look(conn: Connection) -> None:
         one = record(WEBHOOKS.name, store, "contact_updated", sound.CONTACT, {})
-        shown = hearing.read(one)
+        shown = contact_events.read(one)
         assert shown is not None
         await contacts.keep(conn, [shown])
 
@@ -159,7 +161,7 @@ async def _sent(conn: Connection) -> None:
     """What the sender makes of those who are due."""
     await conn.execute("update wootstream.due set not_before = clock_timestamp() - $1::interval", timedelta(days=1))
     due = [Due.of(row) for row in await conn.fetch("select * from wootstream.due")]
-    accounts = {one.store: one for one in map(Account.of, await pushes.accounts(conn))}
+    accounts = {one.store: one for one in map(SenderAccount.of, await pushes.accounts(conn))}
     await work_of(conn, due, accounts)
 
 

@@ -16,8 +16,9 @@ from db.pool import Connection, scoped
 from db.reporting import account_details as table
 from schemas.chatwoot import rest
 from services.conversations import handlers
-from services.conversations.chatwoot.account import Account, Untold, account_of
+from services.conversations.chatwoot.account_reader import AccountReader, reader_of
 from services.kernel import Process, Retryable
+from services.kernel.chatwoot_account import Unanswered
 from services.kernel.errors import Verdict, describe, verdict
 
 _EVERY = timedelta(days=1)
@@ -55,22 +56,22 @@ class AccountDetails:
         fault = None
         try:
             async with scoped(self._process.pool(), {store}) as conn:
-                account = await account_of(conn, self._process, store)
+                account = await reader_of(conn, self._process, store)
             try:
                 async with asyncio.timeout(_STORE_SECONDS):
                     await self._read(account)
             except TimeoutError as late:
-                raise Untold(f"Chatwoot takes more than {_STORE_SECONDS:.0f} s to tell") from late
+                raise Unanswered(f"Chatwoot takes more than {_STORE_SECONDS:.0f} s to tell") from late
         except Exception as error:
             if verdict(error) is Verdict.STOP:
                 raise
-            expected = isinstance(error, Untold | Retryable)
+            expected = isinstance(error, Unanswered | Retryable)
             fault = str(error) if expected else describe(error)
             log.warning("directory_is_not_told", store=str(store), reason=fault, exc_info=None if expected else error)
         async with scoped(self._process.pool(), {store}) as conn:
             await table.asked(conn, store, at=self._process.clock.now(), fault=fault)
 
-    async def _read(self, account: Account) -> None:
+    async def _read(self, account: AccountReader) -> None:
         """Ask for everything first: half an answer would make the rest look gone."""
         inboxes = {
             one.id: (one.id, one.name, (await account.get(f"inboxes/{one.id}/agent_bot", rest.InboxBot)).is_set)

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from db.pool import scoped
 from schemas.reports import Comparison
-from services.conversations.chatwoot.account import Account, Untold, account_of
+from services.conversations.chatwoot.account_reader import AccountReader, reader_of
 from services.conversations.reports.comparison import compare_each
 from services.kernel import Process, Refusal, Retryable, Settings
+from services.kernel.chatwoot_account import Unanswered
 from services.kernel.cli.environment import database, installed, stores_named
 
 _SHARE = 0.2
@@ -44,11 +45,11 @@ async def stores_asked(process: Process, store: str) -> dict[str, UUID]:
     return stores
 
 
-async def told_account(process: Process, name: str, organization: UUID) -> Account:
+async def told_account(process: Process, name: str, organization: UUID) -> AccountReader:
     """The store's account. Raises Refusal where its API cannot be asked."""
     with told(name):
         async with scoped(process.pool(), {organization}) as conn:
-            return await account_of(conn, process, organization)
+            return await reader_of(conn, process, organization)
 
 
 @contextmanager
@@ -56,5 +57,5 @@ def told(name: str) -> Iterator[None]:
     """What Chatwoot does not tell is a sentence that names the store."""
     try:
         yield
-    except (Untold, Retryable) as reason:
+    except (Unanswered, Retryable) as reason:
         raise Refusal(f"{name}: {reason}") from reason

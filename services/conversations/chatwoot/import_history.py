@@ -15,9 +15,10 @@ from db.pool import scoped
 from db.reporting import imports as table
 from schemas.chatwoot import rest
 from schemas.topics import WEBHOOKS
-from services.conversations.chatwoot.account import Account, Gone, Untold
+from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.chatwoot.cli import asking, stores_asked, told, told_account
 from services.kernel import Process, Record, Refusal, Retryable, Stop
+from services.kernel.chatwoot_account import Gone, Unanswered
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import progress
 from services.kernel.clock import Schedule
@@ -86,14 +87,14 @@ async def _reach_kafka(process: Process) -> None:
 class HistoryImport:
     """One store's import."""
 
-    def __init__(self, process: Process, account: Account, *, everything: bool = False) -> None:
+    def __init__(self, process: Process, account: AccountReader, *, everything: bool = False) -> None:
         self._process = process
         self._account = account
         self._everything = everything
         self._done: set[int] = set()
 
     async def run(self, progress: Progress) -> int:
-        """Import until nothing is left; how many were read. Raises Untold, and Retryable when waiting did not help."""
+        """Import until nothing is left; how many were read. Raises Unanswered, and Retryable after long waiting."""
         if not self._everything:
             async with scoped(self._process.pool(), {self._account.store}) as conn:
                 self._done = await table.imported(conn, self._account.store)
@@ -125,7 +126,7 @@ class HistoryImport:
             if not page.payload:
                 return
             yield page
-        raise Untold("Chatwoot's list of conversations does not end")
+        raise Unanswered("Chatwoot's list of conversations does not end")
 
     def _is_wanted(self, one: rest.Conversation) -> bool:
         begun_before = one.created_at < self._account.attached_at.timestamp()
@@ -156,7 +157,7 @@ class HistoryImport:
                 return list(found.values())
             before, after = after, sorted(one.id for one in more)[-_OVERLAP]
             if after <= before or len(found) > _MOST_MESSAGES:
-                raise Untold(f"Chatwoot's messages of conversation {conversation} do not end")
+                raise Unanswered(f"Chatwoot's messages of conversation {conversation} do not end")
 
     async def _ask(self, path: str, form: type[T], query: dict[str, Any]) -> T:
         return await self._patiently(partial(self._account.get, query=query), path, form)

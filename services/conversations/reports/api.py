@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
-from services.conversations.chatwoot.account import Untold
 from services.conversations.reports.comparison import compare_each
 from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
+from services.kernel.chatwoot_account import Unanswered
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Verdict, describe, verdict
 
@@ -66,7 +66,7 @@ async def _report(process: Process, request: Request) -> Response:
             told = await _told(process, asked, _question(request), now)
     except Refusal as reason:
         return _refusal(400, str(reason))
-    except (Untold, Retryable) as reason:
+    except (Unanswered, Retryable) as reason:
         return _refusal(502, str(reason))
     body = told[store] if store else told
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")

@@ -8,10 +8,11 @@ from db.pool import Pool, scoped
 from db.reporting import reports as table
 from schemas.chatwoot.rest import Summary
 from schemas.reports import Comparison, ComparisonRow, ReportSummary, Totals
-from services.conversations.chatwoot.account import Account, Untold, account_of
+from services.conversations.chatwoot.account_reader import AccountReader, reader_of
 from services.conversations.reports import reports
 from services.conversations.reports.query import span
 from services.kernel import Process, Retryable
+from services.kernel.chatwoot_account import Unanswered
 
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not
 _COUNTS = frozenset(name for name in Totals.model_fields if name.endswith("_count"))
@@ -23,24 +24,24 @@ async def compare_each(
     process: Process, stores: Mapping[str, UUID], *, since: str, until: str
 ) -> dict[str, Comparison]:
     """The comparison of each store by its name; of several, one that Chatwoot does not tell about costs the others
-    nothing. Raises Refusal, and of a single store Untold and Retryable."""
+    nothing. Raises Refusal, and of a single store Unanswered and Retryable."""
     told = {}
     for name, store in stores.items():
         async with scoped(process.pool(), {store}) as conn:
             begin, end = await span(conn, store, since, until, now=process.clock.now())
         try:
             async with scoped(process.pool(), {store}) as conn:
-                account = await account_of(conn, process, store)
+                account = await reader_of(conn, process, store)
             told[name] = await compare(process.pool(), account, since=begin, until=end)
-        except (Untold, Retryable) as reason:
+        except (Unanswered, Retryable) as reason:
             if len(stores) == 1:
                 raise
             told[name] = Comparison(store=name, since=begin, until=end, figures=(), fault=str(reason))
     return told
 
 
-async def compare(pool: Pool, account: Account, *, since: datetime, until: datetime) -> Comparison:
-    """Ask Chatwoot's reports for the same span. Raises Untold and Retryable."""
+async def compare(pool: Pool, account: AccountReader, *, since: datetime, until: datetime) -> Comparison:
+    """Ask Chatwoot's reports for the same span. Raises Unanswered and Retryable."""
     query = {"type": "account", "since": str(int(since.timestamp())), "until": str(int(until.timestamp()))}
     theirs: Totals = await account.get("reports/summary", Summary, version="v2", query=query)
     async with scoped(pool, {account.store}) as conn:

@@ -7,7 +7,7 @@ from typing import Any
 
 from db.people import due
 from db.pool import Pool, scoped
-from services.contacts.sender import Sender
+from services.contacts.sender import AttributeSender
 from services.kernel import Process
 from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsApi
@@ -21,7 +21,7 @@ class Bench:
     """What a test of the sender says and looks at."""
 
     process: Process
-    sender: Sender
+    sender: AttributeSender
     api: ContactsApi
     clock: Hand
     pool: Pool

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from db.pool import Pool
 from services.contacts.counts import SenderMetrics
-from services.contacts.sender import Sender
+from services.contacts.sender import AttributeSender
 from services.kernel import Chatwoot, Process, Settings
 from tests.answering import Answering
 from tests.services.contacts.api import ContactsApi
@@ -21,6 +21,6 @@ async def bench(settings: Settings, pool: Pool, admin_pool: Pool) -> AsyncIterat
     process = Process(settings, clock)
     await process.chatwoot.close()
     process.chatwoot = Chatwoot(settings, clock, CollectorRegistry(), Answering(api.answer))
-    yield Bench(process, Sender(process, SenderMetrics(process.registry)), api, clock, pool, admin_pool)
+    yield Bench(process, AttributeSender(process, SenderMetrics(process.registry)), api, clock, pool, admin_pool)
     await process.chatwoot.close()
     await process.pool().close()

@@ -11,7 +11,7 @@ import pytest
 from db.pool import Pool, scoped
 from schemas.topics import WEBHOOKS
 from services.contacts import handlers
-from services.contacts.hearing import read
+from services.contacts.events import read
 from services.kernel import Record
 from tests.field_cases import FOLDER
 from tests.recordings.recorded import RUNS, disordered, rows, stores

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from db.people import pushes
 from db.pool import scoped
-from services.contacts.account import Account
 from services.contacts.counts import SenderMetrics
 from services.contacts.round import Round
-from services.contacts.sender import Sender
+from services.contacts.sender import AttributeSender
+from services.contacts.sender_account import SenderAccount
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import PATIENCE_SECONDS
@@ -120,11 +120,11 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
             await Round(process, SenderMetrics(CollectorRegistry()), {}, [await _account(bench, store)]).run()
     assert len(await bench.mailbox(store)) == 1
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(bench.api.answer))
-    await Sender(process, SenderMetrics(CollectorRegistry())).shift()
+    await AttributeSender(process, SenderMetrics(CollectorRegistry())).shift()
     assert bench.made(store)[0] == bench.made(store)[1]
     assert await bench.mailbox(store) == []
 
 
-async def _account(bench: Bench, store: uuid.UUID) -> Account:
+async def _account(bench: Bench, store: uuid.UUID) -> SenderAccount:
     async with scoped(bench.pool, {store}) as conn:
-        return Account.of((await pushes.accounts(conn))[0])
+        return SenderAccount.of((await pushes.accounts(conn))[0])

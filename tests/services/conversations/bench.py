@@ -13,7 +13,7 @@ from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from db.reporting import account_details
 from schemas.topics import WEBHOOKS
-from services.conversations import handlers
+from services.conversations import events, handlers
 from services.conversations.figures.facts import State
 from services.conversations.figures.reporting_events import Event
 from services.kernel import Record
@@ -101,9 +101,9 @@ async def apply(pool: Pool, given: Sequence[Record], *, batch: int = 100) -> lis
     news: list[Record] = []
     for start in range(0, len(given), batch):
         part = given[start : start + batch]
-        events = [event for one in part if (event := handlers.read(one))]
+        facts = [event for one in part if (event := events.read(one))]
         async with scoped(pool, {one.store for one in part}) as conn:
-            news += await handlers.keep(conn, events) if events else ()
+            news += await handlers.keep(conn, facts) if facts else ()
     return news
 
 

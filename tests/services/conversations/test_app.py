@@ -15,7 +15,7 @@ from local.chatwoot.installation import Double
 from local.chatwoot.seed import add_account
 from schemas.topics import WEBHOOKS
 from services.conversations.app import add_to
-from services.conversations.chatwoot.account import Account, account_of
+from services.conversations.chatwoot.account_reader import AccountReader, reader_of
 from services.conversations.chatwoot.import_history import HistoryImport
 from services.kernel import Process, Settings
 from tests.eventually import eventually
@@ -104,7 +104,7 @@ async def test_long_conversation_is_imported_whole(process: Process, pool: Pool,
         await bench.attach(conn, store, account=7)
     await give_token(admin_pool, process, store)
     async with scoped(pool, {store}) as conn:
-        account = await account_of(conn, process, store)
+        account = await reader_of(conn, process, store)
 
     assert await HistoryImport(process, account, everything=True).run(lambda *_: None) == 1
 
@@ -134,13 +134,13 @@ async def look(pool: Pool, store: uuid.UUID, query: str) -> Any:
 _FIRST = "select user_id from wootstream.chatwoot_reporting_events where name = 'first_response'"
 
 
-async def asked(process: Process, pool: Pool, admin: Pool, shop: bench.Shop) -> tuple[RecordedApi, Account]:
+async def asked(process: Process, pool: Pool, admin: Pool, shop: bench.Shop) -> tuple[RecordedApi, AccountReader]:
     """A store whose API tells, and what it was asked."""
     api = RecordedApi(RUN)
     await answered_by(process, api.transport)
     await give_token(admin, process, shop.id)
     async with scoped(pool, {shop.id}) as conn:
-        return api, await account_of(conn, process, shop.id)
+        return api, await reader_of(conn, process, shop.id)
 
 
 def outcomes(process: Process, shops: dict[str, bench.Shop]) -> Counter[str]:

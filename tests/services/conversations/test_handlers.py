@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from db.pool import Pool, scoped
-from services.conversations import handlers
+from services.conversations import events
 from services.conversations.figures.facts import union
 from services.conversations.figures.figures import figures
 from services.conversations.figures.rules import Rules
@@ -131,7 +131,7 @@ async def test_long_conversation_in_disorder_equals_one_walk(batch: int, pool: P
     await bench.apply(pool, arriving[: 40 if batch == 1 else None], batch=batch)
     await bench.apply(pool, arriving, batch=max(batch, 30))
 
-    heard = [event.facts for one in given if (event := handlers.read(one))]
+    heard = [event.facts for one in given if (event := events.read(one))]
     wanted = figures(union(heard), Rules.of("4.13.0", has_bot=False))
     async with scoped(pool, {organization}) as conn:
         assert (await bench.events_of(conn, organization))[1] == list(wanted.events)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from db.pool import Pool, scoped
-from services.conversations import handlers
+from services.conversations import events
 from services.kernel import Invalid
 from tests.services.conversations import bench
 from tests.services.conversations.dialogues import dialogue
@@ -17,21 +17,21 @@ async def test_body_that_is_no_webhook_is_refused_without_its_values(pool: Pool)
     """The reason names the place of the fault; what stood there is personal data."""
     body = b'{"event": "message_created", "id": "jan@example.org", "conversation": {}}'
     with pytest.raises(Invalid, match=r"conversation\.created_at: missing") as refusal:
-        handlers.read(bench.record(uuid.uuid4(), "message_created", body, received_at=datetime.now(UTC)))
+        events.read(bench.record(uuid.uuid4(), "message_created", body, received_at=datetime.now(UTC)))
     assert "jan" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("event", ["contact_updated", "webwidget_triggered", "conversation_typing_on", "something_new"])
 async def test_events_about_others_are_nobodys_fact(event: str) -> None:
     """Told by the header alone: the body is not even looked at."""
-    assert handlers.read(bench.record(uuid.uuid4(), event, b"{", received_at=datetime.now(UTC))) is None
+    assert events.read(bench.record(uuid.uuid4(), event, b"{", received_at=datetime.now(UTC))) is None
 
 
 async def test_conversation_remembers_the_customer_as_he_was_when_it_began(pool: Pool, admin_pool: Pool) -> None:
     """An order that comes later changes the customer, not the conversation."""
     organization = uuid.uuid4()
     first, second = dialogue(organization, conversation=1, messages=2)
-    contact = handlers.read(first).facts.snapshot.state.contact_id  # type: ignore[union-attr]
+    contact = events.read(first).facts.snapshot.state.contact_id  # type: ignore[union-attr]
     async with admin_pool.acquire() as conn:
         await bench.attach(conn, organization, account=1)
         await conn.execute(_CONTACT, organization, contact)

@@ -10,7 +10,7 @@ from local.demo.shop import Shop as Backend
 from local.demo.visitors import Visitor
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Clock, Settings
-from services.widget import handlers as widget
+from services.widget import events as widget
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, held
 
 

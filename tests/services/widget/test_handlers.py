@@ -16,7 +16,7 @@ from db import widget as table
 from db.pool import Pool, scoped
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Invalid, Record
-from services.widget import handlers
+from services.widget import events, handlers
 from tests.services.attached import attach
 
 _NOW = datetime.now(UTC)
@@ -41,7 +41,7 @@ def post(store: uuid.UUID, *events: dict[str, Any], received_at: datetime = _NOW
 
 
 async def keep(pool: Pool, records: Sequence[Record]) -> set[Record]:
-    posts = [read for record in records if (read := handlers.read(record))]
+    posts = [read for record in records if (read := events.read(record))]
     async with scoped(pool, {record.store for record in records}) as conn:
         return await handlers.keep(conn, posts)
 
@@ -98,7 +98,7 @@ async def test_what_waited_for_a_week_still_finds_its_month(pool: Pool, admin_po
 async def test_an_event_of_a_month_long_gone_is_refused_as_that_record_alone(pool: Pool, admin_pool: Pool) -> None:
     store, then = await attach(admin_pool), _NOW - timedelta(days=400)
     with pytest.raises(Invalid, match="far from when it was received"):
-        handlers.read(post(store, event(then)))
+        events.read(post(store, event(then)))
     with pytest.raises(asyncpg.CheckViolationError):
         await keep(pool, [post(store, event(then), received_at=then)])
 
@@ -121,7 +121,7 @@ async def test_strange_text_is_stored_not_refused(pool: Pool, admin_pool: Pool) 
 async def test_what_is_no_array_of_events_is_set_aside(value: bytes) -> None:
     record = Record("widget.events", b"", value, (("store", b"7a000000-0000-4000-8000-000000000001"),))
     with pytest.raises((ValidationError, ValueError)):
-        handlers.read(record)
+        events.read(record)
 
 
 async def test_partitions_that_exist_are_left_alone(pool: Pool) -> None:

@@ -6,14 +6,16 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contacts.matching import Contact, matters, without_doubles
+from services.contacts.matching import KnownContact, matters, without_doubles
 
 _STORES = tuple(UUID(int=number) for number in (1, 2))
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def _contact(contact_id: int = 1, *, minute: int = 0, email: str | None = None, store: UUID = _STORES[0]) -> Contact:
-    return Contact(store, 3, contact_id, _NOON + timedelta(minutes=minute), email=email)
+def _contact(
+    contact_id: int = 1, *, minute: int = 0, email: str | None = None, store: UUID = _STORES[0]
+) -> KnownContact:
+    return KnownContact(store, 3, contact_id, _NOON + timedelta(minutes=minute), email=email)
 
 
 _CONTACTS = st.lists(
@@ -42,7 +44,7 @@ def test_two_stores_may_know_the_same_address() -> None:
 
 
 @given(contacts=_CONTACTS, chance=st.randoms(use_true_random=False))
-def test_who_bears_a_name_does_not_depend_on_the_order_of_arrival(contacts: list[Contact], chance: object) -> None:
+def test_who_bears_a_name_does_not_depend_on_the_order_of_arrival(contacts: list[KnownContact], chance: object) -> None:
     shuffled = list(contacts)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     settled = without_doubles(contacts)
@@ -52,13 +54,15 @@ def test_who_bears_a_name_does_not_depend_on_the_order_of_arrival(contacts: list
 
 
 def test_an_echo_of_our_own_write_asks_for_nothing() -> None:
-    before = Contact(
+    before = KnownContact(
         _STORES[0], 3, 1, _NOON, email="a@x.example", attributes={"order_count": 2}, written=frozenset({"order_count"})
     )
-    echo = Contact(_STORES[0], 3, 1, _NOON, email="a@x.example", attributes={"order_count": 2, "note": "by others"})
+    echo = KnownContact(
+        _STORES[0], 3, 1, _NOON, email="a@x.example", attributes={"order_count": 2, "note": "by others"}
+    )
     assert not matters(before, echo)
 
 
 def test_somebody_who_changed_what_we_wrote_asks_for_a_look() -> None:
-    before = Contact(_STORES[0], 3, 1, _NOON, attributes={"order_count": 2}, written=frozenset({"order_count"}))
-    assert matters(before, Contact(_STORES[0], 3, 1, _NOON, attributes={"order_count": 9}))
+    before = KnownContact(_STORES[0], 3, 1, _NOON, attributes={"order_count": 2}, written=frozenset({"order_count"}))
+    assert matters(before, KnownContact(_STORES[0], 3, 1, _NOON, attributes={"order_count": 9}))

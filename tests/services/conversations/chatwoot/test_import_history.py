@@ -10,9 +10,9 @@ import pytest
 
 from db.pool import Pool, scoped
 from schemas.chatwoot import rest
-from services.conversations.chatwoot.account import Untold
 from services.conversations.chatwoot.import_history import HistoryImport
 from services.kernel import Record
+from services.kernel.chatwoot_account import Unanswered
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import RUNS, disordered, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
@@ -46,7 +46,7 @@ async def test_messages_that_do_not_end_are_told_and_read_no_further() -> None:
             return page
 
     history = HistoryImport(cast(Any, None), cast(Any, Endless()))
-    with pytest.raises(Untold, match="messages of conversation 7 do not end"):
+    with pytest.raises(Unanswered, match="messages of conversation 7 do not end"):
         await history._messages(7)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from db.pool import Pool, scoped
 from schemas.reports import Completeness, ReportSummary, Totals
-from services.conversations.chatwoot.account import account_of
+from services.conversations.chatwoot.account_reader import reader_of
 from services.conversations.reports.comparison import compare, compare_each, differences
 from services.kernel import Process, Settings
 from tests.recordings.parity import DELETED
@@ -41,7 +41,7 @@ async def test_only_deleted_conversations_differ_from_chatwoots_report(
         async with admin_pool.acquire() as conn:
             await conn.execute(_ATTACHED, shop.id, since)
         async with scoped(pool, {shop.id}) as conn:
-            account = await account_of(conn, process, shop.id)
+            account = await reader_of(conn, process, shop.id)
 
         told = await compare(process.pool(), account, since=since, until=until)
 

@@ -12,12 +12,12 @@ import pytest
 from db.pool import Pool
 from local.demo.visitors import Visitor
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
-from services.contacts import hearing as contacts
-from services.conversations import handlers as conversations
+from services.contacts import events as contacts
+from services.conversations import events as conversations
 from services.customers import events as orders
 from services.customers.visits import events as visits
 from services.kernel import Clock, Invalid, Record, Settings
-from services.widget import handlers as widget
+from services.widget import events as widget
 from tests.recordings.recorded import ALL_RUNS, account_webhooks
 from tests.services.ingress.bench import ORIGIN, Shop, held, open_shop, serving
 from tests.services.ingress.hostile import Hostile

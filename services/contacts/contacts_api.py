@@ -1,25 +1,21 @@
-"""A store as its sender sees it, and the calls to its contacts that Chatwoot offers."""
+"""The calls to an account's contacts that Chatwoot offers, and what its answers mean for the sender."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from uuid import UUID
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from db.pool import Row
 from schemas import json_text
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
-from services.kernel import Chatwoot, ChatwootAnswer, Invalid, Retryable
+from services.contacts.sender_account import SenderAccount
+from services.kernel import ChatwootAnswer, Invalid, Process, Retryable, Sealed
+from services.kernel.chatwoot_account import ChatwootAccount, Gone, unsealed_token
 from services.kernel.errors import describe
 
 _LOCKED_OUT = (401, 402, 403)  # bad token, suspended account, plan without API: the store's matter, not the contact's
 Contact = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class Gone(Exception):
-    """This contact is no longer there: deleted, or merged into another."""
 
 
 class RefusedByChatwoot(Exception):
@@ -31,43 +27,10 @@ class RefusedByChatwoot(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """An active store's Chatwoot account; the token is sealed until it is used."""
+class ContactsApi:
+    """The contacts of one account. Every call raises Retryable, Gone, RefusedByChatwoot, Invalid."""
 
-    store: UUID
-    account_id: int
-    base_url: str
-    sealed_token: str | None
-    push: str
-    create_contacts: bool
-    allowed: frozenset[str] | None
-    currency: str
-    timezone: str
-
-    @classmethod
-    def of(cls, row: Row) -> "Account":
-        allowed = row["allowed_attributes"]
-        return cls(
-            store=row["organization_id"],
-            account_id=row["chatwoot_account_id"],
-            base_url=row["chatwoot_base_url"],
-            sealed_token=row["api_access_token"],
-            push=row["push"],
-            create_contacts=row["create_contacts"],
-            allowed=None if allowed is None else frozenset(allowed),
-            currency=row["currency"],
-            timezone=row["timezone"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """The contacts API of one account. Raises Retryable, Gone, Refused, Invalid."""
-
-    chatwoot: Chatwoot
-    base_url: str
-    account_id: int
-    token: str
+    account: ChatwootAccount
 
     async def put(self, contact_id: int, attributes: dict[str, Any]) -> ShownContact:
         """Merge attributes into the contact's; the answer holds them all."""
@@ -98,11 +61,9 @@ class Calls:
         return _read(CreatedContact, await self._call("POST", "", contact)).payload.contact
 
     async def _call(self, method: str, path: str, body: Any) -> ChatwootAnswer:
-        answer = await self.chatwoot.call(
-            self.base_url, method, f"/api/v1/accounts/{self.account_id}/contacts{path}", token=self.token, body=body
-        )
+        answer = await self.account.call(method, self.account.path(f"contacts{path}"), body=body)
         if answer.status_code == httpx.codes.NOT_FOUND and answer.is_json:
-            raise Gone
+            raise Gone("Chatwoot has no such contact")
         if not answer.is_success and not answer.is_json:
             raise Retryable(f"{answer.status_code}, and no JSON: that is a proxy's answer, not Chatwoot's")
         if answer.status_code in _LOCKED_OUT:
@@ -110,6 +71,18 @@ class Calls:
         if not answer.is_success:
             raise RefusedByChatwoot(answer.status_code, _objections(answer))
         return answer
+
+
+def contacts_api(process: Process, account: SenderAccount) -> ContactsApi:
+    """With this store's token. One that the installation key does not open is Retryable: other stores go on."""
+    token = ""  # of a store attached without one: Chatwoot lets it not in, and that is Retryable, too
+    if account.sealed_token:
+        try:
+            token = unsealed_token(process.secrets, account.sealed_token, store=account.store)
+        except Sealed as cause:
+            raise Retryable(str(cause)) from cause
+    opened = ChatwootAccount(process.chatwoot, account.store, account.base_url, account.account_id, token)
+    return ContactsApi(opened)
 
 
 def _objections(answer: ChatwootAnswer) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from schemas import json_text
 from schemas.bounds import EARLIEST, moment_in
 from schemas.chatwoot.contacts import ConversationStarted, ShownContact
 from schemas.chatwoot.webhooks import CONTACT_EVENTS, ContactEvent, parse
-from services.contacts.matching import Contact
+from services.contacts.matching import KnownContact
 from services.kernel import Record
 
 # A contact's creation, and a conversation's, come without the moment of the contact's last change: whatever names one
@@ -18,46 +18,48 @@ CONVERSATION_CREATED = "conversation_created"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ContactSeen:
     """A contact that a webhook showed."""
 
     record: Record
-    shown: ContactEvent | ShownContact
+    contact: ContactEvent | ShownContact
     at: datetime
 
-    def contact(self, account_id: int) -> Contact:
-        return contact_of(self.shown, store=self.record.store, account_id=account_id, at=self.at)
+    def known(self, account_id: int) -> KnownContact:
+        return contact_of(self.contact, store=self.record.store, account_id=account_id, at=self.at)
 
 
-def contact_of(shown: ContactEvent | ShownContact, *, store: UUID, account_id: int, at: datetime = LONG_AGO) -> Contact:
+def contact_of(
+    contact: ContactEvent | ShownContact, *, store: UUID, account_id: int, at: datetime = LONG_AGO
+) -> KnownContact:
     """As the table knows contacts. `user_id` is what the identifier would say; whether there is such a user is open."""
-    return Contact(
+    return KnownContact(
         store=store,
         account_id=account_id,
-        contact_id=shown.id,
+        contact_id=contact.id,
         seen_at=at,
-        email=_name(shown.email),
-        phone=_name(shown.phone_number),
-        customer_id=_name(shown.identifier),
-        user_id=_uuid(shown.identifier),
-        attributes=shown.custom_attributes,
+        email=_name(contact.email),
+        phone=_name(contact.phone_number),
+        customer_id=_name(contact.identifier),
+        user_id=_uuid(contact.identifier),
+        attributes=contact.custom_attributes,
     )
 
 
-def read(record: Record) -> Seen | None:
+def read(record: Record) -> ContactSeen | None:
     """Contacts, and the sender of a new conversation, in case the contact's own webhook was lost or came before us."""
     if record.event == CONVERSATION_CREATED:
         started = json_text.read(ConversationStarted.model_validate_json, record.value)
         sender = started.meta and started.meta.sender
-        return Seen(record, sender, LONG_AGO) if sender else None
+        return ContactSeen(record, sender, LONG_AGO) if sender else None
     if record.event not in CONTACT_EVENTS:
         return None
-    shown = parse(record.event, record.value)
-    return Seen(record, shown, _moment(shown)) if isinstance(shown, ContactEvent) else None
+    contact = parse(record.event, record.value)
+    return ContactSeen(record, contact, _moment(contact)) if isinstance(contact, ContactEvent) else None
 
 
-def _moment(shown: ContactEvent) -> datetime:
-    moved = shown.changed("updated_at")
+def _moment(contact: ContactEvent) -> datetime:
+    moved = contact.changed("updated_at")
     return (moved and moment_in(moved.current_value)) or LONG_AGO
 
 

@@ -1,0 +1,36 @@
+"""A store as its sender sees it: where its people's attributes go, and what of them may leave the house."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.pool import Row
+
+
+@dataclass(frozen=True, slots=True)
+class SenderAccount:
+    """An active store's Chatwoot account; the token is sealed until it is used."""
+
+    store: UUID
+    account_id: int
+    base_url: str
+    sealed_token: str | None
+    push: str
+    create_contacts: bool
+    allowed: frozenset[str] | None
+    currency: str
+    timezone: str
+
+    @classmethod
+    def of(cls, row: Row) -> "SenderAccount":
+        allowed = row["allowed_attributes"]
+        return cls(
+            store=row["organization_id"],
+            account_id=row["chatwoot_account_id"],
+            base_url=row["chatwoot_base_url"],
+            sealed_token=row["api_access_token"],
+            push=row["push"],
+            create_contacts=row["create_contacts"],
+            allowed=None if allowed is None else frozenset(allowed),
+            currency=row["currency"],
+            timezone=row["timezone"],
+        )
