@@ -82,8 +82,8 @@ def read(url: str) -> Address:
 def _dsn(parts: re.Match[str], query: Mapping[str, str]) -> str:
     login = f"{parts['login']}@" if parts["login"] else ""
     database = f"/{parts['database']}" if parts["database"] else ""
-    told = urlencode(query, quote_via=quote)
-    return f"postgresql://{login}{parts['hosts']}{database}" + (f"?{told}" if told else "")
+    options = urlencode(query, quote_via=quote)
+    return f"postgresql://{login}{parts['hosts']}{database}" + (f"?{options}" if options else "")
 
 
 def _hosts(text: str) -> list[str]:

@@ -63,9 +63,9 @@ def diff(
     if as_json:
         print_json({"lines": lines, "after": more})
         return
-    told = [(one.store, one.contact, one.customer, one.attribute, _text(one.chatwoot_has), _text(one.would_be),
+    cells = [(one.store, one.contact, one.customer, one.attribute, _text(one.chatwoot_has), _text(one.would_be),
              f"{one.computed_at:%F %T}") for one in lines]  # fmt: skip
-    show(_COLUMNS, told, footer=f"more with --after {more}" if more else "" if lines else "nothing differs")
+    show(_COLUMNS, cells, footer=f"more with --after {more}" if more else "" if lines else "nothing differs")
 
 
 async def _rows(store: str | None, after: tuple[str, int], most: int) -> list[Row]:

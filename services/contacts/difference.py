@@ -23,11 +23,11 @@ def difference(
 
     Only keys that we wrote ourselves are ever removed: others may belong to the store's people or its widget.
     """
-    said = {key: value for key, value in wanted.items() if value is not None}
+    present = {key: value for key, value in wanted.items() if value is not None}
     changed = {
-        key: value for key, value in said.items() if key not in acknowledged or not _same(value, acknowledged[key])
+        key: value for key, value in present.items() if key not in acknowledged or not _same(value, acknowledged[key])
     }
-    removed = tuple(sorted(key for key in set(written) - set(said) if key in acknowledged))
+    removed = tuple(sorted(key for key in set(written) - set(present) if key in acknowledged))
     return Difference(changed, removed)
 
 

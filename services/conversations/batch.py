@@ -1,4 +1,4 @@
-"""A batch of webhooks as facts, each once, with the records that told it: so that we can say which were news."""
+"""A batch of webhooks as facts, each once, with the records it came from: so that we can say which were news."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from services.kernel import Record
 
 
 class FactBatch:
-    """The facts of a batch by their keys; several records may tell the same fact."""
+    """The facts of a batch by their keys; several records may hold the same fact."""
 
     def __init__(self, events: Sequence[ConversationFacts]) -> None:
         self.keys = {event.key for event in events}
@@ -18,7 +18,7 @@ class FactBatch:
         self.changes: dict[tuple[Key, object], Change] = {}
         self.ratings: dict[tuple[Key, object], Rating] = {}
         self._snapshots: list[tuple[Key, Snapshot, Record]] = []
-        self._tellers: dict[Any, list[Record]] = defaultdict(list)
+        self._sources: dict[Any, list[Record]] = defaultdict(list)
         for event in events:
             self._take(event)
 
@@ -37,13 +37,13 @@ class FactBatch:
     def _put(self, facts: dict[Any, Any], key: Any, fact: Any, record: Record) -> None:
         if facts.get(key) != fact:
             facts[key] = fact
-            self._tellers[key].append(record)
+            self._sources[key].append(record)
 
-    def tellers(self, keys: Iterable[tuple[Key, object]]) -> set[Record]:
-        """The records that told these facts."""
-        return {record for key in keys for record in self._tellers[key]}
+    def sources(self, keys: Iterable[tuple[Key, object]]) -> set[Record]:
+        """The records that these facts came from."""
+        return {record for key in keys for record in self._sources[key]}
 
-    def told(self, keys: Iterable[tuple[Key, object]]) -> dict[Key, list[Message | Change]]:
+    def facts_of(self, keys: Iterable[tuple[Key, object]]) -> dict[Key, list[Message | Change]]:
         """The messages and changes of these, by conversation."""
         facts: dict[Key, list[Message | Change]] = defaultdict(list)
         for name in keys:

@@ -9,7 +9,7 @@ from db.reporting import account_details, context, conversations
 from services.conversations import repository, rows
 from services.conversations.batch import FactBatch
 from services.conversations.events import ConversationFacts, Key
-from services.conversations.figures.checkpoint import Walked, continued, settle
+from services.conversations.figures.checkpoint import Checkpoint, advance, resume
 from services.conversations.figures.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures.figures import figures
 from services.conversations.repository import Head
@@ -28,8 +28,8 @@ async def keep(conn: Connection, events: Sequence[ConversationFacts]) -> set[Rec
     moved = {key for key, seen in snapshots.items() if seen.freshness != _freshness(heads[key])}
     touched = {key: snapshots[key] for key in {key for key, _ in new} | moved}
     if touched:
-        await _reckon(conn, touched, heads, await known_stores(conn, events), batch.told(new))
-    return batch.tellers(new) | set(refreshed)
+        await _reckon(conn, touched, heads, await known_stores(conn, events), batch.facts_of(new))
+    return batch.sources(new) | set(refreshed)
 
 
 def _freshness(head: Head) -> object:
@@ -49,22 +49,22 @@ async def _reckon(
     touched: Mapping[Key, Snapshot],
     heads: Mapping[Key, Head],
     stores: Mapping[UUID, StoreRules],
-    told: Mapping[Key, Sequence[Message | Change]],
+    news: Mapping[Key, Sequence[Message | Change]],
 ) -> None:
-    walked = {
-        key: continued(heads[key].walked, stores[key[0]].rules(seen.state.inbox_id), told.get(key, ()))
+    checkpoints = {
+        key: resume(heads[key].checkpoint, stores[key[0]].rules(seen.state.inbox_id), news.get(key, ()))
         for key, seen in touched.items()
     }
-    known = await repository.load(conn, touched, walked)
-    await _put(conn, [_figures(key, known[key], stores[key[0]], walked[key]) for key in sorted(known)], heads)
+    known = await repository.load(conn, touched, checkpoints)
+    await _put(conn, [_figures(key, known[key], stores[key[0]], checkpoints[key]) for key in sorted(known)], heads)
 
 
-def _figures(key: Key, facts: Facts, store: StoreRules, walked: Walked | None) -> Reckoned:
+def _figures(key: Key, facts: Facts, store: StoreRules, checkpoint: Checkpoint | None) -> Reckoned:
     inbox = facts.snapshot.state.inbox_id
     rules = store.rules(inbox)
-    ours = figures(facts, rules, walked.life if walked else None)
+    ours = figures(facts, rules, checkpoint.life if checkpoint else None)
     name = store.inboxes[inbox].name if inbox in store.inboxes else None
-    return Reckoned(key, facts.snapshot, ours, store.account_id, name, settle(facts, rules, walked))
+    return Reckoned(key, facts.snapshot, ours, store.account_id, name, advance(facts, rules, checkpoint))
 
 
 async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:

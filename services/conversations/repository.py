@@ -12,11 +12,11 @@ from db.pool import Connection, Row
 from db.reporting import conversations, facts
 from services.conversations.batch import FactBatch, rating_key
 from services.conversations.events import Key
-from services.conversations.figures.checkpoint import Walked
+from services.conversations.figures.checkpoint import Checkpoint
 from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, State
 
 _STATE = TypeAdapter(State)
-_WALKED = TypeAdapter(Walked)
+_CHECKPOINT = TypeAdapter(Checkpoint)
 _FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -29,7 +29,7 @@ class Head:
     events_digest: bytes | None
     status: str | None
     rating: int | None
-    walked: Walked | None = None
+    checkpoint: Checkpoint | None = None
 
 
 async def lock(conn: Connection, keys: Collection[Key]) -> dict[Key, Head]:
@@ -57,11 +57,11 @@ async def keep(conn: Connection, batch: FactBatch) -> set[tuple[Key, Any]]:
 
 
 async def load(
-    conn: Connection, snapshots: Mapping[Key, Snapshot], walked: Mapping[Key, Walked | None]
+    conn: Connection, snapshots: Mapping[Key, Snapshot], checkpoints: Mapping[Key, Checkpoint | None]
 ) -> dict[Key, Facts]:
-    """The facts of these conversations that are not walked yet, each with the snapshot given."""
+    """The facts of these conversations that are not behind their checkpoint, each with the snapshot given."""
     keys = sorted(snapshots)
-    begin = {key: (one.message_id, one.to) if one else _FROM_THE_START for key, one in walked.items()}
+    begin = {key: (one.message_id, one.to) if one else _FROM_THE_START for key, one in checkpoints.items()}
     messages, changes, ratings = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in await facts.messages(conn, [(*key, begin[key][0]) for key in keys]):
         messages[_key(row)].append(Message(*_fact(row)))
@@ -88,5 +88,5 @@ def _head(row: Row) -> Head:
     snapshot = seen and Snapshot(
         row["seen_at"], row["seen_sent_at"], row["seen_digest"], _STATE.validate_python(seen, strict=False)
     )
-    walked = _WALKED.validate_python(row["walked"], strict=False) if row["walked"] else None
-    return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"], walked)
+    checkpoint = _CHECKPOINT.validate_python(row["walked"], strict=False) if row["walked"] else None
+    return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"], checkpoint)

@@ -11,12 +11,12 @@ from pydantic import TypeAdapter
 from db.pool import Row
 from schemas.money import digits
 from services.conversations.events import Key
-from services.conversations.figures.checkpoint import Walked
+from services.conversations.figures.checkpoint import Checkpoint
 from services.conversations.figures.facts import Snapshot
 from services.conversations.figures.figures import Figures
 
 _MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)
-_WALKED: TypeAdapter[Walked | None] = TypeAdapter(Walked | None)
+_CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
 
 
 class Reckoned(NamedTuple):
@@ -27,7 +27,7 @@ class Reckoned(NamedTuple):
     figures: Figures
     account_id: int
     inbox_name: str | None
-    walked: Walked | None = None
+    checkpoint: Checkpoint | None = None
 
 
 def head(one: Reckoned) -> tuple[object, ...]:
@@ -40,7 +40,7 @@ def head(one: Reckoned) -> tuple[object, ...]:
         *(state.waiting_since, state.snoozed_until, figures.unanswered_since, _json(figures.counts)),
         *(figures.resolutions, figures.reopenings, figures.lost_changes, figures.approximate, figures.unknown_openers),
         figures.rating and figures.rating.rating,
-        *(event_count(figures), events_digest(figures), _WALKED.dump_json(one.walked).decode()),
+        *(event_count(figures), events_digest(figures), _CHECKPOINT.dump_json(one.checkpoint).decode()),
     )
 
 

@@ -56,8 +56,8 @@ async def known_stores(conn: Connection, events: Sequence[ConversationFacts]) ->
 
 def _releases(row: Row) -> tuple[tuple[datetime, str], ...]:
     """As the API told, else as the operator named it."""
-    told = row["releases"] or [(_EVER, row["release"])]
-    return tuple((datetime.fromisoformat(since), release) for since, release in told)
+    releases = row["releases"] or [(_EVER, row["release"])]
+    return tuple((datetime.fromisoformat(since), release) for since, release in releases)
 
 
 _EVER = datetime.fromtimestamp(0, UTC).isoformat()

@@ -20,10 +20,10 @@ def facts_seen(history: rest.History, *, seen_at: datetime) -> Facts:
     """Facts that agree with those of webhooks: where both tell something, the webhooks' exact moment wins."""
     conversation = _as_in_webhooks(history.conversation)
     written = _moment(history.conversation.last_activity_at or history.conversation.created_at)
-    told = [facts_of(_event(message, conversation), sent_at=seen_at) for message in history.messages]
+    sent = [facts_of(_event(message, conversation), sent_at=seen_at) for message in history.messages]
     surveys = {message.id: _moment(message.created_at) for message in history.messages}
     parts = [
-        part._replace(ratings=tuple(one._replace(at=surveys[one.message_id]) for one in part.ratings)) for part in told
+        part._replace(ratings=tuple(one._replace(at=surveys[one.message_id]) for one in part.ratings)) for part in sent
     ]
     snapshot = snapshot_of(conversation, written, sent_at=seen_at)
     return union([Facts(snapshot, changes=(_status(history, snapshot.at),)), *parts])._replace(snapshot=snapshot)

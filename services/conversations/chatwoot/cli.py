@@ -33,7 +33,7 @@ async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
     """Each store's summary beside Chatwoot's. Raises Refusal where a single store's API does not tell."""
     async with asking(installed(kafka=False)) as process:
         stores = await stores_asked(process, store)
-        with told(next(iter(stores))):
+        with refusing(next(iter(stores))):
             return await compare_each(process, stores, since=since, until=until)
 
 
@@ -45,16 +45,16 @@ async def stores_asked(process: Process, store: str) -> dict[str, UUID]:
     return stores
 
 
-async def told_account(process: Process, name: str, organization: UUID) -> AccountReader:
-    """The store's account. Raises Refusal where its API cannot be asked."""
-    with told(name):
+async def reader_for(process: Process, name: str, organization: UUID) -> AccountReader:
+    """What reads the store's account. Raises Refusal where its API cannot be asked."""
+    with refusing(name):
         async with scoped(process.pool(), {organization}) as conn:
             return await reader_of(conn, process, organization)
 
 
 @contextmanager
-def told(name: str) -> Iterator[None]:
-    """What Chatwoot does not tell is a sentence that names the store."""
+def refusing(name: str) -> Iterator[None]:
+    """Where Chatwoot does not answer, a Refusal that names the store."""
     try:
         yield
     except (Unanswered, Retryable) as reason:

@@ -16,7 +16,7 @@ from db.reporting import imports as table
 from schemas.chatwoot import rest
 from schemas.topics import WEBHOOKS
 from services.conversations.chatwoot.account_reader import AccountReader
-from services.conversations.chatwoot.cli import asking, stores_asked, told, told_account
+from services.conversations.chatwoot.cli import asking, reader_for, refusing, stores_asked
 from services.kernel import Process, Record, Refusal, Retryable, Stop
 from services.kernel.chatwoot_account import Gone, Unanswered
 from services.kernel.cli.environment import installed
@@ -68,8 +68,8 @@ async def _run(store: str, *, everything: bool) -> dict[str, int]:
         await _reach_kafka(process)
         counts = {}
         for name, organization in (await stores_asked(process, store)).items():
-            account = await told_account(process, name, organization)
-            with told(name), progress(name) as tell:
+            account = await reader_for(process, name, organization)
+            with refusing(name), progress(name) as tell:
                 counts[name] = await HistoryImport(process, account, everything=everything).run(tell)
     return counts
 

@@ -1,6 +1,7 @@
-"""Why a conversation of 5,000 messages is not read 5,000 times: the walk through what is long past is kept.
+"""Why a conversation of 5,000 messages is not read 5,000 times: its lifecycle up to what is long past is kept.
 
-Only the walk is kept, never a figure of its own: a fact that arrives late for what lies behind makes it begin anew.
+Only the lifecycle is kept, never a figure of its own: a fact that arrives late for what lies behind makes it begin
+anew.
 """
 
 from collections.abc import Iterable
@@ -10,68 +11,66 @@ from datetime import datetime
 import orjson
 
 from services.conversations.figures.facts import Change, Facts, Message
-from services.conversations.figures.figures import first_assignee, live, moment_of, timeline
-from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.figures import first_assignee, moment_of, replay, timeline
+from services.conversations.figures.lifecycle import Lifecycle
 from services.conversations.figures.rules import Ruling
 
-LONG = 300
+LONG = 300  # facts that lie open before the checkpoint moves on: most conversations never have one
 KEPT_OPEN = 100  # webhooks overtake each other by seconds, so the last facts stay open
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
-    """The walk up to a moment; every message up to it has an id up to `message_id`, and none after it has."""
+class Checkpoint:
+    """The lifecycle up to a moment; every message up to it has an id up to `message_id`, and none after it has.
 
-    life: Life
+    Kept as JSON in wootstream.conversations.walked: a field renamed here is a checkpoint that cannot be read.
+    """
+
+    life: Lifecycle
     to: datetime
     message_id: int
 
 
-def settle(
-    facts: Facts, rules: Ruling, walked: Walked | None, *, long: int = LONG, kept_open: int = KEPT_OPEN
-) -> Walked | None:
-    """Go on with the walk once many facts lie open, but for the last of them."""
-    told = timeline(facts)
-    if len(told) < long:
-        return walked
-    to = moment_of(told[-kept_open])
+def advance(
+    facts: Facts, rules: Ruling, checkpoint: Checkpoint | None, *, long: int = LONG, kept_open: int = KEPT_OPEN
+) -> Checkpoint | None:
+    """Move on once many facts lie open, but for the last of them."""
+    open_facts = timeline(facts)
+    if len(open_facts) < long:
+        return checkpoint
+    to = moment_of(open_facts[-kept_open])
     messages = [message for message in facts.messages if message.created_at <= to]
     changes = [change for change in facts.changes if change.at <= to]
-    message_id = max((message.id for message in messages), default=walked.message_id if walked else -1)
-    # How things stand is read from changes after the snapshot: they must stay open. So must messages out of order.
+    message_id = max((message.id for message in messages), default=checkpoint.message_id if checkpoint else -1)
+    # The current state is read from changes after the snapshot: they must stay open. So must messages out of order.
     if to > facts.snapshot.at or any(m.id <= message_id for m in facts.messages if m.created_at > to):
-        return walked
+        return checkpoint
     behind = Facts(facts.snapshot, tuple(messages), tuple(changes))
-    life = live(
-        behind,
-        rules,
-        walked.life if walked else Life.begun(_born(facts), rules.at(_born(facts)), first_assignee(facts)),
-    )
-    life.events_before += len(life.events)
-    life.events.clear()
-    return Walked(life, to, message_id)
+    created = facts.snapshot.state.created_at
+    # Not from `behind`: a first assignment that lies open still says whose the conversation was at its start.
+    before = checkpoint.life if checkpoint else Lifecycle.start(created, rules.at(created), first_assignee(facts))
+    lifecycle = replay(behind, rules, before)
+    lifecycle.events_before += len(lifecycle.events)
+    lifecycle.events.clear()  # their rows stay: those to come are numbered after them
+    return Checkpoint(lifecycle, to, message_id)
 
 
-def continued(walked: Walked | None, rules: Ruling, told: Iterable[Message | Change]) -> Walked | None:
-    """The walk to go on from; none if other rules, or a new fact, concern what lies behind."""
-    if walked is None or walked.life.rules != rules.at(walked.to) or any(_behind(walked, fact) for fact in told):
+def resume(checkpoint: Checkpoint | None, rules: Ruling, news: Iterable[Message | Change]) -> Checkpoint | None:
+    """The checkpoint to go on from; none if other rules, or a new fact, concern what lies behind."""
+    if checkpoint is None or checkpoint.life.rules != rules.at(checkpoint.to):
         return None
-    return walked
+    return None if any(_behind(checkpoint, fact) for fact in news) else checkpoint
 
 
-def _behind(walked: Walked, fact: Message | Change) -> bool:
+def _behind(checkpoint: Checkpoint, fact: Message | Change) -> bool:
     if isinstance(fact, Message):
-        return fact.id <= walked.message_id or fact.created_at <= walked.to
-    return fact.at <= walked.to or _contradicts(walked.life, fact)
+        return fact.id <= checkpoint.message_id or fact.created_at <= checkpoint.to
+    return fact.at <= checkpoint.to or _contradicts(checkpoint.life, fact)
 
 
-def _contradicts(life: Life, change: Change) -> bool:
+def _contradicts(lifecycle: Lifecycle, change: Change) -> bool:
     """The first assignment says whose the conversation was before."""
-    if life.assigned or change.attribute != "assignee_id":
+    if lifecycle.assigned or change.attribute != "assignee_id":
         return False
     before: object = orjson.loads(change.previous)
-    return before != life.first_assignee
-
-
-def _born(facts: Facts) -> datetime:
-    return facts.snapshot.state.created_at
+    return before != lifecycle.first_assignee

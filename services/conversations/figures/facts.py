@@ -132,16 +132,16 @@ def union(parts: Iterable[Facts]) -> Facts:
     return Facts(snapshot, tuple(messages.values()), tuple(changes), tuple(ratings.values()))
 
 
-def better_message(known: Message | None, told: Message) -> Message:
+def better_message(known: Message | None, new: Message) -> Message:
     """Once deleted always deleted; a known sender wins over one who has left since. The API tells whole seconds and no
     campaigns, so the later moment is the exact one, and a campaign stays a campaign."""
     if known is None:
-        return told
-    better = told if known.sender_id is None else known
+        return new
+    better = new if known.sender_id is None else known
     return better._replace(
-        deleted=told.deleted or known.deleted,
-        created_at=max(told.created_at, known.created_at),
-        kind="campaign" if "campaign" in (told.kind, known.kind) else better.kind,
+        deleted=new.deleted or known.deleted,
+        created_at=max(new.created_at, known.created_at),
+        kind="campaign" if "campaign" in (new.kind, known.kind) else better.kind,
     )
 
 

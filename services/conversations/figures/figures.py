@@ -8,7 +8,7 @@ import orjson
 
 from schemas.bounds import moment_in
 from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
-from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.lifecycle import Lifecycle
 from services.conversations.figures.reporting_events import Event
 from services.conversations.figures.rules import Ruling
 
@@ -32,36 +32,36 @@ class Figures(NamedTuple):
     last_activity_at: datetime
 
 
-def figures(facts: Facts, rules: Ruling, walked: Life | None = None) -> Figures:
-    """Reckon one conversation from all that is known of it; of what is `walked` already, facts need not hold it."""
-    life = live(facts, rules, walked)
-    state = stand(facts)
+def figures(facts: Facts, rules: Ruling, before: Lifecycle | None = None) -> Figures:
+    """Reckon one conversation from all that is known of it; facts need not hold what went into `before`."""
+    lifecycle = replay(facts, rules, before)
+    state = current_state(facts)
     return Figures(
         state=state,
-        events=tuple(life.events),
-        events_before=life.events_before,
-        counts=life.counts,
-        first_response=life.first_response,
-        last_resolution=life.last_resolution,
-        resolutions=life.resolutions,
-        reopenings=life.reopenings,
-        unanswered_since=life.unanswered_since,
+        events=tuple(lifecycle.events),
+        events_before=lifecycle.events_before,
+        counts=lifecycle.counts,
+        first_response=lifecycle.first_response,
+        last_resolution=lifecycle.last_resolution,
+        resolutions=lifecycle.resolutions,
+        reopenings=lifecycle.reopenings,
+        unanswered_since=lifecycle.unanswered_since,
         rating=max(facts.ratings, key=lambda rating: rating[1:], default=None),
         # the last change we know of does not lead to how things stand: one got lost on its way
-        lost_changes=life.lost_changes + (life.status not in (None, state.status)),
-        approximate=life.approximate,
-        unknown_openers=life.unknown_openers,
-        last_activity_at=max(filter(None, (state.created_at, state.last_activity_at, life.last_message_at))),
+        lost_changes=lifecycle.lost_changes + (lifecycle.status not in (None, state.status)),
+        approximate=lifecycle.approximate,
+        unknown_openers=lifecycle.unknown_openers,
+        last_activity_at=max(filter(None, (state.created_at, state.last_activity_at, lifecycle.last_message_at))),
     )
 
 
-def live(facts: Facts, rules: Ruling, walked: Life | None = None) -> Life:
-    """Walk through all facts in the order of time, or go on from where the walk has come."""
-    begun = facts.snapshot.state.created_at
-    life = deepcopy(walked) or Life.begun(begun, rules.at(begun), first_assignee(facts))
+def replay(facts: Facts, rules: Ruling, before: Lifecycle | None = None) -> Lifecycle:
+    """Apply all facts in the order of time, to a new lifecycle or to a copy of the one before."""
+    created = facts.snapshot.state.created_at
+    lifecycle = deepcopy(before) or Lifecycle.start(created, rules.at(created), first_assignee(facts))
     for fact in timeline(facts):
-        life.go_on(fact, rules.at(moment_of(fact)))
-    return life
+        lifecycle.apply(fact, rules.at(moment_of(fact)))
+    return lifecycle
 
 
 def moment_of(fact: Message | Change) -> datetime:
@@ -71,11 +71,11 @@ def moment_of(fact: Message | Change) -> datetime:
 
 def timeline(facts: Facts) -> list[Message | Change]:
     """Messages and changes in the order of time."""
-    told: list[Message | Change] = [*facts.messages, *facts.changes]
-    return sorted(told, key=_when)
+    both: list[Message | Change] = [*facts.messages, *facts.changes]
+    return sorted(both, key=_when)
 
 
-def stand(facts: Facts) -> State:
+def current_state(facts: Facts) -> State:
     """How the conversation stands: the freshest snapshot, and what is known to have changed after it."""
     state = facts.snapshot.state
     later = [change for change in facts.changes if change.at > facts.snapshot.at and change.attribute != STATUS_SEEN]

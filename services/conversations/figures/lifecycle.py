@@ -1,4 +1,4 @@
-"""A conversation's life, told as one walk through its facts in the order of time, by the rules of its release.
+"""A conversation's lifecycle: one walk through its facts in the order of time, by the rules of its release.
 
 Seconds are differences of whole seconds, as Chatwoot reckons them.
 """
@@ -20,7 +20,7 @@ Opener = Literal["bot", "person", "bot?", "person?"]
 
 
 @dataclass(slots=True)
-class Life:
+class Lifecycle:
     """How far the walk has come."""
 
     created: datetime
@@ -54,19 +54,19 @@ class Life:
     events: list[Event] = field(default_factory=list)
 
     @classmethod
-    def begun(cls, created: datetime, rules: Rules, assignee: int | None) -> "Life":
+    def start(cls, created: datetime, rules: Rules, assignee: int | None) -> "Lifecycle":
         """A conversation begins, and with it the wait."""
         return cls(created, rules, assignee, assignee, created)
 
-    def go_on(self, fact: Message | Change, rules: Rules) -> None:
+    def apply(self, fact: Message | Change, rules: Rules) -> None:
         """The next fact, by the rules of its time."""
         self.rules = rules
         if isinstance(fact, Message):
-            self._hear(fact)
+            self._apply_message(fact)
         else:
-            self._turn(fact)
+            self._apply_change(fact)
 
-    def _hear(self, message: Message) -> None:
+    def _apply_message(self, message: Message) -> None:
         self._count(message)
         self.last_message_at = message.created_at
         if message.kind == "incoming":
@@ -83,7 +83,7 @@ class Life:
         elif message.speaker is not None and message.kind != "campaign":
             self.first_reply_missed = True
 
-    def _turn(self, change: Change) -> None:
+    def _apply_change(self, change: Change) -> None:
         value = orjson.loads(change.current)
         if change.attribute == "assignee_id":
             self.assignee, self.assigned = value, True
@@ -107,9 +107,9 @@ class Life:
     def _answer(self, at: datetime, sender_id: int | None, *, first: bool) -> None:
         if first:
             self.answered = True
-            self.first_response = self._note("first_response", self._clock_start(), at, sender_id)
+            self.first_response = self._book("first_response", self._clock_start(), at, sender_id)
         elif self.waiting:
-            self._note("reply_time", self.waiting, at, self.assignee)
+            self._book("reply_time", self.waiting, at, self.assignee)
         self.waiting = self.unanswered_since = None
 
     def _clock_start(self) -> datetime:
@@ -138,9 +138,9 @@ class Life:
 
     def _resolve(self, at: datetime) -> None:
         self.resolutions += 1
-        self.last_resolution = self._note("conversation_resolved", self.created, at, self.assignee)
+        self.last_resolution = self._book("conversation_resolved", self.created, at, self.assignee)
         if self._has_bot() and not self.person_wrote:
-            self._note("conversation_bot_resolved", self.created, at, self.assignee)
+            self._book("conversation_bot_resolved", self.created, at, self.assignee)
             self.bot_resolved = at if self.rules.openings_count else None
         if self.rules.resolving_ends_wait:
             self.waiting = None
@@ -148,7 +148,7 @@ class Life:
     def _open(self, previous: str, at: datetime) -> None:
         if self.rules.openings_count:
             before = self.last_resolution.end if self.last_resolution else at
-            self._note("conversation_opened", before, at, self.assignee)
+            self._book("conversation_opened", before, at, self.assignee)
             self.opened = at
         if previous == "pending" and self._has_bot() and not self.handed_over:
             self._open_pending(self._opener(at), at)
@@ -159,7 +159,7 @@ class Life:
         self.unknown_openers += doubtful
         if opener in ("bot", "bot?"):
             self.handed_over, self.opened = True, at
-            self._note("conversation_bot_handoff", self.created, at, self.assignee, doubtful=doubtful)
+            self._book("conversation_bot_handoff", self.created, at, self.assignee, doubtful=doubtful)
 
     def _opener(self, at: datetime) -> Opener:
         """No webhook names who turned a status. A bot's handover leaves a wait that began without a message; it does
@@ -173,7 +173,7 @@ class Life:
     def _has_bot(self) -> bool:
         return self.rules.has_bot or self.born_pending
 
-    def _note(self, name: str, start: datetime, end: datetime, user_id: int | None, *, doubtful: bool = False) -> Event:
+    def _book(self, name: str, start: datetime, end: datetime, user_id: int | None, *, doubtful: bool = False) -> Event:
         seconds = int(end.timestamp()) - int(start.timestamp())
         event = Event(name, max(-MOST_INT4, min(seconds, MOST_INT4)), user_id, start, end, self.guessing or doubtful)
         self.events.append(event)

@@ -61,25 +61,25 @@ async def _report(process: Process, request: Request) -> Response:
         return _refusal(404, str(reason))
     try:
         if name == _COMPARE:
-            told = await _compared(process, asked, request)
+            answers: Mapping[str, BaseModel] = await _compared(process, asked, request)
         else:
-            told = await _told(process, asked, _question(request), now)
+            answers = await _answers(process, asked, _question(request), now)
     except Refusal as reason:
         return _refusal(400, str(reason))
     except (Unanswered, Retryable) as reason:
         return _refusal(502, str(reason))
-    body = told[store] if store else told
+    body = answers[store] if store else answers
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
 
 
-async def _told(
+async def _answers(
     process: Process, asked: Mapping[str, UUID], question: Question, now: datetime
 ) -> Mapping[str, BaseModel]:
-    told = {}
+    answers: dict[str, BaseModel] = {}
     for slug, organization in asked.items():
         async with scoped(process.pool(), {organization}) as conn:
-            told[slug] = await answer(conn, organization, question, now=now)
-    return told
+            answers[slug] = await answer(conn, organization, question, now=now)
+    return answers
 
 
 async def _compared(process: Process, asked: Mapping[str, UUID], request: Request) -> Mapping[str, BaseModel]:

@@ -71,7 +71,7 @@ def waiting(
     if as_json:
         _print_json(store, answers)
         return
-    rows = [tables.waiting_row(name, one) for name, told in answers.items() for one in told.waiting]
+    rows = [tables.waiting_row(name, one) for name, report_ in answers.items() for one in report_.waiting]
     _print(tables.WAITING_COLUMNS, sorted(rows, key=lambda row: str(row[3])), answers, as_csv=as_csv)
 
 
@@ -89,14 +89,14 @@ def compare(
     if as_json:
         _print_json(store, answers)
         return
-    rows = [row for name, told in answers.items() for row in tables.comparison_rows(name, told)]
+    rows = [row for name, report_ in answers.items() for row in tables.comparison_rows(name, report_)]
     _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
 
 
 def _print_json(store: str, answers: Mapping[str, BaseModel]) -> None:
     """The answer for one store, or of several by their names."""
-    told = {name: one.model_dump(mode="json") for name, one in answers.items()}
-    print_json(told[store] if store else told)
+    bodies = {name: one.model_dump(mode="json") for name, one in answers.items()}
+    print_json(bodies[store] if store else bodies)
 
 
 def _one(store: str, all_stores: bool) -> str:
@@ -115,12 +115,12 @@ def _figures(question: Question, store: str, *, as_json: bool, as_csv: bool) -> 
     if as_json:
         _print_json(store, answers)
         return
-    rows = [tables.group_row(name, group) for name, told in answers.items() for group in _groups(told)]
+    rows = [tables.group_row(name, group) for name, report_ in answers.items() for group in _groups(report_)]
     _print(tables.COLUMNS, rows, answers, as_csv=as_csv)
 
 
-def _groups(told: Report | ReportSummary) -> Sequence[Group]:
-    return told.groups if isinstance(told, Report) else (told,)
+def _groups(report_: Report | ReportSummary) -> Sequence[Group]:
+    return report_.groups if isinstance(report_, Report) else (report_,)
 
 
 def _print(
@@ -130,7 +130,7 @@ def _print(
     *,
     as_csv: bool,
 ) -> None:
-    states = {name: told.completeness for name, told in answers.items()}
+    states = {name: report_.completeness for name, report_ in answers.items()}
     if as_csv:
         tables.write_csv(columns, rows, sys.stdout)
         sys.stderr.write(tables.complete(states) + "\n")

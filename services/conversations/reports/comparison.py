@@ -25,19 +25,19 @@ async def compare_each(
 ) -> dict[str, Comparison]:
     """The comparison of each store by its name; of several, one that Chatwoot does not tell about costs the others
     nothing. Raises Refusal, and of a single store Unanswered and Retryable."""
-    told = {}
+    comparisons = {}
     for name, store in stores.items():
         async with scoped(process.pool(), {store}) as conn:
             begin, end = await span(conn, store, since, until, now=process.clock.now())
         try:
             async with scoped(process.pool(), {store}) as conn:
                 account = await reader_of(conn, process, store)
-            told[name] = await compare(process.pool(), account, since=begin, until=end)
+            comparisons[name] = await compare(process.pool(), account, since=begin, until=end)
         except (Unanswered, Retryable) as reason:
             if len(stores) == 1:
                 raise
-            told[name] = Comparison(store=name, since=begin, until=end, figures=(), fault=str(reason))
-    return told
+            comparisons[name] = Comparison(store=name, since=begin, until=end, figures=(), fault=str(reason))
+    return comparisons
 
 
 async def compare(pool: Pool, account: AccountReader, *, since: datetime, until: datetime) -> Comparison:
@@ -94,8 +94,8 @@ def _reason(
     key: str, mine: float | None, chatwoots: float | None, missing: str | None, ours: ReportSummary, release: str
 ) -> str:
     state = ours.completeness
-    told_once = key in _COUNTS and key != "resolutions_count"
-    if told_once and (mine or 0) > (chatwoots or 0):
+    counts_rows = key in _COUNTS and key != "resolutions_count"
+    if counts_rows and (mine or 0) > (chatwoots or 0):
         return "conversations or contacts were deleted in Chatwoot since, of which no webhook tells"
     if missing:
         return missing
@@ -107,6 +107,6 @@ def _reason(
         return f"{state.lost_changes} status changes were lost on their way"
     if key not in _COUNTS and state.not_applied:
         return state.not_applied[0]
-    if told_once:
+    if counts_rows:
         return "webhooks were lost before they reached us: `wootstream import history --everything` reads it all"
     return f"events close to the span's ends, which Chatwoot books when its job runs, or a release other than {release}"

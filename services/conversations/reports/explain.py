@@ -1,4 +1,4 @@
-"""Each figure of a conversation with the facts that made it: the walk, told step by step."""
+"""Each figure of a conversation with the facts that made it: its lifecycle, step by step."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,7 +8,7 @@ import orjson
 
 from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message
 from services.conversations.figures.figures import first_assignee, moment_of, timeline
-from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.lifecycle import Lifecycle
 from services.conversations.figures.reporting_events import Event
 from services.conversations.figures.rules import Ruling
 
@@ -23,24 +23,24 @@ class Step(NamedTuple):
 
 def explain(facts: Facts, rules: Ruling) -> list[Step]:
     """The whole life of a conversation as steps, the last of them how it stands."""
-    begun = facts.snapshot.state.created_at
-    life = Life.begun(begun, rules.at(begun), first_assignee(facts))
-    return [Step(begun, "conversation begins, and the customer's wait with it", ()), *_steps(life, facts, rules)]
+    created = facts.snapshot.state.created_at
+    lifecycle = Lifecycle.start(created, rules.at(created), first_assignee(facts))
+    return [Step(created, "conversation begins, and the customer's wait with it", ()), *_steps(lifecycle, facts, rules)]
 
 
-def _steps(life: Life, facts: Facts, rules: Ruling) -> Iterator[Step]:
+def _steps(lifecycle: Lifecycle, facts: Facts, rules: Ruling) -> Iterator[Step]:
     for fact in timeline(facts):
-        known, lost, unknown = len(life.events), life.lost_changes, life.unknown_openers
-        life.go_on(fact, rules.at(moment_of(fact)))
-        gap = ("a status change before this one was lost on its way",) * (life.lost_changes - lost)
-        doubt = ("whether a bot or a person opened it, no webhook tells",) * (life.unknown_openers - unknown)
-        told = _told(fact) if isinstance(fact, Message) else _changed(fact)
-        yield Step(moment_of(fact), told, (*gap, *map(_event, life.events[known:]), *doubt))
+        known, lost, unknown = len(lifecycle.events), lifecycle.lost_changes, lifecycle.unknown_openers
+        lifecycle.apply(fact, rules.at(moment_of(fact)))
+        gap = ("a status change before this one was lost on its way",) * (lifecycle.lost_changes - lost)
+        doubt = ("whether a bot or a person opened it, no webhook tells",) * (lifecycle.unknown_openers - unknown)
+        sentence = _message(fact) if isinstance(fact, Message) else _changed(fact)
+        yield Step(moment_of(fact), sentence, (*gap, *map(_event, lifecycle.events[known:]), *doubt))
     for rating in sorted(facts.ratings, key=lambda rating: rating.at):
         yield Step(rating.at, f"survey {rating.message_id} was answered with {rating.rating}", ())
 
 
-def _told(message: Message) -> str:
+def _message(message: Message) -> str:
     marks = " (private)" * message.private + " (deleted since)" * message.deleted
     return f"message {message.id}, {message.kind}, from {message.sender_id or 'nobody'}{marks}"
 

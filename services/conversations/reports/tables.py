@@ -48,11 +48,11 @@ def waiting_row(store: str, one: Waiting) -> list[object]:
     return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
 
 
-def comparison_rows(store: str, told: Comparison) -> list[list[object]]:
+def comparison_rows(store: str, comparison: Comparison) -> list[list[object]]:
     """A line a figure, or one that says why there is none."""
-    if told.fault:
-        return [[store, None, None, None, None, told.fault]]
-    return [_figure_row(store, one) for one in told.figures]
+    if comparison.fault:
+        return [[store, None, None, None, None, comparison.fault]]
+    return [_figure_row(store, one) for one in comparison.figures]
 
 
 def _figure_row(store: str, one: ComparisonRow) -> list[object]:
@@ -76,12 +76,12 @@ def _harmless(cell: object) -> object:
 
 def complete(states: Mapping[str, Completeness]) -> str:
     """How far the figures of these stores can be trusted: a line, then some of the rules that could not be applied."""
-    told = list(states.values())
-    known = [one.complete_to for one in told if one.complete_to is not None]
-    until = f"complete to {min(known):%F %T} UTC" if len(known) == len(told) and known else "how complete is unknown"
-    behind, lost = max((one.records_behind for one in told), default=0), sum(one.lost_changes for one in told)
-    read, vague = sum(one.imported for one in told), sum(one.approximate for one in told)
-    doubtful = sum(one.unknown_openers for one in told)
+    every = list(states.values())
+    known = [one.complete_to for one in every if one.complete_to is not None]
+    until = f"complete to {min(known):%F %T} UTC" if len(known) == len(every) and known else "how complete is unknown"
+    behind, lost = max((one.records_behind for one in every), default=0), sum(one.lost_changes for one in every)
+    read, vague = sum(one.imported for one in every), sum(one.approximate for one in every)
+    doubtful = sum(one.unknown_openers for one in every)
     notes = [
         until,
         *[f"{behind} records behind"] * (behind > 0),

@@ -57,9 +57,9 @@ async def test_push_diff_at_a_terminal_shows_nothing_that_steers_it(bench: Bench
             " where organization_id = $1 and chatwoot_contact_id = 1",
             *(shadow, "\x1b[2Jc1\u202e", {"customer_tier": "\x9b31m"}),
         )
-    told = (await call("push", "diff", slug(shadow))).stdout
-    assert r"\x1b[2Jc1\u202e" in told
-    assert not any(one in told for one in "\x1b\x9b\u202e")
+    printed = (await call("push", "diff", slug(shadow))).stdout
+    assert r"\x1b[2Jc1\u202e" in printed
+    assert not any(one in printed for one in "\x1b\x9b\u202e")
 
 
 async def test_going_live_after_shadow_sends_about_everybody_though_nobody_changed(

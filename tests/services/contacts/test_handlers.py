@@ -21,7 +21,7 @@ CASE = FOLDER / "wide_number_in_contact_webhook.json"
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def shown(store: uuid.UUID, contact: int = 7, *, second: int | None = None, **fields: Any) -> Record:
+def webhook(store: uuid.UUID, contact: int = 7, *, second: int | None = None, **fields: Any) -> Record:
     """contact_updated as of that second; contact_created without one."""
     event = "contact_created" if second is None else "contact_updated"
     moved = [
@@ -60,7 +60,7 @@ async def due(pool: Pool, store: uuid.UUID) -> list[str]:
 
 async def test_the_same_batch_twice_changes_nothing(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    records = [shown(store), shown(store, second=1, email="jan@x.example", identifier="c1")]
+    records = [webhook(store), webhook(store, second=1, email="jan@x.example", identifier="c1")]
     assert await keep(pool, records) == 2
     before = await contacts(pool, store)
     assert await keep(pool, records) == 0
@@ -69,15 +69,15 @@ async def test_the_same_batch_twice_changes_nothing(pool: Pool, admin_pool: Pool
 
 async def test_a_late_webhook_does_not_bring_back_what_was(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    await keep(pool, [shown(store, second=9, email="new@x.example", custom_attributes={"order_count": 2})])
-    assert await keep(pool, [shown(store, second=5, email="old@x.example"), shown(store)]) == 0
+    await keep(pool, [webhook(store, second=9, email="new@x.example", custom_attributes={"order_count": 2})])
+    assert await keep(pool, [webhook(store, second=5, email="old@x.example"), webhook(store)]) == 0
     assert (await contacts(pool, store))[7]["email"] == "new@x.example"
 
 
 async def test_an_address_moves_to_the_contact_seen_with_it_last(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    await keep(pool, [shown(store, 7, second=1, email="jan@x.example", identifier="c1")])
-    await keep(pool, [shown(store, 8, second=5, email="Jan@X.example", identifier="c2")])
+    await keep(pool, [webhook(store, 7, second=1, email="jan@x.example", identifier="c1")])
+    await keep(pool, [webhook(store, 8, second=5, email="Jan@X.example", identifier="c2")])
     found = await contacts(pool, store)
     assert [(found[one]["email"], found[one]["customer_id"]) for one in (7, 8)] == [
         (None, "c1"),
@@ -87,8 +87,12 @@ async def test_an_address_moves_to_the_contact_seen_with_it_last(pool: Pool, adm
 
 async def test_two_contacts_swap_their_addresses_in_one_batch(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    await keep(pool, [shown(store, 7, second=1, email="a@x.example"), shown(store, 8, second=1, email="b@x.example")])
-    await keep(pool, [shown(store, 7, second=5, email="b@x.example"), shown(store, 8, second=6, email="a@x.example")])
+    await keep(
+        pool, [webhook(store, 7, second=1, email="a@x.example"), webhook(store, 8, second=1, email="b@x.example")]
+    )
+    await keep(
+        pool, [webhook(store, 7, second=5, email="b@x.example"), webhook(store, 8, second=6, email="a@x.example")]
+    )
     found = await contacts(pool, store)
     assert (found[7]["email"], found[8]["email"]) == ("b@x.example", "a@x.example")
 
@@ -97,7 +101,7 @@ async def test_an_identifier_names_a_user_only_where_there_is_one(pool: Pool, ad
     store, known, unknown = await attach(admin_pool), uuid.uuid4(), uuid.uuid4()
     async with admin_pool.acquire() as conn:
         await conn.execute("insert into auth.users (id) values ($1)", known)
-    await keep(pool, [shown(store, 7, identifier=str(known)), shown(store, 8, identifier=str(unknown))])
+    await keep(pool, [webhook(store, 7, identifier=str(known)), webhook(store, 8, identifier=str(unknown))])
     found = await contacts(pool, store)
     assert (found[7]["user_id"], found[8]["user_id"], found[8]["customer_id"]) == (known, None, str(unknown))
 
@@ -106,16 +110,16 @@ async def test_only_people_with_a_name_are_due_and_by_the_shops_name_if_they_hav
     pool: Pool, admin_pool: Pool
 ) -> None:
     store = await attach(admin_pool)
-    await keep(pool, [shown(store, 1), shown(store, 2, email="jan@x.example"), shown(store, 3, identifier="c3")])
+    await keep(pool, [webhook(store, 1), webhook(store, 2, email="jan@x.example"), webhook(store, 3, identifier="c3")])
     assert await due(pool, store) == ["contact:2", "customer:c3"]
 
 
 async def test_a_contact_that_only_spoke_is_not_due_again(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    await keep(pool, [shown(store, second=1, identifier="c1")])
+    await keep(pool, [webhook(store, second=1, identifier="c1")])
     async with scoped(pool, {store}) as conn:
         await conn.execute("delete from wootstream.due")
-    assert await keep(pool, [shown(store, second=2, identifier="c1")]) == 1
+    assert await keep(pool, [webhook(store, second=2, identifier="c1")]) == 1
     assert await due(pool, store) == []
 
 
@@ -125,7 +129,7 @@ async def test_the_sender_of_a_new_conversation_is_known_even_when_their_own_web
     store = await attach(admin_pool)
     body = {"event": "conversation_created", "meta": {"sender": {"id": 7, "email": "jan@x.example", "type": "contact"}}}
     await keep(pool, [_record(store, "conversation_created", orjson.dumps(body))])
-    await keep(pool, [shown(store, second=1, email="jan@y.example")])
+    await keep(pool, [webhook(store, second=1, email="jan@y.example")])
     assert (await contacts(pool, store))[7]["email"] == "jan@y.example"
 
 

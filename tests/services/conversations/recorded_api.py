@@ -66,8 +66,8 @@ class RecordedApi:
 
     def _conversations(self, account: int, page: int) -> dict[str, Any]:
         everything = sorted(rows(self.run, "conversations", account), key=lambda row: row["created_at"])
-        shown = everything[(page - 1) * PAGE : page * PAGE]
-        payload = [self.conversation(row) for row in shown]
+        page_rows = everything[(page - 1) * PAGE : page * PAGE]
+        payload = [self.conversation(row) for row in page_rows]
         return {"data": {"meta": {"all_count": len(everything)}, "payload": payload}}
 
     def conversation(self, row: dict[str, Any]) -> dict[str, Any]:

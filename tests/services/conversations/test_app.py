@@ -122,8 +122,8 @@ async def talk_at_length(transport: httpx.AsyncBaseTransport, *, messages: int) 
         begun = await client.post("/conversations", json={"inbox_id": inbox, "contact_id": contact})
         for number in range(messages):
             kind = "outgoing" if number % 2 else "incoming"
-            said = {"content": "a text", "message_type": kind}
-            (await client.post(f"/conversations/{begun.json()['id']}/messages", json=said)).raise_for_status()
+            message = {"content": "a text", "message_type": kind}
+            (await client.post(f"/conversations/{begun.json()['id']}/messages", json=message)).raise_for_status()
 
 
 async def look(pool: Pool, store: uuid.UUID, query: str) -> Any:
@@ -145,9 +145,9 @@ async def asked(process: Process, pool: Pool, admin: Pool, shop: bench.Shop) -> 
 
 def outcomes(process: Process, shops: dict[str, bench.Shop]) -> Counter[str]:
     """What became of these stores' records, as the metrics tell it."""
-    told: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for shop in shops.values():
         for outcome in ("applied", "duplicate", "ignored", "dead"):
             labels = {"group": "conversations", "store": str(shop.id), "outcome": outcome}
-            told[outcome] += int(process.registry.get_sample_value("wootstream_records_total", labels) or 0)
-    return told
+            outcomes[outcome] += int(process.registry.get_sample_value("wootstream_records_total", labels) or 0)
+    return outcomes

@@ -79,8 +79,8 @@ async def test_of_states_written_together_the_one_sent_last_counts_in_any_order(
     bodies = {status: orjson.dumps(like | {"status": status}) for status in ("open", "resolved")}
     sent = [(bodies[status], datetime(2026, 11, 1, second=second, tzinfo=UTC)) for status, second in order]
 
-    told = [bench.record(store, "conversation_created", body, received_at=at) for body, at in sent]
-    await bench.apply(pool, told, batch=1)
+    records = [bench.record(store, "conversation_created", body, received_at=at) for body, at in sent]
+    await bench.apply(pool, records, batch=1)
 
     async with scoped(pool, {store}) as conn:
         assert await conn.fetchval("select status from wootstream.conversations") == "open"
@@ -131,8 +131,8 @@ async def test_long_conversation_in_disorder_equals_one_walk(batch: int, pool: P
     await bench.apply(pool, arriving[: 40 if batch == 1 else None], batch=batch)
     await bench.apply(pool, arriving, batch=max(batch, 30))
 
-    heard = [event.facts for one in given if (event := events.read(one))]
-    wanted = figures(union(heard), Rules.of("4.13.0", has_bot=False))
+    facts = [event.facts for one in given if (event := events.read(one))]
+    wanted = figures(union(facts), Rules.of("4.13.0", has_bot=False))
     async with scoped(pool, {organization}) as conn:
         assert (await bench.events_of(conn, organization))[1] == list(wanted.events)
         assert await conn.fetchval("select counts from wootstream.conversations") == wanted.counts

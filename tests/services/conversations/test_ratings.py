@@ -28,8 +28,8 @@ async def test_ratings_belong_to_the_agent_of_chatwoots_own_rows(run: str, pool:
             wanted[row["assigned_agent_id"] and str(row["assigned_agent_id"])][row["rating"]] += 1
         async with scoped(pool, {shop.id}) as conn:
             await conn.execute(_REASSIGNED)
-            told = await by_group(conn, shop.id, "agents", since=since, until=until + timedelta(hours=1))
-        ours = {group.id: Counter(group.satisfaction.ratings) for group in told.groups if group.satisfaction.answers}
+            report = await by_group(conn, shop.id, "agents", since=since, until=until + timedelta(hours=1))
+        ours = {group.id: Counter(group.satisfaction.ratings) for group in report.groups if group.satisfaction.answers}
         assert ours == wanted
         compared += sum(map(Counter.total, wanted.values()))
     print(f"{run}: compared {compared} ratings by agent")

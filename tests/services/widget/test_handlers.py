@@ -79,13 +79,13 @@ async def test_the_same_id_in_two_stores_is_two_events(pool: Pool, admin_pool: P
 
 async def test_an_event_keeps_what_the_browser_said(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "page_url": "https://shop.example/bed", "user_agent": "Mozilla", "ip_address": "192.0.2.0", "load_time_ms": 812,
         "customer_id": "c1", "event_data": {"items": 3, "value_minor": 12_550, "currency": "EUR"},
     }  # fmt: skip
-    await keep(pool, [post(store, event(**said))])
+    await keep(pool, [post(store, event(**fields))])
     (row,) = await stored(pool, store)
-    assert {key: row[key] for key in said} == said | {"ip_address": ip_address("192.0.2.0")}
+    assert {key: row[key] for key in fields} == fields | {"ip_address": ip_address("192.0.2.0")}
     assert row["part"].endswith(f"_{row['created_at']:%Y%m}")
 
 

@@ -25,8 +25,8 @@ _PERSON = Person(
 
 
 def test_a_customer_is_told_in_the_specifications_words() -> None:
-    told = {key: value for key, value in attributes(_PERSON).items() if value is not None}
-    assert told == {
+    wanted = {key: value for key, value in attributes(_PERSON).items() if value is not None}
+    assert wanted == {
         "store_id": "7a000000-0000-4000-8000-000000000001",
         "customer_tier": "Gold",
         "support_priority": "high",
@@ -46,9 +46,9 @@ def test_only_what_the_store_allows_leaves_the_house() -> None:
 
 
 def test_other_currencies_are_shown_beside_and_never_converted() -> None:
-    told = attributes(replace(_PERSON, spent={"GBP": 3_000, "EUR": 245_000}, paid_orders={"GBP": 1, "EUR": 4}))
-    assert told["total_spent"] == "€2,450.00 + £30.00"
-    assert told["average_order_value"] == "€612.50"
+    wanted = attributes(replace(_PERSON, spent={"GBP": 3_000, "EUR": 245_000}, paid_orders={"GBP": 1, "EUR": 4}))
+    assert wanted["total_spent"] == "€2,450.00 + £30.00"
+    assert wanted["average_order_value"] == "€612.50"
 
 
 def test_somebody_without_orders_has_no_average_no_date_and_no_tier() -> None:
@@ -62,8 +62,8 @@ def test_somebody_without_orders_has_no_average_no_date_and_no_tier() -> None:
 
 
 def test_a_zone_that_nobody_knows_is_utc_and_stops_nobody() -> None:
-    told = attributes(replace(_PERSON, timezone="Europe/Amsterdamn"), {"registration_date"})
-    assert told == {"registration_date": "2023-06-09"}
+    wanted = attributes(replace(_PERSON, timezone="Europe/Amsterdamn"), {"registration_date"})
+    assert wanted == {"registration_date": "2023-06-09"}
 
 
 @pytest.mark.parametrize("moment", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])

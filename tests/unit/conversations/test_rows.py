@@ -8,7 +8,7 @@ import orjson
 
 from schemas.bounds import EARLIEST, MOST_INT4
 from services.conversations.figures.facts import Change, Message
-from services.conversations.figures.lifecycle import Life
+from services.conversations.figures.lifecycle import Lifecycle
 from services.conversations.figures.rules import Rules
 from services.conversations.rows import customer
 
@@ -17,16 +17,16 @@ _RULES = Rules.of("4.13.0", has_bot=False)
 
 
 def test_an_answer_after_230_years_took_as_long_as_the_column_can_say() -> None:
-    life = Life.begun(EARLIEST, _RULES, None)
-    life.go_on(Message(1, "human", "outgoing", False, 7, _LATE, False), _RULES)
-    assert [event.seconds for event in life.events] == [MOST_INT4]
+    lifecycle = Lifecycle.start(EARLIEST, _RULES, None)
+    lifecycle.apply(Message(1, "human", "outgoing", False, 7, _LATE, False), _RULES)
+    assert [event.seconds for event in lifecycle.events] == [MOST_INT4]
 
 
 def test_a_kept_moment_that_is_none_starts_no_wait() -> None:
-    life = Life.begun(EARLIEST, _RULES, None)
-    life.waiting = None
-    life.go_on(Change("waiting_since", _LATE, "null", orjson.dumps("9999-12-31T23:59:59-12:00").decode()), _RULES)
-    assert life.waiting is None
+    lifecycle = Lifecycle.start(EARLIEST, _RULES, None)
+    lifecycle.waiting = None
+    lifecycle.apply(Change("waiting_since", _LATE, "null", orjson.dumps("9999-12-31T23:59:59-12:00").decode()), _RULES)
+    assert lifecycle.waiting is None
 
 
 def test_a_customer_who_spent_more_than_the_column_holds_spent_what_it_holds() -> None:

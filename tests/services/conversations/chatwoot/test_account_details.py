@@ -94,8 +94,8 @@ async def test_reports_name_agents_and_teams_as_the_api_does(pool: Pool, admin_p
     agents, team = api.stores[shop.account]["agents"], api.stores[shop.account]["team"]
     begin, end = SPAN[0] - timedelta(days=1), SPAN[1]
     async with scoped(pool, {shop.id}) as conn:
-        told = [await by_group(conn, shop.id, by, since=begin, until=end) for by in ("agents", "teams")]
-    people, teams = ({group.id: group.name for group in report.groups} for report in told)
+        reports = [await by_group(conn, shop.id, by, since=begin, until=end) for by in ("agents", "teams")]
+    people, teams = ({group.id: group.name for group in report.groups} for report in reports)
     assert people.items() >= {str(one["id"]): f"Agent {one['id']}" for one in agents}.items()
     assert teams[str(team)] == "support"
 
@@ -115,10 +115,10 @@ async def test_report_says_which_rule_waits_for_an_api_that_does_not_tell(
     await turn(process)
 
     async with scoped(pool, {shop.id}) as conn:
-        told = (await summary(conn, shop.id, since=SPAN[0], until=SPAN[1])).completeness.not_applied
+        unknown = (await summary(conn, shop.id, since=SPAN[0], until=SPAN[1])).completeness.not_applied
     assert [rule.split(":")[0] for rule in refused] == ["inbox Shop", "inbox Orders"]
     assert all("Chatwoot answers 401" in rule for rule in refused)
-    assert told == ()
+    assert unknown == ()
 
 
 async def test_api_is_asked_once_a_day_and_when_a_webhook_names_somebody_unknown(
@@ -190,9 +190,9 @@ async def test_a_store_whose_answers_raise_waits_with_the_reason_and_costs_no_ot
         broken.setattr(table, "put_inboxes", raising)
         await turn(process)
     async with scoped(pool, {shop.id}) as conn:
-        told = (await summary(conn, shop.id, since=SPAN[0], until=SPAN[1])).completeness.not_applied
-    assert told
-    assert all("OverflowError" in rule for rule in told)
+        unknown = (await summary(conn, shop.id, since=SPAN[0], until=SPAN[1])).completeness.not_applied
+    assert unknown
+    assert all("OverflowError" in rule for rule in unknown)
 
 
 async def test_a_conversation_that_cannot_be_reckoned_again_keeps_its_figures_and_holds_up_no_other(

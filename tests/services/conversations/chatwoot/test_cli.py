@@ -33,8 +33,8 @@ async def served(api: RecordedApi) -> AsyncIterator[str]:
     """Its address."""
 
     async def endpoint(request: Request) -> Response:
-        told = api.answer(httpx.Request(request.method, str(request.url), headers=request.headers.raw))
-        return Response(told.content, told.status_code, media_type="application/json")
+        theirs = api.answer(httpx.Request(request.method, str(request.url), headers=request.headers.raw))
+        return Response(theirs.content, theirs.status_code, media_type="application/json")
 
     app = Starlette(routes=[Route("/{path:path}", endpoint)])
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
@@ -78,12 +78,12 @@ async def test_comparison_names_each_of_chatwoots_figures_beside_ours(
     async with served(api) as address:
         shop = await attached(pool, admin_pool, settings, address)
         span = ("--store", bench.slug(shop.id), "--since", since, "--until", until)
-        told = orjson.loads(await call(report, "compare", *span, "--json"))
+        comparison = orjson.loads(await call(report, "compare", *span, "--json"))
     wanted = reports(RUN)["stores"]["kleiber-nord"]["reports.summary?type=account"]
-    assert {one["key"]: one["chatwoots"] for one in told["figures"]} == {
+    assert {one["key"]: one["chatwoots"] for one in comparison["figures"]} == {
         key: value for key, value in wanted.items() if key != "previous"
     }
-    assert told["equal"]
+    assert comparison["equal"]
 
 
 async def test_comparison_over_http_is_the_verbs(

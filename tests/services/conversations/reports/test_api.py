@@ -61,9 +61,9 @@ async def test_report_over_http_is_the_command_lines_json(
 
 
 async def test_report_of_every_store_is_by_their_names(slug: str, client: httpx.AsyncClient) -> None:
-    told = (await client.get("/api/reports/summary", params=SPAN, headers=BEARER)).json()
+    answers = (await client.get("/api/reports/summary", params=SPAN, headers=BEARER)).json()
     alone = (await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=BEARER)).json()
-    assert told[slug] == alone
+    assert answers[slug] == alone
     assert alone["conversations_count"] == 12
 
 

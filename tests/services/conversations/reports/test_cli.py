@@ -42,18 +42,18 @@ async def test_report_of_a_store_as_json_has_chatwoots_keys_and_numbers(shop: be
     wanted = answers["stores"]["meise-sued"]["reports.summary?type=account"]
 
     span = ("--since", bench.iso(int(since)), "--until", bench.iso(int(until)))
-    told = orjson.loads(await call(report, "--store", bench.slug(shop.id), *span, "--json"))
+    answer = orjson.loads(await call(report, "--store", bench.slug(shop.id), *span, "--json"))
 
-    assert wanted.keys() <= told.keys()
-    assert told["resolutions_count"] == wanted["resolutions_count"]
-    assert told["completeness"] == {
+    assert wanted.keys() <= answer.keys()
+    assert answer["resolutions_count"] == wanted["resolutions_count"]
+    assert answer["completeness"] == {
         "complete_to": None,
         "records_behind": 0,
         "lost_changes": 0,
         "imported": 0,
         "approximate": 0,
         "unknown_openers": 0,
-        "not_applied": told["completeness"]["not_applied"],
+        "not_applied": answer["completeness"]["not_applied"],
     }
 
 
@@ -68,16 +68,16 @@ async def test_each_report_counts_every_conversation_of_the_span(by: str, shop: 
 
 async def test_report_of_all_stores_as_json_is_by_their_names(shop: bench.Shop) -> None:
     span = ("--since", "2026-11-01", "--until", "2026-12-01")
-    told = orjson.loads(await call(report, "inboxes", *span, "--json"))
-    ratings = [group["satisfaction"]["ratings"] for group in told[bench.slug(shop.id)]["groups"]]
+    answer = orjson.loads(await call(report, "inboxes", *span, "--json"))
+    ratings = [group["satisfaction"]["ratings"] for group in answer[bench.slug(shop.id)]["groups"]]
     assert sum(sum(counts.values()) for counts in ratings) == 7
 
 
 async def test_waiting_links_into_chatwoot_longest_first(shop: bench.Shop) -> None:
-    told = orjson.loads(await call(report, "waiting", "--store", bench.slug(shop.id), "--json"))["waiting"]
-    assert told
-    assert told == sorted(told, key=lambda one: str(one["waiting_since"]))
-    assert all(f"/app/accounts/{shop.account}/conversations/{one['conversation_id']}" in one["url"] for one in told)
+    answer = orjson.loads(await call(report, "waiting", "--store", bench.slug(shop.id), "--json"))["waiting"]
+    assert answer
+    assert answer == sorted(answer, key=lambda one: str(one["waiting_since"]))
+    assert all(f"/app/accounts/{shop.account}/conversations/{one['conversation_id']}" in one["url"] for one in answer)
 
 
 async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.Shop) -> None:

@@ -43,12 +43,12 @@ async def test_only_deleted_conversations_differ_from_chatwoots_report(
         async with scoped(pool, {shop.id}) as conn:
             account = await reader_of(conn, process, shop.id)
 
-        told = await compare(process.pool(), account, since=since, until=until)
+        comparison = await compare(process.pool(), account, since=since, until=until)
 
-        deleted = [one for one in told.figures if one.reason]
+        deleted = [one for one in comparison.figures if one.reason]
         assert [one.key for one in deleted] == ["conversations_count"] * ((run, shop.account) in DELETED)
         assert all("deleted in Chatwoot" in (one.reason or "") for one in deleted)
-        assert told.equal == (not deleted)
+        assert comparison.equal == (not deleted)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_difference_is_told_with_its_likely_reason(
 ) -> None:
     mine = ReportSummary.model_validate({key: ours, "completeness": Completeness.model_validate(state)})
     theirs = Totals.model_validate({key: chatwoots})
-    told = differences(mine, theirs, until=NOON.replace(hour=13), attached_later=attached_later, release="4.13.0")
-    assert [(one.key, reason in (one.reason or "")) for one in told if one.reason] == [(key, True)]
+    rows = differences(mine, theirs, until=NOON.replace(hour=13), attached_later=attached_later, release="4.13.0")
+    assert [(one.key, reason in (one.reason or "")) for one in rows if one.reason] == [(key, True)]
 
 
 _ATTACHED = "update public.chatwoot_accounts set created_at = $2 where organization_id = $1"
@@ -85,8 +85,8 @@ async def test_store_whose_api_does_not_tell_costs_the_others_nothing(
     await answered_by(process, RecordedApi(run).transport)
     await give_token(admin_pool, process, shops["kleiber-nord"].id)
 
-    told = await compare_each(process, {name: shop.id for name, shop in shops.items()}, since="4w", until="0m")
+    comparisons = await compare_each(process, {name: shop.id for name, shop in shops.items()}, since="4w", until="0m")
 
-    assert told["kleiber-nord"].fault is None
-    assert told["kleiber-sued"].fault == "this store was attached without an API token"
-    assert not told["kleiber-sued"].equal
+    assert comparisons["kleiber-nord"].fault is None
+    assert comparisons["kleiber-sued"].fault == "this store was attached without an API token"
+    assert not comparisons["kleiber-sued"].equal

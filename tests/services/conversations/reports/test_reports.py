@@ -83,10 +83,10 @@ async def test_lost_status_change_is_said_beside_the_figures(pool: Pool, admin_p
     shop = shops["amsel-nord"]
     since, until = (datetime.fromtimestamp(reports(run)[name], UTC) for name in ("since", "until"))
     async with scoped(pool, {shop.id}) as conn:
-        told = await summary(conn, shop.id, since=since, until=until)
-    assert told.completeness.lost_changes == 1
+        report = await summary(conn, shop.id, since=since, until=until)
+    assert report.completeness.lost_changes == 1
     assert (
-        told.resolutions_count
+        report.resolutions_count
         == reports(run)["stores"]["amsel-nord"]["reports.summary?type=account"]["resolutions_count"]
     )
 
@@ -114,6 +114,6 @@ async def test_day_of_the_clock_change_has_its_25_hours(pool: Pool, admin_pool: 
         days = [moment(text, zone=row["timezone"], now=begun[0]) for text in ("2026-10-25", "2026-10-26")]
         whole = await by_group(conn, organization, "days", since=begun[0], until=begun[-1] + timedelta(hours=1))
         day = await summary(conn, organization, since=days[0], until=days[1])
-    told = {group.id: (group.conversations_count, group.incoming_messages_count) for group in whole.groups}
-    assert told == {"2026-10-24": (1, 1), "2026-10-25": (2, 2), "2026-10-26": (1, 1)}
+    counts = {group.id: (group.conversations_count, group.incoming_messages_count) for group in whole.groups}
+    assert counts == {"2026-10-24": (1, 1), "2026-10-25": (2, 2), "2026-10-26": (1, 1)}
     assert (day.conversations_count, days[1].astimezone(UTC) - days[0].astimezone(UTC)) == (2, timedelta(hours=25))

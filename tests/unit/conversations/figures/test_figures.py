@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.figures.checkpoint import Walked, continued, settle
+from services.conversations.figures.checkpoint import Checkpoint, advance, resume
 from services.conversations.figures.facts import Change, Facts, Kind, Message, Snapshot, union
 from services.conversations.figures.figures import figures, timeline
 from services.conversations.figures.rules import Rules
@@ -28,18 +28,18 @@ def webhooks(facts: Facts, seen: list[Snapshot]) -> list[Facts]:
         *(empty._replace(changes=(change,)) for change in facts.changes),
         *(empty._replace(ratings=(rating,)) for rating in facts.ratings),
     ]
-    shown = [facts.snapshot, *seen]
-    return [single._replace(snapshot=shown[place % len(shown)]) for place, single in enumerate(singles)]
+    snapshots = [facts.snapshot, *seen]
+    return [single._replace(snapshot=snapshots[place % len(snapshots)]) for place, single in enumerate(singles)]
 
 
 @given(conversations(), st.lists(snapshots(), max_size=4), rules, _ORDERS)
 def test_any_permutation_and_repetition_gives_the_same_figures(
     facts: Facts, seen: list[Snapshot], rule: Rules, chance: random.Random
 ) -> None:
-    told = [*webhooks(facts, seen), *(Facts(one) for one in (facts.snapshot, *seen))]
-    again = [*told, *chance.sample(told, k=len(told) // 3)]
+    parts = [*webhooks(facts, seen), *(Facts(one) for one in (facts.snapshot, *seen))]
+    again = [*parts, *chance.sample(parts, k=len(parts) // 3)]
     chance.shuffle(again)
-    assert figures(union(again), rule) == figures(union(told), rule)
+    assert figures(union(again), rule) == figures(union(parts), rule)
 
 
 @given(conversations(), rules, _ORDERS)
@@ -54,15 +54,15 @@ def test_walking_on_from_what_is_settled_gives_the_same_figures(
         late = chance.randrange(len(arriving))
         arriving.append(arriving.pop(late))
     known = Facts(facts.snapshot._replace(at=BEGIN + timedelta(days=1)))
-    walked: Walked | None = None
+    checkpoint: Checkpoint | None = None
     for fact in arriving:
         known = with_fact(known, fact)
-        walked = continued(walked, rule, [fact])
-        ours = figures(open_part(known, walked), rule, walked.life if walked else None)
+        checkpoint = resume(checkpoint, rule, [fact])
+        ours = figures(open_part(known, checkpoint), rule, checkpoint.life if checkpoint else None)
         whole = figures(known, rule)
         assert ours._replace(events=(), events_before=0) == whole._replace(events=(), events_before=0)
         assert ours.events == whole.events[ours.events_before :]
-        walked = settle(open_part(known, walked), rule, walked, long=6, kept_open=3)
+        checkpoint = advance(open_part(known, checkpoint), rule, checkpoint, long=6, kept_open=3)
 
 
 def left(message: Message) -> Message:
@@ -83,11 +83,11 @@ def with_fact(facts: Facts, fact: Message | Change) -> Facts:
     return facts._replace(changes=(*facts.changes, fact))
 
 
-def open_part(facts: Facts, walked: Walked | None) -> Facts:
-    """What has to be read when the rest is walked."""
-    if walked is None:
+def open_part(facts: Facts, checkpoint: Checkpoint | None) -> Facts:
+    """What has to be read when the rest lies behind the checkpoint."""
+    if checkpoint is None:
         return facts
     return facts._replace(
-        messages=tuple(message for message in facts.messages if message.id > walked.message_id),
-        changes=tuple(change for change in facts.changes if change.at > walked.to),
+        messages=tuple(message for message in facts.messages if message.id > checkpoint.message_id),
+        changes=tuple(change for change in facts.changes if change.at > checkpoint.to),
     )

@@ -29,7 +29,7 @@ def test_lost_status_change_is_marked_and_not_invented() -> None:
 
 
 def test_state_that_no_change_leads_to_shows_a_lost_change() -> None:
-    ours = figures(conversation(shown="resolved", changes=(status(10, "resolved", "open"),)), RULES)
+    ours = figures(conversation(seen_as="resolved", changes=(status(10, "resolved", "open"),)), RULES)
     assert (ours.state.status, ours.lost_changes) == ("resolved", 1)
 
 
@@ -76,9 +76,9 @@ def test_resolution_that_only_the_api_shows_is_marked_as_approximate() -> None:
     """Webhooks saw it reopened; whoever looked later finds it resolved, since about half a minute."""
     steps = (status(10, *CLOSED), status(20, *OPENED))
     seen = Change(STATUS_SEEN, BEGIN + timedelta(seconds=60), f'"{BEGIN + timedelta(seconds=30)}"', '"resolved"')
-    ours = figures(conversation(shown="resolved", changes=(*steps, seen)), RULES)
-    told = [(event.seconds, event.approximate) for event in ours.events if event.name == "conversation_resolved"]
-    assert (told, ours.approximate, ours.lost_changes) == ([(10, False), (30, True)], 1, 0)
+    ours = figures(conversation(seen_as="resolved", changes=(*steps, seen)), RULES)
+    resolved = [(event.seconds, event.approximate) for event in ours.events if event.name == "conversation_resolved"]
+    assert (resolved, ours.approximate, ours.lost_changes) == ([(10, False), (30, True)], 1, 0)
 
 
 CLOSED, OPENED = ("open", "resolved"), ("resolved", "open")
@@ -91,8 +91,8 @@ def status(seconds: int, previous: str, current: str) -> Change:
 
 
 def conversation(
-    *, shown: Status = "open", messages: tuple[Message, ...] = (), changes: tuple[Change, ...] = ()
+    *, seen_as: Status = "open", messages: tuple[Message, ...] = (), changes: tuple[Change, ...] = ()
 ) -> Facts:
     """A conversation begun at BEGIN and last seen a day later."""
-    state = State(5, 9, shown, None, None, None, None, None, (), None, None, None, None, BEGIN)
+    state = State(5, 9, seen_as, None, None, None, None, None, (), None, None, None, None, BEGIN)
     return Facts(Snapshot(BEGIN + timedelta(days=1), BEGIN, b"", state), messages, changes)

@@ -61,12 +61,12 @@ def test_every_speaker_with_every_mark_counts_as_in_chatwoot(release: str, sende
     later = outgoing(20, _SENDERS["user"])
     for marks in _MARKS:
         written = outgoing(9, _SENDERS[sender], **marks)
-        alone = told(release, written, closed=True)
+        alone = reckoned(release, written, closed=True)
         ours = Verdict(
             answers="first_response" in names(alone),
             ends_wait=not waits_after(release, written),
             leaves_bot_resolved="conversation_bot_resolved" in names(alone),
-            bars_first=told(release, written, later).first_response is None,
+            bars_first=reckoned(release, written, later).first_response is None,
         )
         assert ours == expected(sender, release, **marks), marks
 
@@ -148,7 +148,7 @@ def messages(*bodies: dict[str, Any]) -> tuple[Message, ...]:
     return tuple(message for body in bodies for message in _facts(body).messages)
 
 
-def told(release: str, *written: dict[str, Any], closed: bool = False) -> Figures:
+def reckoned(release: str, *written: dict[str, Any], closed: bool = False) -> Figures:
     """A customer asks, this is written, and it is resolved if so wanted."""
     steps = (status(100, "open", "resolved"),) * closed
     asked = _body(1, "incoming", _SENDERS["contact"])
@@ -159,7 +159,7 @@ def waits_after(release: str, written: dict[str, Any]) -> bool:
     """Whether the wait of before is what a later answer ends, and not one that began with a later question."""
     asked = [_body(second, "incoming", _SENDERS["contact"]) for second in (3, 12)]
     answers = [outgoing(second, _SENDERS["user"]) for second in (2, 20)]
-    replies = [event for event in told(release, *asked, *answers, written).events if event.name == "reply_time"]
+    replies = [event for event in reckoned(release, *asked, *answers, written).events if event.name == "reply_time"]
     return (replies[0].start, replies[0].end) == (BEGIN + timedelta(seconds=3), BEGIN + timedelta(seconds=20))
 
 
