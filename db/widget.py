@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.pool import Connection
@@ -20,8 +21,27 @@ returning organization_id, created_at, id
 _ENSURE = "select * from wootstream.ensure_widget_partitions()"
 
 
-async def add(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[Key]:
-    """Keep events; the keys (store, moment, id) of those that were not known. Columns as in _ADD, one row a key."""
+class WidgetEventRow(NamedTuple):
+    """The columns of _ADD; the first three are the key."""
+
+    organization_id: UUID
+    created_at: datetime
+    id: UUID
+    event_type: str
+    session_id: str | None
+    user_id: UUID | None
+    customer_id: str | None
+    page_url: str | None
+    user_agent: str | None
+    ip_address: IPv4Address | IPv6Address | None
+    referrer: str | None
+    load_time_ms: int | None
+    widget_version: str | None
+    event_data: dict[str, Any]
+
+
+async def add(conn: Connection, rows: Sequence[WidgetEventRow]) -> set[Key]:
+    """Keep events; the keys (store, moment, id) of those that were not known. One row a key."""
     found = await conn.fetch(_ADD, *(list(column) for column in zip(*rows, strict=True)))
     return {(row["organization_id"], row["created_at"], row["id"]) for row in found}
 

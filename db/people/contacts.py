@@ -1,12 +1,11 @@
 """Contacts of Chatwoot: who they are, by the newest word of each."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
-
-Name = tuple[UUID, int, int, str | None, str | None, UUID | None]
 
 # Names move between contacts, and a unique index looks at one row at a time: one writer for each store.
 _LOCK_STORES = """
@@ -47,14 +46,39 @@ _ACCOUNT_IDS = (
 )
 
 
+class NamesRow(NamedTuple):
+    """The columns of _KNOWN and _RELEASE: a contact and the names that only one contact of an account can bear."""
+
+    organization_id: UUID
+    account_id: int
+    contact_id: int
+    email: str | None
+    customer_id: str | None
+    user_id: UUID | None
+
+
+class ContactRow(NamedTuple):
+    """The columns of _SEE."""
+
+    organization_id: UUID
+    chatwoot_account_id: int
+    chatwoot_contact_id: int
+    seen_at: datetime
+    email: str | None
+    phone: str | None
+    customer_id: str | None
+    user_id: UUID | None
+    cached_attributes: dict[str, Any]
+
+
 async def lock_stores(conn: Connection, stores: Collection[UUID]) -> None:
     """Be the only writer of these stores' contacts until the transaction ends."""
     await conn.execute(_LOCK_STORES, list(stores))
 
 
-async def known(conn: Connection, names: Sequence[Name]) -> Sequence[Row]:
-    """Contacts with one of these (store, account, id, e-mail, identifier, user)."""
-    return await conn.fetch(_KNOWN, *_columns(names, 6))
+async def known(conn: Connection, names: Sequence[NamesRow]) -> Sequence[Row]:
+    """These contacts, and whoever bears one of their names."""
+    return await conn.fetch(_KNOWN, *_columns(names, NamesRow))
 
 
 async def users(conn: Connection, ids: Collection[UUID]) -> set[UUID]:
@@ -62,11 +86,21 @@ async def users(conn: Connection, ids: Collection[UUID]) -> set[UUID]:
     return {row["known_users"] for row in await conn.fetch(_USERS, list(ids))} if ids else set()
 
 
-async def see(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Keep contacts as seen; columns as in _SEE. Names are let go first, for they may move within the batch."""
-    columns = _columns(rows, 9)
-    await conn.execute(_RELEASE, *(columns[at] for at in (0, 1, 2, 4, 6, 7)))
-    await conn.execute(_SEE, *columns)
+async def see(conn: Connection, rows: Sequence[ContactRow]) -> None:
+    """Keep contacts as seen. Names are let go first, for they may move within the batch."""
+    names = [
+        NamesRow(
+            organization_id=row.organization_id,
+            account_id=row.chatwoot_account_id,
+            contact_id=row.chatwoot_contact_id,
+            email=row.email,
+            customer_id=row.customer_id,
+            user_id=row.user_id,
+        )
+        for row in rows
+    ]
+    await conn.execute(_RELEASE, *_columns(names, NamesRow))
+    await conn.execute(_SEE, *_columns(rows, ContactRow))
 
 
 async def account_ids(conn: Connection) -> dict[UUID, int]:
@@ -74,5 +108,5 @@ async def account_ids(conn: Connection) -> dict[UUID, int]:
     return {row["organization_id"]: row["chatwoot_account_id"] for row in await conn.fetch(_ACCOUNT_IDS)}
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _columns(rows: Sequence[NamesRow] | Sequence[ContactRow], kind: type[NamesRow | ContactRow]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in kind._fields]

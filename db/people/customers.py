@@ -1,12 +1,14 @@
 """Customers: the shop's facts, the orders and figures reckoned from them, and profiles."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
 
 Key = tuple[UUID, str]
+_KEY = ("organization_id", "order_id or customer_id")
 
 _ADD_FACTS = """
 insert into wootstream.shop_facts
@@ -74,43 +76,93 @@ where c.organization_id = n.organization_id and c.customer_id = n.customer_id
 _CUSTOMER = "select * from wootstream.customers where organization_id = $1 and customer_id = $2"
 
 
-async def add_facts(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[tuple[UUID, str, str]]:
-    """Keep facts; the keys (store, source, event id) of those that were not known. Columns as in _ADD_FACTS."""
-    return {tuple(row.values()) for row in await conn.fetch(_ADD_FACTS, *_columns(rows, 9))}
+class ShopFactRow(NamedTuple):
+    """The columns of _ADD_FACTS."""
+
+    organization_id: UUID
+    source: str
+    event_id: str
+    kind: str
+    happened_at: datetime
+    customer_id: str
+    order_id: str | None
+    amount_minor: int | None
+    currency: str | None
+
+
+class OrderRow(NamedTuple):
+    """The columns of _PUT_ORDERS."""
+
+    organization_id: UUID
+    order_id: str
+    customer_id: str
+    currency: str | None
+    total_minor: int | None
+    refunded_minor: int
+    placed_at: datetime | None
+    paid_at: datetime | None
+    refunded_at: datetime | None
+    cancelled_at: datetime | None
+
+
+class CustomerRow(NamedTuple):
+    """The columns of _PUT_CUSTOMERS."""
+
+    organization_id: UUID
+    customer_id: str
+    email: str | None
+    phone: str | None
+    name: str | None
+    preferred_language: str | None
+    marketing_consent: bool | None
+    registered_at: datetime | None
+    profile_moments: dict[str, str]
+    order_count: int
+    spent: dict[str, int]
+    paid_orders: dict[str, int]
+    first_order_at: datetime | None
+    last_order_at: datetime | None
+    customer_tier: str | None
+
+
+async def add_facts(conn: Connection, rows: Sequence[ShopFactRow]) -> set[tuple[UUID, str, str]]:
+    """Keep facts; the keys (store, source, event id) of those that were not known."""
+    added = await conn.fetch(_ADD_FACTS, *_columns(rows, ShopFactRow._fields))
+    return {(row["organization_id"], row["source"], row["event_id"]) for row in added}
 
 
 async def lock_orders(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """Make what is missing and lock all until the transaction ends: whose order it was so far."""
-    columns = _columns(sorted(keys), 2)
+    columns = _columns(sorted(keys), _KEY)
     await conn.execute(_BEGIN_ORDERS, *columns)
     return await conn.fetch(_LOCK_ORDERS, *columns)
 
 
 async def facts(conn: Connection, orders: Collection[Key]) -> Sequence[Row]:
     """All facts of these orders."""
-    return await conn.fetch(_FACTS, *_columns(sorted(orders), 2))
+    return await conn.fetch(_FACTS, *_columns(sorted(orders), _KEY))
 
 
-async def put_orders(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Columns as in _PUT_ORDERS; the rows must be locked."""
-    await conn.execute(_PUT_ORDERS, *_columns(rows, 10))
+async def put_orders(conn: Connection, rows: Sequence[OrderRow]) -> None:
+    """Write these orders anew; they must be locked."""
+    await conn.execute(_PUT_ORDERS, *_columns(rows, OrderRow._fields))
 
 
 async def lock_customers(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """Make what is missing and lock all until the transaction ends: their profiles."""
-    columns = _columns(sorted(keys), 2)
+    columns = _columns(sorted(keys), _KEY)
     await conn.execute(_BEGIN_CUSTOMERS, *columns)
     return await conn.fetch(_LOCK_CUSTOMERS, *columns)
 
 
 async def sums(conn: Connection, customers: Collection[Key]) -> Sequence[Row]:
     """Orders, paid orders and money by currency; a customer without orders has no row."""
-    return await conn.fetch(_SUMS, *_columns(sorted(customers), 2))
+    return await conn.fetch(_SUMS, *_columns(sorted(customers), _KEY))
 
 
-async def put_customers(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Columns as in _PUT_CUSTOMERS; the rows must be locked."""
-    await conn.execute(_PUT_CUSTOMERS, *_columns(rows, 15))
+async def put_customers(conn: Connection, rows: Sequence[CustomerRow]) -> None:
+    """Write these customers anew; they must be locked."""
+    await conn.execute(_PUT_CUSTOMERS, *_columns(rows, CustomerRow._fields))
 
 
 async def customer(conn: Connection, store: UUID, customer_id: str) -> Row | None:
@@ -118,5 +170,5 @@ async def customer(conn: Connection, store: UUID, customer_id: str) -> Row | Non
     return await conn.fetchrow(_CUSTOMER, store, customer_id)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _columns(rows: Sequence[tuple[Any, ...]], names: tuple[str, ...]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in names]

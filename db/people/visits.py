@@ -1,7 +1,8 @@
 """Where a customer is in the shop just now: page and cart of each session, for customers whom the shop vouched for."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -42,14 +43,30 @@ where v.status in ('open', 'pending')
 """
 
 
+class VisitRow(NamedTuple):
+    """The columns of _PUT_VISITS."""
+
+    organization_id: UUID
+    customer_id: str
+    session_id: str
+    first_at: datetime
+    last_at: datetime
+    page_at: datetime | None
+    page_url: str | None
+    cart_at: datetime | None
+    cart_minor: int | None
+    cart_currency: str | None
+    cart_items: int | None
+
+
 async def known(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """These sessions as far as known, locked until the transaction ends."""
     ordered = sorted(keys)
     return await conn.fetch(_KNOWN, *([key[at] for key in ordered] for at in range(3)))
 
 
-async def put(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Keep the newest page, cart and span of each session; columns as in _PUT_VISITS."""
+async def put(conn: Connection, rows: Sequence[VisitRow]) -> None:
+    """Keep the newest page, cart and span of each session."""
     if rows:
         await conn.execute(_PUT_VISITS, *(list(column) for column in zip(*rows, strict=True)))
 

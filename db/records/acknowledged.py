@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 from db.pool import Connection
 
@@ -30,9 +31,17 @@ on conflict (instance, topic, partition) do update
   set accepted = e.accepted + excluded.accepted, updated_at = greatest(e.updated_at, excluded.updated_at), alive_at = now()
 """
 
-AcknowledgedRow = tuple[
-    str, str, int, int, int, str, datetime
-]  # instance, topic, partition, accepted, highest, cluster, when
+
+class AcknowledgedRow(NamedTuple):
+    """The columns of _PUT."""
+
+    instance: str
+    topic: str
+    partition: int
+    accepted: int
+    highest_offset: int
+    cluster_id: str
+    updated_at: datetime
 
 
 async def put(conn: Connection, rows: Collection[AcknowledgedRow]) -> None:

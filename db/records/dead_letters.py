@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -78,19 +79,18 @@ class LetterFilter:
         return self.store, self.reason, self.since, self.ids
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One record set aside."""
+class Letter(NamedTuple):
+    """One record set aside: the columns of _INSERT that differ from letter to letter."""
 
     era: int
     partition: int
-    offset: int
+    record_offset: int
     organization_id: UUID | None
     kind: str
     reason: str
-    key: bytes | None
-    value: bytes
-    headers: str  # JSON: pairs of name and text, in order
+    record_key: bytes | None
+    record_value: bytes
+    record_headers: str  # JSON: pairs of name and text, in order
 
 
 async def set_aside(conn: Connection, group: str, topic: str, letters: Sequence[Letter]) -> None:
@@ -98,9 +98,8 @@ async def set_aside(conn: Connection, group: str, topic: str, letters: Sequence[
 
     Two batches at once do not see each other's letters yet, so a store may exceed its caps by a batch for each consumer.
     """
-    columns = zip(*((one.era, one.partition, one.offset, one.organization_id, one.kind, one.reason, one.key, one.value, one.headers)
-                    for one in letters), strict=True)  # fmt: skip
-    await conn.execute(_INSERT, group, topic, *(list(column) for column in columns), STORE_BYTES_CAP, STORE_WHOLE_CAP)
+    columns = (list(column) for column in zip(*letters, strict=True))
+    await conn.execute(_INSERT, group, topic, *columns, STORE_BYTES_CAP, STORE_WHOLE_CAP)
 
 
 async def stores(conn: Connection) -> set[UUID]:

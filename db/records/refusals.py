@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -11,6 +12,7 @@ KEPT_ROWS = 10_000
 _ADD = """
 insert into wootstream.refusals (door, reason, organization_id, count, last_at)
 select * from unnest($1::text[], $2::text[], $3::uuid[], $4::int[], $5::timestamptz[])
+  as n (door, reason, organization_id, number, last_at)
 """
 _TRIM = "delete from wootstream.refusals where id <= (select max(id) from wootstream.refusals) - $1::bigint"
 _SINCE = """
@@ -18,7 +20,15 @@ select id, last_at, door, reason, organization_id, count from wootstream.refusal
 where id > $1 and ($2::uuid is null or organization_id = $2) order by id desc limit $3
 """
 
-RefusalRow = tuple[str, str, UUID | None, int, datetime]  # door, reason, store, count, last
+
+class RefusalRow(NamedTuple):
+    """The columns of _ADD."""
+
+    door: str
+    reason: str
+    organization_id: UUID | None
+    number: int
+    last_at: datetime
 
 
 async def add(conn: Connection, refusals: Collection[RefusalRow]) -> None:

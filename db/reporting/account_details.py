@@ -1,4 +1,4 @@
-"""What is known of a store's inboxes, agents and teams: names, which inboxes have a bot, and when Chatwoot's API told."""
+"""What is known of a store's account, inboxes, agents and teams: release, names, bots, and when Chatwoot's API told."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -6,6 +6,13 @@ from uuid import UUID
 
 from db.pool import Connection, Row
 
+_STORES = """
+select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, i.has_bot,
+  (select jsonb_agg(jsonb_build_array(since, release) order by since) from wootstream.releases r
+    where r.organization_id = a.organization_id) as releases
+from public.chatwoot_accounts a left join wootstream.inboxes i on i.organization_id = a.organization_id
+order by a.account_status = 'deleted', a.created_at desc
+"""
 _NOTE = """
 insert into wootstream.directory (organization_id, kind, id)
 select * from unnest($1::uuid[], $2::text[], $3::int[]) as n (organization_id, kind, id)
@@ -83,6 +90,11 @@ join public.chatwoot_accounts a on a.organization_id = i.organization_id and a.a
 left join wootstream.directory_readings r on r.organization_id = i.organization_id
 where i.organization_id = $1 and i.checked_at is null and not i.has_bot order by 1
 """
+
+
+async def stores(conn: Connection) -> Sequence[Row]:
+    """Account, release and inboxes of the stores in scope: one row an inbox, or one with none."""
+    return await conn.fetch(_STORES)
 
 
 async def note(conn: Connection, ids: Collection[tuple[UUID, str, int]]) -> None:

@@ -1,9 +1,12 @@
 """Rows of conversations: the head that facts hang on, the specification's table, Chatwoot's reporting events.
 
-Rows are tuples in the order of the statement's columns; the multi-row statements want them sorted by their key.
+The multi-row statements want their rows sorted by their key, so that two batches lock in one order.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -57,6 +60,17 @@ on conflict (organization_id, chatwoot_account_id, chatwoot_conversation_id) do 
   conversation_resolved_at = excluded.conversation_resolved_at, last_activity_at = excluded.last_activity_at,
   updated_at = now()
 """
+# What the shop knew of the customer when the conversation was first heard of: written once, never again.
+_CUSTOMERS = """
+select k.organization_id, k.conversation_id, u.customer_tier, u.order_count, a.currency,
+  (u.spent ->> a.currency)::bigint as spent_minor
+from unnest($1::uuid[], $2::int[], $3::int[]) as k (organization_id, conversation_id, contact_id)
+join public.chatwoot_accounts a on a.organization_id = k.organization_id and a.account_status <> 'deleted'
+join public.chatwoot_contacts t on t.organization_id = k.organization_id
+  and t.chatwoot_account_id = a.chatwoot_account_id and t.chatwoot_contact_id = k.contact_id
+cross join lateral wootstream.customer_of_contact(t.organization_id, t.customer_id, t.email, t.phone) w
+join wootstream.customers u on u.organization_id = k.organization_id and u.customer_id = w.customer_id
+"""
 _PUT_CUSTOMERS = """
 update public.chatwoot_conversations c set customer_tier = n.customer_tier, order_count = n.order_count,
   customer_currency = n.currency, customer_value = n.value
@@ -83,6 +97,96 @@ where e.organization_id = k.organization_id and e.chatwoot_conversation_id = k.c
 """
 
 
+class HeadRow(NamedTuple):
+    """The columns of _PUT_HEADS; `seen`, `labels`, `counts` and `walked` are JSON."""
+
+    organization_id: UUID
+    conversation_id: int
+    seen_at: datetime
+    seen_sent_at: datetime
+    seen_digest: bytes
+    seen: str
+    status: str
+    inbox_id: int
+    contact_id: int | None
+    assignee_id: int | None
+    assignee_type: str | None
+    team_id: int | None
+    priority: str | None
+    labels: str
+    started_at: datetime
+    first_reply_at: datetime | None
+    waiting_since: datetime | None
+    snoozed_until: datetime | None
+    unanswered_since: datetime | None
+    counts: str
+    resolutions: int
+    reopenings: int
+    lost_changes: int
+    approximate: int
+    unknown_openers: int
+    rating: int | None
+    event_count: int
+    events_digest: bytes
+    walked: str
+
+
+class ConversationRow(NamedTuple):
+    """The columns of _PUT_ROWS."""
+
+    organization_id: UUID
+    chatwoot_account_id: int
+    chatwoot_conversation_id: int
+    chatwoot_contact_id: int | None
+    status: str
+    assignee_id: int | None
+    assignee_type: str | None
+    assignee_name: str | None
+    inbox_id: int
+    inbox_name: str | None
+    first_response_time: timedelta | None
+    resolution_time: timedelta | None
+    message_count: int
+    satisfaction_rating: int | None
+    conversation_started_at: datetime
+    conversation_resolved_at: datetime | None
+    last_activity_at: datetime
+
+
+class ConversationCustomerRow(NamedTuple):
+    """The columns of _PUT_CUSTOMERS."""
+
+    organization_id: UUID
+    conversation_id: int
+    customer_tier: str | None
+    order_count: int
+    currency: str
+    value: Decimal
+
+
+class ReportingEventRow(NamedTuple):
+    """The columns of _PUT_EVENTS."""
+
+    organization_id: UUID
+    chatwoot_conversation_id: int
+    ordinal: int
+    name: str
+    value: int
+    user_id: int | None
+    inbox_id: int
+    event_start: datetime
+    event_end: datetime
+    approximate: bool
+
+
+class EventCountRow(NamedTuple):
+    """The columns of _TRIM_EVENTS."""
+
+    organization_id: UUID
+    conversation_id: int
+    event_count: int
+
+
 async def lock(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """The heads of these conversations, locked in order; those never heard of before are begun."""
     columns = list(zip(*sorted(keys), strict=True))
@@ -99,30 +203,35 @@ async def look(conn: Connection, key: Key) -> Row | None:
     return await conn.fetchrow(_LOOK, [organization], [conversation])
 
 
-async def put_heads(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+async def put_heads(conn: Connection, rows: Collection[HeadRow]) -> None:
     """What is known and reckoned of each; the heads must be locked."""
     await conn.execute(_PUT_HEADS, *zip(*rows, strict=True))
 
 
-async def put_rows(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+async def put_rows(conn: Connection, rows: Collection[ConversationRow]) -> None:
     """The specification's rows."""
     if rows:
         await conn.execute(_PUT_ROWS, *zip(*rows, strict=True))
 
 
-async def put_customers(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+async def customers(conn: Connection, contacts: Collection[tuple[UUID, int, int]]) -> Sequence[Row]:
+    """Tier, orders and spending of the customers behind these (store, conversation, contact), where they are known."""
+    return await conn.fetch(_CUSTOMERS, *zip(*contacts, strict=True)) if contacts else ()
+
+
+async def put_customers(conn: Connection, rows: Collection[ConversationCustomerRow]) -> None:
     """What they were when the conversation began."""
     if rows:
         await conn.execute(_PUT_CUSTOMERS, *zip(*rows, strict=True))
 
 
-async def put_events(conn: Connection, rows: Collection[tuple[object, ...]]) -> None:
+async def put_events(conn: Connection, rows: Collection[ReportingEventRow]) -> None:
     """Reporting events by their place in the conversation's life."""
     if rows:
         await conn.execute(_PUT_EVENTS, *zip(*rows, strict=True))
 
 
-async def trim_events(conn: Connection, counts: Collection[tuple[UUID, int, int]]) -> None:
+async def trim_events(conn: Connection, counts: Collection[EventCountRow]) -> None:
     """Remove what a late fact made too many."""
     if counts:
         await conn.execute(_TRIM_EVENTS, *zip(*sorted(counts), strict=True))

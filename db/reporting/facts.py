@@ -1,10 +1,12 @@
-"""Facts of conversations: kept once by their own keys, read back for reckoning. Rows are in the order of the columns.
+"""Facts of conversations: kept once by their own keys, read back for reckoning.
 
 Every keeping statement is one for the batch, sorted by its key, and returns the (store, conversation) and key of what
 was news.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -62,17 +64,54 @@ join wootstream.ratings r on r.organization_id = k.organization_id and r.convers
 """
 
 
-async def keep_messages(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+class MessageRow(NamedTuple):
+    """The columns of _KEEP_MESSAGES."""
+
+    organization_id: UUID
+    conversation_id: int
+    message_id: int
+    kind: str
+    message_type: str
+    private: bool
+    sender_id: int | None
+    created_at: datetime
+    deleted: bool
+    speaker: str | None
+
+
+class ChangeRow(NamedTuple):
+    """The columns of _KEEP_CHANGES."""
+
+    organization_id: UUID
+    conversation_id: int
+    attribute: str
+    changed_at: datetime
+    previous: str
+    current: str
+
+
+class RatingRow(NamedTuple):
+    """The columns of _KEEP_RATINGS."""
+
+    organization_id: UUID
+    conversation_id: int
+    message_id: int
+    answered_at: datetime
+    sent_at: datetime
+    rating: int
+
+
+async def keep_messages(conn: Connection, rows: Collection[MessageRow]) -> Sequence[Row]:
     """A deleted message stays, marked; a sender once known stays known, as do a campaign and the more exact moment."""
     return await _keep(conn, _KEEP_MESSAGES, rows)
 
 
-async def keep_changes(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+async def keep_changes(conn: Connection, rows: Collection[ChangeRow]) -> Sequence[Row]:
     """A change is kept once, however often it is told (label changes always come twice)."""
     return await _keep(conn, _KEEP_CHANGES, rows)
 
 
-async def keep_ratings(conn: Connection, rows: Collection[tuple[object, ...]]) -> Sequence[Row]:
+async def keep_ratings(conn: Connection, rows: Collection[RatingRow]) -> Sequence[Row]:
     """Of several answers to one survey the latest stays."""
     return await _keep(conn, _KEEP_RATINGS, rows)
 

@@ -68,8 +68,18 @@ def _with_user(one: KnownContact, users: set[UUID]) -> KnownContact:
 
 
 async def _known(conn: Connection, seen: Sequence[KnownContact]) -> dict[Key, KnownContact]:
-    asked = [(*one.key, one.email, one.customer_id, one.user_id) for one in seen]
-    return {one.key: one for one in map(_contact, await table.known(conn, asked))}
+    names = [
+        table.NamesRow(
+            organization_id=one.store,
+            account_id=one.account_id,
+            contact_id=one.contact_id,
+            email=one.email,
+            customer_id=one.customer_id,
+            user_id=one.user_id,
+        )
+        for one in seen
+    ]
+    return {one.key: one for one in map(_contact, await table.known(conn, names))}
 
 
 def _contact(row: Row) -> KnownContact:
@@ -87,5 +97,15 @@ def _contact(row: Row) -> KnownContact:
     )
 
 
-def _row(one: KnownContact) -> tuple[object, ...]:
-    return (*one.key, one.seen_at, *one.names, dict(one.attributes))
+def _row(one: KnownContact) -> table.ContactRow:
+    return table.ContactRow(
+        organization_id=one.store,
+        chatwoot_account_id=one.account_id,
+        chatwoot_contact_id=one.contact_id,
+        seen_at=one.seen_at,
+        email=one.email,
+        phone=one.phone,
+        customer_id=one.customer_id,
+        user_id=one.user_id,
+        cached_attributes=dict(one.attributes),
+    )

@@ -5,15 +5,14 @@ from uuid import UUID
 
 from db.people import due
 from db.pool import Connection
-from db.reporting import account_details, context, conversations
-from services.conversations import repository, rows
+from db.reporting import account_details
+from services.conversations import repository
 from services.conversations.batch import FactBatch
 from services.conversations.events import ConversationFacts, Key
 from services.conversations.figures.checkpoint import Checkpoint, advance, resume
 from services.conversations.figures.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures.figures import figures
-from services.conversations.repository import Head
-from services.conversations.rows import Reckoned
+from services.conversations.repository import Head, Reckoned
 from services.conversations.stores import StoreRules, known_stores
 from services.kernel import Record
 
@@ -68,21 +67,9 @@ def _figures(key: Key, facts: Facts, store: StoreRules, checkpoint: Checkpoint |
 
 
 async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
-    await conversations.put_heads(conn, [rows.head(one) for one in reckoned])
-    await conversations.put_rows(conn, [rows.row(one) for one in reckoned])
-    await _put_customers(conn, [one for one in reckoned if heads[one.key].snapshot is None])
-    moved = [one for one in reckoned if rows.events_digest(one.figures) != heads[one.key].events_digest]
-    await conversations.put_events(conn, [event for one in moved for event in rows.events(one)])
-    fewer = [one for one in moved if rows.event_count(one.figures) < heads[one.key].event_count]
-    await conversations.trim_events(conn, [(*one.key, rows.event_count(one.figures)) for one in fewer])
+    await repository.put(conn, reckoned, heads)
     await account_details.note(conn, {id_ for one in reckoned for id_ in _named(one)})
     await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
-
-
-async def _put_customers(conn: Connection, begun: Sequence[Reckoned]) -> None:
-    """Whom the shop knew when the conversation began; later orders do not change it."""
-    contacts = [(*one.key, contact) for one in begun if (contact := one.figures.state.contact_id) is not None]
-    await conversations.put_customers(conn, [rows.customer(row) for row in await context.customers(conn, contacts)])
 
 
 def _named(one: Reckoned) -> Iterator[tuple[UUID, str, int]]:

@@ -1,23 +1,37 @@
-"""What PostgreSQL keeps of a conversation, as facts: kept from a batch, read back for reckoning."""
+"""Facts and figures ↔ rows: facts are kept from a batch and read back for reckoning, figures are put."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
 
+import orjson
 from pydantic import TypeAdapter
 
 from db.pool import Connection, Row
 from db.reporting import conversations, facts
+from db.reporting.conversations import (
+    ConversationCustomerRow,
+    ConversationRow,
+    EventCountRow,
+    HeadRow,
+    ReportingEventRow,
+)
+from db.reporting.facts import ChangeRow, MessageRow, RatingRow
+from schemas.money import digits
 from services.conversations.batch import FactBatch, rating_key
 from services.conversations.events import Key
 from services.conversations.figures.checkpoint import Checkpoint
 from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, State
+from services.conversations.figures.figures import Figures
 
 _STATE = TypeAdapter(State)
-_CHECKPOINT = TypeAdapter(Checkpoint)
-_FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))
+_CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
+_FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))  # before every id and moment that a webhook may name
+_MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,17 @@ class Head:
     events_digest: bytes | None
     status: str | None
     rating: int | None
+    checkpoint: Checkpoint | None = None
+
+
+class Reckoned(NamedTuple):
+    """A conversation with its figures, and what its row needs from elsewhere."""
+
+    key: Key
+    snapshot: Snapshot
+    figures: Figures
+    account_id: int
+    inbox_name: str | None
     checkpoint: Checkpoint | None = None
 
 
@@ -46,12 +71,12 @@ async def look(conn: Connection, key: Key) -> Facts | None:
 
 async def keep(conn: Connection, batch: FactBatch) -> set[tuple[Key, Any]]:
     """Keep the batch's facts; answers the keys of those that were news."""
-    messages = await facts.keep_messages(conn, [(*key, *fact) for (key, _), fact in batch.messages.items()])
-    changes = await facts.keep_changes(conn, [(*key, *fact) for (key, _), fact in batch.changes.items()])
-    ratings = await facts.keep_ratings(conn, [(*key, *fact) for (key, _), fact in batch.ratings.items()])
+    messages = await facts.keep_messages(conn, [_message_row(key, one) for (key, _), one in batch.messages.items()])
+    changes = await facts.keep_changes(conn, [_change_row(key, one) for (key, _), one in batch.changes.items()])
+    ratings = await facts.keep_ratings(conn, [_rating_row(key, one) for (key, _), one in batch.ratings.items()])
     return {
         *((_key(row), row["message_id"]) for row in messages),
-        *((_key(row), Change(*_fact(row))) for row in changes),
+        *((_key(row), _change(row)) for row in changes),
         *((_key(row), rating_key(row["message_id"])) for row in ratings),
     }
 
@@ -64,23 +89,38 @@ async def load(
     begin = {key: (one.message_id, one.to) if one else _FROM_THE_START for key, one in checkpoints.items()}
     messages, changes, ratings = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in await facts.messages(conn, [(*key, begin[key][0]) for key in keys]):
-        messages[_key(row)].append(Message(*_fact(row)))
+        messages[_key(row)].append(_message(row))
     for row in await facts.changes(conn, [(*key, begin[key][1]) for key in keys]):
-        changes[_key(row)].append(Change(*_fact(row)))
+        changes[_key(row)].append(_change(row))
     for row in await facts.ratings(conn, keys):
-        ratings[_key(row)].append(Rating(*_fact(row)))
+        ratings[_key(row)].append(_rating(row))
     return {
         key: Facts(snapshot, tuple(messages[key]), tuple(changes[key]), tuple(ratings[key]))
         for key, snapshot in snapshots.items()
     }
 
 
+async def put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
+    """Write the figures of locked conversations, sorted by their keys."""
+    await conversations.put_heads(conn, [_head_row(one) for one in reckoned])
+    await conversations.put_rows(conn, [_conversation_row(one) for one in reckoned])
+    await _put_customers(conn, [one for one in reckoned if heads[one.key].snapshot is None])
+    # Equal events need not be written again: most facts of a batch make none.
+    moved = [one for one in reckoned if _events_digest(one.figures) != heads[one.key].events_digest]
+    await conversations.put_events(conn, [event for one in moved for event in _event_rows(one)])
+    fewer = [one for one in moved if _event_count(one.figures) < heads[one.key].event_count]
+    await conversations.trim_events(conn, [_event_count_row(one) for one in fewer])
+
+
+async def _put_customers(conn: Connection, begun: Sequence[Reckoned]) -> None:
+    """Whom the shop knew when the conversation began; later orders do not change it."""
+    contacts = [(*one.key, contact) for one in begun if (contact := one.figures.state.contact_id) is not None]
+    customers = await conversations.customers(conn, contacts)
+    await conversations.put_customers(conn, [customer_row(row) for row in customers])
+
+
 def _key(row: Row) -> Key:
     return row["organization_id"], row["conversation_id"]
-
-
-def _fact(row: Row) -> list[Any]:
-    return list(row.values())[2:]
 
 
 def _head(row: Row) -> Head:
@@ -90,3 +130,168 @@ def _head(row: Row) -> Head:
     )
     checkpoint = _CHECKPOINT.validate_python(row["walked"], strict=False) if row["walked"] else None
     return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"], checkpoint)
+
+
+def _message(row: Row) -> Message:
+    return Message(
+        id=row["message_id"],
+        kind=row["kind"],
+        message_type=row["message_type"],
+        private=row["private"],
+        sender_id=row["sender_id"],
+        created_at=row["created_at"],
+        deleted=row["deleted"],
+        speaker=row["speaker"],
+    )
+
+
+def _message_row(key: Key, message: Message) -> MessageRow:
+    return MessageRow(
+        organization_id=key[0],
+        conversation_id=key[1],
+        message_id=message.id,
+        kind=message.kind,
+        message_type=message.message_type,
+        private=message.private,
+        sender_id=message.sender_id,
+        created_at=message.created_at,
+        deleted=message.deleted,
+        speaker=message.speaker,
+    )
+
+
+def _change(row: Row) -> Change:
+    return Change(attribute=row["attribute"], at=row["changed_at"], previous=row["previous"], current=row["current"])
+
+
+def _change_row(key: Key, change: Change) -> ChangeRow:
+    return ChangeRow(
+        organization_id=key[0],
+        conversation_id=key[1],
+        attribute=change.attribute,
+        changed_at=change.at,
+        previous=change.previous,
+        current=change.current,
+    )
+
+
+def _rating(row: Row) -> Rating:
+    return Rating(message_id=row["message_id"], at=row["answered_at"], sent_at=row["sent_at"], rating=row["rating"])
+
+
+def _rating_row(key: Key, rating: Rating) -> RatingRow:
+    return RatingRow(
+        organization_id=key[0],
+        conversation_id=key[1],
+        message_id=rating.message_id,
+        answered_at=rating.at,
+        sent_at=rating.sent_at,
+        rating=rating.rating,
+    )
+
+
+def _head_row(one: Reckoned) -> HeadRow:
+    figures, state, seen = one.figures, one.figures.state, one.snapshot
+    return HeadRow(
+        organization_id=one.key[0],
+        conversation_id=one.key[1],
+        seen_at=seen.at,
+        seen_sent_at=seen.sent_at,
+        seen_digest=seen.digest,
+        seen=_json(seen.state._asdict()),
+        status=state.status,
+        inbox_id=state.inbox_id,
+        contact_id=state.contact_id,
+        assignee_id=state.assignee_id,
+        assignee_type=state.assignee_type,
+        team_id=state.team_id,
+        priority=state.priority,
+        labels=_json(state.labels),
+        started_at=state.created_at,
+        first_reply_at=state.first_reply_created_at,
+        waiting_since=state.waiting_since,
+        snoozed_until=state.snoozed_until,
+        unanswered_since=figures.unanswered_since,
+        counts=_json(figures.counts),
+        resolutions=figures.resolutions,
+        reopenings=figures.reopenings,
+        lost_changes=figures.lost_changes,
+        approximate=figures.approximate,
+        unknown_openers=figures.unknown_openers,
+        rating=figures.rating.rating if figures.rating else None,
+        event_count=_event_count(figures),
+        events_digest=_events_digest(figures),
+        walked=_CHECKPOINT.dump_json(one.checkpoint).decode(),
+    )
+
+
+def _conversation_row(one: Reckoned) -> ConversationRow:
+    """The latest resolution, or none while it is open again."""
+    figures, state = one.figures, one.figures.state
+    first, last = figures.first_response, figures.last_resolution if state.status == "resolved" else None
+    return ConversationRow(
+        organization_id=one.key[0],
+        chatwoot_account_id=one.account_id,
+        chatwoot_conversation_id=one.key[1],
+        chatwoot_contact_id=state.contact_id,
+        status=state.status,
+        assignee_id=state.assignee_id,
+        assignee_type=state.assignee_type,
+        assignee_name=state.assignee_name,
+        inbox_id=state.inbox_id,
+        inbox_name=one.inbox_name,
+        first_response_time=timedelta(seconds=first.seconds) if first else None,
+        resolution_time=timedelta(seconds=last.seconds) if last else None,
+        message_count=figures.counts.get("messages", 0),
+        satisfaction_rating=figures.rating.rating if figures.rating else None,
+        conversation_started_at=state.created_at,
+        conversation_resolved_at=last.end if last else None,
+        last_activity_at=figures.last_activity_at,
+    )
+
+
+def _event_rows(one: Reckoned) -> Iterator[ReportingEventRow]:
+    (organization, conversation), inbox_id = one.key, one.figures.state.inbox_id
+    for ordinal, event in enumerate(one.figures.events, start=one.figures.events_before):
+        yield ReportingEventRow(
+            organization_id=organization,
+            chatwoot_conversation_id=conversation,
+            ordinal=ordinal,
+            name=event.name,
+            value=event.seconds,
+            user_id=event.user_id,
+            inbox_id=inbox_id,
+            event_start=event.start,
+            event_end=event.end,
+            approximate=event.approximate,
+        )
+
+
+def _event_count_row(one: Reckoned) -> EventCountRow:
+    return EventCountRow(organization_id=one.key[0], conversation_id=one.key[1], event_count=_event_count(one.figures))
+
+
+def customer_row(known: Row) -> ConversationCustomerRow:
+    """What the shop knew of the customer, in whole units of the store's currency."""
+    value = Decimal(known["spent_minor"] or 0).scaleb(-digits(known["currency"]))
+    return ConversationCustomerRow(
+        organization_id=known["organization_id"],
+        conversation_id=known["conversation_id"],
+        customer_tier=known["customer_tier"],
+        order_count=known["order_count"],
+        currency=known["currency"],
+        value=min(value, _MOST_VALUE),
+    )
+
+
+def _event_count(figures: Figures) -> int:
+    """All events of the conversation's lifecycle."""
+    return figures.events_before + len(figures.events)
+
+
+def _events_digest(figures: Figures) -> bytes:
+    return hashlib.blake2b(_json([figures.events_before, *map(tuple, figures.events)]).encode(), digest_size=8).digest()
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from db.pool import Connection, Row
-from db.reporting import account_details, context
+from db.reporting import account_details
 from services.conversations.events import ConversationFacts
 from services.conversations.figures.rules import Dated, Rules, Ruling
 
@@ -39,7 +39,7 @@ class StoreRules:
 async def known_stores(conn: Connection, events: Sequence[ConversationFacts]) -> dict[UUID, StoreRules]:
     """The stores in scope. What these webhooks call their inboxes is remembered: conversations do not say it."""
     stores: dict[UUID, StoreRules] = {}
-    for row in await context.stores(conn):
+    for row in await account_details.stores(conn):
         store = stores.setdefault(row["organization_id"], StoreRules(row["chatwoot_account_id"], _releases(row)))
         if row["inbox_id"] is not None:
             store.inboxes[row["inbox_id"]] = InboxRules(row["name"], row["has_bot"])

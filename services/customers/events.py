@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from db.people.customers import ShopFactRow
 from schemas import json_text
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
 from services.kernel import Invalid, Record
@@ -35,9 +36,19 @@ class ShopFact:
         """The content key: CloudEvents calls a repeat what has the same source and id."""
         return self.store, self.source, self.event_id
 
-    def row(self) -> tuple[Any, ...]:
+    def row(self) -> ShopFactRow:
         """As the facts table has it."""
-        return (*self.key, self.kind, self.at, self.customer_id, self.order_id, self.amount_minor, self.currency)
+        return ShopFactRow(
+            organization_id=self.store,
+            source=self.source,
+            event_id=self.event_id,
+            kind=self.kind,
+            happened_at=self.at,
+            customer_id=self.customer_id,
+            order_id=self.order_id,
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+        )
 
 
 def read(record: Record) -> ShopFact | None:

@@ -22,16 +22,6 @@ class Figures:
     last_order_at: datetime | None
     customer_tier: str | None
 
-    def columns(self) -> tuple[Any, ...]:
-        return (
-            self.order_count,
-            self.spent,
-            self.paid_orders,
-            self.first_order_at,
-            self.last_order_at,
-            self.customer_tier,
-        )
-
 
 def figures(sums: Iterable[Mapping[str, Any]]) -> Figures:
     """From one customer's rows by currency; a customer without orders has the figures of none, and no tier."""

@@ -9,7 +9,7 @@ from db.people import due
 from db.people.customers import Key
 from db.pool import Connection
 from services.customers.events import ShopFact
-from services.customers.figures import figures
+from services.customers.figures import Figures, figures
 from services.customers.orders import OrderFact, order
 from services.customers.profile import Profile
 from services.kernel import Record
@@ -42,7 +42,7 @@ async def _reckon_orders(conn: Connection, keys: Collection[Key]) -> set[Key]:
     for row in await table.facts(conn, keys):
         by_order[row["organization_id"], row["order_id"]].append(OrderFact.of(row))
     now = {key: order(facts) for key, facts in sorted(by_order.items())}
-    await table.put_orders(conn, [(*key, *one.columns()) for key, one in now.items()])
+    await table.put_orders(conn, [one.row(*key) for key, one in now.items()])
     owners = {(store, one.customer_id) for (store, _), one in now.items()}
     return owners | {(row["organization_id"], row["customer_id"]) for row in before if row["customer_id"]}
 
@@ -55,6 +55,24 @@ async def _reckon_customers(conn: Connection, people: Collection[Key], news: Seq
     sums: dict[Key, list[Any]] = defaultdict(list)
     for row in await table.sums(conn, people):
         sums[row["organization_id"], row["customer_id"]].append(row)
-    await table.put_customers(
-        conn, [(*key, *one.columns(), *figures(sums[key]).columns()) for key, one in sorted(profiles.items())]
+    await table.put_customers(conn, [_row(key, one, figures(sums[key])) for key, one in sorted(profiles.items())])
+
+
+def _row(key: Key, profile: Profile, sums: Figures) -> table.CustomerRow:
+    return table.CustomerRow(
+        organization_id=key[0],
+        customer_id=key[1],
+        email=profile.values.get("email"),
+        phone=profile.values.get("phone"),
+        name=profile.values.get("name"),
+        preferred_language=profile.values.get("preferred_language"),
+        marketing_consent=profile.values.get("marketing_consent"),
+        registered_at=profile.values.get("registered_at"),
+        profile_moments=profile.moments,
+        order_count=sums.order_count,
+        spent=sums.spent,
+        paid_orders=sums.paid_orders,
+        first_order_at=sums.first_order_at,
+        last_order_at=sums.last_order_at,
+        customer_tier=sums.customer_tier,
     )

@@ -1,10 +1,12 @@
 """An order is a function of the set of its facts: any order of arrival, any repetition, the same row."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from db.people.customers import OrderRow
 from schemas.bounds import MOST_INT8
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
@@ -12,7 +14,7 @@ PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunde
 
 @dataclass(frozen=True, slots=True)
 class OrderFact:
-    """One thing that happened to an order, ordered by one event."""
+    """One thing that happened to an order, as one event says it."""
 
     kind: str
     at: datetime
@@ -47,9 +49,20 @@ class Order:
     refunded_at: datetime | None
     cancelled_at: datetime | None
 
-    def columns(self) -> tuple[Any, ...]:
-        """As the orders table has them."""
-        return astuple(self)
+    def row(self, store: UUID, order_id: str) -> OrderRow:
+        """As the orders table has it."""
+        return OrderRow(
+            organization_id=store,
+            order_id=order_id,
+            customer_id=self.customer_id,
+            currency=self.currency,
+            total_minor=self.total_minor,
+            refunded_minor=self.refunded_minor,
+            placed_at=self.placed_at,
+            paid_at=self.paid_at,
+            refunded_at=self.refunded_at,
+            cancelled_at=self.cancelled_at,
+        )
 
 
 def order(facts: Iterable[OrderFact]) -> Order:

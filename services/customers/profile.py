@@ -26,6 +26,3 @@ class Profile:
         for name, value in fields.items():
             if moment > self.moments.get(name, ""):
                 self.values[name], self.moments[name] = value, moment
-
-    def columns(self) -> tuple[Any, ...]:
-        return (*(self.values.get(name) for name in FIELDS), self.moments)

@@ -150,7 +150,15 @@ class AcknowledgedWriter:
             self._rows.begin_anew()
         rows = [(one, one.accepted) for one in self._rows.all() if one.cluster]
         values = [
-            (one.instance, one.topic, one.partition, accepted, one.highest, one.cluster or "", one.at)
+            table.AcknowledgedRow(
+                instance=one.instance,
+                topic=one.topic,
+                partition=one.partition,
+                accepted=accepted,
+                highest_offset=one.highest,
+                cluster_id=one.cluster or "",
+                updated_at=one.at,
+            )
             for one, accepted in rows
         ]
         async with self._process.pool(INGRESS).acquire(timeout=_ASK_SECONDS) as conn:

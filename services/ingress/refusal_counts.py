@@ -44,7 +44,12 @@ class RefusalCounts:
         if not self._counts:
             return False
         counts, self._counts = self._counts, {}
-        rows = [(door, reason.value, store, one.number, one.last_at) for (door, reason, store), one in counts.items()]
+        rows = [
+            table.RefusalRow(
+                door=door, reason=reason.value, organization_id=store, number=one.number, last_at=one.last_at
+            )
+            for (door, reason, store), one in counts.items()
+        ]
         try:
             async with self._process.pool(INGRESS).acquire(timeout=2) as conn, conn.transaction():
                 await table.add(conn, rows)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from pydantic import TypeAdapter
 
+from db.widget import WidgetEventRow
 from schemas import json_text
 from schemas.beacons import WidgetReport
 from services.kernel import Invalid, Record
@@ -20,7 +20,7 @@ class WidgetPost:
     """One accepted POST and its rows."""
 
     record: Record
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[WidgetEventRow, ...]
 
 
 def read(record: Record) -> WidgetPost | None:
@@ -31,6 +31,6 @@ def read(record: Record) -> WidgetPost | None:
     rows = tuple(row(record.store, one) for one in reports)
     received_at = record.received_at
     # Foreign writers are not judged by the door, and a month that nobody spoke of has no partition.
-    if not all(received_at - _OLDEST <= one[1] <= received_at + _AHEAD for one in rows):
+    if not all(received_at - _OLDEST <= one.created_at <= received_at + _AHEAD for one in rows):
         raise Invalid("an event's id names a moment far from when it was received")
     return WidgetPost(record, rows)

@@ -1,9 +1,6 @@
 """Widget events → rows, each once."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 import structlog
 
@@ -17,10 +14,10 @@ log = structlog.get_logger()
 
 async def keep(conn: Connection, posts: Sequence[WidgetPost]) -> set[Record]:
     """A record is news when any of its events was; an event that came twice belongs to the record that came first."""
-    first: dict[tuple[UUID, datetime, UUID], tuple[Record, tuple[Any, ...]]] = {}
+    first: dict[table.Key, tuple[Record, table.WidgetEventRow]] = {}
     for post in posts:
         for one in post.rows:
-            first.setdefault(one[:3], (post.record, one))
+            first.setdefault((one.organization_id, one.created_at, one.id), (post.record, one))
     added = await table.add(conn, [one for _, one in first.values()])
     return {first[key][0] for key in added}
 

@@ -6,29 +6,30 @@ from uuid import UUID
 
 import orjson
 
+from db.widget import WidgetEventRow
 from schemas.beacons import WidgetReport, moment
 from schemas.bounds import json_value
 
 _DATA_BYTES, _DATA_DEPTH = 8 * 1024, 8
 
 
-def row(store: UUID, event: WidgetReport) -> tuple[Any, ...]:
-    """As the table has it; the first three columns are the key."""
-    return (
-        store,
-        moment(event.id),
-        event.id,
-        event.event_type,
-        event.session_id,
-        event.user_id,
-        event.customer_id,
-        event.page_url,
-        event.user_agent,
-        address(event.ip_address),
-        event.referrer,
-        event.load_time_ms,
-        event.widget_version,
-        data(event.event_data),
+def row(store: UUID, event: WidgetReport) -> WidgetEventRow:
+    """As the table has it."""
+    return WidgetEventRow(
+        organization_id=store,
+        created_at=moment(event.id),
+        id=event.id,
+        event_type=event.event_type,
+        session_id=event.session_id,
+        user_id=event.user_id,
+        customer_id=event.customer_id,
+        page_url=event.page_url,
+        user_agent=event.user_agent,
+        ip_address=address(event.ip_address),
+        referrer=event.referrer,
+        load_time_ms=event.load_time_ms,
+        widget_version=event.widget_version,
+        event_data=data(event.event_data),
     )
 
 

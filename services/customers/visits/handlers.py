@@ -1,8 +1,6 @@
 """Sessions → the newest of each, and who is due because somebody is talking to them."""
 
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any
 
 from db.people import due
 from db.people import visits as table
@@ -15,7 +13,7 @@ from services.kernel import Record
 async def keep(conn: Connection, events: Sequence[VisitsSeen]) -> set[Record]:
     """Take what is newer; mark those whom somebody is talking to."""
     keys = {visit.key for event in events for visit in event.visits}
-    before = {visit.key: visit for visit in map(_kept, await table.known(conn, keys))}
+    before = {visit.key: visit for visit in map(ShopVisit.of, await table.known(conn, keys))}
     now, news = dict(before), set[Record]()
     for event in events:
         for visit in event.visits:
@@ -29,7 +27,3 @@ async def keep(conn: Connection, events: Sequence[VisitsSeen]) -> set[Record]:
     people = await table.talking(conn, {(visit.store, visit.customer_id) for visit in moved})
     await due.mark(conn, [(store, f"customer:{one}") for store, one in people])
     return news
-
-
-def _kept(row: Any) -> ShopVisit:
-    return ShopVisit(row["organization_id"], *(row[column.name] for column in fields(ShopVisit)[1:]))

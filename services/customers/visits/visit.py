@@ -1,16 +1,16 @@
 """A session of a known customer: the newest word of each part, whatever the order of arrival."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from db.people.visits import Key
+from db.people.visits import Key, VisitRow
+from db.pool import Row
 
 
 @dataclass(frozen=True, slots=True)
 class ShopVisit:
-    """A session so far; the order of the columns is the table's."""
+    """A session so far."""
 
     store: UUID
     customer_id: str
@@ -28,8 +28,38 @@ class ShopVisit:
     def key(self) -> Key:
         return self.store, self.customer_id, self.session_id
 
-    def row(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, column.name) for column in fields(self))
+    @classmethod
+    def of(cls, row: Row) -> "ShopVisit":
+        """As it was kept."""
+        return cls(
+            store=row["organization_id"],
+            customer_id=row["customer_id"],
+            session_id=row["session_id"],
+            first_at=row["first_at"],
+            last_at=row["last_at"],
+            page_at=row["page_at"],
+            page_url=row["page_url"],
+            cart_at=row["cart_at"],
+            cart_minor=row["cart_minor"],
+            cart_currency=row["cart_currency"],
+            cart_items=row["cart_items"],
+        )
+
+    def row(self) -> VisitRow:
+        """As the table has it."""
+        return VisitRow(
+            organization_id=self.store,
+            customer_id=self.customer_id,
+            session_id=self.session_id,
+            first_at=self.first_at,
+            last_at=self.last_at,
+            page_at=self.page_at,
+            page_url=self.page_url,
+            cart_at=self.cart_at,
+            cart_minor=self.cart_minor,
+            cart_currency=self.cart_currency,
+            cart_items=self.cart_items,
+        )
 
     def then(self, other: "ShopVisit") -> "ShopVisit":
         """Both together, whichever came first."""

@@ -37,13 +37,13 @@ def letter_of(one: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
     return Letter(
         era=row.era,
         partition=one.partition,
-        offset=one.offset,
+        record_offset=one.offset,
         organization_id=store_of(one.store_name),
         kind=kind,
         reason=_storable(reason),
-        key=one.key,
-        value=one.value,
-        headers=orjson.dumps(headers).decode(),
+        record_key=one.key,
+        record_value=one.value,
+        record_headers=orjson.dumps(headers).decode(),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from db.people import pushes, visits
 from db.pool import Pool, scoped
-from db.reporting import context
+from db.reporting import conversations
 from tests.services.attached import ACCOUNT_ID, attach
 
 _CONTACT, _CONVERSATION = 7, 70
@@ -54,7 +54,7 @@ async def test_whoever_asks_finds_the_same_person_behind_a_contact_and_the_other
     async with scoped(pool, {store}) as conn:
         (pushed,) = await pushes.people(conn, [(store, ACCOUNT_ID, _CONTACT)])
         (found,) = await pushes.contacts_of(conn, [(store, "c1")])
-        figures = await context.customers(conn, [(store, _CONVERSATION, _CONTACT)])
+        figures = await conversations.customers(conn, [(store, _CONVERSATION, _CONTACT)])
         talking = await visits.talking(conn, [(store, "c1")])
 
     assert pushed["customer_id"] == ("c1" if same else None)

@@ -10,7 +10,7 @@ from schemas.bounds import EARLIEST, MOST_INT4
 from services.conversations.figures.facts import Change, Message
 from services.conversations.figures.lifecycle import Lifecycle
 from services.conversations.figures.rules import Rules
-from services.conversations.rows import customer
+from services.conversations.repository import customer_row
 
 _LATE = datetime(2199, 12, 31, tzinfo=UTC)
 _RULES = Rules.of("4.13.0", has_bot=False)
@@ -31,5 +31,5 @@ def test_a_kept_moment_that_is_none_starts_no_wait() -> None:
 
 def test_a_customer_who_spent_more_than_the_column_holds_spent_what_it_holds() -> None:
     row = {"spent_minor": 10**18, "currency": "JPY", "customer_tier": "Platinum", "order_count": 1}
-    kept = customer(row | {"organization_id": uuid.uuid4(), "conversation_id": 1})
-    assert kept[-1] == Decimal("999999999999.99")
+    kept = customer_row(row | {"organization_id": uuid.uuid4(), "conversation_id": 1})
+    assert kept.value == Decimal("999999999999.99")
