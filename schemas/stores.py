@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from schemas import bounds
 from schemas.bounds import MOST_ELEMENTS, NAME_CHARACTERS, URL_CHARACTERS, Id
-from schemas.chatwoot.rest import Release
+from schemas.chatwoot.rest import ReleaseNumber
 from schemas.vouching import SECRET_PREFIX, key
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
@@ -51,7 +51,7 @@ class StoreOptions(BaseModel):
     name: Line | None = None
     base_url: str | None = Field(None, pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
     account_id: Id | None = None
-    release: Release | None = None
+    release: ReleaseNumber | None = None
     website_token: str | None = Field(None, pattern=WEBSITE_TOKEN)
     api_access_token: Secret | None = None
     webhook_secret: Secret | None = None

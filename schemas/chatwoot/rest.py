@@ -14,16 +14,16 @@ from schemas.reports import Totals
 
 CONVERSATION = "rest.conversation"
 _MOST_INBOXES = 2_000  # each is asked for its bot
-Release = Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}([.+-][0-9A-Za-z.+-]{0,32})?$")]
+ReleaseNumber = Annotated[str, Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}([.+-][0-9A-Za-z.+-]{0,32})?$")]
 
 
 class Version(Inbound):
     """`GET /api`, which wants no token."""
 
-    version: Release
+    version: ReleaseNumber
 
 
-class Inbox(Inbound):
+class ApiInbox(Inbound):
     """One of `GET inboxes`."""
 
     id: Id
@@ -31,7 +31,7 @@ class Inbox(Inbound):
 
 
 class Inboxes(Inbound):
-    payload: Annotated[tuple[Inbox, ...], Field(max_length=_MOST_INBOXES)]
+    payload: Annotated[tuple[ApiInbox, ...], Field(max_length=_MOST_INBOXES)]
 
 
 class InboxBot(Inbound):
@@ -51,7 +51,7 @@ class Agent(Inbound):
     name: OrNone[Name] = None
 
 
-class Message(Inbound):
+class ApiMessage(Inbound):
     """One of `GET conversations/:id/messages`. It does not say which campaign sent it."""
 
     id: LongId
@@ -64,10 +64,10 @@ class Message(Inbound):
 
 
 class Messages(Inbound):
-    payload: tuple[Message, ...]
+    payload: tuple[ApiMessage, ...]
 
 
-class Conversation(Inbound):
+class ApiConversation(Inbound):
     """One of `GET conversations`; its `updated_at` exists since 4.0.2."""
 
     id: Id
@@ -84,13 +84,13 @@ class Conversation(Inbound):
     meta: Annotated[Meta, OrElse(Meta())] = Meta()
 
 
-class Counts(Inbound):
+class PageCounts(Inbound):
     all_count: Annotated[Count, OrElse(0)] = 0
 
 
 class Page(Inbound):
-    meta: Annotated[Counts, OrElse(Counts())] = Counts()
-    payload: tuple[Conversation, ...]
+    meta: Annotated[PageCounts, OrElse(PageCounts())] = PageCounts()
+    payload: tuple[ApiConversation, ...]
 
 
 class Conversations(Inbound):
@@ -102,8 +102,8 @@ class Conversations(Inbound):
 class History(Inbound):
     """A record of the topic: one conversation as the API told it."""
 
-    conversation: Conversation
-    messages: tuple[Message, ...]
+    conversation: ApiConversation
+    messages: tuple[ApiMessage, ...]
 
 
 class Summary(Totals):

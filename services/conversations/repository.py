@@ -25,10 +25,10 @@ from schemas.money import digits
 from services.conversations.batch import FactBatch, rating_key
 from services.conversations.events import Key
 from services.conversations.figures.checkpoint import Checkpoint
-from services.conversations.figures.facts import Change, Facts, Message, Rating, Snapshot, State
+from services.conversations.figures.facts import Change, ConversationState, Facts, Message, Rating, Snapshot
 from services.conversations.figures.figures import Figures
 
-_STATE = TypeAdapter(State)
+_STATE = TypeAdapter(ConversationState)
 _CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
 _FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))  # before every id and moment that a webhook may name
 _MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)

@@ -9,11 +9,21 @@ import orjson
 
 from schemas.bounds import MOST_INT4, NAME_CHARACTERS, moment_at, moment_in, text
 from schemas.chatwoot.conversations import Changed, Conversation, ConversationEvent, MessageEvent, Status
-from services.conversations.figures.facts import TRACKED, Change, Facts, Kind, Message, Rating, Snapshot, Speaker, State
+from services.conversations.figures.facts import (
+    TRACKED,
+    Change,
+    ConversationState,
+    Facts,
+    Message,
+    MessageKind,
+    Rating,
+    Snapshot,
+    Speaker,
+)
 
 _MOST_LABELS = 2_000  # characters, before and after: a change is its own key, and an index holds 2.7 kB
 _BOTS = frozenset({"agent_bot", "captain_assistant"})
-_KINDS: dict[Speaker | None, Kind] = {"user": "human", "bot": "bot", "contact": "unknown", None: "unknown"}
+_KINDS: dict[Speaker | None, MessageKind] = {"user": "human", "bot": "bot", "contact": "unknown", None: "unknown"}
 
 
 def facts_of(event: ConversationEvent | MessageEvent, *, sent_at: datetime) -> Facts:
@@ -26,7 +36,7 @@ def facts_of(event: ConversationEvent | MessageEvent, *, sent_at: datetime) -> F
     return Facts(snapshot, changes=_changes(event, at) if at else ())
 
 
-def kind_of(event: MessageEvent) -> Kind:
+def kind_of(event: MessageEvent) -> MessageKind:
     """Who speaks, as Chatwoot's reports see it: only `human` ever answers a customer."""
     if event.message_type == "incoming":
         return "incoming"
@@ -122,7 +132,7 @@ def snapshot_of(seen: Conversation, at_least: datetime, *, sent_at: datetime) ->
     """The state that a body shows; `at_least` is how old it can be at most where the release does not say."""
     assignee, team, sender = seen.meta.assignee, seen.meta.team, seen.meta.sender
     session = seen.contact_inbox
-    state = State(
+    state = ConversationState(
         contact_id=sender.id if sender else session.contact_id if session else None,
         inbox_id=seen.inbox_id,
         status=seen.status,

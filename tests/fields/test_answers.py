@@ -112,7 +112,7 @@ def _histories(answer: Any) -> Iterator[rest.History]:
     if isinstance(answer, rest.Conversations):
         yield from (rest.History(conversation=one, messages=()) for one in answer.data.payload)
     if isinstance(answer, rest.Messages):
-        conversation = rest.Conversation.model_validate(sound.HISTORY["conversation"])
+        conversation = rest.ApiConversation.model_validate(sound.HISTORY["conversation"])
         yield rest.History(conversation=conversation, messages=answer.payload)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.conversations.figures.facts import State
-from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.facts import ConversationState
+from services.conversations.figures.lifecycle import ReportingEvent
 from tests.recordings.recorded import rows
 
 TOLERANCE_SECONDS = 1
@@ -19,12 +19,12 @@ DELETED = {("chatwoot-4.13.0", 3): {28}}
 _PRIORITIES = ("low", "medium", "high", "urgent")
 
 
-def compare_events(run: str, account: int, ours: Mapping[int, Iterable[Event]]) -> Counter[str]:
+def compare_events(run: str, account: int, ours: Mapping[int, Iterable[ReportingEvent]]) -> Counter[str]:
     """Each of Chatwoot's reporting events has its match and none is too many; answers how many were compared."""
     theirs: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     for row in sorted(rows(run, "reporting_events", account), key=lambda row: row["event_end_time"]):
         theirs[row["conversation"], row["name"]].append(row)
-    mine: dict[tuple[int, str], list[Event]] = defaultdict(list)
+    mine: dict[tuple[int, str], list[ReportingEvent]] = defaultdict(list)
     for conversation, events in ours.items():
         for event in sorted(events, key=lambda event: event.end):
             mine[conversation, event.name].append(event)
@@ -35,7 +35,7 @@ def compare_events(run: str, account: int, ours: Mapping[int, Iterable[Event]]) 
     return compared
 
 
-def _compare(mine: list[Event], theirs: list[dict[str, Any]], *, where: str) -> int:
+def _compare(mine: list[ReportingEvent], theirs: list[dict[str, Any]], *, where: str) -> int:
     assert len(mine) == len(theirs), where
     for event, row in zip(mine, theirs, strict=True):
         assert abs(event.seconds - row["value"]) <= TOLERANCE_SECONDS, where
@@ -44,7 +44,7 @@ def _compare(mine: list[Event], theirs: list[dict[str, Any]], *, where: str) -> 
     return len(theirs)
 
 
-def compare_states(run: str, account: int, ours: Mapping[int, State]) -> int:
+def compare_states(run: str, account: int, ours: Mapping[int, ConversationState]) -> int:
     """Each conversation stands as Chatwoot's row says; answers how many were compared."""
     theirs = {row["conversation"]: row for row in rows(run, "conversations", account)}
     assert ours.keys() - theirs.keys() == DELETED.get((run, account), set())
@@ -62,7 +62,7 @@ def compare_ratings(run: str, account: int, ours: Mapping[int, Mapping[int, int]
     return sum(map(len, theirs.values()))
 
 
-def _comparable(state: State) -> dict[str, object]:
+def _comparable(state: ConversationState) -> dict[str, object]:
     return {
         "inbox_id": state.inbox_id,
         "contact_id": state.contact_id,

@@ -20,7 +20,7 @@ def test_recorded_messages_are_those_of_the_database(run: str) -> None:
         if asked and call.method == "GET":
             held = {one["id"]: one for one in RecordedApi(run).messages(int(asked[1]), int(asked[2]))}
             for told in rest.Messages.model_validate(call.response).payload:
-                assert marks(told) == marks(rest.Message.model_validate(held[told.id]))
+                assert marks(told) == marks(rest.ApiMessage.model_validate(held[told.id]))
                 compared += 1
     print(f"{run}: compared {compared} messages")
     assert compared > 90
@@ -40,7 +40,7 @@ def test_recorded_list_is_read_whole(run: str) -> None:
     assert page.meta.all_count >= len(page.payload)
 
 
-def marks(message: rest.Message) -> tuple[object, ...]:
+def marks(message: rest.ApiMessage) -> tuple[object, ...]:
     """What does not change after a message was written."""
     author = (message.sender.id, message.sender.type) if message.sender else None
     return message.id, message.message_type, message.content_type, message.private, author, message.created_at

@@ -37,14 +37,14 @@ def _status(history: rest.History, written_at: datetime) -> Change:
     return Change(STATUS_SEEN, at, text_of(since.isoformat()), text_of(history.conversation.status))
 
 
-def _as_in_webhooks(seen: rest.Conversation) -> Conversation:
+def _as_in_webhooks(seen: rest.ApiConversation) -> Conversation:
     replied = seen.first_reply_created_at
     return Conversation.model_validate(
         seen.model_dump() | {"first_reply_created_at": _moment(replied) if replied else None}
     )
 
 
-def _event(message: rest.Message, conversation: Conversation) -> MessageEvent:
+def _event(message: rest.ApiMessage, conversation: Conversation) -> MessageEvent:
     marks = message.content_attributes
     return MessageEvent(
         event="message_created",

@@ -32,7 +32,7 @@ _PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
 _MOST_PAGES, _MOST_MESSAGES, _MOST_PASSES = 100_000, 200_000, 20
 _PAUSES = Schedule((1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0))  # then Chatwoot or Kafka is really away
 T = TypeVar("T")
-Progress = Callable[[int, int], None]  # conversations looked at, of how many
+OnProgress = Callable[[int, int], None]  # conversations looked at, of how many
 _KAFKA_SECONDS = 15
 import_ = typer.Typer(no_args_is_help=True, help="What was before a store was attached.")
 
@@ -93,7 +93,7 @@ class HistoryImport:
         self._everything = everything
         self._done: set[int] = set()
 
-    async def run(self, progress: Progress) -> int:
+    async def run(self, progress: OnProgress) -> int:
         """Import until nothing is left; how many were read. Raises Unanswered, and Retryable after long waiting."""
         if not self._everything:
             async with scoped(self._process.pool(), {self._account.store}) as conn:
@@ -106,7 +106,7 @@ class HistoryImport:
                 break
         return total
 
-    async def _pass(self, progress: Progress) -> int:
+    async def _pass(self, progress: OnProgress) -> int:
         """Once through the list, which moves while people talk: so another pass looks whether anything was missed."""
         seen, read = 0, 0
         async for page in self._pages():
@@ -128,11 +128,11 @@ class HistoryImport:
             yield page
         raise Unanswered("Chatwoot's list of conversations does not end")
 
-    def _is_wanted(self, one: rest.Conversation) -> bool:
+    def _is_wanted(self, one: rest.ApiConversation) -> bool:
         begun_before = one.created_at < self._account.attached_at.timestamp()
         return one.id not in self._done and (self._everything or begun_before)
 
-    async def _import(self, one: rest.Conversation) -> bool:
+    async def _import(self, one: rest.ApiConversation) -> bool:
         """False if it was deleted meanwhile."""
         try:
             messages = await self._messages(one.id)
@@ -146,8 +146,8 @@ class HistoryImport:
         self._done.add(one.id)
         return True
 
-    async def _messages(self, conversation: int) -> Sequence[rest.Message]:
-        found: dict[int, rest.Message] = {}
+    async def _messages(self, conversation: int) -> Sequence[rest.ApiMessage]:
+        found: dict[int, rest.ApiMessage] = {}
         after = 0
         while True:
             path = f"conversations/{conversation}/messages"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-Kind = Literal["incoming", "human", "bot", "automation", "campaign", "template", "survey", "unknown"]
+MessageKind = Literal["incoming", "human", "bot", "automation", "campaign", "template", "survey", "unknown"]
 Speaker = Literal["user", "bot", "contact"]
 # The attributes whose history matters, as `changed_attributes` names them.
 TRACKED = (
@@ -31,7 +31,7 @@ class Message(NamedTuple):
     automation or the channel's own app writes."""
 
     id: int
-    kind: Kind
+    kind: MessageKind
     message_type: str
     private: bool
     sender_id: int | None
@@ -69,7 +69,7 @@ class Rating(NamedTuple):
     rating: int
 
 
-class State(NamedTuple):
+class ConversationState(NamedTuple):
     """How a conversation stands."""
 
     contact_id: int | None
@@ -94,7 +94,7 @@ class Snapshot(NamedTuple):
     at: datetime
     sent_at: datetime
     digest: bytes
-    state: State
+    state: ConversationState
 
     @property
     def freshness(self) -> tuple[datetime, datetime, bytes]:

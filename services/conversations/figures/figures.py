@@ -7,21 +7,20 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.bounds import moment_in
-from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message, Rating, State
-from services.conversations.figures.lifecycle import Lifecycle
-from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.facts import STATUS_SEEN, Change, ConversationState, Facts, Message, Rating
+from services.conversations.figures.lifecycle import Lifecycle, ReportingEvent
 from services.conversations.figures.rules import Ruling
 
 
 class Figures(NamedTuple):
     """What the reports and the row of a conversation need."""
 
-    state: State
-    events: tuple[Event, ...]
+    state: ConversationState
+    events: tuple[ReportingEvent, ...]
     events_before: int
     counts: dict[str, int]
-    first_response: Event | None
-    last_resolution: Event | None
+    first_response: ReportingEvent | None
+    last_resolution: ReportingEvent | None
     resolutions: int
     reopenings: int
     unanswered_since: datetime | None
@@ -75,7 +74,7 @@ def timeline(facts: Facts) -> list[Message | Change]:
     return sorted(both, key=_when)
 
 
-def current_state(facts: Facts) -> State:
+def current_state(facts: Facts) -> ConversationState:
     """How the conversation stands: the freshest snapshot, and what is known to have changed after it."""
     state = facts.snapshot.state
     later = [change for change in facts.changes if change.at > facts.snapshot.at and change.attribute != STATUS_SEEN]
@@ -84,7 +83,7 @@ def current_state(facts: Facts) -> State:
     return state
 
 
-def _changed(state: State, change: Change) -> State:
+def _changed(state: ConversationState, change: Change) -> ConversationState:
     value: Any = orjson.loads(change.current)
     if change.attribute == "label_list":
         return state._replace(labels=tuple(sorted(value or ())))

@@ -5,18 +5,29 @@ Seconds are differences of whole seconds, as Chatwoot reckons them.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import orjson
 
 from schemas.bounds import MOST_INT4, moment_in
 from services.conversations.figures.facts import STATUS_SEEN, Change, Message
-from services.conversations.figures.reporting_events import Event
 from services.conversations.figures.rules import Rules
 
 # A bot's handover first begins the wait that nobody was in, then opens: 0.04 to 0.3 s apart in the recordings.
 _HANDING_OVER = timedelta(seconds=2)
 Opener = Literal["bot", "person", "bot?", "person?"]
+
+
+class ReportingEvent(NamedTuple):
+    """What Chatwoot's reports count: an answer, a resolution, a handover. `approximate`: it ended at the latest at
+    `end`, or is a handover that may have been a person's."""
+
+    name: str
+    seconds: int
+    user_id: int | None
+    start: datetime
+    end: datetime
+    approximate: bool = False
 
 
 @dataclass(slots=True)
@@ -47,11 +58,11 @@ class Lifecycle:
     guessing: bool = False
     unanswered_since: datetime | None = None
     last_message_at: datetime | None = None
-    first_response: Event | None = None
-    last_resolution: Event | None = None
+    first_response: ReportingEvent | None = None
+    last_resolution: ReportingEvent | None = None
     counts: dict[str, int] = field(default_factory=dict)
     events_before: int = 0
-    events: list[Event] = field(default_factory=list)
+    events: list[ReportingEvent] = field(default_factory=list)
 
     @classmethod
     def start(cls, created: datetime, rules: Rules, assignee: int | None) -> "Lifecycle":
@@ -173,8 +184,12 @@ class Lifecycle:
     def _has_bot(self) -> bool:
         return self.rules.has_bot or self.born_pending
 
-    def _book(self, name: str, start: datetime, end: datetime, user_id: int | None, *, doubtful: bool = False) -> Event:
+    def _book(
+        self, name: str, start: datetime, end: datetime, user_id: int | None, *, doubtful: bool = False
+    ) -> ReportingEvent:
         seconds = int(end.timestamp()) - int(start.timestamp())
-        event = Event(name, max(-MOST_INT4, min(seconds, MOST_INT4)), user_id, start, end, self.guessing or doubtful)
+        event = ReportingEvent(
+            name, max(-MOST_INT4, min(seconds, MOST_INT4)), user_id, start, end, self.guessing or doubtful
+        )
         self.events.append(event)
         return event

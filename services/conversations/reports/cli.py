@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from schemas.reports import Comparison, Group, Report, ReportSummary, WaitingList
 from services.conversations.chatwoot.cli import compared
 from services.conversations.reports import tables
-from services.conversations.reports.query import Name, Question, answer
+from services.conversations.reports.query import Question, ReportName, answer
 from services.kernel import Clock, Refusal
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import print_json, show
@@ -21,14 +21,14 @@ report = typer.Typer(
     invoke_without_command=True,
 )
 
-Store = Annotated[str, typer.Option(help="the store's short name; left out: every store")]
-All = Annotated[bool, typer.Option("--all-stores", help="every store, one after the other, in one table")]
-Since = Annotated[str, typer.Option(help="so long ago (30m, 12h, 7d, 4w), or a date or time of the store's zone")]
-Until = Annotated[str, typer.Option(help="likewise; the span ends before it")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table; of several stores by their names")]
-Csv = Annotated[bool, typer.Option("--csv", help="CSV instead of a table")]
+StoreOption = Annotated[str, typer.Option(help="the store's short name; left out: every store")]
+AllOption = Annotated[bool, typer.Option("--all-stores", help="every store, one after the other, in one table")]
+SinceOption = Annotated[str, typer.Option(help="so long ago (30m, 12h, 7d, 4w), or a date or time of the store's zone")]
+UntilOption = Annotated[str, typer.Option(help="likewise; the span ends before it")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table; of several stores by their names")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="CSV instead of a table")]
 
-_VERBS: dict[Name, str] = {
+_VERBS: dict[ReportName, str] = {
     "summary": "Chatwoot's summary of a span and of the one before it (that one with --json).",
     "agents": "The same by agent: who answered, and whose conversations.",
     "inboxes": "The same by inbox.",
@@ -37,15 +37,15 @@ _VERBS: dict[Name, str] = {
 }
 
 
-def _verb(name: Name) -> Callable[..., None]:
+def _verb(name: ReportName) -> Callable[..., None]:
     def command(
         ctx: typer.Context,
-        store: Store = "",
-        all_stores: All = False,
-        since: Since = "7d",
-        until: Until = "0m",
-        as_json: Json = False,
-        as_csv: Csv = False,
+        store: StoreOption = "",
+        all_stores: AllOption = False,
+        since: SinceOption = "7d",
+        until: UntilOption = "0m",
+        as_json: JsonOption = False,
+        as_csv: CsvOption = False,
     ) -> None:
         if ctx.invoked_subcommand is None:
             _figures(Question(name, since, until), _one(store, all_stores), as_json=as_json, as_csv=as_csv)
@@ -60,11 +60,11 @@ for _name, _text in _VERBS.items():
 
 @report.command()
 def waiting(
-    store: Store = "",
-    all_stores: All = False,
+    store: StoreOption = "",
+    all_stores: AllOption = False,
     limit: Annotated[int, typer.Option(min=1, help="how many of each store")] = 20,
-    as_json: Json = False,
-    as_csv: Csv = False,
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
 ) -> None:
     """Customers who wait for an answer now, longest first, with a link into Chatwoot."""
     answers = _ask(Question("waiting", limit=limit), _one(store, all_stores))
@@ -77,12 +77,12 @@ def waiting(
 
 @report.command()
 def compare(
-    store: Store = "",
-    all_stores: All = False,
-    since: Since = "7d",
-    until: Until = "1h",
-    as_json: Json = False,
-    as_csv: Csv = False,
+    store: StoreOption = "",
+    all_stores: AllOption = False,
+    since: SinceOption = "7d",
+    until: UntilOption = "1h",
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
 ) -> None:
     """Our summary beside Chatwoot's own reports, with the likely reason of each difference."""
     answers = asyncio.run(compared(_one(store, all_stores), since, until))

@@ -8,8 +8,7 @@ import orjson
 
 from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message
 from services.conversations.figures.figures import first_assignee, moment_of, timeline
-from services.conversations.figures.lifecycle import Lifecycle
-from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.lifecycle import Lifecycle, ReportingEvent
 from services.conversations.figures.rules import Ruling
 
 
@@ -52,7 +51,7 @@ def _changed(change: Change) -> str:
     return f"{change.attribute}: {_plain(change.previous)} → {_plain(change.current)}"
 
 
-def _event(event: Event) -> str:
+def _event(event: ReportingEvent) -> str:
     booked = f"booked to {event.user_id}" if event.user_id else "booked to nobody"
     about = "about " * event.approximate
     return f"{event.name}: {about}{event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"

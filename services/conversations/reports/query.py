@@ -13,15 +13,15 @@ from services.kernel import Refusal
 from services.kernel.cli.terminal import moment
 
 _EXAMPLES = "7d, 12h, 2026-11-01 or 2026-11-01T09:00"
-Name = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]
-NAMES: tuple[Name, ...] = get_args(Name)
+ReportName = Literal["summary", "agents", "inboxes", "teams", "days", "waiting"]
+NAMES: tuple[ReportName, ...] = get_args(ReportName)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """Which report, of which span in the store's own zone; `limit` is of those who wait."""
 
-    name: Name
+    name: ReportName
     since: str = "7d"
     until: str = "0m"
     limit: int = 20

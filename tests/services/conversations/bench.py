@@ -14,8 +14,8 @@ from db.pool import Connection, Pool, Row, scoped
 from db.reporting import account_details
 from schemas.topics import WEBHOOKS
 from services.conversations import events, handlers
-from services.conversations.figures.facts import State
-from services.conversations.figures.reporting_events import Event
+from services.conversations.figures.facts import ConversationState
+from services.conversations.figures.lifecycle import ReportingEvent
 from services.kernel import Record
 from tests.recordings.recorded import Delivery, stores
 
@@ -107,19 +107,19 @@ async def apply(pool: Pool, given: Sequence[Record], *, batch: int = 100) -> lis
     return news
 
 
-async def events_of(conn: Connection, organization: uuid.UUID) -> dict[int, list[Event]]:
+async def events_of(conn: Connection, organization: uuid.UUID) -> dict[int, list[ReportingEvent]]:
     """The stored reporting events by conversation."""
-    answer: dict[int, list[Event]] = defaultdict(list)
+    answer: dict[int, list[ReportingEvent]] = defaultdict(list)
     for row in await conn.fetch(
         "select * from wootstream.chatwoot_reporting_events where organization_id = $1 order by 2, 3", organization
     ):
         columns = ("name", "value", "user_id", "event_start", "event_end", "approximate")
-        event = Event(*(row[column] for column in columns))
+        event = ReportingEvent(*(row[column] for column in columns))
         answer[row["chatwoot_conversation_id"]].append(event)
     return answer
 
 
-async def states_of(conn: Connection, organization: uuid.UUID) -> dict[int, State]:
+async def states_of(conn: Connection, organization: uuid.UUID) -> dict[int, ConversationState]:
     """How the stored rows say that conversations stand."""
     rows = await conn.fetch(
         "select h.*, c.assignee_name, c.last_activity_at from wootstream.conversations h"
@@ -133,8 +133,8 @@ async def states_of(conn: Connection, organization: uuid.UUID) -> dict[int, Stat
     return {row["conversation_id"]: _state(row) for row in rows}
 
 
-def _state(row: Row) -> State:
-    return State(
+def _state(row: Row) -> ConversationState:
+    return ConversationState(
         *(row["contact_id"], row["inbox_id"], row["status"], row["assignee_id"], row["assignee_type"]),
         *(row["assignee_name"], row["team_id"], row["priority"], tuple(row["labels"]), row["first_reply_at"]),
         *(row["waiting_since"], row["snoozed_until"], row["last_activity_at"], row["started_at"]),

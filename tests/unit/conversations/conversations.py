@@ -6,7 +6,16 @@ from typing import get_args
 import orjson
 from hypothesis import strategies as st
 
-from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Message, Rating, Snapshot, Speaker, State
+from services.conversations.figures.facts import (
+    STATUS_SEEN,
+    Change,
+    ConversationState,
+    Facts,
+    Message,
+    Rating,
+    Snapshot,
+    Speaker,
+)
 from services.conversations.figures.rules import Rules
 
 BEGIN = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -77,7 +86,7 @@ def conversations(draw: st.DrawFn) -> Facts:
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     """How one webhook showed the conversation."""
-    state = State(
+    state = ConversationState(
         *(5, 9, draw(st.sampled_from(_STATUSES)), draw(st.sampled_from((None, 7, 8))), "User", "Ada", None, None),
         *(("vip",), None, None, None, BEGIN, BEGIN),
     )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.conversations.figures.checkpoint import Checkpoint, advance, resume
-from services.conversations.figures.facts import Change, Facts, Kind, Message, Snapshot, union
+from services.conversations.figures.facts import Change, Facts, Message, MessageKind, Snapshot, union
 from services.conversations.figures.figures import figures, timeline
 from services.conversations.figures.rules import Rules
 from tests.unit.conversations.conversations import BEGIN, conversations, rules, snapshots
@@ -72,7 +72,7 @@ def left(message: Message) -> Message:
 
 def cut(message: Message) -> Message:
     """The same message as the API tells it: to the second, and without its campaign."""
-    kind: Kind = "human" if message.kind == "campaign" and message.sender_id else message.kind
+    kind: MessageKind = "human" if message.kind == "campaign" and message.sender_id else message.kind
     return message._replace(kind=kind, created_at=message.created_at.replace(microsecond=0))
 
 

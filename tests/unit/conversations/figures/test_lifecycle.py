@@ -5,7 +5,15 @@ from datetime import timedelta
 import pytest
 
 from schemas.chatwoot.conversations import Status
-from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Kind, Message, Snapshot, State
+from services.conversations.figures.facts import (
+    STATUS_SEEN,
+    Change,
+    ConversationState,
+    Facts,
+    Message,
+    MessageKind,
+    Snapshot,
+)
 from services.conversations.figures.figures import figures
 from services.conversations.figures.rules import Dated, Rules
 from tests.unit.conversations.conversations import BEGIN
@@ -34,7 +42,7 @@ def test_state_that_no_change_leads_to_shows_a_lost_change() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bot", "automation", "campaign", "template", "survey", "unknown"])
-def test_only_a_person_answers(kind: Kind) -> None:
+def test_only_a_person_answers(kind: MessageKind) -> None:
     """What machines write is counted, and leaves the customer unanswered."""
     asked = Message(1, "incoming", "incoming", False, 5, BEGIN + timedelta(seconds=1), False)
     written = Message(2, kind, "outgoing", False, None, BEGIN + timedelta(seconds=9), False)
@@ -94,5 +102,5 @@ def conversation(
     *, seen_as: Status = "open", messages: tuple[Message, ...] = (), changes: tuple[Change, ...] = ()
 ) -> Facts:
     """A conversation begun at BEGIN and last seen a day later."""
-    state = State(5, 9, seen_as, None, None, None, None, None, (), None, None, None, None, BEGIN)
+    state = ConversationState(5, 9, seen_as, None, None, None, None, None, (), None, None, None, None, BEGIN)
     return Facts(Snapshot(BEGIN + timedelta(days=1), BEGIN, b"", state), messages, changes)
