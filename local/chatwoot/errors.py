@@ -13,7 +13,7 @@ from typing import NoReturn
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from local.chatwoot.rows import Json
+from local.chatwoot.model.rows import Json
 
 _PAGE = "<!DOCTYPE html>\n<html>\n<head>\n  <title>The page you were looking for doesn't exist (404)</title>\n</head>\n"
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from local.chatwoot.inbox_views import new_channel, new_settings
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Account, Bot, Inbox, Json
+from local.chatwoot.model.rows import Account, Bot, Inbox, Json
+from local.chatwoot.views.inboxes import new_channel, new_settings
 
 
 def add_recorded_settings(double: Double, account: Account, method: str, path: str, request: Any, answer: Any) -> None:

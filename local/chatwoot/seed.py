@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from local.chatwoot.bearers import UNIQUE
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Account, Contact, Json, User, Webhook
+from local.chatwoot.model.bearers import UNIQUE
+from local.chatwoot.model.rows import Account, Contact, Json, User, Webhook
 
 _SHOWN = ("id", *UNIQUE, "name", "custom_attributes", "additional_attributes")
 

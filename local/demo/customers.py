@@ -9,7 +9,7 @@ from datetime import timedelta
 import httpx
 
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Contact
+from local.chatwoot.model.rows import Contact
 from local.demo.shop import Shop, shop_event
 from local.demo.shops import DemoStore
 from local.demo.visitors import Visitor

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from local.chatwoot.rows import Account, Contact, Conversation
+from local.chatwoot.model.rows import Account, Contact, Conversation
 from tests.contracts.replay import Played
 from tests.recordings.recorded import rows, stores
 

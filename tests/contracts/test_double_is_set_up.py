@@ -1,7 +1,7 @@
 """The demo's accounts in the double are set up as the recorded ones were."""
 
-from local.chatwoot.inbox_views import inbox_full
 from local.chatwoot.installation import Double
+from local.chatwoot.views.inboxes import inbox_full
 from local.demo import recording, shops
 
 _NAMES_A_HOST = "web_widget_script"

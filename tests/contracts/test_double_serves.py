@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from local.chatwoot import people, seed
+from local.chatwoot import seed
 from local.chatwoot.app import listening, serving
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Account
+from local.chatwoot.model import contact_changes
+from local.chatwoot.model.rows import Account
 from services.ingress.signatures import Signer
 from tests.recordings.recorded import account_webhooks, rows, stores
 
@@ -95,7 +96,7 @@ async def test_webhooks_can_be_doubled_stale_and_out_of_order() -> None:
     double.deliveries.duplicates, double.deliveries.reorder, double.deliveries.clock_skew_seconds = 0.5, True, -3600
     async with hearing(double, store) as heard:
         for count in range(40):
-            people.update(double.state, double.events, known, {"custom_attributes": {"order_count": count}})
+            contact_changes.update(double.state, double.events, known, {"custom_attributes": {"order_count": count}})
         async with double.deliveries.running():
             await double.deliveries.settled()
     told = [orjson.loads(body)["changed_attributes"][1]["custom_attributes"]["current_value"] for _, body in heard]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from local.chatwoot import views
 from local.chatwoot.api.door import Call, route
 from local.chatwoot.errors import unprocessable
-from local.chatwoot.filters import select
-from local.chatwoot.rows import Contact, Json
+from local.chatwoot.model.filters import select
+from local.chatwoot.model.rows import Contact, Json
+from local.chatwoot.views import rest
 
 _PAGE = 15
 _COLUMNS = set("id name email phone_number identifier blocked created_at last_activity_at".split())
@@ -53,7 +53,7 @@ def _resolved(call: Call) -> list[Contact]:
 
 def _page(call: Call, found: list[Contact], *, current_page: int | str) -> Json:
     start = _PAGE * (int(current_page) - 1)
-    shown = [views.contact(call.state, row) for row in found[start : start + _PAGE]]
+    shown = [rest.contact(call.state, row) for row in found[start : start + _PAGE]]
     return {"meta": {"count": len(found), "current_page": current_page}, "payload": shown}
 
 

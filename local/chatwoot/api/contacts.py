@@ -1,53 +1,56 @@
 """One contact over HTTP (facts §4.2)."""
 
-from local.chatwoot import people, views
 from local.chatwoot.api.door import Call, route
-from local.chatwoot.inbox_views import inbox_raw, inbox_slim
-from local.chatwoot.rows import Contact, Json
+from local.chatwoot.model import contact_changes
+from local.chatwoot.model.rows import Contact, Json
+from local.chatwoot.views import rest
+from local.chatwoot.views.inboxes import inbox_raw, inbox_slim
 
 
 def show(call: Call) -> Json:
-    return {"payload": views.contact(call.state, _contact(call))}
+    return {"payload": rest.contact(call.state, _contact(call))}
 
 
 def create(call: Call) -> Json:
     """Without a body an empty contact is made. Only with an inbox there is an identity in it."""
     inbox = call.state.inbox(call.account, call.body["inbox_id"]) if call.body.get("inbox_id") else None
-    row = people.create(call.state, call.events, call.account, **call.body)
+    row = contact_changes.create(call.state, call.events, call.account, **call.body)
     identity = call.state.identify(row, inbox, call.body.get("source_id")) if inbox else None
     made = {
         "inbox": inbox_raw(call.state, inbox) if inbox else None,
         "source_id": identity.source_id if identity else None,
     }
-    return {"payload": {"contact": views.contact(call.state, row), "contact_inbox": made}}
+    return {"payload": {"contact": rest.contact(call.state, row), "contact_inbox": made}}
 
 
 def update(call: Call) -> Json:
     row = _contact(call)
-    people.update(call.state, call.events, row, call.body)
-    return {"payload": views.contact(call.state, row)}
+    contact_changes.update(call.state, call.events, row, call.body)
+    return {"payload": rest.contact(call.state, row)}
 
 
 def destroy_custom_attributes(call: Call) -> Json:
     row, gone = _contact(call), set(call.body.get("custom_attributes") or ())
     kept = {key: value for key, value in row.custom_attributes.items() if key not in gone}
-    people.store(call.state, call.events, row, custom_attributes=kept)
-    return {"payload": views.contact(call.state, row)}
+    contact_changes.store(call.state, call.events, row, custom_attributes=kept)
+    return {"payload": rest.contact(call.state, row)}
 
 
 def merge(call: Call) -> Json:
     base = call.state.contact(call.account, call.body["base_contact_id"])
-    people.merge(call.state, call.events, base, call.state.contact(call.account, call.body["mergee_contact_id"]))
-    return views.contact(call.state, base, identities=False)
+    contact_changes.merge(
+        call.state, call.events, base, call.state.contact(call.account, call.body["mergee_contact_id"])
+    )
+    return rest.contact(call.state, base, identities=False)
 
 
 def delete(call: Call) -> None:
-    people.delete(call.state, _contact(call))
+    contact_changes.delete(call.state, _contact(call))
 
 
 def conversations(call: Call) -> Json:
     rows = sorted(call.state.conversations_of(_contact(call)), key=lambda row: row.last_activity_at, reverse=True)
-    return {"payload": [views.conversation(call.state, row) for row in rows[:20]]}
+    return {"payload": [rest.conversation(call.state, row) for row in rows[:20]]}
 
 
 def contactable_inboxes(call: Call) -> Json:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from local.chatwoot import views
 from local.chatwoot.api.door import Call, route
-from local.chatwoot.filters import select
-from local.chatwoot.rows import Conversation, Json
+from local.chatwoot.model.filters import select
+from local.chatwoot.model.rows import Conversation, Json
+from local.chatwoot.views import rest
 
 _PAGE = 25
 _COLUMNS = set("status priority inbox_id assignee_id team_id display_id created_at last_activity_at".split())
@@ -63,7 +63,7 @@ def _page(call: Call, rows: Sequence[Conversation]) -> Sequence[Conversation]:
 
 
 def _shown(call: Call, rows: Sequence[Conversation]) -> list[Json]:
-    return [views.conversation(call.state, row) for row in rows]
+    return [rest.conversation(call.state, row) for row in rows]
 
 
 def _counts(call: Call, rows: Sequence[Conversation]) -> Json:

@@ -2,17 +2,18 @@
 
 from datetime import UTC, datetime
 
-from local.chatwoot import talk, views
 from local.chatwoot.api.door import Call, conversation_of, route
-from local.chatwoot.changes import iso
 from local.chatwoot.errors import crash
-from local.chatwoot.rows import Bot, Json, User
+from local.chatwoot.model import talk
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Bot, Json, User
+from local.chatwoot.views import rest
 
 _STATUSES = ("open", "resolved", "pending", "snoozed")
 
 
 def show(call: Call) -> Json:
-    return views.conversation(call.state, conversation_of(call))
+    return rest.conversation(call.state, conversation_of(call))
 
 
 def create(call: Call) -> Json:
@@ -25,7 +26,7 @@ def create(call: Call) -> Json:
     row = talk.begin(call.state, call.events, identity or call.state.identify(contact, inbox), **given)
     if message := call.body.get("message"):
         talk.say(call.state, call.events, row, message["content"], sender=call.who)
-    return views.conversation(call.state, row)
+    return rest.conversation(call.state, row)
 
 
 def toggle_status(call: Call) -> Json:

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.chatwoot.errors import Refusal, not_found, unauthorized
-from local.chatwoot.events import Events
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Account, Bot, Conversation, Json, User
-from local.chatwoot.state import State
+from local.chatwoot.model.rows import Account, Bot, Conversation, Json, User
+from local.chatwoot.model.state import State
+from local.chatwoot.webhooks.events import Events
 
 _ACCOUNT = "/api/v1/accounts/{account:int}"
 

@@ -1,10 +1,10 @@
 """Inboxes over HTTP (facts §4.5)."""
 
-from local.chatwoot import views
 from local.chatwoot.api.door import Call, route
 from local.chatwoot.errors import unprocessable
-from local.chatwoot.inbox_views import inbox_full, new_channel, new_settings
-from local.chatwoot.rows import Inbox, Json
+from local.chatwoot.model.rows import Inbox, Json
+from local.chatwoot.views import rest
+from local.chatwoot.views.inboxes import inbox_full, new_channel, new_settings
 
 _KINDS = {"web_widget": "Channel::WebWidget", "api": "Channel::Api"}
 
@@ -69,7 +69,7 @@ def set_agent_bot(call: Call) -> None:
 def add_members(call: Call) -> Json:
     call.state.inbox(call.account, call.body["inbox_id"])
     users = (call.state.users[number] for number in sorted(call.body["user_ids"]))
-    return {"payload": [views.agent(call.state, call.account, user) for user in users]}
+    return {"payload": [rest.agent(call.state, call.account, user) for user in users]}
 
 
 def _inbox(call: Call) -> Inbox:

@@ -1,9 +1,10 @@
 """Messages and assignments of one conversation over HTTP (facts §4.3, §4.4)."""
 
-from local.chatwoot import push, talk, views
 from local.chatwoot.api.door import Call, conversation_of, route
 from local.chatwoot.errors import not_found, unprocessable
-from local.chatwoot.rows import Conversation, Json, Message
+from local.chatwoot.model import talk
+from local.chatwoot.model.rows import Conversation, Json, Message
+from local.chatwoot.views import rest, shared
 
 _PAGE = 20
 _PAGE_AFTER = 100
@@ -17,7 +18,7 @@ def index(call: Call) -> Json:
     before, after = int(call.query("before") or 0), int(call.query("after") or 0)
     rows = [one for one in row.messages if one.id > after and (not before or one.id < before)]
     shown = rows[:_PAGE_AFTER] if from_an_id else rows[-_PAGE:]
-    return {"meta": _meta(call, row), "payload": [views.message(call.state, one) for one in shown]}
+    return {"meta": _meta(call, row), "payload": [rest.message(call.state, one) for one in shown]}
 
 
 def create(call: Call) -> Json:
@@ -39,13 +40,13 @@ def create(call: Call) -> Json:
         sender=call.state.partner(row) if incoming else call.who,
         source_id=call.body.get("source_id"),
     )
-    return views.message(call.state, message)
+    return rest.message(call.state, message)
 
 
 def delete(call: Call) -> Json:
     message = _message(call)
     talk.erase(call.state, call.events, message)
-    return views.message(call.state, message)
+    return rest.message(call.state, message)
 
 
 def assign(call: Call) -> Json | None:
@@ -62,7 +63,7 @@ def assign(call: Call) -> Json | None:
     talk.change(call.state, call.events, row, assignee_id=agent.id if agent else None)
     if agent:
         talk.note(call.state, row, f"Assigned to {agent.name} by {call.who.name}")
-    return views.agent(call.state, call.account, agent) if agent else None
+    return rest.agent(call.state, call.account, agent) if agent else None
 
 
 def _message(call: Call) -> Message:
@@ -74,11 +75,11 @@ def _meta(call: Call, row: Conversation) -> Json:
     form: Json = {
         "labels": row.label_list,
         "additional_attributes": row.additional_attributes,
-        "contact": push.contact(call.state.partner(row), call.state.release),
+        "contact": shared.contact(call.state.partner(row), call.state.release),
         "agent_last_seen_at": None,
         "assignee_last_seen_at": None,
     }
-    return form | ({"assignee": push.user(call.state.users[row.assignee_id])} if row.assignee_id else {})
+    return form | ({"assignee": shared.user(call.state.users[row.assignee_id])} if row.assignee_id else {})
 
 
 _ONE = "/conversations/{conversation:int}"

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.chatwoot.api.door import answer, body_of
-from local.chatwoot.changes import iso
 from local.chatwoot.errors import Invalid, missing_on_platform, unauthorized
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Account, Json, User
-from local.chatwoot.user_views import user
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Account, Json, User
+from local.chatwoot.views.users import user
 
 _FEATURES = """
     inbound_emails channel_email channel_facebook channel_twitter help_center macros agent_management team_management

@@ -7,8 +7,8 @@ from starlette.routing import Route
 from local.chatwoot.api.door import answer
 from local.chatwoot.errors import unauthorized
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import User
-from local.chatwoot.user_views import profile
+from local.chatwoot.model.rows import User
+from local.chatwoot.views.users import profile
 
 
 async def show(request: Request) -> Response:

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from local.chatwoot import views
 from local.chatwoot.api.door import Call, route
-from local.chatwoot.push import unix
-from local.chatwoot.rows import Conversation, Json, Message
+from local.chatwoot.model.rows import Conversation, Json, Message
+from local.chatwoot.views import rest
+from local.chatwoot.views.shared import unix
 
 _PAGE = 25
 
@@ -38,14 +38,14 @@ def _form(call: Call, one: Json) -> Json:
         "feedback_message": one["feedback_message"],
         "account_id": call.account.id,
         "message_id": message.id,
-        "contact": views.contact(call.state, call.state.partner(row), identities=False),
+        "contact": rest.contact(call.state, call.state.partner(row), identities=False),
         "conversation_id": row.display_id,
         "created_at": unix(one["created_at"]),
     }
     if call.state.release.modern:
         form |= {"csat_review_notes": None, "review_notes_updated_at": None}
     if row.assignee_id:
-        form["assigned_agent"] = views.agent(call.state, call.account, call.state.users[row.assignee_id])
+        form["assigned_agent"] = rest.agent(call.state, call.account, call.state.users[row.assignee_id])
     return form
 
 

@@ -1,8 +1,8 @@
 """Who answers without a person: agent bots and automation rules."""
 
 from local.chatwoot.api.door import Call, route
-from local.chatwoot.push import unix
-from local.chatwoot.rows import Bot, Json
+from local.chatwoot.model.rows import Bot, Json
+from local.chatwoot.views.shared import unix
 
 
 def create_bot(call: Call) -> Json:

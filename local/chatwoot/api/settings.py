@@ -2,11 +2,11 @@
 
 import re
 
-from local.chatwoot import views
 from local.chatwoot.api.door import Call, route
-from local.chatwoot.changes import iso
 from local.chatwoot.errors import Invalid, not_found
-from local.chatwoot.rows import Json, Webhook
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Json, Webhook
+from local.chatwoot.views import rest
 
 _URL = re.compile(r"https?://\S+")
 _BUILT_IN = {
@@ -82,14 +82,14 @@ def list_teams(call: Call) -> list[Json]:
 
 
 def list_agents(call: Call) -> list[Json]:
-    return [views.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
+    return [rest.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
 
 
 def create_team(call: Call) -> Json:
     row: Json = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
     now = iso(call.state.now())
     call.account.teams[row["id"]] = row = row | {"created_at": now, "updated_at": now}
-    return views.team(row)
+    return rest.team(row)
 
 
 def _fill(call: Call, row: Webhook, given: Json) -> None:

@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot import people, talk, widget_views
 from local.chatwoot.api.door import answer, body_of
 from local.chatwoot.errors import not_found, unauthorized
-from local.chatwoot.events import Events
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message
-from local.chatwoot.state import State
+from local.chatwoot.model import contact_changes, talk
+from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message
+from local.chatwoot.model.state import State
+from local.chatwoot.views import widget
+from local.chatwoot.webhooks.events import Events
 
 _BROWSER = {
     "browser_name": "Chrome",
@@ -43,7 +44,7 @@ class Visit:
 
 
 def configure(visit: Visit) -> Json:
-    return widget_views.config(visit.state, visit.inbox, visit.identity, visit.contact)
+    return widget.config(visit.state, visit.inbox, visit.identity, visit.contact)
 
 
 def set_user(visit: Visit) -> Json:
@@ -53,7 +54,7 @@ def set_user(visit: Visit) -> Json:
     if (given or visit.inbox.channel["hmac_mandatory"]) and not hmac.compare_digest(given or "", right):
         unauthorized("HMAC failed: Invalid Identifier Hash Provided")
     visit.identity.hmac_verified = bool(given)
-    row = people.identify(visit.state, visit.events, visit.contact, visit.body)
+    row = contact_changes.identify(visit.state, visit.events, visit.contact, visit.body)
     return {
         "id": row.id,
         "has_email": bool(row.email),
@@ -72,27 +73,29 @@ def begin(visit: Visit) -> Json:
     """A conversation whose first message is the visitor's. Who is known already keeps their name."""
     if given := visit.body.get("contact"):
         known = visit.contact.email or visit.contact.phone_number or visit.contact.identifier
-        people.identify(visit.state, visit.events, visit.contact, given | ({"name": None} if known else {}))
+        contact_changes.identify(visit.state, visit.events, visit.contact, given | ({"name": None} if known else {}))
     row = _begin(visit, visit.body["message"], custom_attributes=visit.body.get("custom_attributes") or {})
     _say(visit, row)
-    return widget_views.conversation(visit.state, row, visit.contact)
+    return widget.conversation(visit.state, row, visit.contact)
 
 
 def say(visit: Visit) -> Json:
     talks = [one for one in visit.state.conversations_of(visit.contact) if one.contact_inbox is visit.identity]
-    return widget_views.message(visit.state, _say(visit, talks[-1] if talks else _begin(visit, visit.body["message"])))
+    return widget.message(visit.state, _say(visit, talks[-1] if talks else _begin(visit, visit.body["message"])))
 
 
 def answer_form(visit: Visit) -> Json:
     """A rating, or the e-mail address that was asked for; the latter makes the visitor known."""
     message = visit.state.messages.get(visit.body["id"]) or not_found()
     if (email := (visit.body.get("contact") or {}).get("email")) and message.content_type == "input_email":
-        people.identify(visit.state, visit.events, visit.contact, {"email": email, "name": email.partition("@")[0]})
+        contact_changes.identify(
+            visit.state, visit.events, visit.contact, {"email": email, "name": email.partition("@")[0]}
+        )
         talk.fill_in(visit.state, visit.events, message, submitted_email=email)
     if values := (visit.body.get("message") or {}).get("submitted_values"):
         _rate(visit, message, values["csat_survey_response"])
         talk.fill_in(visit.state, visit.events, message, submitted_values=values)
-    return {"contact": widget_views.raw_contact(visit.state, visit.contact)}
+    return {"contact": widget.raw_contact(visit.state, visit.contact)}
 
 
 def _rate(visit: Visit, message: Message, given: Json) -> None:
@@ -132,7 +135,7 @@ def _route(method: str, path: str, handler: Callable[[Visit], Any], *, strangers
             unauthorized("Account is suspended")
         identity = state.contact_inboxes.get(request.headers.get("x-auth-token", ""))
         if identity is None and strangers:
-            identity = state.identify(people.visitor(state, double.events, inbox), inbox)
+            identity = state.identify(contact_changes.visitor(state, double.events, inbox), inbox)
         visit = Visit(state, double.events, body, inbox, identity or not_found())
         return await answer(double, handler(visit))
 

@@ -9,7 +9,7 @@ import orjson
 from local.chatwoot import seed
 from local.chatwoot.app import app
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Contact
+from local.chatwoot.model.rows import Contact
 from tests.services.attached import ACCOUNT_ID, TOKEN
 
 

@@ -1,9 +1,9 @@
 """Automation rules, as far as the recordings use them: a message that contains a text gets an answer or a webhook."""
 
-from local.chatwoot import talk
-from local.chatwoot.events import Events
-from local.chatwoot.rows import Json, Message
-from local.chatwoot.state import State
+from local.chatwoot.model import talk
+from local.chatwoot.model.rows import Json, Message
+from local.chatwoot.model.state import State
+from local.chatwoot.webhooks.events import Events
 
 
 def react(state: State, events: Events, message: Message) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from local.chatwoot.errors import unprocessable
-from local.chatwoot.rows import Json
+from local.chatwoot.model.rows import Json
 
 Row = TypeVar("Row")
 

@@ -17,8 +17,8 @@ from datetime import datetime
 
 import httpx
 
-from local.chatwoot.rows import Json
-from local.chatwoot.state import Vanished
+from local.chatwoot.model.rows import Json
+from local.chatwoot.model.state import Vanished
 from local.demo.webhooks import sign
 
 TIMEOUT_SECONDS = 5.0

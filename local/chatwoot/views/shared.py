@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from local.chatwoot.changes import iso
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Bot, Contact, Conversation, Json, Message, User, type_of_message
 from local.chatwoot.release import Release
-from local.chatwoot.rows import Bot, Contact, Conversation, Json, Message, User, type_of_message
 
 
 def unix(moment: datetime | None) -> int:

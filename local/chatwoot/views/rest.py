@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from local.chatwoot import push
-from local.chatwoot.changes import iso
-from local.chatwoot.inbox_views import inbox_full, inbox_slim
-from local.chatwoot.rows import Account, Contact, ContactInbox, Conversation, Json, Message, User, type_of_message
-from local.chatwoot.state import State
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Account, Contact, ContactInbox, Conversation, Json, Message, User, type_of_message
+from local.chatwoot.model.state import State
+from local.chatwoot.views import shared
+from local.chatwoot.views.inboxes import inbox_full, inbox_slim
 
 
 def contact(state: State, row: Contact, *, identities: bool = True) -> Json:
@@ -25,8 +25,8 @@ def contact(state: State, row: Contact, *, identities: bool = True) -> Json:
     if state.release.modern:
         form["blocked"] = row.blocked
     if row.last_activity_at:
-        form["last_activity_at"] = push.unix(row.last_activity_at)
-    form["created_at"] = push.unix(row.created_at)
+        form["last_activity_at"] = shared.unix(row.last_activity_at)
+    form["created_at"] = shared.unix(row.created_at)
     if identities:
         form["contact_inboxes"] = [contact_inbox(state, one) for one in state.identities(row)]
     return form
@@ -40,11 +40,11 @@ def contact_inbox(state: State, row: ContactInbox) -> Json:
 
 
 def conversation(state: State, row: Conversation) -> Json:
-    latest, spoken = push.last(row), push.last(row, spoken=True)
+    latest, spoken = shared.last(row), shared.last(row, spoken=True)
     form: Json = {
         "meta": _meta(state, row),
         "id": row.display_id,
-        "messages": [push.message(latest, state.release)] if latest else [],
+        "messages": [shared.message(latest, state.release)] if latest else [],
         "account_id": row.account_id,
         "uuid": row.uuid,
         "additional_attributes": row.additional_attributes,
@@ -58,14 +58,14 @@ def conversation(state: State, row: Conversation) -> Json:
         "muted": False,
         "snoozed_until": iso(row.snoozed_until),
         "status": row.status,
-        "created_at": push.unix(row.created_at),
-        "timestamp": push.unix(row.last_activity_at),
-        "first_reply_created_at": push.unix(row.first_reply_created_at),
-        "unread_count": push.unread(row),
-        "last_non_activity_message": push.message(spoken, state.release) if spoken else None,
-        "last_activity_at": push.unix(row.last_activity_at),
+        "created_at": shared.unix(row.created_at),
+        "timestamp": shared.unix(row.last_activity_at),
+        "first_reply_created_at": shared.unix(row.first_reply_created_at),
+        "unread_count": shared.unread(row),
+        "last_non_activity_message": shared.message(spoken, state.release) if spoken else None,
+        "last_activity_at": shared.unix(row.last_activity_at),
         "priority": row.priority,
-        "waiting_since": push.unix(row.waiting_since),
+        "waiting_since": shared.unix(row.waiting_since),
         "sla_policy_id": None,
     }
     return form | ({"updated_at": row.updated_at.timestamp()} if state.release.modern else {})
@@ -96,11 +96,11 @@ def message(state: State, row: Message) -> Json:
         "content_type": row.content_type,
         "status": "sent",
         "content_attributes": row.content_attributes,
-        "created_at": push.unix(row.created_at),
+        "created_at": shared.unix(row.created_at),
         "private": row.private,
         "source_id": row.source_id,
     }
-    return form | ({"sender": push.sender(row.sender, state.release)} if row.sender else {})
+    return form | ({"sender": shared.sender(row.sender, state.release)} if row.sender else {})
 
 
 def team(row: Json) -> Json:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from local.chatwoot.changes import iso
-from local.chatwoot.rows import Inbox, Json
-from local.chatwoot.state import State
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Inbox, Json
+from local.chatwoot.model.state import State
 
 _SETTINGS: Json = {
     "greeting_enabled": False,

@@ -5,7 +5,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
-from local.chatwoot.rows import Contact, Conversation, Json
+from local.chatwoot.model.rows import Contact, Conversation, Json
 
 _CONTACT = """
     name email phone_number updated_at additional_attributes identifier custom_attributes last_activity_at

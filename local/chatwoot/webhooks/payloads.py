@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from local.chatwoot import push
-from local.chatwoot.changes import iso
-from local.chatwoot.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
-from local.chatwoot.state import State
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
+from local.chatwoot.model.state import State
+from local.chatwoot.views import shared
 
 
 def account(row: Account) -> Json:
@@ -32,29 +32,29 @@ def contact(state: State, row: Contact) -> Json:
 
 def conversation(state: State, row: Conversation) -> Json:
     holder = state.accounts[row.account_id]
-    spoken = push.last(row, spoken=True, public=True)
+    spoken = shared.last(row, spoken=True, public=True)
     form: Json = {
         "additional_attributes": row.additional_attributes,
         "can_reply": True,
         "channel": state.inboxes[row.inbox_id].channel_type,
-        "contact_inbox": push.raw_contact_inbox(row),
+        "contact_inbox": shared.raw_contact_inbox(row),
         "id": row.display_id,
         "inbox_id": row.inbox_id,
-        "messages": [push.message(spoken, state.release)] if spoken else [],
+        "messages": [shared.message(spoken, state.release)] if spoken else [],
         "labels": list(row.label_list),
         "meta": _meta(state, row),
         "status": row.status,
         "custom_attributes": row.custom_attributes,
         "snoozed_until": iso(row.snoozed_until),
-        "unread_count": push.unread(row),
+        "unread_count": shared.unread(row),
         "first_reply_created_at": iso(row.first_reply_created_at),
         "priority": row.priority,
-        "waiting_since": push.unix(row.waiting_since),
+        "waiting_since": shared.unix(row.waiting_since),
         "agent_last_seen_at": 0,
         "contact_last_seen_at": 0,
-        "last_activity_at": push.unix(row.last_activity_at),
-        "timestamp": push.unix(row.last_activity_at),
-        "created_at": push.unix(row.created_at),
+        "last_activity_at": shared.unix(row.last_activity_at),
+        "timestamp": shared.unix(row.last_activity_at),
+        "created_at": shared.unix(row.created_at),
     }
     if state.release.modern:
         form["updated_at"] = row.updated_at.timestamp()
@@ -109,11 +109,11 @@ def _sender(state: State, row: User | Bot | Contact | None) -> Json | None:
 
 def _meta(state: State, row: Conversation) -> Json:
     team = state.accounts[row.account_id].teams.get(row.team_id or 0)
-    assignee: dict[str, Any] = {"assignee": push.user(state.users[row.assignee_id]) if row.assignee_id else None}
+    assignee: dict[str, Any] = {"assignee": shared.user(state.users[row.assignee_id]) if row.assignee_id else None}
     if state.release.modern:
         assignee["assignee_type"] = "User" if row.assignee_id else None
     return {
-        "sender": push.contact(state.partner(row), state.release),
+        "sender": shared.contact(state.partner(row), state.release),
         **assignee,
         "team": {"id": team["id"], "name": team["name"]} if team else None,
         "hmac_verified": row.contact_inbox.hmac_verified,

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from local.chatwoot import automation, people
-from local.chatwoot.changes import change_conversation
-from local.chatwoot.events import Events
-from local.chatwoot.rows import Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
-from local.chatwoot.state import State
+from local.chatwoot.model import automation, contact_changes
+from local.chatwoot.model.changes import change_conversation
+from local.chatwoot.model.rows import Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
+from local.chatwoot.model.state import State
+from local.chatwoot.webhooks.events import Events
 
 
 def begin(state: State, events: Events, identity: ContactInbox, **given: Any) -> Conversation:
@@ -114,7 +114,7 @@ def _after_incoming(state: State, events: Events, row: Conversation, message: Me
     if sum(one.message_type == "incoming" for one in row.messages) == 1:
         for text, kind in _first_answers(inbox, state.partner(row)):
             _template(state, events, row, text, content_type=kind)
-    people.store(state, events, state.partner(row), last_activity_at=state.now())
+    contact_changes.store(state, events, state.partner(row), last_activity_at=state.now())
 
 
 def _first_answers(inbox: Inbox, contact: Contact) -> Iterable[tuple[str, str]]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from local.chatwoot.rows import Account, Json, User
-from local.chatwoot.state import State
+from local.chatwoot.model.rows import Account, Json, User
+from local.chatwoot.model.state import State
 
 
 def user(state: State, row: User) -> Json:

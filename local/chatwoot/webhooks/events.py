@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from local.chatwoot import payloads
-from local.chatwoot.changes import told
-from local.chatwoot.delivery import Deliveries, Target
-from local.chatwoot.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
-from local.chatwoot.state import State
+from local.chatwoot.model.changes import told
+from local.chatwoot.model.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
+from local.chatwoot.model.state import State
+from local.chatwoot.webhooks import payloads
+from local.chatwoot.webhooks.delivery import Deliveries, Target
 
 _BOT_EVENTS = set(
     "message_created message_updated webwidget_triggered conversation_opened conversation_resolved".split()

@@ -1,6 +1,6 @@
 """Who bears an e-mail address, an identifier or a phone number: one contact of an account at most."""
 
-from local.chatwoot.rows import Contact
+from local.chatwoot.model.rows import Contact
 
 UNIQUE = ("email", "identifier", "phone_number")
 _Name = tuple[int, str, str]

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from local.chatwoot.bearers import Bearers
 from local.chatwoot.errors import not_found
+from local.chatwoot.model.bearers import Bearers
+from local.chatwoot.model.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Message, User
 from local.chatwoot.release import Release
-from local.chatwoot.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Message, User
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _ADJECTIVES = """

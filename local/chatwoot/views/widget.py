@@ -1,9 +1,9 @@
 """What the widget is shown."""
 
-from local.chatwoot import push, views
-from local.chatwoot.changes import iso
-from local.chatwoot.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message, type_of_message
-from local.chatwoot.state import State
+from local.chatwoot.model.changes import iso
+from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message, type_of_message
+from local.chatwoot.model.state import State
+from local.chatwoot.views import rest, shared
 
 _LANGUAGES = {"de": "Deutsch (de)", "en": "English (en)", "nl": "Nederlands (nl)"}
 _CHANNEL = ("pre_chat_form_enabled", "pre_chat_form_options", "reply_time", "welcome_tagline", "welcome_title")
@@ -81,7 +81,7 @@ def raw_contact(state: State, row: Contact) -> Json:
 
 
 def message(state: State, row: Message) -> Json:
-    form = views.message(state, row)
+    form = rest.message(state, row)
     return {key: value for key, value in form.items() if key not in ("content_type", "status")}
 
 
@@ -94,10 +94,10 @@ def _first(state: State, row: Message) -> Json:
         "message_type": kind,
         "content_type": row.content_type,
         "content_attributes": row.content_attributes,
-        "created_at": push.unix(row.created_at),
+        "created_at": shared.unix(row.created_at),
         "conversation_id": row.conversation.display_id,
     }
-    return form | ({"sender": push.sender(row.sender, state.release)} if row.sender else {})
+    return form | ({"sender": shared.sender(row.sender, state.release)} if row.sender else {})
 
 
 def _day(inbox: Inbox, day: Json) -> Json:

@@ -1,0 +1,1 @@
+"""What the double keeps, and what may happen to it."""

@@ -1,0 +1,1 @@
+"""What Chatwoot shows of what it keeps: one form a row and a reader."""

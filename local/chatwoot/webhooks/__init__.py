@@ -1,0 +1,1 @@
+"""What Chatwoot sends by itself: which event, with which body, signed and posted once."""
