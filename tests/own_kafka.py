@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from local.stack import kafka, tls
 from local.stack.embedded import quiet
-from local.stack.pair import KAFKA, end, start_missing
+from local.stack.servers import kafka, tls
+from local.stack.servers.pair import KAFKA, end, start_missing
 from tests.eventually import eventually
 
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from local.stack.account import unprivileged
-from local.stack.ports import HOST, free_ports, listens
+from local.stack.machine.os_account import unprivileged
+from local.stack.machine.ports import HOST, free_ports, listens
 from tests.eventually import eventually
 
 _PROGRAM = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from local.stack import Unavailable
-from local.stack.ports import HOST, free_ports
+from local.stack.machine.ports import HOST, free_ports
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0

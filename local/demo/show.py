@@ -19,8 +19,9 @@ from local.demo.services import Running
 from local.demo.shops import DemoStore
 from local.demo.traffic import Answers, traffic
 from local.environment import environment_of
-from local.stack import kafka, resolve
-from local.stack.jars import Progress as Fetching
+from local.stack import resolve
+from local.stack.packages.jars import Progress as Fetching
+from local.stack.servers import kafka
 from services.control.ledger.answer import Audit
 from services.control.ledger.audit import audit
 from services.kernel.kafka.topics import ensure_topics

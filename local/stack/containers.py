@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from local.stack import kafka, postgres
 from local.stack.embedded import Stack
 from local.stack.errors import Unavailable
-from local.stack.ports import HOST, free_ports
+from local.stack.machine.ports import HOST, free_ports
+from local.stack.servers import kafka, postgres
 
 _KAFKA_IMAGE = "apache/kafka:4.3.0"
 _POSTGRES_IMAGE = "postgres:18"

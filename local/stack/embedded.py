@@ -11,9 +11,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.stack import jars, kafka, pair, tls
 from local.stack.errors import Unavailable
-from local.stack.locks import lock, locked, try_lock
+from local.stack.machine.locks import lock, locked, try_lock
+from local.stack.packages import jars
+from local.stack.servers import kafka, pair, tls
 
 _DATA = ("kafka", "kafka.new", "postgres", "postgres.new")
 # A first start may have to fetch the jars.

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from local.stack import embedded, kafka, postgres
+from local.stack import embedded
 from local.stack.embedded import Stack, quiet
 from local.stack.errors import Unavailable
-from local.stack.jars import Progress
-from local.stack.pair import KAFKA, POSTGRES
+from local.stack.packages.jars import Progress
+from local.stack.servers import kafka, postgres
+from local.stack.servers.pair import KAFKA, POSTGRES
 
 Kind = Literal["embedded", "docker"]
 

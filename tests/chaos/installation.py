@@ -18,9 +18,10 @@ from pydantic import SecretStr
 from db.migrate import migrate
 from db.pool import use_json
 from local import stack
-from local.stack import Stack, kafka, postgres
-from local.stack.locks import locked
-from local.stack.ports import is_free
+from local.stack import Stack
+from local.stack.machine.locks import locked
+from local.stack.machine.ports import is_free
+from local.stack.servers import kafka, postgres
 from services.kernel import Settings
 from tests.eventually import eventually
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from local.stack.ports import HOST, free_ports
+from local.stack.machine.ports import HOST, free_ports
 from schemas.topics import ALL
 from services.control.ledger.audit import audit
 from services.ingress.spool.status import look

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from db.pool import use_json
-from local.stack.ports import free_ports
+from local.stack.machine.ports import free_ports
 from services.control.ledger.audit import audit
 from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation

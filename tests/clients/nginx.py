@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.stack.ports import HOST, free_ports
+from local.stack.machine.ports import HOST, free_ports
 from tests.clients.clients import tool
 from tests.eventually import eventually
 

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from db.pool import SERVICE, open_pool
-from local.stack import tls
-from local.stack.ports import HOST, free_ports, listens
-from local.stack.tls import Tls
-from local.stack.tls_front import serve
+from local.stack.machine.ports import HOST, free_ports, listens
+from local.stack.servers import tls
+from local.stack.servers.tls import Tls
+from local.stack.servers.tls_front import serve
 from services.kernel.errors import describe
 from tests.eventually import eventually
 

@@ -17,11 +17,12 @@ import pytest
 import pytest_asyncio
 
 from local import stack
-from local.stack import jars, kafka, postgres
 from local.stack.embedded import borrowed
-from local.stack.locks import try_lock
-from local.stack.ports import free_ports
-from local.stack.server import Note, birth
+from local.stack.machine.locks import try_lock
+from local.stack.machine.ports import free_ports
+from local.stack.packages import jars
+from local.stack.servers import kafka, postgres
+from local.stack.servers.server import Note, birth
 from tests.eventually import eventually
 
 _RESOLVE_IN_DOCKER = """

@@ -20,7 +20,7 @@ from db.pool import Pool, use_json
 from local.chatwoot import seed as seeds
 from local.chatwoot.app import serving
 from local.chatwoot.installation import Double
-from local.stack.ports import HOST, free_ports
+from local.stack.machine.ports import HOST, free_ports
 from services.kernel.secrets import load_secrets
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker, started

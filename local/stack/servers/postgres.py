@@ -13,12 +13,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from db.address import read
-from local.stack import tls
-from local.stack.account import OURS, unprivileged
 from local.stack.errors import Unavailable
-from local.stack.ports import HOST, free_ports
-from local.stack.server import Server, birth
-from local.stack.tool import run_tool
+from local.stack.machine.os_account import OURS, unprivileged
+from local.stack.machine.ports import HOST, free_ports
+from local.stack.machine.tool import run_tool
+from local.stack.servers import tls
+from local.stack.servers.server import Server, birth
 
 _INITDB_SECONDS = 120.0
 _READY_SECONDS = 60.0
@@ -89,7 +89,7 @@ async def _start_front(directory: Path, port: int) -> str:
     await this.gone()
     before = this.note()
     ports = free_ports(1, before=before.ports if before else ())
-    command = [sys.executable, "-m", "local.stack.tls_front", ports[0], port, certificates.server]
+    command = [sys.executable, "-m", "local.stack.servers.tls_front", ports[0], port, certificates.server]
     await this.launch([str(part) for part in command], ports=ports, account=OURS)
     url = _tls_url(directory, ports[0])
     await this.wait_until(lambda: answers(url), seconds=_READY_SECONDS)

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from local.stack import tls
-from local.stack.account import OURS
 from local.stack.errors import Unavailable
-from local.stack.ports import HOST, free_ports, listens
-from local.stack.server import Server
-from local.stack.tool import run_tool
+from local.stack.machine.os_account import OURS
+from local.stack.machine.ports import HOST, free_ports, listens
+from local.stack.machine.tool import run_tool
+from local.stack.servers import tls
+from local.stack.servers.server import Server
 from services.kernel.kafka import client
 from services.kernel.settings import Settings
 

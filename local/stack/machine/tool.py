@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from local.stack.account import OURS, Account
+from local.stack.machine.os_account import OURS, Account
 
 
 async def run_tool(

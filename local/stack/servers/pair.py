@@ -6,8 +6,9 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from local.stack import jars, kafka, postgres
-from local.stack.server import Server
+from local.stack.packages import jars
+from local.stack.servers import kafka, postgres
+from local.stack.servers.server import Server
 
 KAFKA, POSTGRES = "kafka", "postgres"
 BOTH = frozenset({KAFKA, POSTGRES})

@@ -1,4 +1,4 @@
-"""TLS before a PostgreSQL that was built without it: `python -m local.stack.tls_front PORT SERVER_PORT PEM`.
+"""TLS before a PostgreSQL that was built without it: `python -m local.stack.servers.tls_front PORT SERVER_PORT PEM`.
 
 It answers the protocol's SSLRequest, refuses who does not ask for TLS, as a server with `hostssl` alone does, and hands
 on what comes after.
@@ -11,7 +11,7 @@ import struct
 import sys
 from asyncio import StreamReader, StreamWriter
 
-from local.stack.ports import HOST
+from local.stack.machine.ports import HOST
 
 _REQUEST = struct.Struct("!ii")
 _SSL, _GSS = 80877103, 80877104  # request codes of PostgreSQL's protocol

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.stack.account import Account
 from local.stack.errors import Unavailable
-from local.stack.locks import lock, try_lock
+from local.stack.machine.locks import lock, try_lock
+from local.stack.machine.os_account import Account
 
 _LOCK_SECONDS = 5.0
 _KILLED_SECONDS = 10.0

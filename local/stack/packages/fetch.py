@@ -1,4 +1,4 @@
-"""`python -m local.stack.fetch FOLDER`: resolve Kafka's jars and copy them there. A process of its own, so that
+"""`python -m local.stack.packages.fetch FOLDER`: resolve Kafka's jars and copy them there. A process of its own, so that
 Ctrl-C ends a download at once and the resolver's logging stays out of ours.
 """
 

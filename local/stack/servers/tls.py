@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from local.stack.ports import HOST
+from local.stack.machine.ports import HOST
 
 _YEARS = dt.timedelta(days=3650)
 _BACKDATED = dt.timedelta(hours=1)

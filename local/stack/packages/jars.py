@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local.stack.errors import Unavailable
-from local.stack.locks import locked
-from local.stack.tool import run_tool
+from local.stack.machine.locks import locked
+from local.stack.machine.tool import run_tool
 
 Progress = Callable[[int, int], None]
 
@@ -68,7 +68,7 @@ def _missing(folder: Path) -> list[str]:
 async def _fetch(folder: Path, *, progress: Progress) -> None:
     work = folder / "fetching"
     env = {**os.environ, "M2_REPO": str(work / "repository"), "JGO_CACHE_DIR": str(work / "jgo")}
-    command: list[str | Path] = [sys.executable, "-m", "local.stack.fetch", folder]
+    command: list[str | Path] = [sys.executable, "-m", "local.stack.packages.fetch", folder]
     watch = asyncio.create_task(_watch(work / "repository", progress))
     try:
         code, said = await run_tool(command, seconds=_FETCH_SECONDS, env=env)
@@ -96,6 +96,6 @@ def _no_network(reason: str) -> str:
 
 
 def _version() -> str:
-    from local.stack.fetch import KAFKA
+    from local.stack.packages.fetch import KAFKA
 
     return KAFKA.rpartition(":")[2]

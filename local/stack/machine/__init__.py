@@ -1,0 +1,1 @@
+"""What the servers need of this machine: an account, locks, ports, tools."""

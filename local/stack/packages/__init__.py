@@ -1,0 +1,1 @@
+"""Kafka's jars: found, fetched once, held against the list."""
