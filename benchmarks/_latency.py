@@ -13,7 +13,7 @@ import httpx
 import orjson
 
 from benchmarks._conversations import CONSUMED, GREETINGS, Bench, group_of
-from local.demo.webhooks import sign
+from local.replay.webhook_sender import sign
 from schemas.topics import WEBHOOKS
 from services.conversations import app as conversations
 from services.ingress import app as ingress

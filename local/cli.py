@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from local.demo import recording, replay, show
-from local.demo.recording import NotARecording
-from local.demo.replay import Plan
-from local.demo.webhooks import accepted
+from local.demo import show
+from local.replay import recording, replay
+from local.replay.recording import NotARecording
+from local.replay.replay import Plan
+from local.replay.webhook_sender import accepted
 from local.stack import Unavailable
 from local.stack.cli import app as local
 from local.stack.cli import fetching

@@ -11,17 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.chatwoot.api import (
+    account_settings,
     contact_lists,
     contacts,
     conversation_lists,
     conversations,
     inboxes,
     messages,
+    own_profile,
     platform,
-    profile,
     ratings,
     robots,
-    settings,
     widget,
 )
 from local.chatwoot.errors import Invalid, Refusal, answer_invalid, answer_refusal, no_such_route, retry_later
@@ -36,10 +36,10 @@ _MODULES = (
     messages,
     widget,
     inboxes,
-    settings,
+    account_settings,
     robots,
     ratings,
-    profile,
+    own_profile,
     platform,
 )
 

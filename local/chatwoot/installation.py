@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from local.chatwoot.limits import Limits
 from local.chatwoot.model.state import State, machine_time
 from local.chatwoot.release import Release
+from local.chatwoot.throttles import Limits
 from local.chatwoot.webhooks.delivery import Deliveries
-from local.chatwoot.webhooks.events import Events
+from local.chatwoot.webhooks.listener import Events
 
 
 class Double:

@@ -13,9 +13,9 @@ from local.chatwoot.installation import Double
 from local.chatwoot.model.rows import Account
 from local.chatwoot.recorded import add_recorded_settings
 from local.chatwoot.seed import add_account, add_recorded_contacts, add_webhook
-from local.demo import recording
-from local.demo.recording import Delivery, RecordedStore
-from local.demo.webhooks import Door
+from local.replay import recording
+from local.replay.recording import Delivery, RecordedStore
+from local.replay.webhook_sender import Door
 from schemas.stores import StoreOptions
 from schemas.vouching import SECRET_PREFIX
 from services.control.stores.attach import add

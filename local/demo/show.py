@@ -14,11 +14,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from db.migrate import migrate
 from local.chatwoot.app import serving
 from local.chatwoot.installation import Double
-from local.demo import numbers, services, shops, told
+from local.demo import services, shops, store_numbers, summary
 from local.demo.services import Running
 from local.demo.shops import DemoStore
 from local.demo.traffic import Answers, traffic
-from local.environment import environment_of
+from local.process_environment import environment_of
 from local.stack import resolve
 from local.stack.packages.jars import Progress as Fetching
 from local.stack.servers import kafka
@@ -59,8 +59,8 @@ async def run(given: Settings, wish: Wish, fetching: Fetching) -> int:
                 await double.deliveries.settled()
                 verdict = await _drained(settings)
                 await _tell(settings, running.address, stores)
-                memory = numbers.memory(_processes(settings, running))
-    told.show_end(answers, seconds, memory, verdict)
+                memory = store_numbers.memory(_processes(settings, running))
+    summary.show_end(answers, seconds, memory, verdict)
     return 0 if verdict.clean and not verdict.in_flight and not answers.refused else 1
 
 
@@ -111,7 +111,7 @@ async def _drained(settings: Settings) -> Audit:
     _stderr.print("waiting until all is consumed")
     while True:
         verdict = await audit(settings)
-        idle = not verdict.in_flight and not await numbers.people_due(settings)
+        idle = not verdict.in_flight and not await store_numbers.people_due(settings)
         if idle or time.monotonic() > give_up_at:
             return verdict
         await asyncio.sleep(_POLL_SECONDS)
@@ -119,7 +119,7 @@ async def _drained(settings: Settings) -> Audit:
 
 async def _tell(settings: Settings, address: str, stores: Sequence[DemoStore]) -> None:
     async with httpx.AsyncClient(base_url=address, timeout=10) as client:
-        told.show_stores(await numbers.by_store(client, settings, [store.place.slug for store in stores]))
+        summary.show_stores(await store_numbers.by_store(client, settings, [store.place.slug for store in stores]))
 
 
 def _processes(settings: Settings, running: Running) -> dict[str, int]:

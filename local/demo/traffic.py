@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import httpx
 
 from local.chatwoot.installation import Double
-from local.demo.customers import Customers
-from local.demo.pace import at_rate
-from local.demo.recording import Delivery
-from local.demo.replay import Moved
+from local.demo.shoppers import Customers
 from local.demo.shops import DemoStore
-from local.demo.webhooks import WebhookSender
+from local.replay.pace import at_rate
+from local.replay.recording import Delivery
+from local.replay.replay import Moved
+from local.replay.webhook_sender import WebhookSender
 from services.kernel.clock import Clock
 
 _CONNECTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=32)

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 import orjson
 
-from local.demo.pace import at_rate
+from local.replay.pace import at_rate
 from services.kernel import Record, Retryable
 from services.kernel.clock import Clock
 from services.kernel.publishing.publish import Publisher

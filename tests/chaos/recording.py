@@ -9,8 +9,8 @@ from uuid import UUID
 import httpx
 from pydantic import SecretStr
 
-from local.demo.recording import Delivery, RecordedStore, deliveries, stores
-from local.demo.webhooks import Door, WebhookSender
+from local.replay.recording import Delivery, RecordedStore, deliveries, stores
+from local.replay.webhook_sender import Door, WebhookSender
 from schemas.stores import StoreOptions
 from services.control.stores.attach import add
 from services.kernel import Settings

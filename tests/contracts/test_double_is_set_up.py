@@ -2,7 +2,8 @@
 
 from local.chatwoot.installation import Double
 from local.chatwoot.views.inboxes import inbox_full
-from local.demo import recording, shops
+from local.demo import shops
+from local.replay import recording
 
 _NAMES_A_HOST = "web_widget_script"
 

@@ -14,7 +14,7 @@ from db.migrate import MigrationPooled, migrate
 from db.pool import SERVICE, Pool, open_pool
 from db.pooler import is_pooled
 from local.demo.services import running
-from local.environment import environment_of
+from local.process_environment import environment_of
 from schemas.topics import WEBHOOKS
 from services.kernel import Clock, Process, Settings
 from services.kernel.every import every

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from db.pool import Pool
-from local.demo import recording, services
+from local.demo import services
+from local.replay import recording
 from schemas.topics import WEBHOOKS
 from services.control.ledger.audit import audit
 from services.kernel import Settings

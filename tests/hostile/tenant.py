@@ -17,7 +17,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from local.demo.visitors import CONSENT
-from local.demo.webhooks import sign
+from local.replay.webhook_sender import sign
 from schemas.vouching import key
 from tests.hostile.chatwoot import Chatwoot
 from tests.services.ingress.wire import Wire, request, wire

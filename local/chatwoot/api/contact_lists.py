@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.errors import unprocessable
 from local.chatwoot.model.filters import select
 from local.chatwoot.model.rows import Contact, Json

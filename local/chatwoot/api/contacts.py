@@ -1,6 +1,6 @@
 """One contact over HTTP (facts §4.2)."""
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.model import contact_changes
 from local.chatwoot.model.rows import Contact, Json
 from local.chatwoot.views import rest

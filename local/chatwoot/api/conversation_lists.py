@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.model.filters import select
 from local.chatwoot.model.rows import Conversation, Json
 from local.chatwoot.views import rest

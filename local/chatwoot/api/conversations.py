@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from local.chatwoot.api.door import Call, conversation_of, route
+from local.chatwoot.api.calls import Call, conversation_of, route
 from local.chatwoot.errors import crash
 from local.chatwoot.model import talk
 from local.chatwoot.model.changes import iso

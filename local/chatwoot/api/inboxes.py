@@ -1,6 +1,6 @@
 """Inboxes over HTTP (facts §4.5)."""
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.errors import unprocessable
 from local.chatwoot.model.rows import Inbox, Json
 from local.chatwoot.views import rest

@@ -1,6 +1,6 @@
 """Messages and assignments of one conversation over HTTP (facts §4.3, §4.4)."""
 
-from local.chatwoot.api.door import Call, conversation_of, route
+from local.chatwoot.api.calls import Call, conversation_of, route
 from local.chatwoot.errors import not_found, unprocessable
 from local.chatwoot.model import talk
 from local.chatwoot.model.rows import Conversation, Json, Message

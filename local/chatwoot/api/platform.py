@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot.api.door import answer, body_of
+from local.chatwoot.api.calls import answer, body_of
 from local.chatwoot.errors import Invalid, missing_on_platform, unauthorized
 from local.chatwoot.installation import Double
 from local.chatwoot.model.changes import iso

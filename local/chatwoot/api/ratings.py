@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.model.rows import Conversation, Json, Message
 from local.chatwoot.views import rest
 from local.chatwoot.views.shared import unix

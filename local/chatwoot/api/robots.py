@@ -1,6 +1,6 @@
 """Who answers without a person: agent bots and automation rules."""
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.model.rows import Bot, Json
 from local.chatwoot.views.shared import unix
 

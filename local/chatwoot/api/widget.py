@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot.api.door import answer, body_of
+from local.chatwoot.api.calls import answer, body_of
 from local.chatwoot.errors import not_found, unauthorized
 from local.chatwoot.installation import Double
 from local.chatwoot.model import contact_changes, talk
 from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message
 from local.chatwoot.model.state import State
 from local.chatwoot.views import widget
-from local.chatwoot.webhooks.events import Events
+from local.chatwoot.webhooks.listener import Events
 
 _BROWSER = {
     "browser_name": "Chrome",

@@ -3,7 +3,7 @@
 from local.chatwoot.model import talk
 from local.chatwoot.model.rows import Json, Message
 from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.events import Events
+from local.chatwoot.webhooks.listener import Events
 
 
 def react(state: State, events: Events, message: Message) -> None:

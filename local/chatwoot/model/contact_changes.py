@@ -8,7 +8,7 @@ from local.chatwoot.model.bearers import UNIQUE
 from local.chatwoot.model.changes import change_contact
 from local.chatwoot.model.rows import Account, Contact, Inbox, Json
 from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.events import Events
+from local.chatwoot.webhooks.listener import Events
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _E164 = re.compile(r"\+[1-9]\d{1,14}")

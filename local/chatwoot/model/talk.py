@@ -7,7 +7,7 @@ from local.chatwoot.model import automation, contact_changes
 from local.chatwoot.model.changes import change_conversation
 from local.chatwoot.model.rows import Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
 from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.events import Events
+from local.chatwoot.webhooks.listener import Events
 
 
 def begin(state: State, events: Events, identity: ContactInbox, **given: Any) -> Conversation:

@@ -19,7 +19,7 @@ import httpx
 
 from local.chatwoot.model.rows import Json
 from local.chatwoot.model.state import Vanished
-from local.demo.webhooks import sign
+from local.replay.webhook_sender import sign
 
 TIMEOUT_SECONDS = 5.0
 _WORKERS = 10  # Sidekiq's default

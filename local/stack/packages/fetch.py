@@ -1,5 +1,6 @@
-"""`python -m local.stack.packages.fetch FOLDER`: resolve Kafka's jars and copy them there. A process of its own, so that
-Ctrl-C ends a download at once and the resolver's logging stays out of ours.
+"""`python -m local.stack.packages.fetch FOLDER`: resolve Kafka's jars and copy them there.
+
+A process of its own, so that Ctrl-C ends a download at once and the resolver's logging stays out of ours.
 """
 
 import shutil

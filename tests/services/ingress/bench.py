@@ -12,7 +12,7 @@ import httpx
 from aiokafka import TopicPartition
 
 from db.pool import Pool
-from local.demo.webhooks import sign
+from local.replay.webhook_sender import sign
 from schemas.topics import Topic
 from services.ingress.app import add_to
 from services.kernel import Clock, Process, Record, Settings

@@ -14,7 +14,7 @@ from requests import PreparedRequest
 from requests.auth import AuthBase
 from schemathesis.schemas import BaseSchema
 
-from local.demo.webhooks import sign
+from local.replay.webhook_sender import sign
 from schemas.vouching import SECRET_PREFIX
 from services.ingress.openapi import description
 from tests.services.ingress.bench import Shop

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
-from local.demo.webhooks import sign
+from local.replay.webhook_sender import sign
 from services.ingress.diagnosis import RIGHT, examine, parse
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

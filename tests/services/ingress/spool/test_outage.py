@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from local.environment import environment_of
+from local.process_environment import environment_of
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
 from tests.eventually import PATIENCE_SECONDS, eventually

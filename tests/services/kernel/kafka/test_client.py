@@ -11,7 +11,7 @@ from faststream.kafka.security import parse_security
 
 import services
 from db.migrate import migrate
-from local.environment import environment_of
+from local.process_environment import environment_of
 from services.kernel import Settings, Stop
 from services.kernel.errors import Unreachable, describe
 from services.kernel.kafka import client

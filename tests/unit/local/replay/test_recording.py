@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.demo import recording
-from local.demo.pace import at_rate
-from local.demo.recording import Delivery, NotARecording
-from local.demo.webhooks import Door, WebhookSender, accepted, sign
+from local.replay import recording
+from local.replay.pace import at_rate
+from local.replay.recording import Delivery, NotARecording
+from local.replay.webhook_sender import Door, WebhookSender, accepted, sign
 from services.kernel.clock import Clock
 from tests.recordings.recorded import ALL_RUNS, DATA, account_webhooks
 

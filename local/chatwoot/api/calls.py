@@ -14,7 +14,7 @@ from local.chatwoot.errors import Refusal, not_found, unauthorized
 from local.chatwoot.installation import Double
 from local.chatwoot.model.rows import Account, Bot, Conversation, Json, User
 from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.events import Events
+from local.chatwoot.webhooks.listener import Events
 
 _ACCOUNT = "/api/v1/accounts/{account:int}"
 

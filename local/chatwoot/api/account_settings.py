@@ -2,7 +2,7 @@
 
 import re
 
-from local.chatwoot.api.door import Call, route
+from local.chatwoot.api.calls import Call, route
 from local.chatwoot.errors import Invalid, not_found
 from local.chatwoot.model.changes import iso
 from local.chatwoot.model.rows import Json, Webhook

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from local.demo.recording import Delivery
+from local.replay.recording import Delivery
 from services.kernel.clock import Clock
 
 

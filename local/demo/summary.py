@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 
-from local.demo.numbers import StoreNumbers
+from local.demo.store_numbers import StoreNumbers
 from local.demo.traffic import Answers
 from services.control.ledger.answer import Audit
 from services.control.ledger.wording import findings, verdict

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from local.demo import recording
-from local.demo.pace import at_rate
-from local.demo.recording import Delivery, RecordedStore
-from local.demo.webhooks import Door, WebhookSender
+from local.replay import recording
+from local.replay.pace import at_rate
+from local.replay.recording import Delivery, RecordedStore
+from local.replay.webhook_sender import Door, WebhookSender
 from schemas.stores import StoreOptions
 from services.control.stores.attach import add
 from services.kernel.clock import Clock

@@ -1,0 +1,1 @@
+"""Recorded Chatwoot traffic, posted again as Chatwoot would."""
