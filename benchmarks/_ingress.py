@@ -15,7 +15,7 @@ import orjson
 import psutil
 
 from benchmarks._load import throughput
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from schemas.topics import WEBHOOKS, WIDGET_EVENTS
 from services.kernel import Clock
 from tests.recordings.recorded import RUNS, account_webhooks
@@ -81,7 +81,7 @@ async def beacons(address: str, shop: Shop, count: int) -> tuple[list[bytes], li
     """POSTs of ten events, from as many sessions as there are pages open."""
     posts: list[tuple[str, bytes]] = []
     async with httpx.AsyncClient(base_url=address) as client:
-        visitors = [Visitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(50)]
+        visitors = [PageVisitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(50)]
         for visitor in visitors:
             await visitor.arrive()
         for visitor in islice(cycle(visitors), count):

@@ -19,7 +19,7 @@ from local.replay.webhook_sender import accepted
 from local.stack import Unavailable
 from local.stack.cli import app as local
 from local.stack.cli import fetching
-from local.stack.packages.jars import Progress as Fetching
+from local.stack.packages.jars import FetchProgress as Fetching
 from services.kernel.cli.environment import environment, installed
 from services.kernel.cli.terminal import Json, print_json, progress
 from services.kernel.errors import Refusal, Stop

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from db.pool import Pool
 from schemas.topics import Topic
-from services.control.ledger.logs import look
+from services.control.ledger.topic_logs import look
 from services.kernel import Settings
 
 _FORGET = "delete from wootstream.ledger where consumer_group = any ($1::text[])"

@@ -24,7 +24,14 @@ from local.chatwoot.api import (
     robots,
     widget,
 )
-from local.chatwoot.errors import Invalid, Refusal, answer_invalid, answer_refusal, no_such_route, retry_later
+from local.chatwoot.errors import (
+    ErrorResponse,
+    RecordInvalid,
+    answer_invalid,
+    answer_refusal,
+    no_such_route,
+    retry_later,
+)
 from local.chatwoot.installation import Double
 
 _GRACEFUL_SECONDS = 2
@@ -49,8 +56,8 @@ def app(double: Double) -> ASGIApp:
     inner = Starlette(
         routes=[route for module in _MODULES for route in module.ROUTES],
         exception_handlers={
-            Refusal: answer_refusal,
-            Invalid: answer_invalid,
+            ErrorResponse: answer_refusal,
+            RecordInvalid: answer_invalid,
             HTTPException: no_such_route,
         },
     )

@@ -13,19 +13,19 @@ from typing import NoReturn
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from local.chatwoot.model.rows import Json
+from local.chatwoot.model.rows import JsonObject
 
 _PAGE = "<!DOCTYPE html>\n<html>\n<head>\n  <title>The page you were looking for doesn't exist (404)</title>\n</head>\n"
 
 
-class Refusal(Exception):
-    def __init__(self, status: int, body: Json) -> None:
+class ErrorResponse(Exception):
+    def __init__(self, status: int, body: JsonObject) -> None:
         super().__init__(body)
         self.status = status
         self.body = body
 
 
-class Invalid(Exception):
+class RecordInvalid(Exception):
     """Texts by attribute; several per attribute are possible."""
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
@@ -34,32 +34,32 @@ class Invalid(Exception):
 
 
 def unauthorized(text: str) -> NoReturn:
-    raise Refusal(401, {"error": text})
+    raise ErrorResponse(401, {"error": text})
 
 
 def not_found() -> NoReturn:
-    raise Refusal(404, {"error": "Resource could not be found"})
+    raise ErrorResponse(404, {"error": "Resource could not be found"})
 
 
 def missing_on_platform() -> NoReturn:
-    raise Refusal(404, {"status": 404, "error": "Not Found"})
+    raise ErrorResponse(404, {"status": 404, "error": "Not Found"})
 
 
 def unprocessable(text: str) -> NoReturn:
-    raise Refusal(422, {"error": text})
+    raise ErrorResponse(422, {"error": text})
 
 
 def crash() -> NoReturn:
-    raise Refusal(500, {"status": 500, "error": "Internal Server Error"})
+    raise ErrorResponse(500, {"status": 500, "error": "Internal Server Error"})
 
 
 async def answer_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, ErrorResponse)
     return JSONResponse(error.body, error.status)
 
 
 async def answer_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Invalid)
+    assert isinstance(error, RecordInvalid)
     texts = [f"{attribute.replace('_', ' ').capitalize()} {text}" for attribute, text in error.errors]
     attributes = list(dict.fromkeys(attribute for attribute, _ in error.errors))
     return JSONResponse({"message": ", ".join(texts), "attributes": attributes}, 422)

@@ -4,19 +4,19 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from local.chatwoot.model.state import State, machine_time
-from local.chatwoot.release import Release
-from local.chatwoot.throttles import Limits
+from local.chatwoot.model.state import DoubleState, machine_time
+from local.chatwoot.release import PlayedRelease
+from local.chatwoot.throttles import Throttles
 from local.chatwoot.webhooks.delivery import Deliveries
-from local.chatwoot.webhooks.listener import Events
+from local.chatwoot.webhooks.listener import WebhookListener
 
 
 class Double:
     """`calls` counts what was asked of each account, by account id, refused calls included."""
 
     def __init__(self, release: str = "4.13.0", *, now: Callable[[], datetime] = machine_time, seed: int = 1) -> None:
-        self.state = State(release=Release(release), now=now, seed=seed)
+        self.state = DoubleState(release=PlayedRelease(release), now=now, seed=seed)
         self.deliveries = Deliveries(now, seed=seed)
-        self.events = Events(self.state, self.deliveries)
-        self.limits = Limits(now)
+        self.events = WebhookListener(self.state, self.deliveries)
+        self.limits = Throttles(now)
         self.calls: Counter[int] = Counter()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from local.chatwoot.installation import Double
-from local.chatwoot.model.rows import Account, Bot, Inbox, Json
+from local.chatwoot.model.rows import Account, Bot, Inbox, JsonObject
 from local.chatwoot.views.inboxes import new_channel, new_settings
 
 
@@ -25,7 +25,7 @@ def add_recorded_settings(double: Double, account: Account, method: str, path: s
             account.teams[answer["id"]] = answer
 
 
-def _add_inbox(double: Double, account: Account, shown: Json) -> None:
+def _add_inbox(double: Double, account: Account, shown: JsonObject) -> None:
     """As it is shown now; its bot stays."""
     state, widget = double.state, shown["channel_type"] == "Channel::WebWidget"
     before = state.inboxes.get(shown["id"])
@@ -46,7 +46,7 @@ def _add_inbox(double: Double, account: Account, shown: Json) -> None:
     )
 
 
-def _add_bot(double: Double, account: Account, shown: Json) -> None:
+def _add_bot(double: Double, account: Account, shown: JsonObject) -> None:
     state = double.state
     state.used("bot", shown["id"])
     bot = Bot(
@@ -60,5 +60,5 @@ def _add_bot(double: Double, account: Account, shown: Json) -> None:
     state.bots[bot.id] = state.tokens[bot.token] = bot
 
 
-def _as_shown(new: Json, shown: Json) -> Json:
+def _as_shown(new: JsonObject, shown: JsonObject) -> JsonObject:
     return {key: shown.get(key, value) for key, value in new.items()}

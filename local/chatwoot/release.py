@@ -11,7 +11,7 @@ _TYPING_NAMES = ["conversation_typing_on", "conversation_typing_off"]
 
 
 @dataclass(frozen=True)
-class Release:
+class PlayedRelease:
     """A version such as `4.13.0`; the properties say since when something is so."""
 
     text: str = "4.13.0"

@@ -5,7 +5,7 @@ from typing import Any
 
 from local.chatwoot.installation import Double
 from local.chatwoot.model.bearers import UNIQUE
-from local.chatwoot.model.rows import Account, Contact, Json, User, Webhook
+from local.chatwoot.model.rows import Account, Contact, JsonObject, User, Webhook
 
 _SHOWN = ("id", *UNIQUE, "name", "custom_attributes", "additional_attributes")
 
@@ -55,9 +55,9 @@ def add_contact(double: Double, account: Account, **fields: Any) -> Contact:
     return row
 
 
-def add_recorded_contacts(double: Double, account: Account, bodies: Iterable[Json]) -> int:
+def add_recorded_contacts(double: Double, account: Account, bodies: Iterable[JsonObject]) -> int:
     """Every contact in these webhook bodies as it was shown last; answers how many there are."""
-    last: dict[int, Json] = {}
+    last: dict[int, JsonObject] = {}
     for body in bodies:
         for shown in _contacts(body):
             last.pop(shown["id"], None)  # who is shown later keeps a name that went from hand to hand
@@ -67,7 +67,7 @@ def add_recorded_contacts(double: Double, account: Account, bodies: Iterable[Jso
     return len(last)
 
 
-def _contacts(body: Json) -> Iterator[Json]:
+def _contacts(body: JsonObject) -> Iterator[JsonObject]:
     """The contact that an event is about, and the person a conversation is with."""
     if str(body.get("event")).startswith("contact_"):
         yield body

@@ -7,7 +7,7 @@ from datetime import datetime
 _LOOPBACK = {"127.0.0.1", "::1"}
 
 
-class Limits:
+class Throttles:
     """Calls per minute; change the numbers freely, `enforce_on_loopback` makes them count for tests on one machine."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:

@@ -12,7 +12,7 @@ from local.chatwoot.installation import Double
 from local.chatwoot.model.rows import Contact
 from local.demo.shop import Shop, shop_event
 from local.demo.shops import DemoStore
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from services.kernel.clock import Clock
 
 _PAGES = ("/", "/beds", "/beds/oak", "/sofas", "/sofas/corner", "/sale")
@@ -63,7 +63,7 @@ class Customers:
         self._count(await self._shop.send_batch(told))
 
     async def _look_around(self, customer: str, cart: list[int]) -> None:
-        visitor = Visitor(self._client, self._store.recorded.website_token, self._store.origin, self._clock)
+        visitor = PageVisitor(self._client, self._store.recorded.website_token, self._store.origin, self._clock)
         vouched = self._shop.vouch(customer, expires=self._clock.now() + timedelta(hours=1))
         self._count(await visitor.arrive(vouched))
         pages = self._chance.sample(_PAGES, 2)

@@ -15,7 +15,7 @@ from local.chatwoot.recorded import add_recorded_settings
 from local.chatwoot.seed import add_account, add_recorded_contacts, add_webhook
 from local.replay import recording
 from local.replay.recording import Delivery, RecordedStore
-from local.replay.webhook_sender import Door
+from local.replay.webhook_sender import StoreDoor
 from schemas.stores import StoreOptions
 from schemas.vouching import SECRET_PREFIX
 from services.control.stores.attach import add
@@ -51,8 +51,8 @@ class DemoStore:
     account: Account
 
     @property
-    def door(self) -> Door:
-        return Door(self.place.slug, self.recorded.secret)
+    def door(self) -> StoreDoor:
+        return StoreDoor(self.place.slug, self.recorded.secret)
 
     @property
     def origin(self) -> str:

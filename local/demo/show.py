@@ -20,7 +20,7 @@ from local.demo.shops import DemoStore
 from local.demo.traffic import Answers, traffic
 from local.process_environment import environment_of
 from local.stack import resolve
-from local.stack.packages.jars import Progress as Fetching
+from local.stack.packages.jars import FetchProgress as Fetching
 from local.stack.servers import kafka
 from services.control.ledger.answer import Audit
 from services.control.ledger.audit import audit

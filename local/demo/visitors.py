@@ -14,7 +14,7 @@ from services.kernel.clock import Clock
 CONSENT = ("analytics", "personalisation")
 
 
-class Visitor:
+class PageVisitor:
     """One page of a store. `client` has the ingress as base URL, `origin` is the storefront's."""
 
     def __init__(self, client: httpx.AsyncClient, website_token: str, origin: str, clock: Clock) -> None:

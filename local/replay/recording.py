@@ -28,7 +28,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """One recorded call of an account's API that Chatwoot granted; `path` within the account, without its query."""
 
     method: str
@@ -68,11 +68,11 @@ def stores(folder: Path) -> list[RecordedStore]:
     return list(found.values())
 
 
-def calls(folder: Path, account_id: int) -> list[Call]:
+def calls(folder: Path, account_id: int) -> list[RecordedCall]:
     """What was asked of this account's API, run by run."""
     within = f"/api/v1/accounts/{account_id}/"
     return [
-        Call(one["method"], one["path"].removeprefix(within).partition("?")[0], one["request"], one["response"])
+        RecordedCall(one["method"], one["path"].removeprefix(within).partition("?")[0], one["request"], one["response"])
         for run in _runs(folder)
         for one in map(json.loads, _read(run, _CALLS).splitlines())
         if one["path"].startswith(within) and one["status"] == HTTPStatus.OK

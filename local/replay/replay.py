@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from local.replay import recording
 from local.replay.pace import at_rate
 from local.replay.recording import Delivery, RecordedStore
-from local.replay.webhook_sender import Door, WebhookSender
+from local.replay.webhook_sender import StoreDoor, WebhookSender
 from schemas.stores import StoreOptions
 from services.control.stores.attach import add
 from services.kernel.clock import Clock
@@ -50,12 +50,12 @@ def _with_repeats(deliveries: Sequence[Delivery], share: float, chance: random.R
             yield one
 
 
-async def attach(settings: Settings, folder: Path) -> dict[str, Door]:
+async def attach(settings: Settings, folder: Path) -> dict[str, StoreDoor]:
     """Attach the folder's stores, each under its recorded name; answers where their webhooks go. Raises Refusal."""
     return {store.name: await _attach(settings, store) for store in recording.stores(folder)}
 
 
-async def _attach(settings: Settings, store: RecordedStore) -> Door:
+async def _attach(settings: Settings, store: RecordedStore) -> StoreDoor:
     # The same at each replay, so that a running ingress need not learn a new one. It guards recorded test data only.
     token = None if store.secret else hashlib.sha256(f"replay {store.api_access_token}".encode()).hexdigest()
     await add(
@@ -73,10 +73,12 @@ async def _attach(settings: Settings, store: RecordedStore) -> Door:
             bot_inboxes=store.bot_inboxes,
         ),
     )
-    return Door(store.name, store.secret, token)
+    return StoreDoor(store.name, store.secret, token)
 
 
-async def post(url: str, doors: dict[str, Door], chosen: Sequence[Delivery], plan: Plan, moved: Moved) -> Counter[int]:
+async def post(
+    url: str, doors: dict[str, StoreDoor], chosen: Sequence[Delivery], plan: Plan, moved: Moved
+) -> Counter[int]:
     """Send them; answers how often which status came, 0 for none. Raises Refusal when no ingress answers there."""
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=10) as client:

@@ -13,7 +13,7 @@ from services.kernel.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class StoreDoor:
     """Where a store's webhooks go: signed, or with the secret at the end of the URL."""
 
     slug: str
@@ -30,7 +30,7 @@ class WebhookSender:
     """Posts deliveries to their stores' doors and counts the answers."""
 
     client: httpx.AsyncClient
-    doors: Mapping[str, Door]
+    doors: Mapping[str, StoreDoor]
     clock: Clock
     answers: Counter[int] = field(default_factory=Counter)
 

@@ -20,14 +20,14 @@ app = typer.Typer(
     name="local", help="Kafka and PostgreSQL on this machine, without installing either.", no_args_is_help=True
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Result = TypeVar("Result")
 
 _stderr = Console(stderr=True)
 
 
 @app.command()
-def start(as_json: Json = False) -> None:
+def start(as_json: JsonOption = False) -> None:
     """Start what does not run yet; it stays up until `stop`."""
     with fetching() as progress:
         settings = environment()
@@ -39,7 +39,7 @@ def start(as_json: Json = False) -> None:
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(as_json: JsonOption = False) -> None:
     """Say what runs; exit 1 unless both do."""
     found = stack.status(environment().stack_directory)
     if as_json:
@@ -50,7 +50,7 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
-def stop(as_json: Json = False) -> None:
+def stop(as_json: JsonOption = False) -> None:
     """Stop both; their data stays."""
     stopped = _carry_out(stack.stop(environment().stack_directory))
     print(json.dumps({"stopped": stopped}) if as_json else "stopped" if stopped else "nothing was running")

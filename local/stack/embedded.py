@@ -36,7 +36,7 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StackStatus:
     """What runs in a directory; None for what does not."""
 
     kafka: str | None
@@ -51,13 +51,13 @@ def quiet(_done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
-def status(directory: Path) -> Status:
+def status(directory: Path) -> StackStatus:
     directory = directory.absolute()
     now = pair.addresses(directory)
-    return Status(kafka=now[pair.KAFKA], database_url=now[pair.POSTGRES])
+    return StackStatus(kafka=now[pair.KAFKA], database_url=now[pair.POSTGRES])
 
 
-async def start(directory: Path, *, over_tls: bool = False, progress: jars.Progress = quiet) -> Stack:
+async def start(directory: Path, *, over_tls: bool = False, progress: jars.FetchProgress = quiet) -> Stack:
     """Start what does not run yet; it stays up until `stop`. Raises Unavailable."""
     directory = _made(directory)
     async with _alone(directory):
@@ -85,7 +85,7 @@ async def borrowed(
     parts: Collection[str] = pair.BOTH,
     fresh: bool = False,
     over_tls: bool = False,
-    progress: jars.Progress = quiet,
+    progress: jars.FetchProgress = quiet,
 ) -> AsyncIterator[dict[str, str]]:
     """The servers for the length of a `with`: the last to leave stops them, unless `start` wanted them to stay.
 

@@ -8,11 +8,11 @@ from typing import Literal
 from local.stack import embedded
 from local.stack.embedded import Stack, quiet
 from local.stack.errors import Unavailable
-from local.stack.packages.jars import Progress
+from local.stack.packages.jars import FetchProgress
 from local.stack.servers import kafka, postgres
 from local.stack.servers.pair import KAFKA, POSTGRES
 
-Kind = Literal["embedded", "docker"]
+StackKind = Literal["embedded", "docker"]
 
 
 @asynccontextmanager
@@ -21,10 +21,10 @@ async def resolve(
     *,
     kafka_bootstrap_servers: str | None = None,
     database_url: str | None = None,
-    kind: Kind = "embedded",
+    kind: StackKind = "embedded",
     fresh: bool = False,
     over_tls: bool = False,
-    progress: Progress = quiet,
+    progress: FetchProgress = quiet,
 ) -> AsyncIterator[Stack]:
     """A stack for the length of a `with`; what it started itself it also stops. Raises Unavailable.
 

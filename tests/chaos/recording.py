@@ -10,7 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from local.replay.recording import Delivery, RecordedStore, deliveries, stores
-from local.replay.webhook_sender import Door, WebhookSender
+from local.replay.webhook_sender import StoreDoor, WebhookSender
 from schemas.stores import StoreOptions
 from services.control.stores.attach import add
 from services.kernel import Settings
@@ -48,7 +48,7 @@ class Generation:
     """The recorded stores under names of their own."""
 
     number: int
-    doors: dict[str, Door]
+    doors: dict[str, StoreDoor]
     ids: dict[str, UUID]
 
 
@@ -99,7 +99,7 @@ async def attach(settings: Settings, number: int) -> Generation:
     doors, ids = {}, {}
     for store in stores(_RUN):
         added = await add(settings, _fresh(store, number))
-        doors[store.name], ids[store.name] = Door(added.slug, store.secret), added.organization_id
+        doors[store.name], ids[store.name] = StoreDoor(added.slug, store.secret), added.organization_id
     return Generation(number, doors, ids)
 
 

@@ -9,7 +9,7 @@ import orjson
 from standardwebhooks import Webhook
 
 from local.demo.shop import shop_event
-from local.demo.visitors import CONSENT, Visitor
+from local.demo.visitors import CONSENT, PageVisitor
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, signed
 
 # So long that curl and Guzzle ask first (Expect: 100-continue), and that it comes in many parts.
@@ -30,7 +30,7 @@ class Post:
         return str(file)
 
 
-def posts(shop: Shop, visitor: Visitor) -> list[Post]:
+def posts(shop: Shop, visitor: PageVisitor) -> list[Post]:
     """A webhook, a long one, a beacon and a shop event, none of them posted before."""
     return [_webhook(shop, "Grüße 👋"), _webhook(shop, "a" * _LONG), _beacon(visitor), _shop_event(shop)]
 
@@ -42,7 +42,7 @@ def _webhook(shop: Shop, content: str) -> Post:
     return Post(shop.door, signed(shop, body, at=datetime.now(UTC)), body)
 
 
-def _beacon(visitor: Visitor) -> Post:
+def _beacon(visitor: PageVisitor) -> Post:
     events = [visitor.event("page_viewed", page_url=f"{ORIGIN}/lamp")]
     body = orjson.dumps({"token": visitor.config["token"], "consent": CONSENT, "events": events})
     return Post("/beacons", {"content-type": "text/plain;charset=UTF-8", "origin": ORIGIN}, body)

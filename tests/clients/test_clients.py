@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from db.pool import Pool
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from services.kernel import Clock, Settings
 from tests.clients.clients import CLIENTS, Absent, Command, run
 from tests.clients.nginx import nginx
@@ -59,7 +59,7 @@ async def ran(
     """What each client was answered, straight and through nginx."""
     shop, folder = await open_shop(admin_pool, settings), tmp_path_factory.mktemp("clients")
     async with serving(settings) as (process, client), AsyncExitStack() as stack:
-        visitor = Visitor(client, shop.website_token, ORIGIN, Clock())
+        visitor = PageVisitor(client, shop.website_token, ORIGIN, Clock())
         await visitor.arrive()
         addresses: dict[str, str | Absent] = {"straight": process.address}
         try:

@@ -21,6 +21,6 @@ def test_inboxes_bots_and_teams_are_those_of_the_recording() -> None:
         assert [team["name"] for team in store.account.teams.values()] == ["support"]
 
 
-def _calls(store: shops.DemoStore, method: str, path: str) -> list[recording.Call]:
+def _calls(store: shops.DemoStore, method: str, path: str) -> list[recording.RecordedCall]:
     every = recording.calls(shops.RECORDINGS, store.recorded.account_id)
     return [call for call in every if call.method == method and call.path.startswith(path)]

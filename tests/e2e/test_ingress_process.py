@@ -12,7 +12,7 @@ import pytest
 from db.pool import Pool
 from local.demo.shop import Shop as Backend
 from local.demo.shop import shop_event
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from services.kernel import Clock, Settings
 from tests.eventually import PATIENCE_SECONDS
 from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, open_shop, post_webhook
@@ -68,7 +68,7 @@ async def _talk(address: str, shop: Shop) -> set[str]:
             await post_webhook(client, shop, _BODY, at=now, secret=secret)
         backend, visitor = (
             Backend(client, shop.slug, EVENT_SECRET),
-            Visitor(client, shop.website_token, ORIGIN, Clock()),
+            PageVisitor(client, shop.website_token, ORIGIN, Clock()),
         )
         paid = shop_event("order.paid", now, customer_id="c1", order_id="o1")
         assert (await backend.send(paid)).status_code == 204

@@ -15,7 +15,7 @@ import orjson
 from standardwebhooks import Webhook
 
 from local.demo.shop import shop_event
-from local.demo.visitors import CONSENT, Visitor
+from local.demo.visitors import CONSENT, PageVisitor
 from services.kernel import Clock
 from tests.eventually import eventually
 from tests.services.ingress.bench import ORIGIN, Shop, signed
@@ -55,7 +55,7 @@ class Honest:
         """Its visitors open their pages."""
         async with httpx.AsyncClient(base_url=self.address) as client:
             for _ in range(_SESSIONS):
-                visitor = Visitor(client, self.shop.website_token, ORIGIN, Clock())
+                visitor = PageVisitor(client, self.shop.website_token, ORIGIN, Clock())
                 await visitor.arrive()
                 self._tokens.append(visitor.config["token"])
 

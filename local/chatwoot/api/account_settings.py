@@ -3,9 +3,9 @@
 import re
 
 from local.chatwoot.api.calls import Call, route
-from local.chatwoot.errors import Invalid, not_found
+from local.chatwoot.errors import RecordInvalid, not_found
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Json, Webhook
+from local.chatwoot.model.rows import JsonObject, Webhook
 from local.chatwoot.views import rest
 
 _URL = re.compile(r"https?://\S+")
@@ -22,11 +22,11 @@ _BUILT_IN = {
 }
 
 
-def list_webhooks(call: Call) -> Json:
+def list_webhooks(call: Call) -> JsonObject:
     return {"payload": {"webhooks": [_webhook(call, one) for one in call.account.webhooks.values()]}}
 
 
-def create_webhook(call: Call) -> Json:
+def create_webhook(call: Call) -> JsonObject:
     secret = call.state.token() if call.state.release.signs else None
     row = Webhook(
         id=call.state.number("webhook"), account_id=call.account.id, url="", name=None, subscriptions=[], secret=secret
@@ -36,7 +36,7 @@ def create_webhook(call: Call) -> Json:
     return {"payload": {"webhook": _webhook(call, row)}}
 
 
-def update_webhook(call: Call) -> Json:
+def update_webhook(call: Call) -> JsonObject:
     row = call.account.webhooks.get(call.number("webhook")) or not_found()
     _fill(call, row, {"url": row.url, "name": row.name, "subscriptions": row.subscriptions} | call.body)
     return {"payload": {"webhook": _webhook(call, row)}}
@@ -46,65 +46,65 @@ def delete_webhook(call: Call) -> None:
     call.account.webhooks.pop(call.number("webhook"), None) or not_found()
 
 
-def list_definitions(call: Call) -> list[Json]:
+def list_definitions(call: Call) -> list[JsonObject]:
     model = call.query("attribute_model", "conversation_attribute")
     return [one for one in call.account.definitions.values() if one["attribute_model"] == model]
 
 
-def create_definition(call: Call) -> Json:
+def create_definition(call: Call) -> JsonObject:
     key, model = call.body["attribute_key"], call.body.get("attribute_model", "conversation_attribute")
     if any((one["attribute_key"], one["attribute_model"]) == (key, model) for one in call.account.definitions.values()):
-        raise Invalid([("attribute_key", "has already been taken")])
+        raise RecordInvalid([("attribute_key", "has already been taken")])
     if key in _BUILT_IN[model]:
-        raise Invalid(
+        raise RecordInvalid(
             [("attribute_key", "The provided key is not allowed as it might conflict with default attributes.")]
         )
     now = iso(call.state.now())
     empty = dict.fromkeys(("attribute_description", "regex_pattern", "regex_cue", "default_value"))
-    row: Json = {"id": call.state.number("definition"), "attribute_values": [], **empty} | call.body
+    row: JsonObject = {"id": call.state.number("definition"), "attribute_values": [], **empty} | call.body
     row |= {"attribute_model": model, "created_at": now, "updated_at": now}
     call.account.definitions[row["id"]] = row
     return row
 
 
-def list_labels(call: Call) -> Json:
+def list_labels(call: Call) -> JsonObject:
     return {"payload": list(call.account.labels.values())}
 
 
-def create_label(call: Call) -> Json:
-    row: Json = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | call.body
+def create_label(call: Call) -> JsonObject:
+    row: JsonObject = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | call.body
     call.account.labels[row["id"]] = row
     return row
 
 
-def list_teams(call: Call) -> list[Json]:
+def list_teams(call: Call) -> list[JsonObject]:
     return list(call.account.teams.values())
 
 
-def list_agents(call: Call) -> list[Json]:
+def list_agents(call: Call) -> list[JsonObject]:
     return [rest.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
 
 
-def create_team(call: Call) -> Json:
-    row: Json = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
+def create_team(call: Call) -> JsonObject:
+    row: JsonObject = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
     now = iso(call.state.now())
     call.account.teams[row["id"]] = row = row | {"created_at": now, "updated_at": now}
     return rest.team(row)
 
 
-def _fill(call: Call, row: Webhook, given: Json) -> None:
-    """Raises Invalid before anything changes."""
+def _fill(call: Call, row: Webhook, given: JsonObject) -> None:
+    """Raises RecordInvalid before anything changes."""
     if not _URL.fullmatch(given.get("url") or ""):
-        raise Invalid([("url", "is invalid")])
+        raise RecordInvalid([("url", "is invalid")])
     if any(one.url == given["url"] and one is not row for one in call.account.webhooks.values()):
-        raise Invalid([("url", "has already been taken")])
+        raise RecordInvalid([("url", "has already been taken")])
     if not given["subscriptions"] or not set(given["subscriptions"]) <= set(call.state.release.subscriptions):
-        raise Invalid([("subscriptions", "Invalid events")])
+        raise RecordInvalid([("subscriptions", "RecordInvalid events")])
     row.url, row.name, row.subscriptions = given["url"], given.get("name"), given["subscriptions"]
 
 
-def _webhook(call: Call, row: Webhook) -> Json:
-    form: Json = {"id": row.id, "url": row.url, "account_id": row.account_id, "subscriptions": row.subscriptions}
+def _webhook(call: Call, row: Webhook) -> JsonObject:
+    form: JsonObject = {"id": row.id, "url": row.url, "account_id": row.account_id, "subscriptions": row.subscriptions}
     if call.state.release.modern:
         form["name"] = row.name
     return form | ({"secret": row.secret} if call.state.release.signs else {})

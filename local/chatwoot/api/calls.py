@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot.errors import Refusal, not_found, unauthorized
+from local.chatwoot.errors import ErrorResponse, not_found, unauthorized
 from local.chatwoot.installation import Double
-from local.chatwoot.model.rows import Account, Bot, Conversation, Json, User
-from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.listener import Events
+from local.chatwoot.model.rows import Account, Bot, Conversation, JsonObject, User
+from local.chatwoot.model.state import DoubleState
+from local.chatwoot.webhooks.listener import WebhookListener
 
 _ACCOUNT = "/api/v1/accounts/{account:int}"
 
@@ -25,16 +25,16 @@ class Call:
 
     double: Double
     request: Request
-    body: Json
+    body: JsonObject
     account: Account
     who: User | Bot
 
     @property
-    def state(self) -> State:
+    def state(self) -> DoubleState:
         return self.double.state
 
     @property
-    def events(self) -> Events:
+    def events(self) -> WebhookListener:
         return self.double.events
 
     def number(self, name: str) -> int:
@@ -81,7 +81,7 @@ def conversation_of(call: Call) -> Conversation:
     return call.account.conversations.get(call.number("conversation")) or not_found()
 
 
-async def body_of(request: Request) -> Json:
+async def body_of(request: Request) -> JsonObject:
     """No body is an empty one; one that is not an object in JSON is Rails' bad request."""
     raw = await request.body()
     try:
@@ -89,7 +89,7 @@ async def body_of(request: Request) -> Json:
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):
-        raise Refusal(400, {"status": 400, "error": "Bad Request"})
+        raise ErrorResponse(400, {"status": 400, "error": "Bad Request"})
     return body
 
 
@@ -101,7 +101,7 @@ async def answer(double: Double, given: Any) -> Response:
     return Response(b"" if given is None else orjson.dumps(given), media_type="application/json")
 
 
-def _caller(state: State, request: Request, *, bots: bool) -> User | Bot:
+def _caller(state: DoubleState, request: Request, *, bots: bool) -> User | Bot:
     token = request.headers.get("api_access_token", "")
     who = state.tokens.get(token)
     if who is None and token != state.platform_token:

@@ -5,7 +5,7 @@ from typing import Any
 from local.chatwoot.api.calls import Call, route
 from local.chatwoot.errors import unprocessable
 from local.chatwoot.model.filters import select
-from local.chatwoot.model.rows import Contact, Json
+from local.chatwoot.model.rows import Contact, JsonObject
 from local.chatwoot.views import rest
 
 _PAGE = 15
@@ -13,7 +13,7 @@ _COLUMNS = set("id name email phone_number identifier blocked created_at last_ac
 _SORTS = {"name", "email", "phone_number", "last_activity_at", "created_at"}
 
 
-def index(call: Call) -> Json:
+def index(call: Call) -> JsonObject:
     key = call.query("sort").removeprefix("-")
     found = _resolved(call)
     if key in _SORTS:
@@ -21,7 +21,7 @@ def index(call: Call) -> Json:
     return _page(call, found, current_page=call.query("page") or 1)
 
 
-def search(call: Call) -> Json:
+def search(call: Call) -> JsonObject:
     """4.x looks at everybody and counts the page, 3.x at those with a name, and counts all."""
     if not call.query("q"):
         unprocessable("Specify search string with parameter q")
@@ -34,7 +34,7 @@ def search(call: Call) -> Json:
     return answer
 
 
-def find(call: Call) -> Json:
+def find(call: Call) -> JsonObject:
     """POST contacts/filter."""
     defined = {
         one["attribute_key"]
@@ -51,7 +51,7 @@ def _resolved(call: Call) -> list[Contact]:
     return [row for row in rows if row.email or row.phone_number or row.identifier]
 
 
-def _page(call: Call, found: list[Contact], *, current_page: int | str) -> Json:
+def _page(call: Call, found: list[Contact], *, current_page: int | str) -> JsonObject:
     start = _PAGE * (int(current_page) - 1)
     shown = [rest.contact(call.state, row) for row in found[start : start + _PAGE]]
     return {"meta": {"count": len(found), "current_page": current_page}, "payload": shown}

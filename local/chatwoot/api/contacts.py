@@ -2,16 +2,16 @@
 
 from local.chatwoot.api.calls import Call, route
 from local.chatwoot.model import contact_changes
-from local.chatwoot.model.rows import Contact, Json
+from local.chatwoot.model.rows import Contact, JsonObject
 from local.chatwoot.views import rest
 from local.chatwoot.views.inboxes import inbox_raw, inbox_slim
 
 
-def show(call: Call) -> Json:
+def show(call: Call) -> JsonObject:
     return {"payload": rest.contact(call.state, _contact(call))}
 
 
-def create(call: Call) -> Json:
+def create(call: Call) -> JsonObject:
     """Without a body an empty contact is made. Only with an inbox there is an identity in it."""
     inbox = call.state.inbox(call.account, call.body["inbox_id"]) if call.body.get("inbox_id") else None
     row = contact_changes.create(call.state, call.events, call.account, **call.body)
@@ -23,20 +23,20 @@ def create(call: Call) -> Json:
     return {"payload": {"contact": rest.contact(call.state, row), "contact_inbox": made}}
 
 
-def update(call: Call) -> Json:
+def update(call: Call) -> JsonObject:
     row = _contact(call)
     contact_changes.update(call.state, call.events, row, call.body)
     return {"payload": rest.contact(call.state, row)}
 
 
-def destroy_custom_attributes(call: Call) -> Json:
+def destroy_custom_attributes(call: Call) -> JsonObject:
     row, gone = _contact(call), set(call.body.get("custom_attributes") or ())
     kept = {key: value for key, value in row.custom_attributes.items() if key not in gone}
     contact_changes.store(call.state, call.events, row, custom_attributes=kept)
     return {"payload": rest.contact(call.state, row)}
 
 
-def merge(call: Call) -> Json:
+def merge(call: Call) -> JsonObject:
     base = call.state.contact(call.account, call.body["base_contact_id"])
     contact_changes.merge(
         call.state, call.events, base, call.state.contact(call.account, call.body["mergee_contact_id"])
@@ -48,12 +48,12 @@ def delete(call: Call) -> None:
     contact_changes.delete(call.state, _contact(call))
 
 
-def conversations(call: Call) -> Json:
+def conversations(call: Call) -> JsonObject:
     rows = sorted(call.state.conversations_of(_contact(call)), key=lambda row: row.last_activity_at, reverse=True)
     return {"payload": [rest.conversation(call.state, row) for row in rows[:20]]}
 
 
-def contactable_inboxes(call: Call) -> Json:
+def contactable_inboxes(call: Call) -> JsonObject:
     """API inboxes, with a source id to use where the contact has none in them yet."""
     known = {row.inbox_id: row.source_id for row in call.state.identities(_contact(call))}
     inboxes = [inbox for inbox in call.state.inboxes_of(call.account) if not inbox.is_widget]
@@ -61,11 +61,11 @@ def contactable_inboxes(call: Call) -> Json:
     return {"payload": shown}
 
 
-def labels(call: Call) -> Json:
+def labels(call: Call) -> JsonObject:
     return {"payload": _contact(call).labels}
 
 
-def label(call: Call) -> Json:
+def label(call: Call) -> JsonObject:
     row = _contact(call)
     row.labels = list(call.body["labels"])
     return {"payload": row.labels}

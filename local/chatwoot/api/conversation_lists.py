@@ -5,14 +5,14 @@ from datetime import timedelta
 
 from local.chatwoot.api.calls import Call, route
 from local.chatwoot.model.filters import select
-from local.chatwoot.model.rows import Conversation, Json
+from local.chatwoot.model.rows import Conversation, JsonObject
 from local.chatwoot.views import rest
 
 _PAGE = 25
 _COLUMNS = set("status priority inbox_id assignee_id team_id display_id created_at last_activity_at".split())
 
 
-def index(call: Call) -> Json:
+def index(call: Call) -> JsonObject:
     """Open ones by default. With `updated_within` seconds everything in that span, on one page."""
     rows, span = _listed(call), call.query("updated_within")
     if span:
@@ -23,11 +23,11 @@ def index(call: Call) -> Json:
     return {"data": {"meta": counts, "payload": _shown(call, rows if span else _page(call, rows))}}
 
 
-def meta(call: Call) -> Json:
+def meta(call: Call) -> JsonObject:
     return {"meta": _counts(call, _listed(call))}
 
 
-def find(call: Call) -> Json:
+def find(call: Call) -> JsonObject:
     """POST conversations/filter; no `data` around it, and no assigned_count."""
     found = select(_latest_first(call), call.body.get("payload") or [], known=_COLUMNS, value=getattr)
     counts = _counts(call, found)
@@ -62,11 +62,11 @@ def _page(call: Call, rows: Sequence[Conversation]) -> Sequence[Conversation]:
     return rows[start : start + _PAGE]
 
 
-def _shown(call: Call, rows: Sequence[Conversation]) -> list[Json]:
+def _shown(call: Call, rows: Sequence[Conversation]) -> list[JsonObject]:
     return [rest.conversation(call.state, row) for row in rows]
 
 
-def _counts(call: Call, rows: Sequence[Conversation]) -> Json:
+def _counts(call: Call, rows: Sequence[Conversation]) -> JsonObject:
     assigned = sum(row.assignee_id is not None for row in rows)
     mine = sum(row.assignee_id == call.who.id for row in rows)
     return {

@@ -6,17 +6,17 @@ from local.chatwoot.api.calls import Call, conversation_of, route
 from local.chatwoot.errors import crash
 from local.chatwoot.model import talk
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Bot, Json, User
+from local.chatwoot.model.rows import Bot, JsonObject, User
 from local.chatwoot.views import rest
 
 _STATUSES = ("open", "resolved", "pending", "snoozed")
 
 
-def show(call: Call) -> Json:
+def show(call: Call) -> JsonObject:
     return rest.conversation(call.state, conversation_of(call))
 
 
-def create(call: Call) -> Json:
+def create(call: Call) -> JsonObject:
     inbox = call.state.inbox(call.account, call.body["inbox_id"])
     contact = call.state.contact(call.account, call.body["contact_id"])
     identity = call.state.contact_inboxes.get(call.body.get("source_id", ""))
@@ -29,7 +29,7 @@ def create(call: Call) -> Json:
     return rest.conversation(call.state, row)
 
 
-def toggle_status(call: Call) -> Json:
+def toggle_status(call: Call) -> JsonObject:
     """Without a status it turns round; an unknown one crashes, as recorded. An agent who opens has it from then on."""
     row = conversation_of(call)
     status = call.body.get("status") or ("open" if row.status == "resolved" else "resolved")
@@ -40,7 +40,7 @@ def toggle_status(call: Call) -> Json:
     talk.change_status(call.state, call.events, row, status, by=call.who, snoozed_until=until)
     if status == "open" and isinstance(call.who, User) and call.account.members[call.who.id]["role"] == "agent":
         talk.change(call.state, call.events, row, assignee_id=call.who.id)
-    told: Json = {"success": None if handed_over else True, "conversation_id": row.display_id}
+    told: JsonObject = {"success": None if handed_over else True, "conversation_id": row.display_id}
     return {"payload": told | {"current_status": row.status, "snoozed_until": iso(row.snoozed_until)}}
 
 
@@ -55,18 +55,18 @@ def toggle_typing(call: Call) -> None:
     call.events.typing(conversation_of(call), call.who, on=on, private=bool(call.body.get("is_private")))
 
 
-def set_custom_attributes(call: Call) -> Json:
+def set_custom_attributes(call: Call) -> JsonObject:
     """Replaces the whole hash, unlike a contact's."""
     row = conversation_of(call)
     talk.change(call.state, call.events, row, custom_attributes=call.body["custom_attributes"])
     return {"custom_attributes": row.custom_attributes}
 
 
-def labels(call: Call) -> Json:
+def labels(call: Call) -> JsonObject:
     return {"payload": conversation_of(call).label_list}
 
 
-def label(call: Call) -> Json:
+def label(call: Call) -> JsonObject:
     """Replaces the whole set."""
     row = conversation_of(call)
     added = [one for one in call.body["labels"] if one not in row.label_list]

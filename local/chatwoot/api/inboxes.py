@@ -2,22 +2,22 @@
 
 from local.chatwoot.api.calls import Call, route
 from local.chatwoot.errors import unprocessable
-from local.chatwoot.model.rows import Inbox, Json
+from local.chatwoot.model.rows import Inbox, JsonObject
 from local.chatwoot.views import rest
 from local.chatwoot.views.inboxes import inbox_full, new_channel, new_settings
 
 _KINDS = {"web_widget": "Channel::WebWidget", "api": "Channel::Api"}
 
 
-def index(call: Call) -> Json:
+def index(call: Call) -> JsonObject:
     return {"payload": [inbox_full(call.state, row) for row in call.state.inboxes_of(call.account)]}
 
 
-def show(call: Call) -> Json:
+def show(call: Call) -> JsonObject:
     return inbox_full(call.state, _inbox(call))
 
 
-def create(call: Call) -> Json:
+def create(call: Call) -> JsonObject:
     """Web widgets and API inboxes; only the latter have a secret, since their callbacks are signed."""
     state, now, channel = call.state, call.state.now(), dict(call.body["channel"])
     kind = channel.pop("type")
@@ -41,7 +41,7 @@ def create(call: Call) -> Json:
     return inbox_full(state, row)
 
 
-def update(call: Call) -> Json:
+def update(call: Call) -> JsonObject:
     row = _inbox(call)
     row.settings |= _settings(call.body)
     row.channel |= call.body.get("channel") or {}
@@ -49,13 +49,13 @@ def update(call: Call) -> Json:
     return inbox_full(call.state, row)
 
 
-def reset_secret(call: Call) -> Json:
+def reset_secret(call: Call) -> JsonObject:
     row = _inbox(call)
     row.secret = call.state.token()
     return inbox_full(call.state, row)
 
 
-def agent_bot(call: Call) -> Json:
+def agent_bot(call: Call) -> JsonObject:
     """The key is always there; without a bot it is empty."""
     bot = _inbox(call).bot
     return {"agent_bot": {"id": bot.id, "name": bot.name, "account_id": call.account.id} if bot else {}}
@@ -66,7 +66,7 @@ def set_agent_bot(call: Call) -> None:
     _inbox(call).bot = call.state.bots[number] if number else None
 
 
-def add_members(call: Call) -> Json:
+def add_members(call: Call) -> JsonObject:
     call.state.inbox(call.account, call.body["inbox_id"])
     users = (call.state.users[number] for number in sorted(call.body["user_ids"]))
     return {"payload": [rest.agent(call.state, call.account, user) for user in users]}
@@ -76,7 +76,7 @@ def _inbox(call: Call) -> Inbox:
     return call.state.inbox(call.account, call.number("inbox"))
 
 
-def _settings(body: Json) -> Json:
+def _settings(body: JsonObject) -> JsonObject:
     return {key: value for key, value in body.items() if key != "channel"}
 
 

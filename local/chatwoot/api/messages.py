@@ -3,7 +3,7 @@
 from local.chatwoot.api.calls import Call, conversation_of, route
 from local.chatwoot.errors import not_found, unprocessable
 from local.chatwoot.model import talk
-from local.chatwoot.model.rows import Conversation, Json, Message
+from local.chatwoot.model.rows import Conversation, JsonObject, Message
 from local.chatwoot.views import rest, shared
 
 _PAGE = 20
@@ -11,7 +11,7 @@ _PAGE_AFTER = 100
 _LONGEST = 150_000
 
 
-def index(call: Call) -> Json:
+def index(call: Call) -> JsonObject:
     """The newest 20 in ascending order; `before` an id 20 older ones, `after` an id up to 100 newer ones."""
     row = conversation_of(call)
     from_an_id = bool(call.query("after"))  # 0 is an id, too: then it begins with the oldest
@@ -21,7 +21,7 @@ def index(call: Call) -> Json:
     return {"meta": _meta(call, row), "payload": [rest.message(call.state, one) for one in shown]}
 
 
-def create(call: Call) -> Json:
+def create(call: Call) -> JsonObject:
     """Of whoever calls, or of the customer where it is `incoming`, which only API inboxes take."""
     row, content = conversation_of(call), call.body.get("content")
     kind = call.body.get("message_type") or "outgoing"
@@ -43,13 +43,13 @@ def create(call: Call) -> Json:
     return rest.message(call.state, message)
 
 
-def delete(call: Call) -> Json:
+def delete(call: Call) -> JsonObject:
     message = _message(call)
     talk.erase(call.state, call.events, message)
     return rest.message(call.state, message)
 
 
-def assign(call: Call) -> Json | None:
+def assign(call: Call) -> JsonObject | None:
     """To a person, to nobody, or to a team; the answer is whoever has it now."""
     row = conversation_of(call)
     if "team_id" in call.body:
@@ -71,8 +71,8 @@ def _message(call: Call) -> Message:
     return found if found and found.conversation is conversation_of(call) else not_found()
 
 
-def _meta(call: Call, row: Conversation) -> Json:
-    form: Json = {
+def _meta(call: Call, row: Conversation) -> JsonObject:
+    form: JsonObject = {
         "labels": row.label_list,
         "additional_attributes": row.additional_attributes,
         "contact": shared.contact(call.state.partner(row), call.state.release),

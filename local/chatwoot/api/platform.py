@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.chatwoot.api.calls import answer, body_of
-from local.chatwoot.errors import Invalid, missing_on_platform, unauthorized
+from local.chatwoot.errors import RecordInvalid, missing_on_platform, unauthorized
 from local.chatwoot.installation import Double
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Account, Json, User
+from local.chatwoot.model.rows import Account, JsonObject, User
 from local.chatwoot.views.users import user
 
 _FEATURES = """
@@ -31,35 +31,41 @@ _PASSWORD: list[tuple[str, Callable[[str], bool]]] = [
     ("must contain at least 1 number character  (0..9)", lambda word: any(one.isdigit() for one in word)),
     ("must contain at least 1 special character", lambda word: bool(_SPECIAL & set(word))),
 ]
-Handler = Callable[[Double, Request, Json], Any]
+PlatformHandler = Callable[[Double, Request, JsonObject], Any]
 
 
-def create_account(double: Double, request: Request, body: Json) -> Json:
+def create_account(double: Double, request: Request, body: JsonObject) -> JsonObject:
     features = _FEATURES + (_MODERN_FEATURES if double.state.release.modern else [])
-    settings: Json = {"locale": "en", "domain": None, "support_email": None, "custom_attributes": {}, "limits": {}}
+    settings: JsonObject = {
+        "locale": "en",
+        "domain": None,
+        "support_email": None,
+        "custom_attributes": {},
+        "limits": {},
+    }
     settings |= {"features": dict.fromkeys(features, True), "status": "active"} | _settings(body)
     row = Account(id=double.state.number("account"), settings=settings)
     double.state.accounts[row.id] = row
     return _account(row)
 
 
-def show_account(double: Double, request: Request, body: Json) -> Json:
+def show_account(double: Double, request: Request, body: JsonObject) -> JsonObject:
     return _account(_named_account(double, request))
 
 
-def update_account(double: Double, request: Request, body: Json) -> Json:
+def update_account(double: Double, request: Request, body: JsonObject) -> JsonObject:
     row = _named_account(double, request)
     row.settings |= _settings(body)
     return _account(row)
 
 
-def create_user(double: Double, request: Request, body: Json) -> Json:
+def create_user(double: Double, request: Request, body: JsonObject) -> JsonObject:
     """Somebody with this e-mail address already: that user, unchanged."""
     state, email = double.state, body["email"].lower()
     row = next((one for one in state.users.values() if one.email == email), None)
     if row is None:
         if missing := [("password", text) for text, meets in _PASSWORD if not meets(body["password"])]:
-            raise Invalid(missing)
+            raise RecordInvalid(missing)
         row = User(
             id=state.number("user"),
             name=body["name"],
@@ -72,7 +78,7 @@ def create_user(double: Double, request: Request, body: Json) -> Json:
     return user(double.state, row)
 
 
-def show_token(double: Double, request: Request, body: Json) -> Json:
+def show_token(double: Double, request: Request, body: JsonObject) -> JsonObject:
     if not double.state.release.since(4, 3):
         raise HTTPException(404)
     row = _named_user(double, request)
@@ -80,16 +86,16 @@ def show_token(double: Double, request: Request, body: Json) -> Json:
     return {"access_token": row.token, "expiry": None, "user": shown | {"pubsub_token": row.pubsub_token}}
 
 
-def login(double: Double, request: Request, body: Json) -> Json:
+def login(double: Double, request: Request, body: JsonObject) -> JsonObject:
     row = _named_user(double, request)
     return {"url": f"{request.base_url}app/login?email={row.email}&sso_auth_token={double.state.token()}"}
 
 
-def list_members(double: Double, request: Request, body: Json) -> list[Json]:
+def list_members(double: Double, request: Request, body: JsonObject) -> list[JsonObject]:
     return list(_named_account(double, request).members.values())
 
 
-def add_member(double: Double, request: Request, body: Json) -> Json:
+def add_member(double: Double, request: Request, body: JsonObject) -> JsonObject:
     """Again is the same, with the role it has now."""
     account, now = _named_account(double, request), iso(double.state.now())
     row = account.members.get(body["user_id"]) or {
@@ -109,11 +115,11 @@ def add_member(double: Double, request: Request, body: Json) -> Json:
     return account.members[body["user_id"]]
 
 
-def _settings(body: Json) -> Json:
+def _settings(body: JsonObject) -> JsonObject:
     return {key: body[key] for key in _SETTINGS if key in body}
 
 
-def _account(row: Account) -> Json:
+def _account(row: Account) -> JsonObject:
     return {"id": row.id} | row.settings
 
 
@@ -125,11 +131,11 @@ def _named_user(double: Double, request: Request) -> User:
     return double.state.users.get(request.path_params["user"]) or missing_on_platform()
 
 
-def _route(method: str, path: str, handler: Handler) -> Route:
+def _route(method: str, path: str, handler: PlatformHandler) -> Route:
     async def endpoint(request: Request) -> Response:
         double: Double = request.app.state.double
         if request.headers.get("api_access_token") != double.state.platform_token:
-            unauthorized("Invalid access_token")
+            unauthorized("RecordInvalid access_token")
         return await answer(double, handler(double, request, await body_of(request)))
 
     return Route("/platform/api/v1" + path, endpoint, methods=[method])

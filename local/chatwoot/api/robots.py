@@ -1,13 +1,13 @@
 """Who answers without a person: agent bots and automation rules."""
 
 from local.chatwoot.api.calls import Call, route
-from local.chatwoot.model.rows import Bot, Json
+from local.chatwoot.model.rows import Bot, JsonObject
 from local.chatwoot.views.shared import unix
 
 
-def create_bot(call: Call) -> Json:
+def create_bot(call: Call) -> JsonObject:
     state = call.state
-    shown: Json = {key: call.body.get(key) for key in ("name", "description", "outgoing_url")}
+    shown: JsonObject = {key: call.body.get(key) for key in ("name", "description", "outgoing_url")}
     bot = Bot(
         id=state.number("bot"),
         account_id=call.account.id,
@@ -17,13 +17,13 @@ def create_bot(call: Call) -> Json:
         secret=state.token(),
     )
     state.bots[bot.id] = state.tokens[bot.token] = bot
-    form: Json = {"id": bot.id, **shown, "bot_type": "webhook", "bot_config": {}, "account_id": call.account.id}
+    form: JsonObject = {"id": bot.id, **shown, "bot_type": "webhook", "bot_config": {}, "account_id": call.account.id}
     form |= {"access_token": bot.token}
     return form | ({"thumbnail": "", "secret": bot.secret, "system_bot": False} if state.release.modern else {})
 
 
-def create_rule(call: Call) -> Json:
-    row: Json = {"id": call.state.number("rule"), "account_id": call.account.id} | call.body
+def create_rule(call: Call) -> JsonObject:
+    row: JsonObject = {"id": call.state.number("rule"), "account_id": call.account.id} | call.body
     row |= {"created_on": unix(call.state.now()), "active": True}
     call.account.rules[row["id"]] = row
     return row

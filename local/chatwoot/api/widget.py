@@ -14,10 +14,10 @@ from local.chatwoot.api.calls import answer, body_of
 from local.chatwoot.errors import not_found, unauthorized
 from local.chatwoot.installation import Double
 from local.chatwoot.model import contact_changes, talk
-from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, JsonObject, Message
+from local.chatwoot.model.state import DoubleState
 from local.chatwoot.views import widget
-from local.chatwoot.webhooks.listener import Events
+from local.chatwoot.webhooks.listener import WebhookListener
 
 _BROWSER = {
     "browser_name": "Chrome",
@@ -29,12 +29,12 @@ _BROWSER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class WidgetVisit:
     """One browser session in one shop."""
 
-    state: State
-    events: Events
-    body: Json
+    state: DoubleState
+    events: WebhookListener
+    body: JsonObject
     inbox: Inbox
     identity: ContactInbox
 
@@ -43,11 +43,11 @@ class Visit:
         return self.state.contacts[self.inbox.account_id][self.identity.contact_id]
 
 
-def configure(visit: Visit) -> Json:
+def configure(visit: WidgetVisit) -> JsonObject:
     return widget.config(visit.state, visit.inbox, visit.identity, visit.contact)
 
 
-def set_user(visit: Visit) -> Json:
+def set_user(visit: WidgetVisit) -> JsonObject:
     """The shop vouches for its visitor; a wrong hash, or none where one must be, is refused."""
     identifier, given = visit.body.get("identifier") or "", visit.body.get("identifier_hash")
     right = hmac.new(visit.inbox.hmac_token.encode(), identifier.encode(), hashlib.sha256).hexdigest()
@@ -63,13 +63,13 @@ def set_user(visit: Visit) -> Json:
     }
 
 
-def trigger(visit: Visit) -> Response:
+def trigger(visit: WidgetVisit) -> Response:
     told = {"widget_language": "de", "browser_language": "de", "browser": _BROWSER}
     visit.events.widget_opened(visit.identity, visit.inbox, visit.body["event_info"] | told)
     return Response(status_code=204)
 
 
-def begin(visit: Visit) -> Json:
+def begin(visit: WidgetVisit) -> JsonObject:
     """A conversation whose first message is the visitor's. Who is known already keeps their name."""
     if given := visit.body.get("contact"):
         known = visit.contact.email or visit.contact.phone_number or visit.contact.identifier
@@ -79,12 +79,12 @@ def begin(visit: Visit) -> Json:
     return widget.conversation(visit.state, row, visit.contact)
 
 
-def say(visit: Visit) -> Json:
+def say(visit: WidgetVisit) -> JsonObject:
     talks = [one for one in visit.state.conversations_of(visit.contact) if one.contact_inbox is visit.identity]
     return widget.message(visit.state, _say(visit, talks[-1] if talks else _begin(visit, visit.body["message"])))
 
 
-def answer_form(visit: Visit) -> Json:
+def answer_form(visit: WidgetVisit) -> JsonObject:
     """A rating, or the e-mail address that was asked for; the latter makes the visitor known."""
     message = visit.state.messages.get(visit.body["id"]) or not_found()
     if (email := (visit.body.get("contact") or {}).get("email")) and message.content_type == "input_email":
@@ -98,19 +98,19 @@ def answer_form(visit: Visit) -> Json:
     return {"contact": widget.raw_contact(visit.state, visit.contact)}
 
 
-def _rate(visit: Visit, message: Message, given: Json) -> None:
+def _rate(visit: WidgetVisit, message: Message, given: JsonObject) -> None:
     answers, now = visit.state.accounts[visit.inbox.account_id].answers, visit.state.now()
     held = answers.get(message.id) or {"id": visit.state.number("answer"), "message": message, "created_at": now}
     answers[message.id] = held | {"rating": given["rating"], "feedback_message": given.get("feedback_message")}
 
 
-def _begin(visit: Visit, message: Json, **given: Any) -> Conversation:
-    seen: Json = {"browser": _BROWSER, "browser_language": "de", "referer": message.get("referer_url")}
+def _begin(visit: WidgetVisit, message: JsonObject, **given: Any) -> Conversation:
+    seen: JsonObject = {"browser": _BROWSER, "browser_language": "de", "referer": message.get("referer_url")}
     seen["initiated_at"] = {"timestamp": message.get("timestamp")}
     return talk.begin(visit.state, visit.events, visit.identity, additional_attributes=seen, **given)
 
 
-def _say(visit: Visit, row: Conversation) -> Message:
+def _say(visit: WidgetVisit, row: Conversation) -> Message:
     content = visit.body["message"]["content"]
     form = {"in_reply_to": None}
     return talk.say(
@@ -124,7 +124,7 @@ def _say(visit: Visit, row: Conversation) -> Message:
     )
 
 
-def _route(method: str, path: str, handler: Callable[[Visit], Any], *, strangers: bool = False) -> Route:
+def _route(method: str, path: str, handler: Callable[[WidgetVisit], Any], *, strangers: bool = False) -> Route:
     """`strangers`: who brings no session gets one, and is a new contact from then on."""
 
     async def endpoint(request: Request) -> Response:
@@ -136,7 +136,7 @@ def _route(method: str, path: str, handler: Callable[[Visit], Any], *, strangers
         identity = state.contact_inboxes.get(request.headers.get("x-auth-token", ""))
         if identity is None and strangers:
             identity = state.identify(contact_changes.visitor(state, double.events, inbox), inbox)
-        visit = Visit(state, double.events, body, inbox, identity or not_found())
+        visit = WidgetVisit(state, double.events, body, inbox, identity or not_found())
         return await answer(double, handler(visit))
 
     return Route("/api/v1/widget" + path, endpoint, methods=[method])

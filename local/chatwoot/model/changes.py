@@ -5,7 +5,7 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
-from local.chatwoot.model.rows import Contact, Conversation, Json
+from local.chatwoot.model.rows import Contact, Conversation, JsonObject
 
 _CONTACT = """
     name email phone_number updated_at additional_attributes identifier custom_attributes last_activity_at
@@ -29,12 +29,12 @@ def iso(moment: datetime | None) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z" if moment else None
 
 
-def change_contact(row: Contact, now: datetime, **values: Any) -> list[Json]:
+def change_contact(row: Contact, now: datetime, **values: Any) -> list[JsonObject]:
     """Set the values; answer what changed, nothing if nothing did."""
     return _change(row, now, values, _CONTACT)
 
 
-def change_conversation(row: Conversation, now: datetime, **values: Any) -> list[Json]:
+def change_conversation(row: Conversation, now: datetime, **values: Any) -> list[JsonObject]:
     """As change_contact; labels change their cached text as well."""
     if "label_list" not in values:
         return _change(row, now, values, _CONVERSATION)
@@ -45,11 +45,11 @@ def change_conversation(row: Conversation, now: datetime, **values: Any) -> list
     return [*changed[:-1], cached, *changed[-1:]] if changed else []
 
 
-def told(changed: Iterable[Json]) -> bool:
+def told(changed: Iterable[JsonObject]) -> bool:
     return any(_TOLD & one.keys() for one in changed)
 
 
-def _change(row: Contact | Conversation, now: datetime, values: Json, order: list[str]) -> list[Json]:
+def _change(row: Contact | Conversation, now: datetime, values: JsonObject, order: list[str]) -> list[JsonObject]:
     before = {key: getattr(row, key) for key in values if getattr(row, key) != values[key]}
     if not before:
         return []

@@ -3,19 +3,19 @@
 import re
 from typing import Any
 
-from local.chatwoot.errors import Invalid
+from local.chatwoot.errors import RecordInvalid
 from local.chatwoot.model.bearers import UNIQUE
 from local.chatwoot.model.changes import change_contact
-from local.chatwoot.model.rows import Account, Contact, Inbox, Json
-from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.listener import Events
+from local.chatwoot.model.rows import Account, Contact, Inbox, JsonObject
+from local.chatwoot.model.state import DoubleState
+from local.chatwoot.webhooks.listener import WebhookListener
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _E164 = re.compile(r"\+[1-9]\d{1,14}")
 _FIELDS = {"name", "email", "phone_number", "identifier", "blocked", "additional_attributes", "custom_attributes"}
 
 
-def create(state: State, events: Events, account: Account, **given: Any) -> Contact:
+def create(state: DoubleState, events: WebhookListener, account: Account, **given: Any) -> Contact:
     """Store a new contact and tell of it; raises Invalid for doubles and bad forms."""
     now = state.now()
     values = _clean({key: value for key, value in given.items() if key in _FIELDS})
@@ -27,7 +27,7 @@ def create(state: State, events: Events, account: Account, **given: Any) -> Cont
     return row
 
 
-def update(state: State, events: Events, row: Contact, given: Json) -> None:
+def update(state: DoubleState, events: WebhookListener, row: Contact, given: JsonObject) -> None:
     """Overwrite fields; custom_attributes merge by key (null stays null), additional_attributes since 4.2."""
     values = _clean({key: value for key, value in given.items() if key in _FIELDS})
     if "custom_attributes" in values:
@@ -39,7 +39,7 @@ def update(state: State, events: Events, row: Contact, given: Json) -> None:
     store(state, events, row, **values)
 
 
-def store(state: State, events: Events, row: Contact, **values: Any) -> None:
+def store(state: DoubleState, events: WebhookListener, row: Contact, **values: Any) -> None:
     """Write values that are already right, and tell of the change if there is one."""
     kind = _kind(values.get("email", row.email), values.get("phone_number", row.phone_number))
     if row.contact_type == "visitor" and kind == "lead":
@@ -50,7 +50,7 @@ def store(state: State, events: Events, row: Contact, **values: Any) -> None:
     events.contact_updated(row, changed)
 
 
-def merge(state: State, events: Events, base: Contact, mergee: Contact) -> None:
+def merge(state: DoubleState, events: WebhookListener, base: Contact, mergee: Contact) -> None:
     """The base survives and wins; the other vanishes without an event, and its conversations move."""
     for identity in state.identities(mergee):
         state.hand_over(identity, base)
@@ -66,7 +66,7 @@ def merge(state: State, events: Events, base: Contact, mergee: Contact) -> None:
     store(state, events, base, **filled)
 
 
-def delete(state: State, row: Contact) -> None:
+def delete(state: DoubleState, row: Contact) -> None:
     """No event tells of it. Conversations go at once here; Chatwoot takes a moment."""
     account = state.accounts[row.account_id]
     for talk in state.conversations_of(row):
@@ -76,7 +76,7 @@ def delete(state: State, row: Contact) -> None:
     state.remove(row)
 
 
-def identify(state: State, events: Events, row: Contact, given: Json) -> Contact:
+def identify(state: DoubleState, events: WebhookListener, row: Contact, given: JsonObject) -> Contact:
     """What a widget says of its visitor: merged into the contact known by identifier, e-mail or phone number.
 
     A known contact with another identifier is left alone, and the field that points to it is skipped.
@@ -95,7 +95,7 @@ def identify(state: State, events: Events, row: Contact, given: Json) -> Contact
     return row
 
 
-def visitor(state: State, events: Events, inbox: Inbox) -> Contact:
+def visitor(state: DoubleState, events: WebhookListener, inbox: Inbox) -> Contact:
     """Somebody whose browser loaded the widget."""
     return create(state, events, state.accounts[inbox.account_id], name=state.visitor_name())
 
@@ -104,7 +104,7 @@ def _kind(email: str | None, phone: str | None) -> str:
     return "lead" if email or phone else "visitor"
 
 
-def _clean(values: Json) -> Json:
+def _clean(values: JsonObject) -> JsonObject:
     if values.get("email"):
         values["email"] = values["email"].strip().lower()
     for key in UNIQUE:
@@ -113,15 +113,15 @@ def _clean(values: Json) -> Json:
     return values
 
 
-def _validate(state: State, account_id: int, values: Json, *, own_id: int | None) -> None:
+def _validate(state: DoubleState, account_id: int, values: JsonObject, *, own_id: int | None) -> None:
     errors: list[tuple[str, str]] = []
     for key in UNIQUE:
         bearer = state.bearer(account_id, key, values.get(key))
         if bearer is not None and bearer.id != own_id:
             errors.append((key, "has already been taken"))
         if key == "email" and values.get(key) and not _EMAIL.fullmatch(values[key]):
-            errors.append((key, "Invalid email"))
+            errors.append((key, "RecordInvalid email"))
         if key == "phone_number" and values.get(key) and not _E164.fullmatch(values[key]):
             errors.append((key, "should be in e164 format"))
     if errors:
-        raise Invalid(errors)
+        raise RecordInvalid(errors)

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from local.chatwoot.errors import unprocessable
-from local.chatwoot.model.rows import Json
+from local.chatwoot.model.rows import JsonObject
 
-Row = TypeVar("Row")
+Filtered = TypeVar("Filtered")
 
 _OPERATORS: dict[str, Callable[[str, list[str]], bool]] = {
     "equal_to": lambda held, values: held in values,
@@ -19,8 +19,8 @@ _OPERATORS: dict[str, Callable[[str, list[str]], bool]] = {
 
 
 def select(
-    rows: Iterable[Row], conditions: list[Json], *, known: set[str], value: Callable[[Row, str], Any]
-) -> list[Row]:
+    rows: Iterable[Filtered], conditions: list[JsonObject], *, known: set[str], value: Callable[[Filtered, str], Any]
+) -> list[Filtered]:
     """Rows that meet the conditions; 422 for attributes and operators that nobody knows."""
     for one in conditions:
         if one.get("attribute_key") not in known:
@@ -38,9 +38,9 @@ def select(
     ]
 
 
-def _groups(conditions: list[Json]) -> list[list[Json]]:
+def _groups(conditions: list[JsonObject]) -> list[list[JsonObject]]:
     """AND binds closer than OR; each condition names the word that follows it."""
-    groups: list[list[Json]] = [[]]
+    groups: list[list[JsonObject]] = [[]]
     for one in conditions:
         groups[-1].append(one)
         if str(one.get("query_operator") or "").upper() == "OR":
@@ -48,7 +48,7 @@ def _groups(conditions: list[Json]) -> list[list[Json]]:
     return [group for group in groups if group]
 
 
-def _folded_all(condition: Json) -> list[str]:
+def _folded_all(condition: JsonObject) -> list[str]:
     return [_folded(one) for one in condition.get("values") or ()]
 
 

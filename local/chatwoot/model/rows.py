@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 type_of_message = {"incoming": 0, "outgoing": 1, "activity": 2, "template": 3}
 
 
@@ -15,7 +15,7 @@ class User:
     email: str
     token: str
     pubsub_token: str
-    custom_attributes: Json | None = None
+    custom_attributes: JsonObject | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,8 +34,8 @@ class Inbox:
     channel_id: int
     account_id: int
     channel_type: str
-    settings: Json
-    channel: Json
+    settings: JsonObject
+    channel: JsonObject
     token: str  # website_token or inbox_identifier
     hmac_token: str
     secret: str | None
@@ -60,8 +60,8 @@ class Contact:
     identifier: str | None = None
     blocked: bool = False
     contact_type: str = "visitor"
-    additional_attributes: Json = field(default_factory=dict)
-    custom_attributes: Json = field(default_factory=dict)
+    additional_attributes: JsonObject = field(default_factory=dict)
+    custom_attributes: JsonObject = field(default_factory=dict)
     last_activity_at: datetime | None = None
     labels: list[str] = field(default_factory=list)
 
@@ -90,7 +90,7 @@ class Message:
     sender: User | Bot | Contact | None = None
     private: bool = False
     content_type: str = "text"
-    content_attributes: Json = field(default_factory=dict)
+    content_attributes: JsonObject = field(default_factory=dict)
     source_id: str | None = None
 
 
@@ -113,8 +113,8 @@ class Conversation:
     snoozed_until: datetime | None = None
     first_reply_created_at: datetime | None = None
     label_list: list[str] = field(default_factory=list)
-    custom_attributes: Json = field(default_factory=dict)
-    additional_attributes: Json = field(default_factory=dict)
+    custom_attributes: JsonObject = field(default_factory=dict)
+    additional_attributes: JsonObject = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
 
 
@@ -133,15 +133,15 @@ class Account:
     """`settings` is what the Platform API shows; what only lists need is kept as the JSON that is listed."""
 
     id: int
-    settings: Json
-    members: dict[int, Json] = field(default_factory=dict)  # user id -> account_users row
+    settings: JsonObject
+    members: dict[int, JsonObject] = field(default_factory=dict)  # user id -> account_users row
     webhooks: dict[int, Webhook] = field(default_factory=dict)
     conversations: dict[int, Conversation] = field(default_factory=dict)  # display id -> conversation
-    teams: dict[int, Json] = field(default_factory=dict)
-    definitions: dict[int, Json] = field(default_factory=dict)
-    labels: dict[int, Json] = field(default_factory=dict)
-    rules: dict[int, Json] = field(default_factory=dict)
-    answers: dict[int, Json] = field(default_factory=dict)  # message id -> CSAT answer
+    teams: dict[int, JsonObject] = field(default_factory=dict)
+    definitions: dict[int, JsonObject] = field(default_factory=dict)
+    labels: dict[int, JsonObject] = field(default_factory=dict)
+    rules: dict[int, JsonObject] = field(default_factory=dict)
+    answers: dict[int, JsonObject] = field(default_factory=dict)  # message id -> CSAT answer
     displayed: int = 0
 
     @property

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from local.chatwoot.errors import not_found
 from local.chatwoot.model.bearers import Bearers
 from local.chatwoot.model.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Message, User
-from local.chatwoot.release import Release
+from local.chatwoot.release import PlayedRelease
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _ADJECTIVES = """
@@ -26,13 +26,13 @@ def machine_time() -> datetime:
     return datetime.now(UTC)
 
 
-class State:
+class DoubleState:
     """One installation. Conversations are numbered within their account, everything else throughout the installation.
 
     Contacts are kept by account all the same: recordings of several installations fit side by side.
     """
 
-    def __init__(self, *, release: Release, now: Callable[[], datetime] = machine_time, seed: int = 1) -> None:
+    def __init__(self, *, release: PlayedRelease, now: Callable[[], datetime] = machine_time, seed: int = 1) -> None:
         self.release = release
         self.now = now
         self.chance = random.Random(seed)

@@ -5,12 +5,12 @@ from typing import Any
 
 from local.chatwoot.model import automation, contact_changes
 from local.chatwoot.model.changes import change_conversation
-from local.chatwoot.model.rows import Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
-from local.chatwoot.model.state import State
-from local.chatwoot.webhooks.listener import Events
+from local.chatwoot.model.rows import Bot, Contact, ContactInbox, Conversation, Inbox, JsonObject, Message, User
+from local.chatwoot.model.state import DoubleState
+from local.chatwoot.webhooks.listener import WebhookListener
 
 
-def begin(state: State, events: Events, identity: ContactInbox, **given: Any) -> Conversation:
+def begin(state: DoubleState, events: WebhookListener, identity: ContactInbox, **given: Any) -> Conversation:
     """A new conversation; an active bot makes it pending. Its own answers start later, with the first message."""
     inbox = state.inboxes[identity.inbox_id]
     account, now = state.accounts[inbox.account_id], state.now()
@@ -33,7 +33,7 @@ def begin(state: State, events: Events, identity: ContactInbox, **given: Any) ->
     return row
 
 
-def say(state: State, events: Events, row: Conversation, content: str | None, **given: Any) -> Message:
+def say(state: DoubleState, events: WebhookListener, row: Conversation, content: str | None, **given: Any) -> Message:
     """Add a message (incoming, outgoing or template) and let follow what follows."""
     message = _add(state, row, content, **given)
     if message.message_type == "incoming":
@@ -47,16 +47,16 @@ def say(state: State, events: Events, row: Conversation, content: str | None, **
     return message
 
 
-def note(state: State, row: Conversation, text: str) -> None:
+def note(state: DoubleState, row: Conversation, text: str) -> None:
     """An activity: visible through REST only."""
     _add(state, row, text, message_type="activity")
 
 
-def change(state: State, events: Events, row: Conversation, **values: Any) -> None:
+def change(state: DoubleState, events: WebhookListener, row: Conversation, **values: Any) -> None:
     events.conversation_updated(row, change_conversation(row, state.now(), **values))
 
 
-def change_status(state: State, events: Events, row: Conversation, status: str, **given: Any) -> None:
+def change_status(state: DoubleState, events: WebhookListener, row: Conversation, status: str, **given: Any) -> None:
     """`by` is who did it, `snoozed_until` only for snoozing; resolving asks for a rating, once per conversation."""
     by, until = given.get("by"), given.get("snoozed_until")
     if status == row.status:
@@ -69,26 +69,26 @@ def change_status(state: State, events: Events, row: Conversation, status: str, 
     inbox = state.inboxes[row.inbox_id]
     asked = any(one.content_type == "input_csat" for one in row.messages)
     if status == "resolved" and inbox.settings["csat_survey_enabled"] and not asked:
-        shown: Json = {"display_type": "emoji"} if state.release.modern else {}
+        shown: JsonObject = {"display_type": "emoji"} if state.release.modern else {}
         text = "Please rate the conversation"
         _template(state, events, row, text, content_type="input_csat", content_attributes=shown)
 
 
-def erase(state: State, events: Events, message: Message) -> None:
+def erase(state: DoubleState, events: WebhookListener, message: Message) -> None:
     """A deleted message stays, with other words."""
     message.content, message.updated_at = "This message was deleted", state.now()
     message.content_attributes = {"deleted": True}
     events.message_updated(message)
 
 
-def fill_in(state: State, events: Events, message: Message, **answers: Any) -> None:
+def fill_in(state: DoubleState, events: WebhookListener, message: Message, **answers: Any) -> None:
     """The customer answered a form: a rating, an e-mail address."""
     message.content_attributes = message.content_attributes | answers
     message.updated_at = state.now()
     events.message_updated(message)
 
 
-def _add(state: State, row: Conversation, content: str | None, **given: Any) -> Message:
+def _add(state: DoubleState, row: Conversation, content: str | None, **given: Any) -> Message:
     now = state.now()
     given.setdefault("message_type", "outgoing")
     number = state.number("message")
@@ -99,7 +99,7 @@ def _add(state: State, row: Conversation, content: str | None, **given: Any) -> 
     return message
 
 
-def _reopen(state: State, events: Events, row: Conversation) -> None:
+def _reopen(state: DoubleState, events: WebhookListener, row: Conversation) -> None:
     """A customer's word opens a resolved or snoozed conversation again, or hands it to the bot."""
     if row.status in ("resolved", "snoozed"):
         bot = state.inboxes[row.inbox_id].bot
@@ -107,7 +107,7 @@ def _reopen(state: State, events: Events, row: Conversation) -> None:
         change(state, events, row, status=status, snoozed_until=None)
 
 
-def _after_incoming(state: State, events: Events, row: Conversation, message: Message) -> None:
+def _after_incoming(state: DoubleState, events: WebhookListener, row: Conversation, message: Message) -> None:
     if row.waiting_since is None:
         change(state, events, row, waiting_since=message.created_at)
     inbox = state.inboxes[row.inbox_id]
@@ -130,11 +130,11 @@ def _first_answers(inbox: Inbox, contact: Contact) -> Iterable[tuple[str, str]]:
         yield "Get notified by email", "input_email"
 
 
-def _template(state: State, events: Events, row: Conversation, text: str, **given: Any) -> None:
+def _template(state: DoubleState, events: WebhookListener, row: Conversation, text: str, **given: Any) -> None:
     events.message_created(_add(state, row, text, message_type="template", **given))
 
 
-def _after_reply(state: State, events: Events, row: Conversation, message: Message) -> None:
+def _after_reply(state: DoubleState, events: WebhookListener, row: Conversation, message: Message) -> None:
     """A person's first public reply is remembered; any person's reply ends the wait, a bot's since 4.10."""
     human = isinstance(message.sender, User)
     if human and row.first_reply_created_at is None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Inbox, Json
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import Inbox, JsonObject
+from local.chatwoot.model.state import DoubleState
 
-_SETTINGS: Json = {
+_SETTINGS: JsonObject = {
     "greeting_enabled": False,
     "greeting_message": None,
     "working_hours_enabled": False,
@@ -26,14 +26,14 @@ _STANDARD_FIELDS = (
     ("fullName", "text", "Full name"),
     ("phoneNumber", "text", "Phone number"),
 )
-_PRE_CHAT: Json = {
+_PRE_CHAT: JsonObject = {
     "pre_chat_message": "Share your queries or comments here.",
     "pre_chat_fields": [
         {"name": name, "type": kind, "label": label, "enabled": False, "required": False, "field_type": "standard"}
         for name, kind, label in _STANDARD_FIELDS
     ],
 }
-_WIDGET: Json = {
+_WIDGET: JsonObject = {
     "allowed_domains": None,
     "widget_color": "#1f93ff",
     "website_url": None,
@@ -46,7 +46,7 @@ _WIDGET: Json = {
     "pre_chat_form_options": _PRE_CHAT,
     "continuity_via_email": True,
 }
-_API: Json = {"hmac_mandatory": False, "webhook_url": None, "additional_attributes": {}}
+_API: JsonObject = {"hmac_mandatory": False, "webhook_url": None, "additional_attributes": {}}
 _NOT_WIDGET = dict.fromkeys(
     """
     allowed_domains widget_color website_url welcome_title welcome_tagline web_widget_script website_token
@@ -60,15 +60,15 @@ _COLUMNS_3 = """
 """.split()
 
 
-def new_settings(given: Json) -> Json:
+def new_settings(given: JsonObject) -> JsonObject:
     return _SETTINGS | {"working_hours": [_day(number) for number in range(7)]} | given
 
 
-def new_channel(given: Json, *, widget: bool) -> Json:
+def new_channel(given: JsonObject, *, widget: bool) -> JsonObject:
     return (_WIDGET if widget else _API) | given
 
 
-def _day(number: int) -> Json:
+def _day(number: int) -> JsonObject:
     weekend = number in (0, 6)
     hours = dict.fromkeys(("open_hour", "open_minutes", "close_hour", "close_minutes"))
     if not weekend:
@@ -76,7 +76,7 @@ def _day(number: int) -> Json:
     return {"day_of_week": number, "closed_all_day": weekend, **hours, "open_all_day": False}
 
 
-def inbox_slim(row: Inbox) -> Json:
+def inbox_slim(row: Inbox) -> JsonObject:
     return {
         "id": row.id,
         "avatar_url": "",
@@ -87,7 +87,7 @@ def inbox_slim(row: Inbox) -> Json:
     }
 
 
-def inbox_full(state: State, row: Inbox) -> Json:
+def inbox_full(state: DoubleState, row: Inbox) -> JsonObject:
     """As inboxes are listed; hmac_token and secret as administrators see them."""
     form: dict[str, Any] = inbox_slim(row) | row.settings | {"callback_webhook_url": None, "phone_number": None}
     form |= {"messaging_service_sid": None, "csat_config": {}, "hmac_token": row.hmac_token}
@@ -100,7 +100,7 @@ def inbox_full(state: State, row: Inbox) -> Json:
     return form
 
 
-def inbox_raw(state: State, row: Inbox) -> Json:
+def inbox_raw(state: DoubleState, row: Inbox) -> JsonObject:
     """The row with all its columns."""
     form = {key: row.settings[key] for key in _COLUMNS_3} | ({"csat_config": {}} if state.release.modern else {})
     form |= {"id": row.id, "channel_id": row.channel_id, "account_id": row.account_id, "channel_type": row.channel_type}

@@ -3,15 +3,24 @@
 from typing import Any
 
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Account, Contact, ContactInbox, Conversation, Json, Message, User, type_of_message
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import (
+    Account,
+    Contact,
+    ContactInbox,
+    Conversation,
+    JsonObject,
+    Message,
+    User,
+    type_of_message,
+)
+from local.chatwoot.model.state import DoubleState
 from local.chatwoot.views import shared
 from local.chatwoot.views.inboxes import inbox_full, inbox_slim
 
 
-def contact(state: State, row: Contact, *, identities: bool = True) -> Json:
+def contact(state: DoubleState, row: Contact, *, identities: bool = True) -> JsonObject:
     """Times are whole seconds and left out when there is none."""
-    form: Json = {
+    form: JsonObject = {
         "additional_attributes": row.additional_attributes,
         "availability_status": "offline",
         "email": row.email,
@@ -32,16 +41,16 @@ def contact(state: State, row: Contact, *, identities: bool = True) -> Json:
     return form
 
 
-def contact_inbox(state: State, row: ContactInbox) -> Json:
+def contact_inbox(state: DoubleState, row: ContactInbox) -> JsonObject:
     """3.x shows the whole inbox here, 4.x its name and kind."""
     inbox = state.inboxes[row.inbox_id]
     shown = inbox_slim(inbox) if state.release.modern else inbox_full(state, inbox)
     return {"source_id": row.source_id, "inbox": shown}
 
 
-def conversation(state: State, row: Conversation) -> Json:
+def conversation(state: DoubleState, row: Conversation) -> JsonObject:
     latest, spoken = shared.last(row), shared.last(row, spoken=True)
-    form: Json = {
+    form: JsonObject = {
         "meta": _meta(state, row),
         "id": row.display_id,
         "messages": [shared.message(latest, state.release)] if latest else [],
@@ -71,9 +80,9 @@ def conversation(state: State, row: Conversation) -> Json:
     return form | ({"updated_at": row.updated_at.timestamp()} if state.release.modern else {})
 
 
-def _meta(state: State, row: Conversation) -> Json:
+def _meta(state: DoubleState, row: Conversation) -> JsonObject:
     account = state.accounts[row.account_id]
-    form: Json = {
+    form: JsonObject = {
         "sender": contact(state, state.partner(row), identities=False),
         "channel": state.inboxes[row.inbox_id].channel_type,
     }
@@ -86,8 +95,8 @@ def _meta(state: State, row: Conversation) -> Json:
     return form | {"hmac_verified": row.contact_inbox.hmac_verified}
 
 
-def message(state: State, row: Message) -> Json:
-    form: Json = {
+def message(state: DoubleState, row: Message) -> JsonObject:
+    form: JsonObject = {
         "id": row.id,
         "content": row.content,
         "inbox_id": row.conversation.inbox_id,
@@ -103,12 +112,12 @@ def message(state: State, row: Message) -> Json:
     return form | ({"sender": shared.sender(row.sender, state.release)} if row.sender else {})
 
 
-def team(row: Json) -> Json:
+def team(row: JsonObject) -> JsonObject:
     """Without its times, which only the answer to an assignment shows."""
     return {key: value for key, value in row.items() if not key.endswith("_at")} | {"is_member": False}
 
 
-def agent(state: State, account: Account, row: User) -> Json:
+def agent(state: DoubleState, account: Account, row: User) -> JsonObject:
     """A user as a member of one account."""
     form: dict[str, Any] = {
         "id": row.id,

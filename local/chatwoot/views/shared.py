@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Bot, Contact, Conversation, Json, Message, User, type_of_message
-from local.chatwoot.release import Release
+from local.chatwoot.model.rows import Bot, Contact, Conversation, JsonObject, Message, User, type_of_message
+from local.chatwoot.release import PlayedRelease
 
 
 def unix(moment: datetime | None) -> int:
@@ -13,7 +13,7 @@ def unix(moment: datetime | None) -> int:
     return int(moment.timestamp()) if moment else 0
 
 
-def contact(row: Contact, release: Release) -> Json:
+def contact(row: Contact, release: PlayedRelease) -> JsonObject:
     form = {
         "additional_attributes": row.additional_attributes,
         "custom_attributes": row.custom_attributes,
@@ -27,7 +27,7 @@ def contact(row: Contact, release: Release) -> Json:
     return form | ({"blocked": row.blocked} if release.modern else {}) | {"type": "contact"}
 
 
-def user(row: User) -> Json:
+def user(row: User) -> JsonObject:
     return {
         "id": row.id,
         "name": row.name,
@@ -39,7 +39,7 @@ def user(row: User) -> Json:
     }
 
 
-def sender(row: User | Bot | Contact, release: Release) -> Json:
+def sender(row: User | Bot | Contact, release: PlayedRelease) -> JsonObject:
     if isinstance(row, Contact):
         return contact(row, release)
     if isinstance(row, User):
@@ -47,10 +47,10 @@ def sender(row: User | Bot | Contact, release: Release) -> Json:
     return {"id": row.id, "name": row.name, "avatar_url": "", "type": "agent_bot"}
 
 
-def message(row: Message, release: Release) -> Json:
+def message(row: Message, release: PlayedRelease) -> JsonObject:
     """All columns, as in `conversation.messages`: integers for type and creation."""
     talk = row.conversation
-    form: Json = {
+    form: JsonObject = {
         "id": row.id,
         "content": row.content,
         "account_id": talk.account_id,

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from local.chatwoot.model.rows import Account, Json, User
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import Account, JsonObject, User
+from local.chatwoot.model.state import DoubleState
 
 
-def user(state: State, row: User) -> Json:
+def user(state: DoubleState, row: User) -> JsonObject:
     """`role` and `account_id` stay empty: they belong to a session."""
     form: dict[str, Any] = {
         "access_token": row.token,
@@ -29,13 +29,13 @@ def user(state: State, row: User) -> Json:
     return form | ({} if row.custom_attributes is None else {"custom_attributes": row.custom_attributes})
 
 
-def profile(state: State, row: User) -> Json:
+def profile(state: DoubleState, row: User) -> JsonObject:
     form = user(state, row)
-    first: Json = next(iter(form["accounts"]), {"id": None, "role": None})
+    first: JsonObject = next(iter(form["accounts"]), {"id": None, "role": None})
     return form | {"account_id": first["id"], "role": first["role"], "inviter_id": None, "type": None}
 
 
-def _membership(account: Account, row: User) -> Json:
+def _membership(account: Account, row: User) -> JsonObject:
     role = account.members[row.id]["role"]
     return {
         "id": account.id,

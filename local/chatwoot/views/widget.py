@@ -1,8 +1,8 @@
 """What the widget is shown."""
 
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, Json, Message, type_of_message
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, JsonObject, Message, type_of_message
+from local.chatwoot.model.state import DoubleState
 from local.chatwoot.views import rest, shared
 
 _LANGUAGES = {"de": "Deutsch (de)", "en": "English (en)", "nl": "Nederlands (nl)"}
@@ -15,9 +15,11 @@ _GLOBAL = {
 }
 
 
-def config(state: State, inbox: Inbox, identity: ContactInbox, visitor: Contact) -> Json:
+def config(state: DoubleState, inbox: Inbox, identity: ContactInbox, visitor: Contact) -> JsonObject:
     """The session's token is the identity's source id: opaque to the page, as Chatwoot's is."""
-    website: Json = {key: inbox.channel[key] for key in _CHANNEL} | {key: inbox.settings[key] for key in _SETTINGS}
+    website: JsonObject = {key: inbox.channel[key] for key in _CHANNEL} | {
+        key: inbox.settings[key] for key in _SETTINGS
+    }
     website |= {
         "api_host": "",
         "auth_token": identity.source_id,
@@ -43,7 +45,7 @@ def config(state: State, inbox: Inbox, identity: ContactInbox, visitor: Contact)
     }
 
 
-def conversation(state: State, row: Conversation, visitor: Contact) -> Json:
+def conversation(state: DoubleState, row: Conversation, visitor: Contact) -> JsonObject:
     return {
         "id": row.display_id,
         "inbox_id": row.inbox_id,
@@ -55,9 +57,9 @@ def conversation(state: State, row: Conversation, visitor: Contact) -> Json:
     }
 
 
-def raw_contact(state: State, row: Contact) -> Json:
+def raw_contact(state: DoubleState, row: Contact) -> JsonObject:
     """The row with all its columns, as the widget's API shows it."""
-    form: Json = {
+    form: JsonObject = {
         "id": row.id,
         "name": row.name,
         "email": row.email,
@@ -80,15 +82,15 @@ def raw_contact(state: State, row: Contact) -> Json:
     return form | ({"company_id": None} if state.release.modern else {})
 
 
-def message(state: State, row: Message) -> Json:
+def message(state: DoubleState, row: Message) -> JsonObject:
     form = rest.message(state, row)
     return {key: value for key, value in form.items() if key not in ("content_type", "status")}
 
 
-def _first(state: State, row: Message) -> Json:
+def _first(state: DoubleState, row: Message) -> JsonObject:
     """A template's type is a word here, all others are numbers."""
     kind = row.message_type if row.message_type == "template" else type_of_message[row.message_type]
-    form: Json = {
+    form: JsonObject = {
         "id": row.id,
         "content": row.content,
         "message_type": kind,
@@ -100,6 +102,6 @@ def _first(state: State, row: Message) -> Json:
     return form | ({"sender": shared.sender(row.sender, state.release)} if row.sender else {})
 
 
-def _day(inbox: Inbox, day: Json) -> Json:
+def _day(inbox: Inbox, day: JsonObject) -> JsonObject:
     times = {"created_at": iso(inbox.created_at), "updated_at": iso(inbox.updated_at)}
     return {"id": 7 * inbox.id + day["day_of_week"], "inbox_id": inbox.id, "account_id": inbox.account_id} | day | times

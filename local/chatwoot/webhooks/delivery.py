@@ -17,7 +17,7 @@ from datetime import datetime
 
 import httpx
 
-from local.chatwoot.model.rows import Json
+from local.chatwoot.model.rows import JsonObject
 from local.chatwoot.model.state import Vanished
 from local.replay.webhook_sender import sign
 
@@ -48,7 +48,7 @@ class Sent:
     outcome: int | str
 
 
-def encode(body: Json) -> bytes:
+def encode(body: JsonObject) -> bytes:
     """JSON as Rails writes it: `<`, `>`, `&`, U+2028 and U+2029 are escaped."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).translate(_RAILS_ESCAPES).encode()
 
@@ -67,11 +67,11 @@ class Deliveries:
         self.outcomes: Counter[int | str] = Counter()
         self._now = now
         self._chance = random.Random(seed)
-        self._waiting: deque[tuple[Target, Callable[[], Json]]] = deque()
+        self._waiting: deque[tuple[Target, Callable[[], JsonObject]]] = deque()
         self._wake = asyncio.Condition()
         self._busy = 0
 
-    def add(self, target: Target, build: Callable[[], Json]) -> None:
+    def add(self, target: Target, build: Callable[[], JsonObject]) -> None:
         """Queue a delivery; `build` makes the body when its turn comes."""
         self._waiting.extend([(target, build)] * (2 if self._chance.random() < self.duplicates else 1))
 
@@ -114,12 +114,12 @@ class Deliveries:
                     self._busy -= 1
                     self._wake.notify_all()
 
-    def _take(self) -> tuple[Target, Callable[[], Json]]:
+    def _take(self) -> tuple[Target, Callable[[], JsonObject]]:
         if self.reorder:
             self._waiting.rotate(-self._chance.randrange(len(self._waiting)))
         return self._waiting.popleft()
 
-    async def _post(self, client: httpx.AsyncClient, target: Target, body: Json) -> None:
+    async def _post(self, client: httpx.AsyncClient, target: Target, body: JsonObject) -> None:
         raw = encode(body)
         headers = self._headers(target, raw)
         try:

@@ -4,8 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from local.chatwoot.model.changes import told
-from local.chatwoot.model.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import (
+    Account,
+    Bot,
+    Contact,
+    ContactInbox,
+    Conversation,
+    Inbox,
+    JsonObject,
+    Message,
+    User,
+)
+from local.chatwoot.model.state import DoubleState
 from local.chatwoot.webhooks import payloads
 from local.chatwoot.webhooks.delivery import Deliveries, Target
 
@@ -15,17 +25,17 @@ _BOT_EVENTS = set(
 _MODERN_BOT_EVENTS = _BOT_EVENTS | {"conversation_updated", "conversation_status_changed"}
 
 
-class Events:
+class WebhookListener:
     """The events of one installation; every method queues deliveries and returns at once."""
 
-    def __init__(self, state: State, deliveries: Deliveries) -> None:
+    def __init__(self, state: DoubleState, deliveries: Deliveries) -> None:
         self._state = state
         self._deliveries = deliveries
 
     def contact_created(self, row: Contact) -> None:
         self._tell(row.account_id, None, "contact_created", lambda: payloads.contact(self._state, row))
 
-    def contact_updated(self, row: Contact, changed: list[Json]) -> None:
+    def contact_updated(self, row: Contact, changed: list[JsonObject]) -> None:
         """Silent when nothing changed."""
         if changed:
             build = lambda: payloads.contact(self._state, row) | {"changed_attributes": changed}  # noqa: E731
@@ -34,7 +44,7 @@ class Events:
     def conversation_created(self, row: Conversation) -> None:
         self._conversation(row, "conversation_created", {})
 
-    def conversation_updated(self, row: Conversation, changed: list[Json]) -> None:
+    def conversation_updated(self, row: Conversation, changed: list[JsonObject]) -> None:
         """The transition is told here; conversation_status_changed carries null (185 of 185 recorded)."""
         if any("status" in one for one in changed):
             if row.status in ("open", "resolved"):
@@ -50,7 +60,7 @@ class Events:
     def message_updated(self, row: Message) -> None:
         self._message(row, "message_updated")
 
-    def widget_opened(self, identity: ContactInbox, inbox: Inbox, event_info: Json) -> None:
+    def widget_opened(self, identity: ContactInbox, inbox: Inbox, event_info: JsonObject) -> None:
         build = lambda: payloads.widget_opened(self._state, identity, inbox, event_info)  # noqa: E731
         self._tell(inbox.account_id, inbox, "webwidget_triggered", build)
 
@@ -64,7 +74,7 @@ class Events:
         body = lambda: payloads.conversation(self._state, row) | {"event": "automation_event.message_created"}  # noqa: E731
         self._deliveries.add(Target(url, None, signs=False), body)
 
-    def _conversation(self, row: Conversation, event: str, more: Json) -> None:
+    def _conversation(self, row: Conversation, event: str, more: JsonObject) -> None:
         inbox = self._state.inboxes[row.inbox_id]
         self._tell(row.account_id, inbox, event, lambda: payloads.conversation(self._state, row) | more)
 
@@ -73,7 +83,7 @@ class Events:
             inbox = self._state.inboxes[row.conversation.inbox_id]
             self._tell(inbox.account_id, inbox, event, lambda: payloads.message(self._state, row))
 
-    def _tell(self, account_id: int, inbox: Inbox | None, event: str, build: Callable[[], Json]) -> None:
+    def _tell(self, account_id: int, inbox: Inbox | None, event: str, build: Callable[[], JsonObject]) -> None:
         for target in self._targets(self._state.accounts[account_id], inbox, event):
             self._deliveries.add(target, lambda: build() | {"event": event})
 

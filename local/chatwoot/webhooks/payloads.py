@@ -3,16 +3,26 @@
 from typing import Any
 
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import Account, Bot, Contact, ContactInbox, Conversation, Inbox, Json, Message, User
-from local.chatwoot.model.state import State
+from local.chatwoot.model.rows import (
+    Account,
+    Bot,
+    Contact,
+    ContactInbox,
+    Conversation,
+    Inbox,
+    JsonObject,
+    Message,
+    User,
+)
+from local.chatwoot.model.state import DoubleState
 from local.chatwoot.views import shared
 
 
-def account(row: Account) -> Json:
+def account(row: Account) -> JsonObject:
     return {"id": row.id, "name": row.name}
 
 
-def contact(state: State, row: Contact) -> Json:
+def contact(state: DoubleState, row: Contact) -> JsonObject:
     """The webhook form; it has no `type`. Raises Vanished."""
     state.still(row.account_id, row.id)
     form = {
@@ -30,10 +40,10 @@ def contact(state: State, row: Contact) -> Json:
     return form | ({"blocked": row.blocked} if state.release.modern else {})
 
 
-def conversation(state: State, row: Conversation) -> Json:
+def conversation(state: DoubleState, row: Conversation) -> JsonObject:
     holder = state.accounts[row.account_id]
     spoken = shared.last(row, spoken=True, public=True)
-    form: Json = {
+    form: JsonObject = {
         "additional_attributes": row.additional_attributes,
         "can_reply": True,
         "channel": state.inboxes[row.inbox_id].channel_type,
@@ -61,7 +71,7 @@ def conversation(state: State, row: Conversation) -> Json:
     return form | ({"account": account(holder)} if state.release.names_account else {})
 
 
-def message(state: State, row: Message) -> Json:
+def message(state: DoubleState, row: Message) -> JsonObject:
     """`message_type` is a word and `created_at` ISO here, unlike everywhere else."""
     inbox = state.inboxes[row.conversation.inbox_id]
     return {
@@ -81,7 +91,7 @@ def message(state: State, row: Message) -> Json:
     }
 
 
-def widget_opened(state: State, identity: ContactInbox, inbox: Inbox, event_info: Json) -> Json:
+def widget_opened(state: DoubleState, identity: ContactInbox, inbox: Inbox, event_info: JsonObject) -> JsonObject:
     visitor = state.still(inbox.account_id, identity.contact_id)
     current = next((one for one in state.conversations_of(visitor) if one.contact_inbox is identity), None)
     return {
@@ -95,11 +105,11 @@ def widget_opened(state: State, identity: ContactInbox, inbox: Inbox, event_info
     }
 
 
-def typing(state: State, row: Conversation, who: User | Bot, *, private: bool) -> Json:
+def typing(state: DoubleState, row: Conversation, who: User | Bot, *, private: bool) -> JsonObject:
     return {"user": _sender(state, who), "conversation": conversation(state, row), "is_private": private}
 
 
-def _sender(state: State, row: User | Bot | Contact | None) -> Json | None:
+def _sender(state: DoubleState, row: User | Bot | Contact | None) -> JsonObject | None:
     if isinstance(row, Contact):
         return contact(state, row)
     if isinstance(row, User):
@@ -107,7 +117,7 @@ def _sender(state: State, row: User | Bot | Contact | None) -> Json | None:
     return {"id": row.id, "name": row.name, "type": "agent_bot"} if row else None
 
 
-def _meta(state: State, row: Conversation) -> Json:
+def _meta(state: DoubleState, row: Conversation) -> JsonObject:
     team = state.accounts[row.account_id].teams.get(row.team_id or 0)
     assignee: dict[str, Any] = {"assignee": shared.user(state.users[row.assignee_id]) if row.assignee_id else None}
     if state.release.modern:

@@ -13,7 +13,7 @@ _READ = stat.S_IROTH
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class OsAccount:
     """A user id and group id, or our own."""
 
     uid: int | None = None
@@ -43,15 +43,15 @@ class Account:
                 _allow(path, _READ | _ENTER if runs else _READ)
 
 
-OURS = Account()
+OURS = OsAccount()
 
 
-def unprivileged() -> Account:
+def unprivileged() -> OsAccount:
     """Our own account, or `nobody`'s when we are root."""
     if os.geteuid() != 0:
         return OURS
     nobody = pwd.getpwnam("nobody")
-    return Account(uid=nobody.pw_uid, gid=grp.getgrgid(nobody.pw_gid).gr_gid)
+    return OsAccount(uid=nobody.pw_uid, gid=grp.getgrgid(nobody.pw_gid).gr_gid)
 
 
 def _allow(path: Path, bits: int) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from local.stack.machine.os_account import OURS, Account
+from local.stack.machine.os_account import OURS, OsAccount
 
 
 async def run_tool(
-    command: Sequence[str | Path], *, seconds: float, account: Account = OURS, env: Mapping[str, str] | None = None
+    command: Sequence[str | Path], *, seconds: float, account: OsAccount = OURS, env: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """Run it to its end and return exit code and output; raises TimeoutError after so many seconds."""
     process = await asyncio.create_subprocess_exec(

@@ -15,7 +15,7 @@ from local.stack.errors import Unavailable
 from local.stack.machine.locks import locked
 from local.stack.machine.tool import run_tool
 
-Progress = Callable[[int, int], None]
+FetchProgress = Callable[[int, int], None]
 
 _LIST = Path(__file__).with_name("jars.sha256")
 _FETCH_SECONDS = 600.0
@@ -35,7 +35,7 @@ def cache() -> Path:
     return platformdirs.user_cache_path("wootstream") / f"kafka-{_version()}"
 
 
-async def class_path(folder: Path, *, progress: Progress) -> str:
+async def class_path(folder: Path, *, progress: FetchProgress) -> str:
     """Kafka's class path, sorted; fetches what is missing. Raises Unavailable without network or for a foreign jar."""
     if await asyncio.to_thread(_missing, folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _missing(folder: Path) -> list[str]:
     return missing
 
 
-async def _fetch(folder: Path, *, progress: Progress) -> None:
+async def _fetch(folder: Path, *, progress: FetchProgress) -> None:
     work = folder / "fetching"
     env = {**os.environ, "M2_REPO": str(work / "repository"), "JGO_CACHE_DIR": str(work / "jgo")}
     command: list[str | Path] = [sys.executable, "-m", "local.stack.packages.fetch", folder]
@@ -81,7 +81,7 @@ async def _fetch(folder: Path, *, progress: Progress) -> None:
         raise Unavailable(_no_network(said.splitlines()[-1][:200] if said else f"exit code {code}"))
 
 
-async def _watch(repository: Path, progress: Progress) -> None:
+async def _watch(repository: Path, progress: FetchProgress) -> None:
     total = len(listed())
     while True:
         progress(min(total, sum(1 for _ in repository.rglob("*.jar"))), total)

@@ -20,7 +20,7 @@ def addresses(directory: Path) -> dict[str, str | None]:
     return {KAFKA: kafka.address(directory), POSTGRES: postgres.address(directory)}
 
 
-async def start_missing(directory: Path, parts: Collection[str], *, progress: jars.Progress) -> dict[str, str]:
+async def start_missing(directory: Path, parts: Collection[str], *, progress: jars.FetchProgress) -> dict[str, str]:
     """Start those of `parts` that do not run; if one fails or we are interrupted, none of the new ones stays."""
     found = {part: address for part, address in addresses(directory).items() if part in parts and address}
     missing = [part for part in parts if part not in found]
@@ -72,7 +72,7 @@ def _servers(directory: Path) -> dict[str, tuple[Server, ...]]:
     return {KAFKA: (kafka.server(directory),), POSTGRES: (postgres.server(directory), postgres.front(directory))}
 
 
-async def _start(part: str, directory: Path, progress: jars.Progress) -> str:
+async def _start(part: str, directory: Path, progress: jars.FetchProgress) -> str:
     if part == POSTGRES:
         return await postgres.start(directory)
     kafka.java_runtime()

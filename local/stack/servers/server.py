@@ -17,7 +17,7 @@ from pathlib import Path
 
 from local.stack.errors import Unavailable
 from local.stack.machine.locks import lock, try_lock
-from local.stack.machine.os_account import Account
+from local.stack.machine.os_account import OsAccount
 
 _LOCK_SECONDS = 5.0
 _KILLED_SECONDS = 10.0
@@ -66,7 +66,7 @@ class Server:
     async def _hold(self) -> int:
         return await lock(self._file("lock"), seconds=_LOCK_SECONDS, otherwise=self._taken())
 
-    async def launch(self, command: Sequence[str | Path], *, ports: tuple[int, ...], account: Account) -> None:
+    async def launch(self, command: Sequence[str | Path], *, ports: tuple[int, ...], account: OsAccount) -> None:
         """Start the detached process and note it down; raises Unavailable when the directory is taken."""
         held = await self._hold()
         try:

@@ -17,12 +17,12 @@ from services.kernel.telemetry.logs import configure_logs
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be applied: kept with the reason.")
 
-Store = Annotated[str | None, typer.Option(help="the store's short name; left out: every store")]
-Because = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
-Since = Annotated[str | None, typer.Option(help="only set aside since: 12h, 7d, or a date or time")]
-Ids = Annotated[list[int] | None, typer.Option("--id", help="only this letter; again for more")]
-Most = Annotated[int | None, typer.Option("--max", min=1, help="at most so many letters, oldest first")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="only show which")]
+StoreOption = Annotated[str | None, typer.Option(help="the store's short name; left out: every store")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+SinceOption = Annotated[str | None, typer.Option(help="only set aside since: 12h, 7d, or a date or time")]
+IdsOption = Annotated[list[int] | None, typer.Option("--id", help="only this letter; again for more")]
+MostOption = Annotated[int | None, typer.Option("--max", min=1, help="at most so many letters, oldest first")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="only show which")]
 
 _COLUMNS = ("letters", "reason", "kind", "group", "topic", "stores", "bytes", "not kept", "oldest", "newest", "ids")
 _STORES_SHOWN = 3
@@ -30,9 +30,9 @@ _STORES_SHOWN = 3
 
 @letters.command(name="list")
 def list_(
-    store: Store = None,
-    reason: Because = None,
-    since: Since = None,
+    store: StoreOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
     most: Annotated[int, typer.Option("--max", min=1, help="at most so many reasons")] = 50,
     as_json: Json = False,
 ) -> None:
@@ -60,12 +60,12 @@ def show_(
 
 @letters.command()
 def redrive(
-    store: Store = None,
-    reason: Because = None,
-    since: Since = None,
-    ids: Ids = None,
-    most: Most = None,
-    dry_run: DryRun = False,
+    store: StoreOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    ids: IdsOption = None,
+    most: MostOption = None,
+    dry_run: DryRunOption = False,
     as_json: Json = False,
 ) -> None:
     """Send them again, once what refused them is mended. Safe to repeat: what has its effect already changes nothing.
@@ -89,12 +89,12 @@ def redrive(
 
 @letters.command()
 def discard(
-    store: Store = None,
-    reason: Because = None,
-    since: Since = None,
-    ids: Ids = None,
-    most: Most = None,
-    dry_run: DryRun = False,
+    store: StoreOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    ids: IdsOption = None,
+    most: MostOption = None,
+    dry_run: DryRunOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     as_json: Json = False,
 ) -> None:

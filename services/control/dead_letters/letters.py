@@ -10,7 +10,7 @@ from db.pool import Row
 from db.records import audit, dead_letters
 from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.redacted import header, redacted
-from services.control.dead_letters.scope import Advance, reach, slices
+from services.control.dead_letters.scope import Advance, scope, slices
 from services.kernel.errors import Refusal
 from services.kernel.settings import Settings
 
@@ -57,7 +57,7 @@ async def by_reason(
     settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int
 ) -> list[LettersByReason]:
     """The wanted letters by reason, most frequent first."""
-    async with reach(settings, wanted, store) as ours, ours.transaction() as conn:
+    async with scope(settings, wanted, store) as ours, ours.transaction() as conn:
         rows = await dead_letters.by_reason(conn, ours.wanted, limit=limit)
     return [_reason(row, ours.names) for row in rows]
 
@@ -66,7 +66,7 @@ async def choice(
     settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int | None
 ) -> list[LettersByReason]:
     """What `redrive` or `discard` would take, by reason."""
-    async with reach(settings, wanted, store) as ours, ours.transaction() as conn:
+    async with scope(settings, wanted, store) as ours, ours.transaction() as conn:
         chosen = await dead_letters.chosen(conn, ours.wanted, limit=limit)
         taken = replace(ours.wanted, ids=tuple(row["id"] for row in chosen))
         rows = await dead_letters.by_reason(conn, taken, limit=len(chosen))
@@ -75,7 +75,7 @@ async def choice(
 
 async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
     """One letter. To reveal it is written down first: who, when, which. Raises Refusal."""
-    async with reach(settings, LetterFilter(), None) as ours, ours.transaction() as conn:
+    async with scope(settings, LetterFilter(), None) as ours, ours.transaction() as conn:
         row = await dead_letters.one(conn, number)
         if row is None:
             raise Refusal(f"there is no dead letter {number}: see `wootstream dead-letters list`")
@@ -91,7 +91,7 @@ async def discard(
     settings: Settings, wanted: LetterFilter, *, store: str | None, limit: int | None, advance: Advance
 ) -> int:
     """Give the wanted letters up for good; answers how many."""
-    async with reach(settings, wanted, store) as ours:
+    async with scope(settings, wanted, store) as ours:
         async with ours.transaction() as conn:
             chosen = await dead_letters.chosen(conn, ours.wanted, limit=limit)
         done = 0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from db.pool import Row
 from db.records import dead_letters
 from db.records.dead_letters import LetterFilter
-from services.control.dead_letters.scope import Advance, Reach, reach, slices
-from services.control.ledger.logs import first_records, look
+from services.control.dead_letters.scope import Advance, Scope, scope, slices
+from services.control.ledger.topic_logs import first_records, look
 from services.kernel import Clock, Publisher, Record, Settings
 from services.kernel.errors import Stop, describe
 from services.kernel.publishing.verdicts import refused_for_good
@@ -39,7 +39,7 @@ async def redrive(
     A record is marked only once every replica has it, so whatever dies in between costs a repetition, never a record.
     """
     result = Redriven()
-    async with reach(settings, wanted, store) as ours:
+    async with scope(settings, wanted, store) as ours:
         async with ours.transaction() as conn:
             chosen = await dead_letters.chosen(conn, ours.wanted, limit=limit)
         publisher = await _connected(settings) if chosen else None
@@ -64,7 +64,7 @@ async def _connected(settings: Settings) -> Publisher:
     return publisher
 
 
-async def _redrive(settings: Settings, ours: Reach, publisher: Publisher, ids: Sequence[int], result: Redriven) -> None:
+async def _redrive(settings: Settings, ours: Scope, publisher: Publisher, ids: Sequence[int], result: Redriven) -> None:
     async with ours.transaction() as conn:
         rows = await dead_letters.open_ones(conn, ids)
         records = await _records(settings, rows)

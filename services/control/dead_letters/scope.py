@@ -17,7 +17,7 @@ Advance = Callable[[int, int], None]  # letters settled, of all
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Scope:
     """Which letters a verb may touch: the stores in scope, and what they are called."""
 
     pool: Pool
@@ -32,17 +32,17 @@ class Reach:
 
 
 @asynccontextmanager
-async def reach(settings: Settings, wanted: LetterFilter, store: str | None) -> AsyncIterator[Reach]:
+async def scope(settings: Settings, wanted: LetterFilter, store: str | None) -> AsyncIterator[Scope]:
     """The letters of one store, or of every store that exists or is named by a letter. Raises Refusal."""
     async with database(settings) as pool:
         known = await stores_named(pool, store)
         names = {one: slug for slug, one in known.items()}
         if store:
-            yield Reach(pool, replace(wanted, store=known[store]), names)
+            yield Scope(pool, replace(wanted, store=known[store]), names)
         else:
             async with pool.acquire(timeout=10) as conn:
                 strangers = await dead_letters.stores(conn)
-            yield Reach(pool, wanted, {one: str(one) for one in strangers} | names)
+            yield Scope(pool, wanted, {one: str(one) for one in strangers} | names)
 
 
 def slices(chosen: Sequence[Row]) -> Iterator[list[int]]:

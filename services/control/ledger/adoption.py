@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from db.pool import Row
 from db.records import ledger
-from services.control.ledger.answer import Line
+from services.control.ledger.answer import AuditLine
 from services.control.ledger.audit import observe
-from services.control.ledger.logs import Log
 from services.control.ledger.reckoning import Observation, acknowledged_end, began, key, reckon
+from services.control.ledger.topic_logs import Log
 from services.kernel.cli.environment import database
 from services.kernel.errors import Refusal, Stop
 from services.kernel.settings import Settings
@@ -48,7 +48,7 @@ def planned(
     return [_adoption(seen, rows[line.partition], line, at) for line in chosen]
 
 
-def _adoption(seen: Observation, row: Row, line: Line, at: int | None) -> Adoption:
+def _adoption(seen: Observation, row: Row, line: AuditLine, at: int | None) -> Adoption:
     log = seen.cluster.logs.get((line.topic, line.partition))
     if log is None:
         raise Stop(f"Kafka has no partition {line.partition} of {line.topic}: run `wootstream topics` first")
@@ -59,7 +59,7 @@ def _adoption(seen: Observation, row: Row, line: Line, at: int | None) -> Adopti
     return Adoption(*key(row), next_offset=row["next_offset"], at=offset, halted=line.halted, given_up=given_up)
 
 
-def _given_up(seen: Observation, row: Row, line: Line, log: Log, offset: int) -> list[tuple[int, int]]:
+def _given_up(seen: Observation, row: Row, line: AuditLine, log: Log, offset: int) -> list[tuple[int, int]]:
     """What the old log is known to have held and we never read, and what lies before the new place in the present one.
 
     A log that was cut may hold what we read before: what cannot be told counts as given up.
@@ -72,7 +72,7 @@ def _given_up(seen: Observation, row: Row, line: Line, log: Log, offset: int) ->
     return [(reached, held), (log.begin if line.halted else next_offset, offset)]
 
 
-async def show(settings: Settings, *, group: str | None = None, topic: str | None = None) -> list[Line]:
+async def show(settings: Settings, *, group: str | None = None, topic: str | None = None) -> list[AuditLine]:
     """Ledger and log side by side, for all groups or some."""
     async with database(settings) as pool:
         seen, _ = await observe(settings, pool)

@@ -10,7 +10,7 @@ _PATIENCE_SECONDS = 60  # a batch may be that long in hand; a consumer that is t
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuditLine:
     """One group in one partition. `group` is None where nobody has read yet what the log holds."""
 
     group: str | None
@@ -56,7 +56,7 @@ class _Range(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Undelivered:
+class UndeliveredFile:
     """Accepted records that Kafka refuses for good, or that are damaged, on the disk of an ingress."""
 
     host: str
@@ -73,9 +73,9 @@ class Undelivered:
 class Audit:
     """What the installation can show about every record that was accepted."""
 
-    lines: Sequence[Line]
+    lines: Sequence[AuditLine]
     losses: Sequence[Loss]
-    undelivered: Sequence[Undelivered] = ()
+    undelivered: Sequence[UndeliveredFile] = ()
 
     @property
     def missing(self) -> int:
@@ -92,11 +92,11 @@ class Audit:
         return _records(one for line in self.lines for one in _in_flight(line))
 
     @property
-    def halted(self) -> list[Line]:
+    def halted(self) -> list[AuditLine]:
         return [line for line in self.lines if line.halted]
 
     @property
-    def unread(self) -> list[Line]:
+    def unread(self) -> list[AuditLine]:
         """Where records wait and nobody consumes."""
         return [line for line in self.lines if line.unread_seconds > _PATIENCE_SECONDS]
 
@@ -120,14 +120,14 @@ class Audit:
         }
 
 
-def _missing(line: Line) -> Iterator[_Range]:
+def _missing(line: AuditLine) -> Iterator[_Range]:
     place, begin = (line.topic, line.partition), line.begin_offset or 0
     yield _Range(place, line.group, begin - line.unreachable, begin)
     end = max(line.end_offset or 0, line.next_offset or 0)
     yield _Range(place, line.group, end, end + line.truncated)
 
 
-def _in_flight(line: Line) -> Iterator[_Range]:
+def _in_flight(line: AuditLine) -> Iterator[_Range]:
     end = line.end_offset or 0
     yield _Range((line.topic, line.partition), line.group, end - line.in_flight, end)
 

@@ -8,9 +8,9 @@ from db.records import audit as table
 from db.records import ledger, undelivered
 from db.transactions import see_one_moment
 from schemas import topics
-from services.control.ledger.answer import Audit, Loss, Undelivered
-from services.control.ledger.logs import Cluster, first_records, first_written, look
+from services.control.ledger.answer import Audit, Loss, UndeliveredFile
 from services.control.ledger.reckoning import Key, Observation, key, next_unread, reckon, with_waits
+from services.control.ledger.topic_logs import Cluster, first_records, first_written, look
 from services.kernel.cli.environment import database
 from services.kernel.record import Record
 from services.kernel.settings import Settings
@@ -21,7 +21,7 @@ async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
     async with database(settings) as pool:
         seen, losses = await observe(settings, pool, since=since)
         async with pool.acquire(timeout=10) as conn:
-            aside = [Undelivered(**row) for row in await undelivered.since(conn, since)]
+            aside = [UndeliveredFile(**row) for row in await undelivered.since(conn, since)]
     lines = reckon(seen)
     written = await first_written(settings, {at for line in lines if (at := next_unread(line))}, seen.cluster)
     return Audit(with_waits(seen, lines, written), losses, aside)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from db.pool import Row
-from services.control.ledger.answer import Line
-from services.control.ledger.logs import Cluster, Log, RecordPosition, TopicPartition
+from services.control.ledger.answer import AuditLine
+from services.control.ledger.topic_logs import Cluster, Log, RecordPosition, TopicPartition
 from services.kernel.consuming.halts import another_record, halt_reason
 
 Key = tuple[str, str, int]  # group, topic, partition
@@ -31,20 +31,22 @@ class Observation:
     now: datetime  # by PostgreSQL's clock
 
 
-def reckon(seen: Observation) -> list[Line]:
+def reckon(seen: Observation) -> list[AuditLine]:
     """A line for each group and partition, also for partitions that a group or everybody has yet to see."""
     lines = [_line(seen, row) for row in seen.ledger]
     return sorted([*lines, *_unseen(seen)], key=lambda line: (line.topic, line.partition, line.group or ""))
 
 
-def next_unread(line: Line) -> RecordPosition | None:
+def next_unread(line: AuditLine) -> RecordPosition | None:
     """Where the oldest record in flight is to be looked for; None where nothing waits for a consumer alone."""
     if not line.in_flight or line.halted or line.next_offset is None or line.begin_offset is None:
         return None
     return (line.topic, line.partition), max(line.next_offset, line.begin_offset)
 
 
-def with_waits(seen: Observation, lines: Sequence[Line], written: Mapping[RecordPosition, datetime]) -> list[Line]:
+def with_waits(
+    seen: Observation, lines: Sequence[AuditLine], written: Mapping[RecordPosition, datetime]
+) -> list[AuditLine]:
     """The lines, with how long the record at `next_unread` has been in the log and its group has not moved."""
     moved = {key(row): row["updated_at"] for row in seen.ledger}
     return [
@@ -56,7 +58,7 @@ def with_waits(seen: Observation, lines: Sequence[Line], written: Mapping[Record
     ]
 
 
-def _key(line: Line) -> Key:
+def _key(line: AuditLine) -> Key:
     return line.group or "", line.topic, line.partition
 
 
@@ -81,14 +83,14 @@ def began(seen: Observation, of: Key) -> datetime:
     return max((row["closed_at"] for row in seen.closed if key(row) == of), default=_LONG_AGO)
 
 
-def _line(seen: Observation, row: Row) -> Line:
+def _line(seen: Observation, row: Row) -> AuditLine:
     place, next_offset = (row["topic"], row["partition"]), row["next_offset"]
     log = seen.cluster.logs.get(place)
     end = log.end if log else 0
     acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id, after=began(seen, key(row)))
     later = max(next_offset, seen.later.get(key(row), next_offset))
     halted = _halted(seen, row, log)
-    return Line(
+    return AuditLine(
         group=row["consumer_group"],
         topic=row["topic"],
         partition=row["partition"],
@@ -113,7 +115,7 @@ def _halted(seen: Observation, row: Row, log: Log | None) -> str | None:
     return reason or (another_record(row["anchor_offset"]) if key(row) in seen.strangers else None)
 
 
-def _unseen(seen: Observation) -> Iterator[Line]:
+def _unseen(seen: Observation) -> Iterator[AuditLine]:
     groups: dict[str, set[str]] = {}
     for row in seen.ledger:
         groups.setdefault(row["topic"], set()).add(row["consumer_group"])
@@ -128,10 +130,10 @@ def _unseen(seen: Observation) -> Iterator[Line]:
                     yield line
 
 
-def _first_sight(seen: Observation, group: str | None, place: TopicPartition) -> Line:
+def _first_sight(seen: Observation, group: str | None, place: TopicPartition) -> AuditLine:
     log = seen.cluster.logs.get(place)
     acknowledged = acknowledged_end(seen, place, cluster_id=seen.cluster.id)
-    return Line(
+    return AuditLine(
         group=group,
         topic=place[0],
         partition=place[1],

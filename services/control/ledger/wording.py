@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from services.control.ledger.answer import Audit, Line
+from services.control.ledger.answer import Audit, AuditLine
 from services.kernel.cli.terminal import show
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 COLUMNS = ("group", "topic", "partition", *_COUNTS, "next", "end", "in flight")
 
 
-def row(line: Line) -> tuple[object, ...]:
+def row(line: AuditLine) -> tuple[object, ...]:
     """One line of the table."""
     counts = (getattr(line, name) for name in _COUNTS)
     group = line.group or "(nobody yet)"
@@ -25,7 +25,7 @@ def show_audit(audit: Audit) -> None:
     show(COLUMNS, [row(line) for line in told], footer="\n".join(footer))
 
 
-def _says_something(line: Line) -> bool:
+def _says_something(line: AuditLine) -> bool:
     return bool(line.next_offset or line.end_offset or line.truncated or line.halted)
 
 
@@ -74,17 +74,17 @@ def findings(audit: Audit) -> Iterator[str]:
         )
 
 
-def cure(line: Line) -> str:
+def cure(line: AuditLine) -> str:
     """The command that lets a halted partition go on."""
     return f"look with `wootstream offsets adopt {_place(line)} --dry-run`, then leave --dry-run out"
 
 
-def _writing_off(line: Line) -> str:
+def _writing_off(line: AuditLine) -> str:
     """How a truncation becomes a loss in the books, so that the next one is seen."""
     if line.group is None or line.halted:
         return ""
     return f"; write them off with `wootstream offsets adopt {_place(line)} --at {line.next_offset}`"
 
 
-def _place(line: Line) -> str:
+def _place(line: AuditLine) -> str:
     return f"--group {line.group} --topic {line.topic} --partition {line.partition}"

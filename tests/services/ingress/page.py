@@ -7,7 +7,7 @@ import httpx
 import orjson
 
 from local.demo.shop import Shop as Backend
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Clock, Settings
 from services.widget import events as widget
@@ -22,8 +22,8 @@ class Page:
         self.visitor = self.of(ORIGIN)
         self.backend = Backend(client, shop.slug, EVENT_SECRET)
 
-    def of(self, origin: str, website_token: str | None = None) -> Visitor:
-        return Visitor(self.client, website_token or self.shop.website_token, origin, Clock())
+    def of(self, origin: str, website_token: str | None = None) -> PageVisitor:
+        return PageVisitor(self.client, website_token or self.shop.website_token, origin, Clock())
 
     async def events(self) -> list[dict[str, Any]]:
         """What the widget service would read."""

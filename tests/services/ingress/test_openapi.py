@@ -14,7 +14,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from db.pool import Pool
 from local.demo.shop import Shop as Backend
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from services.kernel import Clock, Settings
 from tests.services.ingress.bench import ORIGIN, open_shop
 from tests.services.ingress.described import Sender
@@ -45,7 +45,7 @@ async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterato
     async with running(settings, folder, **quotas) as ours, httpx.AsyncClient(base_url=ours.address) as client:
         backend = Backend(client, shop.slug, shop.event_secret)
         vouched = backend.vouch("c1", expires=datetime.now(UTC) + timedelta(hours=1))
-        visitor = Visitor(client, shop.website_token, ORIGIN, Clock())
+        visitor = PageVisitor(client, shop.website_token, ORIGIN, Clock())
         await visitor.arrive(vouched)
         yield ours.address, Sender(shop, unsigned.slug, _PATH_TOKEN, ORIGIN, visitor.config["token"], vouched)
 

@@ -14,7 +14,7 @@ from aiokafka.admin import RecordsToDelete
 from db.pool import Connection
 from db.records.dead_letters import STORE_BYTES_CAP, LetterFilter
 from services.control.dead_letters.redrive import Redriven, redrive
-from services.control.ledger.logs import look
+from services.control.ledger.topic_logs import look
 from services.kernel import Record, Stop
 from services.kernel.kafka.topics import Admin, ensure_topics
 from tests.kernel_bench import Bench, Number

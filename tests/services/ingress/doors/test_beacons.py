@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.pool import Pool
-from local.demo.visitors import Visitor, event_id
+from local.demo.visitors import PageVisitor, event_id
 from schemas.topics import WIDGET_EVENTS
 from services.customers.visits import events as visits
 from services.kernel import Clock, Settings
@@ -161,7 +161,7 @@ async def test_a_page_that_floods_is_asked_to_wait(settings: Settings, admin_poo
 
     async with serving(tight, clock=OneMinute()) as (_, client):
         answers = []
-        visitors = [Visitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(2)]
+        visitors = [PageVisitor(client, shop.website_token, ORIGIN, Clock()) for _ in range(2)]
         for visitor in visitors:
             await visitor.arrive()
             answers += [await visitor.report(*[visitor.event("page_viewed") for _ in range(3)]) for _ in range(2)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from db.pool import Pool
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.contacts import events as contacts
 from services.conversations import events as conversations
@@ -52,7 +52,7 @@ async def test_hostile_requests_are_answered_and_nothing_unproved_is_kept(
     lax = {"body_seconds": 0.05} | dict.fromkeys(counted, 10**9)
 
     async with serving(settings.model_copy(update=lax)) as (process, client):
-        visitor = Visitor(client, shop.website_token, ORIGIN, Clock())
+        visitor = PageVisitor(client, shop.website_token, ORIGIN, Clock())
         await visitor.arrive()
         hostile = Hostile(seed, shop, _bodies(), visitor.config["token"])
         answers, proved = await _send(process.address, hostile, count)
@@ -87,7 +87,7 @@ def _bodies() -> list[bytes]:
     return [body for body in bodies if len(body) < _SHORT]
 
 
-def _key(shop: Shop, visitor: Visitor) -> bytes:
+def _key(shop: Shop, visitor: PageVisitor) -> bytes:
     return f"{shop.id}:{visitor.config['session']}".encode()
 
 

@@ -14,7 +14,7 @@ import pytest
 from db.pool import Pool
 from local.demo.shop import Shop as Backend
 from local.demo.shop import shop_event
-from local.demo.visitors import Visitor
+from local.demo.visitors import PageVisitor
 from schemas.topics import SHOP_EVENTS
 from services.customers import events
 from services.ingress.doors.elements import elements
@@ -226,7 +226,7 @@ async def test_each_secret_of_a_shop_has_its_own_purpose_and_the_previous_one_is
         for secret in ("whsec_bmV3ZXIgZXZlbnRz", EVENT_SECRET, "whsec_bmV3ZXIgdm91Y2g=", "whsec_b2xkIHZvdWNo"):
             backend = Backend(client, shop.slug, secret)
             signed.append((await backend.send(_PAID)).status_code)
-            page = Visitor(client, shop.website_token, ORIGIN, Clock())
+            page = PageVisitor(client, shop.website_token, ORIGIN, Clock())
             vouched.append((await page.arrive(backend.vouch("c1", expires=expires))).status_code)
 
     assert signed == [204, 204, 401, 401]

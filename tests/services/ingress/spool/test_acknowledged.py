@@ -11,7 +11,7 @@ import pytest
 
 from db.pool import INGRESS, Pool, Row, open_pool
 from db.records import acknowledged as table
-from services.control.ledger.answer import Line
+from services.control.ledger.answer import AuditLine
 from services.control.ledger.audit import audit
 from services.ingress.acknowledged import AcknowledgedWriter
 from services.ingress.spool.metrics import SpoolMetrics
@@ -30,7 +30,7 @@ async def rows(pool: Pool, topic: str) -> list[Row]:
     return [dict(row) for row in found]
 
 
-async def lines(bench: Bench) -> list[Line]:
+async def lines(bench: Bench) -> list[AuditLine]:
     """But for the time that passes between two audits."""
     found = (await audit(bench.settings)).lines
     return [replace(line, unread_seconds=0) for line in found if line.topic == bench.topic.name]

@@ -13,7 +13,7 @@ import pytest
 
 from db.pool import Pool
 from db.records import undelivered
-from services.control.ledger.answer import Audit, Undelivered
+from services.control.ledger.answer import Audit, UndeliveredFile
 from services.control.ledger.audit import audit
 from services.control.ledger.wording import verdict
 from services.kernel.kafka.topics import ensure_topics
@@ -104,7 +104,7 @@ def environment(bench: Bench) -> dict[str, str]:
     return {"WOOTSTREAM_DATA_DIRECTORY": directory, "DATABASE_URL": url.get_secret_value()}
 
 
-def of(bench: Bench, found: Audit) -> list[Undelivered]:
+def of(bench: Bench, found: Audit) -> list[UndeliveredFile]:
     return [one for one in found.undelivered if one.topic == bench.topic.name]
 
 

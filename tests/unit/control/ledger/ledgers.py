@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from db.pool import Row
-from services.control.ledger.logs import Cluster, Log
 from services.control.ledger.reckoning import Observation
+from services.control.ledger.topic_logs import Cluster, Log
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEY = ("figures", "webhooks", 0)

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.pool import Row
-from services.control.ledger.answer import Audit, Line
-from services.control.ledger.logs import Cluster, Log
+from services.control.ledger.answer import Audit, AuditLine
 from services.control.ledger.reckoning import Observation, next_unread, reckon, with_waits
+from services.control.ledger.topic_logs import Cluster, Log
 from tests.unit.control.ledger.ledgers import KEY, NOON, acknowledged, ledger_row, seen
 
 _OFFSETS = st.integers(0, 60)
 
 
-def only(look: Observation) -> Line:
+def only(look: Observation) -> AuditLine:
     (line,) = reckon(look)
     return line
 

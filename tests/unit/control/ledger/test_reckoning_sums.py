@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from services.control.ledger.answer import Audit, Line, Loss
+from services.control.ledger.answer import Audit, AuditLine, Loss
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def line(group: str, partition: int = 0, **columns: Any) -> Line:
-    zeros = dict.fromkeys((field.name for field in fields(Line)), 0)
-    return Line(**(zeros | {"group": group, "topic": "t", "partition": partition, "halted": None} | columns))
+def line(group: str, partition: int = 0, **columns: Any) -> AuditLine:
+    zeros = dict.fromkeys((field.name for field in fields(AuditLine)), 0)
+    return AuditLine(**(zeros | {"group": group, "topic": "t", "partition": partition, "halted": None} | columns))
 
 
-def cut(group: str, next_: int, truncated: int, partition: int = 0) -> Line:
+def cut(group: str, next_: int, truncated: int, partition: int = 0) -> AuditLine:
     """A log that ends at 100, below what its door saw acknowledged."""
     return line(group, partition, next_offset=next_, end_offset=100, truncated=truncated)
 
@@ -40,7 +40,7 @@ def loss(group: str, first: int, next_: int) -> Loss:
     ids=["two groups", "one further", "two partitions", "not reached", "lost", "overlapping", "two logs", "mixed"],
 )  # fmt: skip
 def test_a_record_that_several_groups_never_read_is_missing_once(
-    lines: list[Line], losses: list[Loss], missing: int
+    lines: list[AuditLine], losses: list[Loss], missing: int
 ) -> None:
     assert Audit(lines, losses).missing == missing
 

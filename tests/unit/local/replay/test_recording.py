@@ -11,7 +11,7 @@ import pytest
 from local.replay import recording
 from local.replay.pace import at_rate
 from local.replay.recording import Delivery, NotARecording
-from local.replay.webhook_sender import Door, WebhookSender, accepted, sign
+from local.replay.webhook_sender import StoreDoor, WebhookSender, accepted, sign
 from services.kernel.clock import Clock
 from tests.recordings.recorded import ALL_RUNS, DATA, account_webhooks
 
@@ -66,7 +66,7 @@ def test_signature_equals_the_recorded_one_at_the_recorded_timestamp() -> None:
 
 async def test_refused_and_unanswered_deliveries_are_counted_and_not_repeated() -> None:
     seen: list[httpx.Request] = []
-    sender = WebhookSender(answering(401, seen), {"nl": Door("nl", secret="s")}, Clock())
+    sender = WebhookSender(answering(401, seen), {"nl": StoreDoor("nl", secret="s")}, Clock())
 
     await sender.send(Delivery("nl", "some-id", b"{}"))
 
@@ -77,7 +77,7 @@ async def test_refused_and_unanswered_deliveries_are_counted_and_not_repeated() 
 
 async def test_unsigned_store_is_reached_by_the_secret_in_its_path() -> None:
     seen: list[httpx.Request] = []
-    sender = WebhookSender(answering(204, seen), {"de": Door("de", path_token="p4th")}, Clock())
+    sender = WebhookSender(answering(204, seen), {"de": StoreDoor("de", path_token="p4th")}, Clock())
 
     await sender.send(Delivery("de", None, json.dumps({"event": "x"}).encode()))
 
