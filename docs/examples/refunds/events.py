@@ -1,0 +1,21 @@
+"""What it hears."""
+
+from dataclasses import dataclass
+
+from schemas.shop import OrderEvent
+from services.kernel import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """An order whose money went back."""
+
+    record: Record
+    customer_id: str
+
+
+def read(record: Record) -> Refund | None:
+    """None for every other event; what does not fit the schema raises, and is set aside with its reason."""
+    if record.event != "order.refunded":
+        return None
+    return Refund(record, OrderEvent.model_validate_json(record.value).data.customer_id)
