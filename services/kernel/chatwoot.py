@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from prometheus_client import CollectorRegistry, Counter
 
+from services.kernel.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
@@ -25,6 +26,8 @@ _CONNECT_SECONDS = 5.0
 _FIRST_BYTE_SECONDS = 10.0  # from the call to the end of the answer's head
 _WHOLE_SECONDS = 15.0
 MOST_BYTES = 2 * 1024 * 1024  # of an answer about people; each of the calls in flight may hold so many
+# Parts of a body that are smaller on the average, beyond the first thousand, only cost time.
+_SMALL_PART_BYTES, _SMALL_PARTS = 256, 1000
 _GZIP = 16 + zlib.MAX_WBITS
 # Lists shrink to a tenth with gzip, and zlib unpacks no more than it is asked for. Other codings cannot be bounded so.
 _ASKED = {"accept": "application/json", "accept-encoding": "gzip"}
@@ -110,6 +113,7 @@ class Chatwoot:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
             transport=transport,
         )
+        bound(self._client)
         # Calls by answer. 429 growing: the pace is too high for this server, or somebody shares our address.
         self._calls = Counter("wootstream_chatwoot_calls", "Calls to Chatwoot", ("method", "status"), registry=registry)
 
@@ -181,12 +185,18 @@ async def _content(response: httpx.Response, most: int) -> bytes:
         raise Retryable(f"Chatwoot answers in a coding that was not asked for: {coding[:20]!r}")
     unpacker = None if coding == "identity" else zlib.decompressobj(_GZIP)
     content = bytearray()
+    parts = 0
+    heard(response)
     async for chunk in response.aiter_raw():
+        heard(response)
+        parts += 1
+        if parts > _SMALL_PARTS + response.num_bytes_downloaded // _SMALL_PART_BYTES:
+            raise Retryable("Chatwoot's answer comes in too many parts")
         if unpacker is None:
             content += chunk
         elif not unpacker.eof:  # it would keep what comes after its end
             content += unpacker.decompress(chunk, most + 1 - len(content))
-        if len(content) > most:
+        if max(len(content), response.num_bytes_downloaded) > most:
             raise Retryable(f"Chatwoot's answer is larger than {most:,} bytes")
     if unpacker and content and not unpacker.eof:
         raise zlib.error("cut short")

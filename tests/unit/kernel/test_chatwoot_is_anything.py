@@ -8,15 +8,19 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import h11
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.kernel import Chatwoot, ChatwootAnswer, Clock, Retryable, Settings
+from services.kernel.bounded_network import SLICE_BYTES
 from services.kernel.chatwoot import MOST_BYTES
 from tests.eventually import PATIENCE_SECONDS
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+_CHUNKED = _JSON + b"transfer-encoding: chunked\r\n\r\n"
+_PACKED = b"content-encoding: gzip"
 
 
 @asynccontextmanager
@@ -67,6 +71,23 @@ async def _ask(serve: Serve, method: str = "GET") -> ChatwootAnswer:
             await client.close()
 
 
+class _Turns:
+    """Counts the turns of the loop, for the length of a `with`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self._handle = asyncio.get_running_loop().call_soon(self._turn)
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.cancel()
+
+    def _turn(self) -> None:
+        self.count += 1
+        self._handle = asyncio.get_running_loop().call_soon(self._turn)
+
+
 def _sized(body: bytes, *headers: bytes) -> bytes:
     return _JSON + b"".join(one + b"\r\n" for one in headers) + b"content-length: %d\r\n\r\n" % len(body) + body
 
@@ -76,20 +97,32 @@ def _bomb(megabytes: int) -> bytes:
     return b"".join(packer.compress(megabyte) for _ in range(megabytes)) + packer.flush()
 
 
-_ANSWERS = {
-    "unpacks to 100 MB": (_sized(_bomb(100), b"content-encoding: gzip"), "is larger than 2,097,152 bytes"),
+_NO_PARTS = {
+    "a head without end": (_JSON + b"x: " + b"y" * 1_000_000, "RemoteProtocolError"),
+    "a thousand head lines": (_JSON + b"x: yyyyyyyyyyyyyyyyyyyyy\r\n" * 10_000, "RemoteProtocolError"),
+    "interim answers without end": (b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, "RemoteProtocolError"),
+    "a chunk's size without end": (_CHUNKED + b"0" * 1_000_000, "RemoteProtocolError"),
+    "an extension without end": (_CHUNKED + b"1;" + b"x" * 1_000_000, "RemoteProtocolError"),
+    "trailers without end": (_CHUNKED + b"0\r\n" + b"a: b\r\n" * 100_000, "RemoteProtocolError"),
+    "a body in chunks of a byte": (_CHUNKED + b"1\r\n \r\n" * 300_000, "in too many parts"),
+    # What h11's expression for a field backtracks over.
+    "a field of blanks": (_JSON + b"x:" + b" " * 90_000 + b"\0\r\n\r\n", "RemoteProtocolError"),
+    "folded lines of blanks": (_JSON + b"x:" + b"\n " * 45_000 + b"\0\r\n\r\n", "RemoteProtocolError"),
+    "a trailer of blanks": (_CHUNKED + b"0\r\nx:" + b" " * 90_000 + b"\0\r\n\r\n", "RemoteProtocolError"),
+}
+_ANSWERS = _NO_PARTS | {
+    "unpacks to 100 MB": (_sized(_bomb(100), _PACKED), "is larger than 2,097,152 bytes"),
     "large as it is": (_sized(b" " * (MOST_BYTES + 1)), "is larger than 2,097,152 bytes"),
+    "large behind its end": (_sized(gzip.compress(b"{}") + bytes(MOST_BYTES), _PACKED), "is larger than"),
     "packed twice": (_sized(b"x", b"content-encoding: gzip, gzip"), "in a coding that was not asked for"),
     "packed otherwise": (_sized(b"x", b"content-encoding: br"), "in a coding that was not asked for"),
-    "no gzip at all": (_sized(b"{}", b"content-encoding: gzip"), "does not answer: error"),
-    "gzip that is cut short": (_sized(gzip.compress(b"{}")[:-9], b"content-encoding: gzip"), "does not answer: error"),
+    "no gzip at all": (_sized(b"{}", _PACKED), "does not answer: error"),
+    "gzip that is cut short": (_sized(gzip.compress(b"{}")[:-9], _PACKED), "does not answer: error"),
     "shorter than it says": (_JSON + b"content-length: 9\r\n\r\n{}", "RemoteProtocolError"),
     "a page of a proxy": (b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n<p", "is no JSON"),
     "a way to elsewhere": (
         b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", "leads elsewhere"
     ),
-    "a head without end": (_JSON + b"x: " + b"y" * 1_000_000, "RemoteProtocolError"),
-    "a thousand head lines": (_JSON + b"x: yyyyyyyyyyyyyyyyyyyyy\r\n" * 10_000, "RemoteProtocolError"),
     "no HTTP": (b"220 smtp.example ESMTP\r\n\r\n", "RemoteProtocolError"),
     "nothing": (b"", "RemoteProtocolError"),
 }  # fmt: skip
@@ -107,16 +140,27 @@ async def test_what_is_no_answer_is_retryable_and_costs_little_memory(kind: str)
         tracemalloc.stop()
 
 
-async def test_bytes_behind_the_end_of_a_gzip_answer_are_not_kept() -> None:
-    packed, junk = gzip.compress(b'{"a":1}'), bytes(64 * 1024)
-    head = _JSON + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % (len(packed) + 256 * len(junk))
-    tracemalloc.start()
-    try:
-        answer = await _ask(_saying(head + packed, *[junk] * 256))
-        assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
-    finally:
-        tracemalloc.stop()
-    assert answer.content == b'{"a":1}'
+@pytest.mark.parametrize("kind", _NO_PARTS)
+async def test_no_more_than_a_slice_of_what_a_server_sends_is_parsed_in_one_go(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The time that h11 takes grows with the square of what it is given; between slices the loop takes its turns."""
+    given: list[tuple[int, int]] = []  # bytes, turns of the loop since it began
+    turns, receive = _Turns(), h11.Connection.receive_data
+
+    def counted(connection: h11.Connection, data: bytes) -> None:
+        given.append((len(data), turns.count))
+        receive(connection, data)
+
+    monkeypatch.setattr(h11.Connection, "receive_data", counted)
+    with pytest.raises(Retryable), turns:
+        await _ask(_saying(_NO_PARTS[kind][0]))
+    assert max((size for size, _ in given), default=0) <= SLICE_BYTES
+    assert len({turn for _, turn in given}) == len(given)
+
+
+async def test_bytes_behind_the_end_of_a_gzip_answer_are_nothing() -> None:
+    assert (await _ask(_saying(_sized(gzip.compress(b'{"a":1}') + b"junk" * 1000, _PACKED)))).content == b'{"a":1}'
 
 
 @pytest.mark.parametrize(
@@ -125,13 +169,13 @@ async def test_bytes_behind_the_end_of_a_gzip_answer_are_not_kept() -> None:
         pytest.param(b"", b"", id="nothing at all"),
         pytest.param(b"HTTP/1.1 200 OK\r\n", b"x", id="a head that drips"),
         pytest.param(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", id="hints without end"),
-        pytest.param(_JSON + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n", id="a body that drips"),
+        pytest.param(_CHUNKED, b"1\r\n \r\n", id="a body that drips"),
         pytest.param(
             _JSON + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n",
             b"5\r\n\0\0\0\xff\xff\r\n",
             id="a packed body that drips",
         ),
-        pytest.param(_JSON + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n", id="trailers without end"),
+        pytest.param(_CHUNKED + b"0\r\n", b"a: b\r\n", id="trailers without end"),
     ],
 )
 async def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes) -> None:
@@ -146,7 +190,7 @@ async def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("packed", [False, True])
 async def test_an_answer_of_json_is_read_packed_or_not(packed: bool) -> None:
     body = gzip.compress(b'{"payload": {}}') if packed else b'{"payload": {}}'
-    answer = await _ask(_saying(_sized(body, *([b"content-encoding: gzip"] if packed else []))))
+    answer = await _ask(_saying(_sized(body, *([_PACKED] if packed else []))))
     assert (answer.status_code, answer.content, answer.is_json) == (200, b'{"payload": {}}', True)
 
 
