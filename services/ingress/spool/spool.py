@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -26,26 +26,56 @@ _CLOSE_SECONDS = 4.0
 _SILENT = "the disk does not answer"
 log = structlog.get_logger()
 _TOGETHER = 2_000
-JobKind = Literal["puts", "settles", "reads"]
-SpoolJob = tuple[JobKind, Any, Any]  # what is to be done with what, and the future of who waits for it
+
+
+class PutJob(NamedTuple):
+    """Write this record's frame; `future` is who waits for it, as in every job."""
+
+    frame: bytes
+    future: asyncio.Future[Any]
+
+
+class SettleJob(NamedTuple):
+    """Forget what Kafka has."""
+
+    outcomes: Sequence[ChunkOutcome]
+    future: asyncio.Future[Any]
+
+
+class ReadJob(NamedTuple):
+    """Bring about so many records that wait behind this chunk."""
+
+    after: Chunk | None
+    records: int
+    future: asyncio.Future[Any]
+
+
+SpoolJob = PutJob | SettleJob | ReadJob
 
 
 @dataclass(slots=True)
 class JobGroup:
-    """The jobs of one turn of the thread, by kind, each with the future of who waits for it."""
+    """The jobs of one turn of the thread, by kind."""
 
-    puts: list[tuple[bytes, Any]] = field(default_factory=list)
-    settles: list[tuple[Sequence[ChunkOutcome], Any]] = field(default_factory=list)
-    reads: list[tuple[tuple[Chunk | None, int], Any]] = field(default_factory=list)
-    count: int = 0
+    puts: list[PutJob] = field(default_factory=list)
+    settles: list[SettleJob] = field(default_factory=list)
+    reads: list[ReadJob] = field(default_factory=list)
     last: bool = False
 
+    @property
+    def count(self) -> int:
+        return len(self.puts) + len(self.settles) + len(self.reads)
+
     def add(self, job: SpoolJob | None) -> None:
-        if job is None:
-            self.last = True
-            return
-        self.count += 1
-        getattr(self, job[0]).append(job[1:])
+        match job:
+            case PutJob():
+                self.puts.append(job)
+            case SettleJob():
+                self.settles.append(job)
+            case ReadJob():
+                self.reads.append(job)
+            case None:
+                self.last = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +93,8 @@ class JobQueue:
     def __init__(self) -> None:
         self._queue: SimpleQueue[SpoolJob | None] = SimpleQueue()
 
-    def add(self, kind: JobKind, what: object, future: Any) -> None:
-        self._queue.put((kind, what, future))
+    def add(self, job: SpoolJob) -> None:
+        self._queue.put(job)
 
     def end(self) -> None:
         """After what was added, nothing more."""
@@ -75,7 +105,9 @@ class JobQueue:
         group = JobGroup()
         with suppress(Empty):
             group.add(self._queue.get(block=wait))
-            while not group.last and group.count < _TOGETHER:
+            for _ in range(_TOGETHER - 1):
+                if group.last:
+                    break
                 group.add(self._queue.get_nowait())
         return group
 
@@ -126,9 +158,10 @@ class Spool:
             raise Full(_SILENT)
         try:
             async with asyncio.timeout(seconds):
-                putting = self._ask("puts", framed)
+                putting = PutJob(framed, self._future())
+                self._jobs.add(putting)
                 self._held_bytes += len(framed)
-                await putting
+                await putting.future
         except TimeoutError as late:
             raise Full(_SILENT) from late
 
@@ -146,14 +179,18 @@ class Spool:
 
         It sees every record whose `put` was called before it.
         """
-        return self._ask("reads", (after, records))
+        reading = ReadJob(after, records, self._future())
+        self._jobs.add(reading)
+        return reading.future
 
     def settle(self, settled: Sequence[ChunkOutcome]) -> "asyncio.Future[None]":
         """Forget what Kafka has. Raises sqlite3.Error: then it will be read, and published, again.
 
         A `read` that is called later sees it done.
         """
-        return self._ask("settles", settled)
+        settling = SettleJob(settled, self._future())
+        self._jobs.add(settling)
+        return settling.future
 
     async def close(self) -> None:
         """Finish what was handed in, then give the files up."""
@@ -166,15 +203,14 @@ class Spool:
             return
         self._shelf.close()
 
-    def _ask(self, kind: JobKind, what: object) -> "asyncio.Future[Any]":
+    def _future(self) -> "asyncio.Future[Any]":
+        """Of who waits for a job. The thread starts with the first. Raises Full when no more jobs are taken."""
         if self._closed:
             raise Full("the process is stopping")
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._thread.start()
-        future = self._loop.create_future()
-        self._jobs.add(kind, what, future)
-        return future
+        return self._loop.create_future()
 
     def _work(self) -> None:
         slack, group = False, JobGroup()
@@ -185,19 +221,18 @@ class Spool:
             slack = self._look_after(group, slack=slack)
             self._busy_since = None
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._resolve, outcomes, sum(len(one) for one, _ in group.puts))
+                self._loop.call_soon_threadsafe(self._resolve, outcomes, sum(len(one.frame) for one in group.puts))
 
     def _resolve(self, outcomes: Sequence[Outcome], put_bytes: int) -> None:
         self._held_bytes -= put_bytes
         resolve(outcomes)
 
     def _settle(self, group: JobGroup) -> list[Outcome]:
-        return [attempt([future], self._shelf.settle, settled) for settled, future in group.settles]
+        return [attempt([one.future], self._shelf.settle, one.outcomes) for one in group.settles]
 
     def _put(self, group: JobGroup) -> list[Outcome]:
-        puts = [
-            (one, future) for one, future in group.puts if not future.done()
-        ]  # who has gone was told that it is not kept
+        # Who has gone was answered that it is not kept.
+        puts = [one for one in group.puts if not one.future.done()]
         if not puts:
             return []
         frames, futures = zip(*puts, strict=True)
@@ -208,9 +243,9 @@ class Spool:
 
     def _read(self, group: JobGroup) -> list[Outcome]:
         return [
-            attempt([future], partial(self._shelf.read, after, records=records, limit_bytes=_READ_BYTES))
-            for (after, records), future in group.reads
-            if not future.done()
+            attempt([one.future], partial(self._shelf.read, one.after, records=one.records, limit_bytes=_READ_BYTES))
+            for one in group.reads
+            if not one.future.done()
         ]
 
     def _look_after(self, group: JobGroup, *, slack: bool) -> bool:

@@ -1,7 +1,7 @@
 """Where one consumer stands in each of its partitions: which positions to settle, and what stands still."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,13 +49,13 @@ class PartitionControl:
             return None
 
     def seek(self, partition: int, offset: int) -> None:
-        self._if_ours("seek", partition, offset)
+        self._if_ours(partition, lambda consumer, tp: consumer.seek(tp, offset))
 
     def pause(self, partition: int) -> None:
-        self._if_ours("pause", partition)
+        self._if_ours(partition, lambda consumer, tp: consumer.pause(tp))
 
     def resume(self, partition: int) -> None:
-        self._if_ours("resume", partition)
+        self._if_ours(partition, lambda consumer, tp: consumer.resume(tp))
 
     def forget(self, partition: int) -> None:
         """It is somebody else's now."""
@@ -71,16 +71,16 @@ class PartitionControl:
         elif not reason and partition in self.halted:
             del self.halted[partition]
             log.info("partition_resumed", **about)
-            self._if_ours("resume", partition)
+            self.resume(partition)
         if reason:
-            self._if_ours("pause", partition)
+            self.pause(partition)
         self._gauge.set(len(self.halted))
 
-    def _if_ours(self, act: str, partition: int, *args: int) -> None:
+    def _if_ours(self, partition: int, act: Callable[[Any, TopicPartition], None]) -> None:
         try:
             if self.consumer is not None:
-                getattr(self.consumer, act)(TopicPartition(self._topic, partition), *args)
-        except IllegalStateError:
+                act(self.consumer, TopicPartition(self._topic, partition))
+        except IllegalStateError:  # a rebalance gave it away meanwhile: its new owner settles it
             log.debug("partition_went_away", group=self._group, topic=self._topic, partition=partition)
 
 
