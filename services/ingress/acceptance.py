@@ -66,7 +66,7 @@ class Acceptance:
         spool = Spool(shelf, FillLevel(shelf, metrics), process.clock)
         switch = Switch(process.publisher, process.clock, metrics.spooling)
         acknowledged = AcknowledgedWriter(process, metrics)
-        process.publisher.listeners.append(acknowledged.note)
+        process.publisher.on_acknowledged(acknowledged.note)
         drainer = Drainer(spool, process.publisher, switch, metrics, process.clock)
         if spool.records:
             switch.spool_first("records wait that an earlier process accepted")
@@ -75,7 +75,7 @@ class Acceptance:
         every(process, acknowledged.write, name="acknowledged", seconds=WRITE_SECONDS, needed=False)
         undelivered = UndeliveredWriter(process, spool.level, directory)
         every(process, undelivered.write, name="undelivered", seconds=WRITE_SECONDS, needed=False)
-        process.site.unready.append(spool.fault)
+        process.site.ready_unless(spool.fault)
         # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
         process.at_close(acknowledged.close)
         process.at_close(undelivered.close)

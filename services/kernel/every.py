@@ -51,8 +51,7 @@ def every(
                 await process.clock.wait(_after(error, name, trouble), process.stopping)
             await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 
-    process.background(name, turn)
-    process.turning.add(name)
+    process.background(name, turn, ends_itself=True)
 
 
 def _after(error: Exception, name: str, trouble: Trouble) -> float:

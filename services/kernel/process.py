@@ -47,7 +47,7 @@ class Process:
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()
-        self.turning: set[str] = set()  # background work that ends by itself once `stopping` is set
+        self._ends_itself: set[str] = set()  # names of background work
         self._pools: dict[str, Pool] = {}
         self._closing: list[_Act] = []
         self._work: list[tuple[str, _Act]] = [
@@ -75,11 +75,16 @@ class Process:
 
     def door(self, prefix: str, app: Any) -> None:
         """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
-        self.site.doors.append((prefix, app))
+        self.site.door(prefix, app)
 
-    def background(self, name: str, work: _Act) -> None:
-        """Run `work` for the life of the process, again after a while when it fails; only a Stop ends the process."""
+    def background(self, name: str, work: _Act, *, ends_itself: bool = False) -> None:
+        """Run `work` for the life of the process, again after a while when it fails; only a Stop ends the process.
+
+        What ends itself once `stopping` is set is waited for, a moment, instead of being cancelled in mid-turn.
+        """
         self._work.append((name, work))
+        if ends_itself:
+            self._ends_itself.add(name)
 
     def trouble(self, work: str, *, patience: int = 3, needed: bool = True) -> Trouble:
         """What becomes of failures of this piece of work; /ready tells of it after so many in a row.
@@ -87,7 +92,7 @@ class Process:
         It stays 200 for what is not needed: doors that do without it must not be taken out of service.
         """
         trouble = Trouble(work, self.clock, self.metrics, patience=patience)
-        (self.site.unready if needed else self.site.remarks).append(trouble.fault)
+        (self.site.ready_unless if needed else self.site.remark)(trouble.fault)
         return trouble
 
     def at_close(self, close: _Act) -> None:
@@ -139,7 +144,7 @@ class Process:
         # Consumers that are still being started would go on fetching after their stop.
         await _cancelled([task for task in tasks if task.get_name() == _CONSUMERS])
         # What is in the middle of a turn ends it: a Kafka client closed under a request leaks its connection.
-        if turning := [task for task in tasks if task.get_name() in self.turning]:
+        if turning := [task for task in tasks if task.get_name() in self._ends_itself]:
             await asyncio.wait(turning, timeout=_LAST_TURN_SECONDS)
         await self.consumers.stop()
         await _cancelled(tasks)

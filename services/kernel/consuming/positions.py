@@ -106,7 +106,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
     def watch(self, subscriber: Any) -> None:
         """Look around for the life of the process."""
         self._partitions.subscriber = subscriber
-        self._process.site.faults.append(self.liveness.fault)
+        self._process.site.live_unless(self.liveness.fault)
         self._process.at_close(self._reader.stop)
         name = f"positions {self._group} {self._topic}"
         every(self._process, self._look_around, name=name, seconds=_LOOK_SECONDS, wake=self._assigned)

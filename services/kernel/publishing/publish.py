@@ -36,11 +36,15 @@ class Publisher:
         self._clock = clock
         self._routes: Routes | None = None  # the connected producer's
         self.trouble = "it was not asked yet"  # why it is not connected, as the last try told
-        self.listeners: list[Kept] = []  # each is told what Kafka has acknowledged, in the order of each partition
+        self._listeners: list[Kept] = []
 
     @property
     def connected(self) -> bool:
         return self._routes is not None
+
+    def on_acknowledged(self, listener: Kept) -> None:
+        """Call it with what Kafka has acknowledged, in the order of each partition."""
+        self._listeners.append(listener)
 
     async def connect(self) -> None:
         """Keep trying until Kafka answers; then the producer reconnects by itself."""
@@ -109,7 +113,7 @@ class Publisher:
         return self._routes
 
     def _tell(self, topic: str, partition: int, offset: int, count: int) -> None:
-        for listener in self.listeners:
+        for listener in self._listeners:
             listener(topic, partition, offset, count)
 
     async def reaches(self) -> bool:

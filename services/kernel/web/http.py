@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -30,6 +30,7 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
 )
 _GRACEFUL_SECONDS = 5
 _ROUTES = "routes"
+Check = Callable[[], str | None]  # a sentence for people, or None
 log = structlog.get_logger()
 
 
@@ -37,11 +38,11 @@ class Site:
     """The ASGI application of a process."""
 
     def __init__(self, registry: CollectorRegistry, metrics: Metrics) -> None:
-        self.doors: list[tuple[str, Any]] = []
         self.ready = asyncio.Event()
-        self.faults: list[Callable[[], str | None]] = []  # each answers what is wrong with liveness, or None
-        self.unready: list[Callable[[], str | None]] = []  # the same for readiness
-        self.remarks: list[Callable[[], str | None]] = []  # what /ready says though the process serves
+        self._doors: list[tuple[str, Any]] = []
+        self._live_checks: list[Check] = []
+        self._ready_checks: list[Check] = []
+        self._remarks: list[Check] = []
         self._registry = registry
         self._broken = metrics.http_broken.labels
         self._starlette = Starlette(exception_handlers={Exception: self._broke_in_a_route})
@@ -54,9 +55,29 @@ class Site:
     ) -> None:
         self._starlette.add_route(path, endpoint, methods=list(methods))
 
+    def door(self, prefix: str, app: Any) -> None:
+        """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
+        self._doors.append((prefix, app))
+
+    def live_unless(self, check: Check) -> None:
+        """/live says 503 as long as `check` answers what is wrong."""
+        self._live_checks.append(check)
+
+    def ready_unless(self, check: Check) -> None:
+        """/ready says 503 as long as `check` answers what is wrong."""
+        self._ready_checks.append(check)
+
+    def remark(self, check: Check) -> None:
+        """/ready says what `check` answers, and stays 200: no other process would do better."""
+        self._remarks.append(check)
+
+    def unready(self) -> list[str]:
+        """What /ready is 503 for, once the process has started."""
+        return _answers(self._ready_checks)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        for prefix, door in self.doors:
+        for prefix, door in self._doors:
             if path.startswith(prefix):
                 try:
                     await door(scope, receive, send)
@@ -78,12 +99,11 @@ class Site:
         return JSONResponse({"error": "something broke here", "id": number}, status_code=500)
 
     async def _live(self, _request: Request) -> Response:
-        return _verdict([fault for check in self.faults if (fault := check())])
+        return _health(_answers(self._live_checks))
 
     async def _ready(self, _request: Request) -> Response:
         starting = [] if self.ready.is_set() else ["starting or stopping"]
-        faults = starting + [fault for check in self.unready if (fault := check())]
-        return _verdict(faults, [remark for check in self.remarks if (remark := check())])
+        return _health(starting + self.unready(), _answers(self._remarks))
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
@@ -98,7 +118,11 @@ def _secured(send: Send) -> Send:
     return with_headers
 
 
-def _verdict(faults: list[str], remarks: Sequence[str] = ()) -> Response:
+def _answers(checks: Iterable[Check]) -> list[str]:
+    return [answer for check in checks if (answer := check())]
+
+
+def _health(faults: list[str], remarks: Sequence[str] = ()) -> Response:
     return PlainTextResponse("\n".join([*(faults or ["ok"]), *remarks]), status_code=503 if faults else 200)
 
 

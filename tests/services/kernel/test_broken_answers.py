@@ -29,7 +29,7 @@ async def _breaks_in_a_route(_request: Request) -> Response:
 async def test_what_nobody_foresaw_is_one_500_with_an_id(path: str, where: str) -> None:
     registry = CollectorRegistry()
     site = Site(registry, Metrics(registry))
-    site.doors.append(("/door/", _breaks_at_once))
+    site.door("/door/", _breaks_at_once)
     site.route("/route", _breaks_in_a_route)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://process") as client:

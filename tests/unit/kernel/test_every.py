@@ -53,7 +53,7 @@ class Loop:
         return False
 
     def ready(self) -> str | None:
-        return next((fault for check in self.process.site.unready if (fault := check())), None)
+        return next(iter(self.process.site.unready()), None)
 
     def failing(self) -> float | None:
         return self.process.registry.get_sample_value("wootstream_work_failing", {"work": "work"})

@@ -22,7 +22,7 @@ _QUARTER_OF_A_BATCH = 64 * 1024
 
 async def test_records_published_at_once_get_their_own_places_in_the_order_of_their_keys(bench: Bench) -> None:
     told: list[tuple[str, int, int, int]] = []
-    bench.publisher.listeners.append(lambda *kept: told.append(kept))
+    bench.publisher.on_acknowledged(lambda *kept: told.append(kept))
     records = [bench.record(n, key=b"%d" % (n % 5)) for n in range(2_000)]
     places = await publish_all(bench.publisher, records)
     assert len(set(places)) == len(records)
