@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
-from services.ingress.acceptance import Acceptance
+from services.ingress.app import acceptance_of
 from services.ingress.spool.switch import Way
 from services.kernel import Process, Record, Settings
 from services.kernel.kafka.client import client_options
@@ -26,7 +26,7 @@ class Round:
     def __init__(self, settings: Settings, topic: Topic, count: int) -> None:
         self._settings = settings
         self._process = Process(settings)
-        self._acceptance = Acceptance.of(self._process)
+        self._acceptance = acceptance_of(self._process)
         self._records = made(topic, count)
 
     async def measure(self) -> dict[str, float]:

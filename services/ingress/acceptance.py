@@ -1,17 +1,11 @@
 """Acceptance: a record is kept, on every replica or in the spool, before anybody is answered 2xx."""
 
-from typing import Self
-
-from services.ingress.acknowledged import WRITE_SECONDS, AcknowledgedWriter
 from services.ingress.spool.drain import Drainer
-from services.ingress.spool.file import Unreadable
-from services.ingress.spool.level import FillLevel
 from services.ingress.spool.metrics import SpoolMetrics
-from services.ingress.spool.shelf import Full, Shelf
+from services.ingress.spool.shelf import Full
 from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch, Way
-from services.ingress.spool.undelivered import UndeliveredWriter
-from services.kernel import Clock, Process, Publisher, Record, Retryable, Stop, every
+from services.kernel import Clock, Publisher, Record, Retryable
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
 
@@ -53,35 +47,6 @@ class Acceptance:
         self._in_kafka = metrics.kept.labels("kafka")
         self._in_spool = metrics.kept.labels("spool")
         self._never_taken = metrics.never_taken
-
-    @classmethod
-    def of(cls, process: Process) -> Self:
-        """The acceptance of this process with its background work. Raises Stop where the spool cannot be written."""
-        metrics = SpoolMetrics(process.registry)
-        directory = process.settings.data_directory / "spool"
-        try:
-            shelf = Shelf(directory, process.secrets, cap_bytes=process.settings.spool_bytes)
-        except (OSError, Unreadable) as error:
-            raise Stop(f"the spool cannot be written ({error}): free or mount {directory}") from error
-        spool = Spool(shelf, FillLevel(shelf, metrics), process.clock)
-        switch = Switch(process.publisher, process.clock, metrics.spooling)
-        acknowledged = AcknowledgedWriter(process, metrics)
-        process.publisher.on_acknowledged(acknowledged.note)
-        drainer = Drainer(spool, process.publisher, switch, metrics, process.clock)
-        if spool.records:
-            switch.spool_first("records wait that an earlier process accepted")
-        process.background("drain", drainer.run)
-        process.background("kafka watch", switch.watch)
-        every(process, acknowledged.write, name="acknowledged", seconds=WRITE_SECONDS, needed=False)
-        undelivered = UndeliveredWriter(process, spool.level, directory)
-        every(process, undelivered.write, name="undelivered", seconds=WRITE_SECONDS, needed=False)
-        process.site.ready_unless(spool.fault)
-        # Closed in reverse: first what holds the records, then the row that tells of them; the pools after both.
-        process.at_close(acknowledged.close)
-        process.at_close(undelivered.close)
-        process.at_close(spool.close)
-        seconds = process.settings.answer_seconds
-        return cls(process.publisher, spool, switch, drainer, metrics, clock=process.clock, answer_seconds=seconds)
 
     async def keep(self, record: Record, deadline: float) -> None:
         """Return once the record is durable. Raises TooLarge, NeverTaken, or NoRoom by the deadline of our clock."""

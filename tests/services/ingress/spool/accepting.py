@@ -10,7 +10,7 @@ import sys
 import uuid
 
 from schemas.topics import Topic
-from services.ingress.acceptance import Acceptance
+from services.ingress.app import acceptance_of
 from services.kernel import Process, Settings
 from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 from tests.services.ingress.spool.bench import Bench
@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 0.02  # below what the reader of the pipe can take
 
 async def accept(topic: str, records: int) -> int:
     process = Process(Settings())
-    acceptance = Acceptance.of(process)
+    acceptance = acceptance_of(process)
     bench = Bench(process.settings, Topic(topic, 1))
     numbers = itertools.islice(itertools.count(), records)
 

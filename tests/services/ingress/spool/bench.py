@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 
 from schemas.topics import Topic
 from services.ingress.acceptance import Acceptance
+from services.ingress.app import acceptance_of
 from services.kernel import Process, Record, Settings
 from services.kernel.kafka import client
 from services.kernel.kafka.topics import ensure_topics
@@ -49,7 +50,7 @@ class Bench:
     async def accepting(self, **changes: object) -> AsyncIterator[tuple[Process, Acceptance]]:
         """A process whose only service accepts; told to stop, as by SIGTERM, at the end."""
         process = Process(self.settings.model_copy(update=changes))
-        acceptance = Acceptance.of(process)
+        acceptance = acceptance_of(process)
         serving = asyncio.create_task(process.serve())
         try:
             yield process, acceptance
