@@ -95,9 +95,9 @@ def verify(
         ) from error
     allowed = environment().webhook_skew_seconds
     if as_json:
-        print(orjson.dumps(finding._asdict()).decode())
+        print_json({"right": finding.right, "told": finding.sentence, "age_seconds": finding.age_seconds})
     else:
-        print(finding.told)
+        print(finding.sentence)
         if finding.age_seconds is not None:
             late = "" if abs(finding.age_seconds) <= allowed else f"; now it would be refused: {allowed} s are allowed"
             print(f"it was signed {finding.age_seconds} s ago{late}")

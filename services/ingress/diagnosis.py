@@ -19,10 +19,10 @@ _NOT_SIGNED = "no signature: the sender does not sign (Chatwoot before 4.11.2), 
 
 
 class Finding(NamedTuple):
-    """`told` is for people; `age_seconds` how long before `now` it was signed, if that can be read."""
+    """`sentence` is for people; `age_seconds` how long before `now` it was signed, if that can be read."""
 
     right: bool
-    told: str
+    sentence: str
     age_seconds: int | None
 
 
@@ -53,11 +53,11 @@ def examine(saved: Saved, secret: str, now: datetime) -> Finding:
         return Finding(False, _NOT_SIGNED, None)
     seconds = unix_seconds(at)
     age = None if seconds is None else int(now.timestamp()) - seconds
-    for told, expected in attempts:
+    for sentence, expected in attempts:
         if any(hmac.compare_digest(expected, one) for one in given.split(b" ")):
-            if told == RIGHT and seconds is None:
+            if sentence == RIGHT and seconds is None:
                 return Finding(False, f"rightly signed, but {_NO_TIME}", None)
-            return Finding(told == RIGHT, told, age)
+            return Finding(sentence == RIGHT, sentence, age)
     return Finding(False, _UNKNOWN if seconds is not None else _NO_TIME, age)
 
 
@@ -104,9 +104,9 @@ def _of_other_texts(body: bytes, sign: Callable[[bytes], bytes], before: bytes) 
     for ending in (body + b"\n", body.rstrip(b"\r\n")):
         yield "the body ends in another line feed than was signed: how was it saved?", sign(before + ending)
     for text in _serialised_again(body):
-        told = "the body was parsed and written again before it was signed, or after: sign the bytes that are sent"
-        yield told, sign(before + text)
-        yield f"{told}; and only the body was signed", sign(text)
+        mistake = "the body was parsed and written again before it was signed, or after: sign the bytes that are sent"
+        yield mistake, sign(before + text)
+        yield f"{mistake}; and only the body was signed", sign(text)
 
 
 def _serialised_again(body: bytes) -> Iterator[bytes]:
@@ -114,13 +114,13 @@ def _serialised_again(body: bytes) -> Iterator[bytes]:
     if too_deep(body):
         return
     try:
-        said = json.loads(body)
+        value = json.loads(body)
     except ValueError:
         return
     for separators in ((",", ":"), (", ", ": ")):
         for ascii_only in (True, False):
             for in_order in (False, True):
-                text = json.dumps(said, separators=separators, ensure_ascii=ascii_only, sort_keys=in_order)
+                text = json.dumps(value, separators=separators, ensure_ascii=ascii_only, sort_keys=in_order)
                 yield text.encode("utf-8", "surrogatepass")
                 yield text.replace("/", "\\/").encode("utf-8", "surrogatepass")
-    yield json.dumps(said, indent=2).encode()
+    yield json.dumps(value, indent=2).encode()

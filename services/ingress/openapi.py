@@ -44,9 +44,9 @@ def ref(model: str) -> dict[str, Any]:
     return {"$ref": REF_TEMPLATE.format(model=model)}
 
 
-def _given(where: str, name: str, told: str, **schema: Any) -> dict[str, Any]:
+def _given(where: str, name: str, text: str, **schema: Any) -> dict[str, Any]:
     required = where != "query"
-    return {"name": name, "in": where, "required": required, "description": told, "schema": {"type": "string"} | schema}
+    return {"name": name, "in": where, "required": required, "description": text, "schema": {"type": "string"} | schema}
 
 
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -70,8 +70,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 PROOFS = {
-    name: {"type": "apiKey", "in": "header", "name": header, "description": told}
-    for name, header, told in (
+    name: {"type": "apiKey", "in": "header", "name": header, "description": text}
+    for name, header, text in (
         ("chatwoot", "x-chatwoot-signature", "`sha256=`, hex HMAC-SHA256 of timestamp, full stop and body"),
         ("standard_webhooks", "webhook-signature", "`v1,`, base64 HMAC-SHA256 of id, timestamp and body"),
     )
@@ -141,11 +141,11 @@ def answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def refusals(reasons: Iterable[Reason]) -> dict[str, Any]:
     """By status, with the headers that go with it."""
-    told: dict[str, Any] = {}
+    responses: dict[str, Any] = {}
     for reason in sorted(reasons, key=lambda one: TABLE[one][0]):
         status = TABLE[reason][0]
-        told[str(status)] = answer(HTTPStatus(status).phrase.lower(), ref("Error")) | _headers(reason)
-    return told
+        responses[str(status)] = answer(HTTPStatus(status).phrase.lower(), ref("Error")) | _headers(reason)
+    return responses
 
 
 def _headers(reason: Reason) -> dict[str, Any]:

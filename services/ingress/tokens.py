@@ -40,8 +40,8 @@ class Tokens:
         self._opened = lru_cache(maxsize=_REMEMBERED)(self._open)
 
     def make(self, claims: Claims) -> str:
-        said = orjson.dumps([claims.store.hex, *claims[1:]])
-        return _text(_mac(self._keys[0], said) + said)
+        packed = orjson.dumps([claims.store.hex, *claims[1:]])
+        return _text(_mac(self._keys[0], packed) + packed)
 
     def open(self, token: str, now: datetime) -> Claims | None:
         """None for what we did not make, and after its time."""
@@ -57,15 +57,15 @@ class Tokens:
             return None
         if _text(raw) != token:  # as we write it and no other way: bits beyond the last byte, `+` and `/`
             return None
-        mac, said = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not any(hmac.compare_digest(mac, _mac(key, said)) for key in self._keys):
+        mac, packed = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
+        if not any(hmac.compare_digest(mac, _mac(key, packed)) for key in self._keys):
             return None
-        store, *rest = orjson.loads(said)
+        store, *rest = orjson.loads(packed)
         return Claims(UUID(store), *rest)
 
 
-def _mac(key: bytes, said: bytes) -> bytes:
-    return hmac.digest(key, said, "sha256")
+def _mac(key: bytes, packed: bytes) -> bytes:
+    return hmac.digest(key, packed, "sha256")
 
 
 def _text(raw: bytes) -> str:

@@ -218,7 +218,7 @@ def cure(error: BaseException) -> str:
     return "deploy a release that mends it, or the one before; it goes on by itself"
 
 
-def _fault(where: tuple[int | str, ...], kind: str, told: str) -> str:
+def _fault(where: tuple[int | str, ...], kind: str, sentence: str) -> str:
     """pydantic's sentence. That of an unknown type quotes it, and it can be anything."""
-    said = "its type is none of ours" if kind == "union_tag_invalid" else told.removeprefix("Value error, ")
-    return f"{'.'.join(map(str, where))}: {said}" if where else said
+    text = "its type is none of ours" if kind == "union_tag_invalid" else sentence.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, where))}: {text}" if where else text

@@ -32,37 +32,37 @@ def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Even
     """Those that are kept, and the verdicts on the others."""
     try:
         read: list[tuple[int, Beacon]] = list(enumerate(_ALL.validate_python(events)))
-        verdicts: list[EventRefusal] = []
+        refusals: list[EventRefusal] = []
     except ValidationError:
-        read, verdicts = _one_by_one(events)
+        read, refusals = _one_by_one(events)
     kept, now_ms = [], int(now.timestamp() * 1000)
     for index, event in read:
-        if verdict := _verdict(index, event, now_ms):
-            verdicts.append(verdict)
+        if refusal := _refusal(index, event, now_ms):
+            refusals.append(refusal)
         else:
             kept.append(event)
-    return kept, sorted(verdicts)
+    return kept, sorted(refusals)
 
 
 def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
     """As it lies in the topic: its addresses without their queries, and what the door knows itself."""
-    told = event.__dict__ | about
+    fields = event.__dict__ | about
     for name in _ADDRESSES:
-        told[name] = without_query(told[name][:URL_CHARACTERS]) if told[name] else None
-    return told
+        fields[name] = without_query(fields[name][:URL_CHARACTERS]) if fields[name] else None
+    return fields
 
 
 def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[EventRefusal]]:
-    read, verdicts = [], []
+    read, refusals = [], []
     for index, event in enumerate(events):
         try:
             read.append((index, _ONE.validate_python(event)))
         except ValidationError as error:
-            verdicts.append(EventRefusal(index, "invalid", describe(error)))
-    return read, verdicts
+            refusals.append(EventRefusal(index, "invalid", describe(error)))
+    return read, refusals
 
 
-def _verdict(index: int, event: Beacon, now_ms: int) -> EventRefusal | None:
+def _refusal(index: int, event: Beacon, now_ms: int) -> EventRefusal | None:
     number = event.id.int
     if number >> 76 & 0xF != _VERSION or number >> 62 & 0b11 != _VARIANT:
         return EventRefusal(index, "invalid", "its id is no UUIDv7")

@@ -88,7 +88,7 @@ class Beacons:
         if "analytics" not in consent:
             raise Refused(Reason.NO_CONSENT, store=store.id)
         now = self._clock.now()
-        kept, verdicts = judge(events, now)
+        kept, refusals = judge(events, now)
         if kept:
             about = _about(given, store, claims, visitor, named="personalisation" in consent)
             record = Record.accepted(
@@ -101,7 +101,7 @@ class Beacons:
                 received_at=now,
             )
             await self._doors.keep(self.name, store, record, scope[DEADLINE])
-        return self._doors.told(self.name, store, len(kept), verdicts)
+        return self._doors.answer_to_several(self.name, store, len(kept), refusals)
 
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
         """Raises Refused."""
@@ -119,12 +119,12 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     if too_deep(body):
         raise Refused(Reason.TOO_DEEP)
     try:
-        said = parsed(body)
+        post = parsed(body)
     except orjson.JSONDecodeError as cause:
         raise Refused(Reason.NOT_JSON) from cause
-    if type(said) is not dict:
+    if type(post) is not dict:
         raise Refused(Reason.NO_EVENT)
-    token, consent, events = said.get("token"), said.get("consent"), said.get("events")
+    token, consent, events = post.get("token"), post.get("consent"), post.get("events")
     if type(token) is not str or type(consent) is not list or type(events) is not list or not events:
         raise Refused(Reason.NO_EVENT)
     if not all(type(purpose) is str for purpose in consent):

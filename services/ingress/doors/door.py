@@ -42,13 +42,13 @@ class DoorContext:
         await self._acceptance.keep(record, deadline)
         self.metrics.accepted(door, store.key).inc()
 
-    def told(self, door: str, store: Store, kept: int, verdicts: Sequence[EventRefusal]) -> DoorAnswer:
+    def answer_to_several(self, door: str, store: Store, kept: int, refusals: Sequence[EventRefusal]) -> DoorAnswer:
         """What the sender of several events hears. Raises Refused where none was taken."""
-        if not verdicts:
+        if not refusals:
             return TAKEN
-        for verdict in verdicts:
-            self.metrics.dropped(door, verdict.fault)
-        refused = [{"index": one.place, "reason": one.reason} for one in verdicts]
+        for refusal in refusals:
+            self.metrics.dropped(door, refusal.fault)
+        refused = [{"index": one.place, "reason": one.reason} for one in refusals]
         if kept:
             return json_answer(200, {"taken": kept, "refused": refused})
         answer = json_answer(400, {"error": "none of the events was taken", "taken": 0, "refused": refused})

@@ -69,11 +69,11 @@ _LAST = frozenset({Reason.SLOW, Reason.GONE})
 RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5}
 
 
-def _answer(reason: Reason, status: int, told: str) -> DoorAnswer:
+def _answer(reason: Reason, status: int, sentence: str) -> DoorAnswer:
     headers: AnswerHeaders = ((b"connection", b"close"),) if reason in _LAST else ()
     if reason in RETRY_SECONDS:
         headers = ((b"retry-after", b"%d" % RETRY_SECONDS[reason]),)
-    return json_answer(status, {"error": told}, headers=headers)
+    return json_answer(status, {"error": sentence}, headers=headers)
 
 
 ANSWERS = {reason: _answer(reason, *row) for reason, row in TABLE.items()}

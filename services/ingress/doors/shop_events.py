@@ -70,13 +70,13 @@ class ShopEvents:
 
     async def _keep(self, store: Store, events: Sequence[bytes], deadline: float) -> DoorAnswer:
         """Some at a time: between them the loop is others'."""
-        kept, verdicts = 0, list[EventRefusal]()
+        kept, refusals = 0, list[EventRefusal]()
         for first in range(0, len(events), _AT_ONCE):
             records, refused = self._judge(store, first, events[first : first + _AT_ONCE])
             await asyncio.gather(*(self._doors.keep(self.name, store, record, deadline) for record in records))
             kept += len(records)
-            verdicts += refused
-        return self._doors.told(self.name, store, kept, verdicts)
+            refusals += refused
+        return self._doors.answer_to_several(self.name, store, kept, refusals)
 
     def _verify(self, store: Store, given: RequestHeaders, body: bytes) -> None:
         """Raises Refused; a store that does not exist fails where a wrong signature does."""
@@ -91,18 +91,18 @@ class ShopEvents:
 
     def _judge(self, store: Store, first: int, events: Sequence[bytes]) -> tuple[list[Record], list[EventRefusal]]:
         """By the same rules as the topic's reader, so that what is taken here is never set aside there."""
-        records, verdicts, now = [], [], self._clock.now()
-        for index, said in enumerate(events, first):
+        records, refusals, now = [], [], self._clock.now()
+        for index, raw in enumerate(events, first):
             try:
-                event, text = _read(said)
+                event, text = _read(raw)
             except ValidationError as error:
-                verdicts.append(EventRefusal(index, "invalid", describe(error)))
+                refusals.append(EventRefusal(index, "invalid", describe(error)))
                 continue
             if _holds_a_constant(text):
-                verdicts.append(EventRefusal(index, "invalid", "NaN and Infinity are no JSON"))
+                refusals.append(EventRefusal(index, "invalid", "NaN and Infinity are no JSON"))
                 continue
             if event.time > now + AHEAD:
-                verdicts.append(
+                refusals.append(
                     EventRefusal(index, "ahead", "time lies more than 10 minutes ahead of the server's clock")
                 )
                 continue
@@ -117,7 +117,7 @@ class ShopEvents:
                     received_at=now,
                 )
             )
-        return records, verdicts
+        return records, refusals
 
 
 def _events(kind: bytes, body: bytes) -> list[bytes]:
@@ -138,12 +138,12 @@ def _events(kind: bytes, body: bytes) -> list[bytes]:
     return list(events)
 
 
-def _read(said: bytes) -> tuple[CustomerEvent | OrderEvent, bytes]:
+def _read(raw: bytes) -> tuple[CustomerEvent | OrderEvent, bytes]:
     """The event with its bytes as they came; half characters and endless numbers cost themselves alone."""
     try:
-        return _EVENT.validate_json(said), said
+        return _EVENT.validate_json(raw), raw
     except ValidationError:
-        if (whole := mend(said)) == said:
+        if (whole := mend(raw)) == raw:
             raise
         return _EVENT.validate_json(whole), whole
 

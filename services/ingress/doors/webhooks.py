@@ -35,16 +35,16 @@ class Peek(NamedTuple):
 def peek(body: bytes, account_id: int) -> Peek:
     """Raises Refused: NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one that is not the store's."""
     try:
-        said = orjson.loads(body)
+        payload = orjson.loads(body)
     except orjson.JSONDecodeError as cause:
         raise Refused(Reason.TOO_DEEP if too_deep(body) else Reason.NOT_JSON) from cause
-    event = said.get("event") if type(said) is dict else None
+    event = payload.get("event") if type(payload) is dict else None
     if type(event) is not str or not _is_name(event):
         raise Refused(Reason.NO_EVENT)
-    talk = _dict(said, "conversation")
-    if not (_may_be_of(account_id, said) and _may_be_of(account_id, talk)):
+    conversation = _dict(payload, "conversation")
+    if not (_may_be_of(account_id, payload) and _may_be_of(account_id, conversation)):
         raise Refused(Reason.OTHER_ACCOUNT)
-    return Peek(event, _subject(event, said, talk))
+    return Peek(event, _subject(event, payload, conversation))
 
 
 def _is_name(event: str) -> bool:
@@ -64,14 +64,14 @@ def _may_be_of(account_id: int, part: dict[str, Any]) -> bool:
     return True
 
 
-def _subject(event: str, said: dict[str, Any], talk: dict[str, Any]) -> str:
-    if event.startswith("message_") or "conversation" in said:
-        return _numbered("conversation", talk)
+def _subject(event: str, payload: dict[str, Any], conversation: dict[str, Any]) -> str:
+    if event.startswith("message_") or "conversation" in payload:
+        return _numbered("conversation", conversation)
     if event.startswith("conversation_"):
-        return _numbered("conversation", said)
+        return _numbered("conversation", payload)
     if event.startswith("contact_"):
-        return _numbered("contact", said)
-    return _numbered("contact", _dict(said, "contact"))
+        return _numbered("contact", payload)
+    return _numbered("contact", _dict(payload, "contact"))
 
 
 def _numbered(kind: str, thing: dict[str, Any]) -> str:
@@ -79,8 +79,8 @@ def _numbered(kind: str, thing: dict[str, Any]) -> str:
     return f"{kind}:{number}" if type(number) is int else _OF_ACCOUNT
 
 
-def _dict(said: dict[str, Any], name: str) -> dict[str, Any]:
-    value = said.get(name)
+def _dict(payload: dict[str, Any], name: str) -> dict[str, Any]:
+    value = payload.get(name)
     return value if type(value) is dict else {}
 
 

@@ -26,7 +26,7 @@ class UndeliveredWriter:
         self._process = process
         self._level = level
         self._directory = directory
-        self._told: Sequence[Aside] | None = None
+        self._written: Sequence[Aside] | None = None
 
     async def close(self) -> None:
         """What this life leaves, if PostgreSQL takes it soon; else the next one tells it."""
@@ -37,12 +37,12 @@ class UndeliveredWriter:
 
     async def write(self) -> bool:
         """Tell what has changed; what PostgreSQL does not take now, it is told the next time."""
-        if not self._level.refused and self._told == []:
+        if not self._level.refused and self._written == []:
             return False
         asides = await asyncio.to_thread(counted, self._directory, Wanted())
-        if asides != self._told:
+        if asides != self._written:
             await self._put(asides)
-            self._told = asides
+            self._written = asides
         return False
 
     async def _put(self, asides: Sequence[Aside]) -> None:

@@ -28,8 +28,8 @@ def environment() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        told = (f"{Settings.variable(str(one['loc'][0]))}: {one['msg']}" for one in faults)
-        raise Stop(f"a setting cannot be read: {'; '.join(told)}") from error
+        sentences = (f"{Settings.variable(str(one['loc'][0]))}: {one['msg']}" for one in faults)
+        raise Stop(f"a setting cannot be read: {'; '.join(sentences)}") from error
 
 
 def local_stack(settings: Settings) -> dict[str, str]:

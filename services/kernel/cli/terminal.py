@@ -73,11 +73,11 @@ def show(
     piped = None if sys.stdout.isatty() else _PIPED_WIDTH
     console = Console(highlight=False, markup=False, emoji=False, width=piped)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    told = [[*row] for row in rows]
+    lines = [[*row] for row in rows]
     for number, name in enumerate(columns):
-        numeric = bool(told) and all(isinstance(row[number], int | None) for row in told)
+        numeric = bool(lines) and all(isinstance(row[number], int | None) for row in lines)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=number == 0)
-    for number, row in enumerate(told):
+    for number, row in enumerate(lines):
         cells = [Text("" if cell is None else printable(str(cell))) for cell in row]
         if styles:
             cells[0].stylize(styles[number])

@@ -24,8 +24,8 @@ def report_errors(settings: Settings, **options: Any) -> None:
 
     def report(_logger: Any, method: str, event: EventDict) -> EventDict:
         if method in ("error", "critical"):
-            told = {key: value for key, value in event.items() if key not in ("event", "exc_info")}
-            sentry_sdk.capture_event({"level": "error", "message": event["event"], "extra": told})
+            fields = {key: value for key, value in event.items() if key not in ("event", "exc_info")}
+            sentry_sdk.capture_event({"level": "error", "message": event["event"], "extra": fields})
         return event
 
     *before, last = structlog.get_config()["processors"]

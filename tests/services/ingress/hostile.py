@@ -101,9 +101,11 @@ class Hostile:
         """Too long: the rest never comes. Too short: the rest is taken for another request."""
         body = self._body()
         headers = signed(self._shop, body, at=datetime.now(UTC))
-        said = self._chance.choice([len(body) + 1, max(1, len(body) - 1), len(body) // 2 or 1, 2**40, -1])
+        length = self._chance.choice([len(body) + 1, max(1, len(body) - 1), len(body) // 2 or 1, 2**40, -1])
         head, _, _ = request(self._shop.door, headers, body).partition(b"\r\n\r\n")
-        return Asked(head.replace(b"content-length: %d" % len(body), b"content-length: %d" % said) + b"\r\n\r\n" + body)
+        return Asked(
+            head.replace(b"content-length: %d" % len(body), b"content-length: %d" % length) + b"\r\n\r\n" + body
+        )
 
     def _with_many_headers(self) -> Asked:
         flood = {f"x-{number}": "a" * self._chance.randrange(800) for number in range(self._chance.randrange(300))}
@@ -155,8 +157,8 @@ class Hostile:
     def _forwarded(self) -> Asked:
         """What proxies say of addresses, and what they do not."""
         body = self._body()
-        said = self._chance.choice((", ".join(self._chance.choices(_ADDRESSES, k=3)), self._text(), "9," * 900))
-        headers = signed(self._shop, body, at=datetime.now(UTC)) | {self._chance.choice(_FORWARDED): said}
+        forwarded = self._chance.choice((", ".join(self._chance.choices(_ADDRESSES, k=3)), self._text(), "9," * 900))
+        headers = signed(self._shop, body, at=datetime.now(UTC)) | {self._chance.choice(_FORWARDED): forwarded}
         return Asked(request(self._shop.door, headers, body), body)
 
     def _in_chunks(self) -> Asked:

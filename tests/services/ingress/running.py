@@ -49,6 +49,6 @@ async def running(settings: Settings, folder: Path, **more: str) -> AsyncIterato
 
 def _address(log: Path) -> str:
     lines = [orjson.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{")]
-    told = [str(line["address"]) for line in lines if line["event"] == "process_serves"]
-    assert told, "it does not serve yet"
-    return told[0]
+    addresses = [str(line["address"]) for line in lines if line["event"] == "process_serves"]
+    assert addresses, "it does not serve yet"
+    return addresses[0]

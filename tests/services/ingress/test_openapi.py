@@ -73,5 +73,5 @@ async def test_what_fits_the_openapi_is_taken_from_who_signs_it_and_nothing_else
                     tried, at, who, taken=taken, seed=seed, examples=examples, whole=bool(wanted)
                 )
                 print(f"seed {seed}, {'taken' if taken else 'refused'}: {dict(sorted(done.answers.items()))}")
-                assert not done.found, "\n\n".join(f"{' '.join(where)}: {told}" for where, told in done.found.items())
+                assert not done.found, "\n\n".join(f"{' '.join(where)}: {why}" for where, why in done.found.items())
                 assert done.checks.keys() == set(CHECKS.get_all_names())

@@ -69,8 +69,8 @@ def tried(at: str, sender: Sender, *, taken: bool, seed: int, examples: int, who
 @schemathesis.check
 def events_refused_are_those_that_do_not_fit(_ctx: CheckContext, response: Response, case: Case[Any]) -> None:
     """And the request is sound but for them, where any was taken."""
-    told = response.json() if response.headers.get("content-type") == ["application/json"] else {}
-    if "refused" not in told:
+    answer = response.json() if response.headers.get("content-type") == ["application/json"] else {}
+    if "refused" not in answer:
         return
     fits = _Fits(case.operation.schema.raw_schema)
     body: Any = case.body
@@ -79,9 +79,9 @@ def events_refused_are_those_that_do_not_fit(_ctx: CheckContext, response: Respo
     else:
         sent, of = body["events"], "Beacon"
     unsound = [index for index, one in enumerate(sent) if not fits(of, one)]
-    assert [one["index"] for one in told["refused"]] == unsound, f"{told}, but {unsound} do not fit"
-    assert told["taken"] == len(sent) - len(unsound)
-    if told["taken"] and of == "Beacon":
+    assert [one["index"] for one in answer["refused"]] == unsound, f"{answer}, but {unsound} do not fit"
+    assert answer["taken"] == len(sent) - len(unsound)
+    if answer["taken"] and of == "Beacon":
         assert fits("BeaconPost", body | {"events": [one for one in sent if fits(of, one)]})
 
 

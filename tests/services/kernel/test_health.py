@@ -79,11 +79,11 @@ async def _answers(process: Process, path: str, status: int) -> bool:
 
 
 async def test_a_loop_that_stands_still_is_told_with_its_stack_and_only_once() -> None:
-    told: list[dict[str, Any]] = []
+    logged: list[dict[str, Any]] = []
     heard = threading.Event()
 
     def hear(_logger: Any, _method: str, event: Any) -> Any:
-        told.append(dict(event))
+        logged.append(dict(event))
         # Without this frame, it was the machine that stood still.
         if any("blocks_the_loop" in frame for frame in event.get("frames", ())):
             heard.set()
@@ -96,8 +96,8 @@ async def test_a_loop_that_stands_still_is_told_with_its_stack_and_only_once() -
     with Watchdog(still_seconds=0.05):
         await asyncio.sleep(0)
         blocks_the_loop()
-        await eventually(lambda: told[-1]["event"] == "loop_turns_again")
-    assert [one["event"] for one in told] == ["loop_stands_still", "loop_turns_again"] * (len(told) // 2)
+        await eventually(lambda: logged[-1]["event"] == "loop_turns_again")
+    assert [one["event"] for one in logged] == ["loop_stands_still", "loop_turns_again"] * (len(logged) // 2)
 
 
 async def test_a_watch_that_ends_while_it_waits_for_the_loop_ends() -> None:

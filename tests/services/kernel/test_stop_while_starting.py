@@ -18,15 +18,15 @@ from tests.kernel_bench import Bench
 async def test_stop_at_any_request_to_kafka_leaves_nothing_open_and_nobody_in_the_group(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", ResourceWarning)
         gc.collect()
-        told.clear()  # what others left behind
+        warned.clear()  # what others left behind
         async with bench.consuming() as process:
             sent = _count_requests(monkeypatch, process, last)
             await eventually(lambda: len(sent) >= last)
         gc.collect()
-    assert [str(one.message) for one in told] == []
+    assert [str(one.message) for one in warned] == []
     assert await _members(bench) == []
 
 

@@ -15,9 +15,9 @@ _AT = str(int(_NOW.timestamp()) - 30)
 _BODY = '{"event":"message_created","content":"é/ü"}'.encode()
 
 
-def told(signature: str) -> str:
+def sentence(signature: str) -> str:
     head = f"POST /x HTTP/1.1\r\nX-Chatwoot-Timestamp: {_AT}\r\nX-Chatwoot-Signature: {signature}\r\n\r\n"
-    return examine(parse(head.encode() + _BODY), "secret", _NOW).told
+    return examine(parse(head.encode() + _BODY), "secret", _NOW).sentence
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def told(signature: str) -> str:
     ],
 )
 def test_a_mistake_in_chatwoots_signature_is_named(signature: str, expected: str) -> None:
-    assert expected in told(signature)
+    assert expected in sentence(signature)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_shops_signature_is_told_likewise(secret: str, expected: str) -> None:
 
     finding = examine(parse(head.encode() + _BODY), secret, _NOW)
 
-    assert expected in finding.told
+    assert expected in finding.sentence
     assert finding.age_seconds == 0
 
 
@@ -57,8 +57,8 @@ def test_a_right_signature_over_a_time_that_the_door_refuses_is_not_right(at: st
     finding = examine(parse(head.encode() + _BODY), "secret", _NOW)
 
     assert (finding.right, finding.age_seconds) == (False, None)
-    assert "rightly signed, but the timestamp" in finding.told
+    assert "rightly signed, but the timestamp" in finding.sentence
 
 
 def test_a_request_without_a_signature_is_told_so() -> None:
-    assert "no signature" in examine(parse(b"a: b\n\n{}"), "secret", _NOW).told
+    assert "no signature" in examine(parse(b"a: b\n\n{}"), "secret", _NOW).sentence

@@ -36,7 +36,7 @@ class Loop:
     def __init__(self, process: Process, errors: Iterator[Exception]) -> None:
         self.process = process
         self.errors = errors
-        self.said: list[str | None] = []  # by /ready before each try
+        self.answers: list[str | None] = []  # by /ready before each try
         self.tried_at: list[float] = []
         every(process, self._work, name="work", seconds=0)
 
@@ -46,7 +46,7 @@ class Loop:
 
     async def _work(self) -> bool:
         self.tried_at.append(self.process.clock.monotonic())
-        self.said.append(self.ready())
+        self.answers.append(self.ready())
         for error in self.errors:
             raise error
         self.process.stopping.set()
@@ -67,30 +67,30 @@ async def test_work_that_fails_waits_more_and_more_and_goes_on_by_itself(process
     pauses = [round(later - earlier) for earlier, later in zip(loop.tried_at, loop.tried_at[1:], strict=False)]
     assert pauses == [2, 5, 10, 20, 40, 60, 60, 60]
     assert (loop.ready(), loop.failing(), process.failure) == (None, 0, None)
-    told = [one for one in logs if one["event"] == "work_fails"]
-    assert [one["exc_info"] for one in told] == [error]  # with its traceback once, not eight times
+    logged = [one for one in logs if one["event"] == "work_fails"]
+    assert [one["exc_info"] for one in logged] == [error]  # with its traceback once, not eight times
 
 
 async def test_ready_speaks_after_three_failures_in_a_row(process: Process) -> None:
     loop = Loop(process, iter([TypeError(), TypeError(), TypeError()]))
     await loop.run()
-    assert loop.said[:3] == [None] * 3
-    assert loop.said[3] is not None
-    assert "work does not go on: TypeError; deploy a release that mends it" in loop.said[3]
+    assert loop.answers[:3] == [None] * 3
+    assert loop.answers[3] is not None
+    assert "work does not go on: TypeError; deploy a release that mends it" in loop.answers[3]
 
 
 async def test_a_missing_grant_is_said_at_once_with_its_cure(process: Process) -> None:
     loop = Loop(process, iter([_FORBIDDEN]))
     await loop.run()
-    said = loop.said[1] or ""
-    assert "permission denied for table due" in said
-    assert "run `wootstream migrate`" in said
+    sentence = loop.answers[1] or ""
+    assert "permission denied for table due" in sentence
+    assert "run `wootstream migrate`" in sentence
 
 
 async def test_what_is_not_ready_is_waited_for_without_a_word_on_ready(process: Process) -> None:
     loop = Loop(process, iter([Retryable("not yet"), ConnectionRefusedError(), MemoryError(), TimeoutError()]))
     await loop.run()
-    assert (loop.said, loop.failing()) == ([None] * 5, 0)
+    assert (loop.answers, loop.failing()) == ([None] * 5, 0)
 
 
 @pytest.mark.parametrize("error", [Stop("no database"), TooMuchPower("bypasses row security")])

@@ -63,11 +63,11 @@ def test_no_way_to_a_terminal_lets_it_through(text: str, capsys: pytest.CaptureF
 
 
 def test_escaped_json_means_the_same() -> None:
-    said = {"\u202ea": ["\x7f\x9b\\\\", "\U000e0041", "\\u202e", "😀", 1.5, None]}
-    text = orjson.dumps(said).decode()
+    value = {"\u202ea": ["\x7f\x9b\\\\", "\U000e0041", "\\u202e", "😀", 1.5, None]}
+    text = orjson.dumps(value).decode()
 
     assert printable_json(text).isprintable()
-    assert orjson.loads(printable_json(text)) == said
+    assert orjson.loads(printable_json(text)) == value
 
 
 def test_an_events_name_that_a_foreign_writer_gave_is_shown_in_part() -> None:

@@ -57,15 +57,15 @@ async def test_a_cart_is_a_customers_only_where_the_shop_vouched_and_the_visitor
 async def test_half_a_character_costs_itself_and_not_the_events_beside_it(page: Page) -> None:
     await page.visitor.arrive()
     events = [page.visitor.event("message_sent", event_data={"title": "cut X"}), page.visitor.event("page_viewed")]
-    said = {"token": page.visitor.config["token"], "consent": ["analytics"], "events": events}
-    body = json.dumps(said).replace("cut X", r"cut \ud83d \ud83d\ude00 \\ud83d")
+    post = {"token": page.visitor.config["token"], "consent": ["analytics"], "events": events}
+    body = json.dumps(post).replace("cut X", r"cut \ud83d \ud83d\ude00 \\ud83d")
     headers = {"origin": ORIGIN, "content-type": "text/plain"}
 
     answer = await page.client.post("/beacons", content=body, headers=headers)
 
     assert answer.status_code == 204
-    told, _ = await page.events()
-    assert told["event_data"]["title"] == "cut \ufffd \N{GRINNING FACE} \\ud83d"
+    event, _ = await page.events()
+    assert event["event_data"]["title"] == "cut \ufffd \N{GRINNING FACE} \\ud83d"
 
 
 async def test_each_event_is_judged_on_its_own(page: Page) -> None:

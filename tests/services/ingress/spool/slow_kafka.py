@@ -91,11 +91,11 @@ class SlowKafka:
             to_kafka.close()
 
     def _retold(self, version: int, body: bytes) -> bytes:
-        said: Any = getattr(metadata, f"MetadataResponse_v{version}").decode(body)
-        said.brokers = [(node, "127.0.0.1", self._port, *rest) for node, _host, _port, *rest in said.brokers]
-        said.topics = [(error, topic, *rest, [self._led(topic, one) for one in partitions])
-                       for error, topic, *rest, partitions in said.topics]  # fmt: skip
-        encoded: bytes = said.encode()
+        answer: Any = getattr(metadata, f"MetadataResponse_v{version}").decode(body)
+        answer.brokers = [(node, "127.0.0.1", self._port, *rest) for node, _host, _port, *rest in answer.brokers]
+        answer.topics = [(error, topic, *rest, [self._led(topic, one) for one in partitions])
+                       for error, topic, *rest, partitions in answer.topics]  # fmt: skip
+        encoded: bytes = answer.encode()
         return encoded
 
     def _led(self, topic: str, partition: Any) -> Any:

@@ -77,10 +77,10 @@ async def test_status_for_people_names_records_room_and_the_missing_drain(direct
     async with opened(directory) as spool:
         await put(spool, [record()])
 
-    told = await ask(*_WATCH)
-    assert "records waiting  1" in told
-    assert "of 105 MB" in told
-    assert "not now: Kafka is away, or no ingress runs here" in told
+    shown = await ask(*_WATCH)
+    assert "records waiting  1" in shown
+    assert "of 105 MB" in shown
+    assert "not now: Kafka is away, or no ingress runs here" in shown
 
 
 async def test_status_where_no_ingress_ran_says_so(directory: Path) -> None:

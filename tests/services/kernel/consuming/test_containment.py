@@ -165,8 +165,8 @@ async def test_a_missing_grant_is_said_with_its_cure_and_goes_on_once_it_is_give
     await bench.send(range(5))
     async with bench.consuming(clock=clock) as process:
         with _door(process) as client:
-            said = await eventually(lambda: _says(client, "permission denied for table"))
-            assert "run `wootstream migrate`" in said
+            sentence = await eventually(lambda: _says(client, "permission denied for table"))
+            assert "run `wootstream migrate`" in sentence
         assert (await bench.dead(), await bench.total("consumed")) == ([], 0)
         await bench.admin.execute(f"grant insert on wootstream.{bench.sink} to wootstream_service")
         clock.seconds += 100

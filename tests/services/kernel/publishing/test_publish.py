@@ -21,8 +21,8 @@ _QUARTER_OF_A_BATCH = 64 * 1024
 
 
 async def test_records_published_at_once_get_their_own_places_in_the_order_of_their_keys(bench: Bench) -> None:
-    told: list[tuple[str, int, int, int]] = []
-    bench.publisher.on_acknowledged(lambda *kept: told.append(kept))
+    acknowledged: list[tuple[str, int, int, int]] = []
+    bench.publisher.on_acknowledged(lambda *kept: acknowledged.append(kept))
     records = [bench.record(n, key=b"%d" % (n % 5)) for n in range(2_000)]
     places = await publish_all(bench.publisher, records)
     assert len(set(places)) == len(records)
@@ -30,9 +30,11 @@ async def test_records_published_at_once_get_their_own_places_in_the_order_of_th
         mine = places[key::5]
         assert {partition for partition, _ in mine} == {mine[0][0]}
         assert mine == sorted(mine)
-    assert sum(count for *_, count in told) == len(records)
-    assert {(p, end) for _, p, end, _ in told} >= {(p, max(at for q, at in places if q == p)) for p, _ in places}
-    assert len(told) < len(records) / 20  # they did travel together
+    assert sum(count for *_, count in acknowledged) == len(records)
+    assert {(p, end) for _, p, end, _ in acknowledged} >= {
+        (p, max(at for q, at in places if q == p)) for p, _ in places
+    }
+    assert len(acknowledged) < len(records) / 20  # they did travel together
 
 
 async def test_records_that_fill_several_batches_keep_their_order_and_their_bytes(bench: Bench) -> None:

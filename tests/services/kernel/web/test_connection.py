@@ -164,12 +164,12 @@ _WORDS = [b"\n", b" ", b"\x00", b":", b",", b"0", b"f", b";", b"chunked", *(f"{l
 @st.composite
 def _conversations(draw: st.DrawFn) -> list[bytes]:
     """Some of the shapes one after the other, with a few bytes changed, and pauses anywhere."""
-    said = b"".join(b"".join(draw(st.sampled_from(_SHAPES))[1])[:4_096] for _ in range(draw(st.integers(1, 3))))
+    sent = b"".join(b"".join(draw(st.sampled_from(_SHAPES))[1])[:4_096] for _ in range(draw(st.integers(1, 3))))
     for _ in range(draw(st.integers(0, 3))):
-        at, width = draw(st.integers(0, len(said))), draw(st.integers(0, 3))
-        said = said[:at] + draw(st.sampled_from(_WORDS)) + said[at + width :]
-    cuts = sorted(draw(st.lists(st.integers(0, len(said)), max_size=4)))
-    return [said[since:until] for since, until in pairwise([0, *cuts, len(said)])]
+        at, width = draw(st.integers(0, len(sent))), draw(st.integers(0, 3))
+        sent = sent[:at] + draw(st.sampled_from(_WORDS)) + sent[at + width :]
+    cuts = sorted(draw(st.lists(st.integers(0, len(sent)), max_size=4)))
+    return [sent[since:until] for since, until in pairwise([0, *cuts, len(sent)])]
 
 
 @given(_conversations(), st.booleans())
@@ -252,20 +252,20 @@ _DEADLINES = [
 ]
 
 
-@pytest.mark.parametrize(("room", "said", "seconds", "statuses"), _DEADLINES, ids=[row[0] for row in _DEADLINES])
+@pytest.mark.parametrize(("room", "sent", "seconds", "statuses"), _DEADLINES, ids=[row[0] for row in _DEADLINES])
 async def test_every_state_has_a_deadline_that_more_bytes_of_it_do_not_move(
-    room: str, said: bytes, seconds: float, statuses: list[int]
+    room: str, sent: bytes, seconds: float, statuses: list[int]
 ) -> None:
     lines = Lines()
     line = lines.line()
-    await line.say(said)
+    await line.say(sent)
     assert line.connection.room.name == room
     await lines.loop.forward(seconds - 1)
     assert line.open
     assert not line.socket.ended
     if room in ("idle", "answering"):
         await line.say(b"\r\n")
-    elif room == "head" and said:
+    elif room == "head" and sent:
         await line.say(b"x")
 
     await lines.loop.forward(1)

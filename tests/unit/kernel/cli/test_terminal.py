@@ -15,9 +15,9 @@ def test_dates_are_of_utc_unless_they_name_a_zone() -> None:
 
 
 def test_span_counts_back_from_now() -> None:
-    before, told, after = datetime.now(UTC), since("7d"), datetime.now(UTC)
-    assert told is not None
-    assert before <= told + timedelta(days=7) <= after
+    before, moment, after = datetime.now(UTC), since("7d"), datetime.now(UTC)
+    assert moment is not None
+    assert before <= moment + timedelta(days=7) <= after
 
 
 @pytest.mark.parametrize(

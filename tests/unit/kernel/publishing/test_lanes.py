@@ -45,8 +45,8 @@ class Scene:
 
     def __init__(self) -> None:
         self.client = Client()
-        self.told: list[tuple[str, int, int, int]] = []
-        self.lane = Lane(self.client, "t", 3, Tick(0), lambda *kept: self.told.append(kept))
+        self.acknowledged: list[tuple[str, int, int, int]] = []
+        self.lane = Lane(self.client, "t", 3, Tick(0), lambda *kept: self.acknowledged.append(kept))
 
     def add(self, *, size: int = 10, patience: float = _PATIENT) -> "asyncio.Future[tuple[int, int]]":
         return self.lane.add(Record("t", b"k", b"x" * size, ()), patience)
@@ -65,7 +65,7 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together_in_the_next(
     scene.acknowledge(1, 101)
     assert await asyncio.gather(*waiting) == [(3, offset) for offset in range(100, 105)]
     assert scene.client.sizes == [1, 4]
-    assert scene.told == [("t", 3, 100, 1), ("t", 3, 104, 4)]
+    assert scene.acknowledged == [("t", 3, 100, 1), ("t", 3, 104, 4)]
 
 
 async def test_nobody_joins_those_who_gave_up_and_they_are_not_sent() -> None:
@@ -101,7 +101,7 @@ async def test_an_acknowledgement_that_nobody_waited_for_is_not_told() -> None:
     await scene.client.asked(2)
     scene.acknowledge(1, 101)
     assert await last == (3, 101)
-    assert scene.told == [("t", 3, 101, 1)]
+    assert scene.acknowledged == [("t", 3, 101, 1)]
 
 
 @pytest.mark.parametrize("error", [MessageSizeTooLargeError, PolicyViolationError, for_code(87)])

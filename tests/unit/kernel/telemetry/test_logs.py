@@ -50,7 +50,7 @@ def _caused() -> BaseException:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "sentences"),
     [
         (_refused_by_postgres(), ["PostgreSQL refuses it: UniqueViolation (23505), people_email_key"]),
         (_refused_by_the_schema(), ["age: Input should be a valid integer, unable to parse string as an integer"]),
@@ -59,7 +59,7 @@ def _caused() -> BaseException:
     ids=["PostgreSQL", "pydantic", "cause"],
 )
 def test_an_exception_is_told_by_type_and_place_never_by_what_it_quotes(
-    capsys: pytest.CaptureFixture[str], error: BaseException, told: list[str]
+    capsys: pytest.CaptureFixture[str], error: BaseException, sentences: list[str]
 ) -> None:
     configure_logs("info", "json")
     try:
@@ -70,7 +70,7 @@ def test_an_exception_is_told_by_type_and_place_never_by_what_it_quotes(
         logging.getLogger("a.library").error("it failed", exc_info=True)
         del email
     ours, theirs = _lines(capsys)
-    assert [one["told"] for one in ours["exception"]] == told
+    assert [one["told"] for one in ours["exception"]] == sentences
     assert any("test_an_exception" in frame for frame in ours["exception"][0]["frames"])
     assert theirs["exception"] == ours["exception"]
     assert SECRET not in json.dumps([ours, theirs])
