@@ -1,16 +1,18 @@
 """The ways to Kafka: one lane a partition, in which records go in their order, and what comes while some are on their
-way goes together in the next batch.
+way goes together in the next batch. Which lane a record takes its key decides, as with Kafka's own clients.
 
 The client batches, too, but spends some 25 µs on each record that it is given alone.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
+from functools import lru_cache
 from typing import Any
 
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.partitioner import murmur2
 
 from services.kernel.publishing.size import fits, size_in_kafka
 from services.kernel.publishing.verdicts import refused_for_good
@@ -19,10 +21,13 @@ from services.kernel.record import Record
 Kept = Callable[[str, int, int, int], None]  # is told topic, partition, the last offset, and how many records
 Position = tuple[int, int]  # partition and offset
 BATCH_BYTES = 256 * 1024
+# Adds little to an acknowledgement, and under load lets a request carry dozens of records.
+_LINGER_SECONDS = 0.002
+_POSITIVE = 0x7FFFFFFF  # Java's int without its sign: Kafka's partitioner takes the hash so
 
 
 class LaneBatch:
-    """Records that go together, each with somebody who waits for its place; all wait until the same moment."""
+    """Records that go together, each with somebody who waits for its position; all wait until the same moment."""
 
     def __init__(self, builder: Any, loop: asyncio.AbstractEventLoop, *, since: float, until: float) -> None:
         self.builder = builder
@@ -72,7 +77,7 @@ class LaneBatch:
     def fail(self, error: Exception) -> None:
         for waiter in self._over():
             if not waiter.done():
-                waiter.set_exception(copy(error))
+                waiter.set_exception(copy(error))  # one of his own, for tracebacks grow with each raise
 
     def halves(self, one: Any, other: Any) -> "tuple[LaneBatch, LaneBatch]":
         """The same records in two batches, without those that nobody waits for; nobody's patience begins anew."""
@@ -202,3 +207,57 @@ def _refuse_too_large(record: Record) -> None:
     """The client looks only at records that it is given alone; what joined a batch was smaller than one."""
     if not fits(record):
         raise MessageSizeTooLargeError(f"{size_in_kafka(record)} bytes are more than its topic takes")
+
+
+class Routes:
+    """A started producer and its lanes, opened as they are needed."""
+
+    def __init__(self, producer: Any, kept: Kept) -> None:
+        self._producer = producer
+        self._kept = kept
+        self._tick = Tick(_LINGER_SECONDS)
+        self._lanes: dict[tuple[str, int], Lane] = {}
+
+    def known(self, record: Record) -> Lane | None:
+        """Its lane; None for a topic not met before."""
+        partitions = self._producer.client.cluster.partitions_for_topic(record.topic)
+        if not partitions:
+            return None
+        lane = record.topic, _placed(record.key or record.identity.encode(), len(partitions))
+        return self._lanes.get(lane) or self._open(*lane)
+
+    async def found(self, record: Record, seconds: float) -> Lane:
+        """The same, after asking Kafka for so long. Raises KafkaError, TimeoutError."""
+        async with asyncio.timeout(seconds):
+            await self._producer.partitions_for(record.topic)
+        lane = self.known(record)
+        assert lane is not None
+        return lane
+
+    def waiting(self) -> Iterator[LaneBatch]:
+        """What somebody waits for."""
+        for lane in self._lanes.values():
+            yield from lane.waiting()
+
+    async def brokers_are_ready(self) -> bool:
+        """Whether every broker that the cluster lists can be talked to."""
+        client = self._producer.client
+        return all([await client.ready(broker.nodeId) for broker in client.cluster.brokers()])
+
+    async def stop(self) -> None:
+        """Let the producer finish and close; what was only gathered fails."""
+        try:
+            await self._producer.stop()
+        finally:
+            for lane in self._lanes.values():
+                lane.close()
+
+    def _open(self, topic: str, partition: int) -> Lane:
+        self._lanes[topic, partition] = lane = Lane(self._producer, topic, partition, self._tick, self._kept)
+        return lane
+
+
+@lru_cache(maxsize=65_536)
+def _placed(key: bytes, partitions: int) -> int:
+    """Kafka's own placement; the client's murmur2 is pure Python (9 µs a key), hence the cache."""
+    return int((murmur2(key) & _POSITIVE) % partitions)

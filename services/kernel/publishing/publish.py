@@ -10,8 +10,7 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.kernel.clock import Clock
 from services.kernel.errors import Retryable, describe
 from services.kernel.kafka import client
-from services.kernel.publishing.lanes import BATCH_BYTES, Kept, Lane, Position
-from services.kernel.publishing.routes import Routes
+from services.kernel.publishing.lanes import BATCH_BYTES, Kept, Lane, Position, Routes
 from services.kernel.publishing.verdicts import NeverTaken, refused_for_good
 from services.kernel.record import Record
 from services.kernel.settings import Settings
