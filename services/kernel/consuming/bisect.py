@@ -34,11 +34,6 @@ class Applied:
     worked: bool = False  # whether any event at all could be applied
 
 
-async def apply_whole(conn: Connection, events: Sequence[E], apply: Apply[E]) -> Applied:
-    """The usual case: one call, no savepoint."""
-    return Applied(set(await apply(conn, events)), worked=True) if events else Applied()
-
-
 async def apply_in_halves(conn: Connection, events: Sequence[E], apply: Apply[E], *, in_doubt: bool = False) -> Applied:
     """The careful case, after the whole was refused. Events are tried in order, so what is untried is a tail.
 

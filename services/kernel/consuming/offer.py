@@ -15,13 +15,7 @@ from db.pool import Pool
 from db.records import dead_letters, ledger
 from db.records.dead_letters import Letter
 from db.records.ledger import LedgerRow
-from services.kernel.consuming.bisect import (
-    Applied,
-    Apply,
-    E,
-    apply_in_halves,
-    apply_whole,
-)
+from services.kernel.consuming.bisect import Applied, Apply, E, apply_in_halves
 from services.kernel.consuming.outcomes import count, moves_of
 from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
@@ -91,8 +85,8 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         rows, gone = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
         fresh, redelivered = _sift(records, rows, result)
         events, bad, bugs = _read(subscription, fresh, gone)
-        if care is Care.WHOLE:
-            applied = await apply_whole(conn, events, subscription.apply)
+        if care is Care.WHOLE:  # the usual case: one call, no savepoint
+            applied = Applied(set(await subscription.apply(conn, events)), worked=True) if events else Applied()
         else:
             applied = await apply_in_halves(conn, events, subscription.apply, in_doubt=care is Care.DOUBT)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
