@@ -50,6 +50,7 @@ class Acceptance:
 
     async def keep(self, record: Record, deadline: float) -> None:
         """Return once the record is durable. Raises TooLarge, NeverTaken, or NoRoom by the deadline of our clock."""
+        # Before any wait: what no topic takes needs neither Kafka nor the disk to be refused.
         if not fits(record):
             raise TooLarge
         if self._left(deadline) < _LEAST_SECONDS:
@@ -61,6 +62,7 @@ class Acceptance:
             try:
                 await self._publish(record, self._share(deadline))
             except Retryable as away:
+                # It may have arrived all the same: then it comes twice, and the consumers' content keys absorb it.
                 self.switch.spool_first(str(away))
             else:
                 return

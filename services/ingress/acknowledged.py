@@ -18,10 +18,10 @@ from services.kernel import Clock, Process
 from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.kafka.topics import cluster_id
 
-WRITE_SECONDS = 10.0
-_CLOSE_SECONDS = 3.0
+WRITE_SECONDS = 10.0  # what a process that is killed has accepted since, the audit does not know of
+_CLOSE_SECONDS = 3.0  # well within the time that a process has to close
 _ASK_SECONDS = 5.0
-_NAME_SECONDS = 60.0
+_NAME_SECONDS = 60.0  # so soon is a cluster noticed that took another's place
 _FOLD_SECONDS = 3600.0
 # Rows that were silent for an hour may have been folded by another process: well before, we begin new ones.
 _SILENT_SECONDS = 1800.0
@@ -58,6 +58,7 @@ class OffsetRows:
     def note(self, topic: str, partition: int, offset: int, count: int) -> None:
         """Kafka has so many records more, up to this offset. Called in the order of a partition's acknowledgements."""
         row = self._growing.get((topic, partition))
+        # An offset that was there before is another log's, or one that lost its end: its count begins in a new row.
         if row is None or offset <= row.highest:
             row = self._begin(topic, partition)
         row.accepted += count

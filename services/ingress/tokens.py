@@ -14,7 +14,7 @@ import orjson
 from schemas.beacons import TOKEN_CHARACTERS
 from schemas.vouching import MOST_SECONDS_AHEAD, proof
 
-TOKEN_SECONDS = 2 * 3600
+TOKEN_SECONDS = 2 * 3600  # a stolen one is worth no more; `token_expires` tells a page when to ask for the next
 SESSION = re.compile(r"[A-Za-z0-9_-]{16,64}")
 LONGEST_CUSTOMER = 255
 _REMEMBERED = 10_000

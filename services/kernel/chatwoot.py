@@ -33,6 +33,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _ASKED = {"accept": "application/json", "accept-encoding": "gzip"}
 MINUTE_SECONDS = 60.0
 _FAILURES = 5  # in a row, then the account's breaker opens
+# Below the minute of Chatwoot's own limits: an account that is well again is not left alone for long.
 _RESTS = Schedule((5.0, 10.0, 20.0, 40.0))
 
 
@@ -108,6 +109,7 @@ class Chatwoot:
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(_WHOLE_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
+            # A cookie of one tenant's server would go out with the next tenant's call to it.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             # Callers bound what is in flight; with a limit here, servers that hang would use up the others' places.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
@@ -171,6 +173,7 @@ class Chatwoot:
                 return
 
     def _next_minute(self) -> float:
+        # Up to a second later: all processes of ours were told the same, and wait for the same minute.
         left = MINUTE_SECONDS - self._clock.now().timestamp() % MINUTE_SECONDS
         return self._clock.monotonic() + left + secrets.randbelow(1000) / 1000
 

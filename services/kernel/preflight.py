@@ -1,4 +1,4 @@
-"""The gate before the consumers: both servers answer, the schema is there, and every topic exists."""
+"""What must be there before the consumers start: both servers answer, the schema is there, and every topic exists."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,7 @@ async def wait_for_installation(settings: Settings, clock: Clock, pool: Pool, wa
             await check_schema(pool)
             return await _check_topics(settings, wanted)
         except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            # A wrong password or ACL is not mended by waiting; a server that starts later than we do is.
             if verdict(error) is Verdict.STOP:
                 raise Stop(f"{describe(error)}: {cure(error)}") from error
             log.warning("installation_is_away", error=describe(error))

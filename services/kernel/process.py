@@ -23,6 +23,9 @@ from services.kernel.telemetry.metrics import Metrics
 from services.kernel.trouble import Trouble
 from services.kernel.web.http import HttpServer, Site
 
+# Opened when needed, closed after 300 s idle. A group holds one for a batch and one for a look at its positions; the
+# rounds of background work and reports share the rest. Each is a process of PostgreSQL's, which has some hundred.
+_POOL_CONNECTIONS = 8
 _LAST_TURN_SECONDS = 2.0
 _CLOSING_SECONDS = 6.0  # above the producer's request time-out
 _CONSUMERS = "consumers"
@@ -60,7 +63,7 @@ class Process:
         if role not in self._pools:
             if self.settings.database_url is None:
                 raise Stop("no database: set DATABASE_URL, or start the local stack with: wootstream local start")
-            self._pools[role] = open_pool(self.settings.database_url.get_secret_value(), role, size=8)
+            self._pools[role] = open_pool(self.settings.database_url.get_secret_value(), role, size=_POOL_CONNECTIONS)
         return self._pools[role]
 
     def route(
@@ -118,6 +121,7 @@ class Process:
         log.info("process_serves", address=server.address, background=[task.get_name() for task in tasks])
         await self.stopping.wait()
         self.site.ready.clear()
+        # Before the work: the last requests need the publisher, the spool and the drainer to be answered.
         await server.stop()
         await self._stop_work(tasks)
         await self.close()
@@ -156,6 +160,7 @@ class Process:
         await closed_within(_CLOSING_SECONDS, "publisher", self.publisher.stop())
         await self.chatwoot.close()
         for role, pool in self._pools.items():
+            # Last of all: what was closed before may have written its last rows.
             if not await closed_within(_CLOSING_SECONDS, f"pool {role}", pool.close()):
                 pool.terminate()
 

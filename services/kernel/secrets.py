@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from services.kernel.errors import Sealed, Stop
 from services.kernel.settings import Settings
 
-_NONCE_BYTES = 12
+_NONCE_BYTES = 12  # what GCM takes without hashing it first (NIST SP 800-38D, 8.2)
 _KEY_BYTES = 32
 _MAKE_ONE = "make one with: openssl rand -base64 32"
 

@@ -9,8 +9,9 @@ from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Verdict, cure, describe, kind, verdict
 from services.kernel.telemetry.metrics import Metrics
 
+# Whatever failed may be mended by a person alone: a minute is soon enough for that, and seldom enough for the log.
 _PAUSES = Schedule((2.0, 5.0, 10.0, 20.0, 40.0, 60.0))
-_REPEATED = 3
+_REPEATED = 3  # one failure, or two, is a server's restart
 _OLD_SECONDS = 3 * _PAUSES.seconds[-1]  # work that has not failed for so long is well, whether it says so or not
 log = structlog.get_logger()
 

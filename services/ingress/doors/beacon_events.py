@@ -11,6 +11,7 @@ from schemas.bounds import URL_CHARACTERS
 from services.ingress.origins import without_query
 from services.kernel.errors import describe
 
+# What a page kept while it was offline; and the clocks of people's machines, which go wrong by minutes.
 _OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
 _VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its milliseconds
 _ADDRESSES = ("page_url", "referrer")
@@ -30,6 +31,7 @@ class EventRefusal(NamedTuple):
 
 def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[EventRefusal]]:
     """Those that are kept, and the verdicts on the others."""
+    # All in one call; only a request with a fault in it is read event by event.
     try:
         read: list[tuple[int, Beacon]] = list(enumerate(_ALL.validate_python(events)))
         refusals: list[EventRefusal] = []

@@ -23,6 +23,7 @@ from services.kernel import Record
 from services.kernel.web.addresses import ClientAddress, client_of
 
 PREFIX = "/beacons"
+# sendBeacon sends text/plain: any other type makes a browser ask before each request (Fetch, CORS-safelisted).
 _TYPES = frozenset({b"text/plain", b"application/json"})
 _LONGEST_USER_AGENT = 512
 _taken_for = lru_cache(maxsize=1024)(TAKEN.allowing)
@@ -85,6 +86,7 @@ class Beacons:
         store, claims = self._verify(token, given.get(b"origin", b""))
         if not self._doors.quotas.take_beacons(store.id, visitor.network, claims.session, len(events)):
             raise Refused(Reason.OVER_QUOTA, store=store.id)
+        # After the quota: a flood without consent is a flood.
         if "analytics" not in consent:
             raise Refused(Reason.NO_CONSENT, store=store.id)
         now = self._clock.now()

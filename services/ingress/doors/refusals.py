@@ -65,6 +65,7 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.NOT_LOOKED_UP: (503, "cannot be looked up just now"),
     Reason.NEVER_TAKEN: (503, "cannot be kept as things are"),
 }
+# What is left of their bodies could not be told from the next request.
 _LAST = frozenset({Reason.SLOW, Reason.GONE})
 RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5}
 

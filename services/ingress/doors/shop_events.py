@@ -29,6 +29,7 @@ _ONE, _BATCH, _EITHER = b"application/cloudevents+json", b"application/cloudeven
 _SIGNED = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
 _AT_ONCE = 100
 _SPACE = b" \t\n\r"
+# json.dumps of Python writes them, and so do others that are not told otherwise.
 _CONSTANTS = (b"NaN", b"Infinity")
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
 

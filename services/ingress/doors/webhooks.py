@@ -36,7 +36,7 @@ def peek(body: bytes, account_id: int) -> Peek:
     """Raises Refused: NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one that is not the store's."""
     try:
         payload = orjson.loads(body)
-    except orjson.JSONDecodeError as cause:
+    except orjson.JSONDecodeError as cause:  # of depth, too: only then is it worth a second look
         raise Refused(Reason.TOO_DEEP if too_deep(body) else Reason.NOT_JSON) from cause
     event = payload.get("event") if type(payload) is dict else None
     if type(event) is not str or not _is_name(event):
@@ -109,7 +109,7 @@ class Webhooks:
         given = headers(scope)
         body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
         now = self._clock.now()
-        self._verify(store, token, given, body, now)
+        self._verify(store, token, given, body, now)  # before any byte of the body is read as JSON
         event, subject = peek(body, store.account_id)
         record = Record.accepted(
             topics.WEBHOOKS.name,

@@ -61,7 +61,7 @@ class WidgetConfigs:
 
     def _config(self, store: Store, origin: str, query: dict[str, str]) -> PageConfig:
         now = self._clock.now()
-        session = query.get("session") or secrets.token_urlsafe(16)
+        session = query.get("session") or secrets.token_urlsafe(16)  # 128 bits: nobody guesses another's
         if not SESSION.fullmatch(session):
             raise Refused(Reason.NO_EVENT)
         expires = int(now.timestamp()) + TOKEN_SECONDS

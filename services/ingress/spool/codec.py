@@ -12,7 +12,7 @@ from services.kernel.secrets import Secrets
 _LENGTHS = struct.Struct("<II")  # of the head and of the value
 PLACE = "spool"
 _ORIGIN = ("origin", b"spool")
-_FASTEST = 1
+_FASTEST = 1  # zlib's level: the thread that compresses is the one that everybody waits for
 
 
 def frame(record: Record) -> bytes:

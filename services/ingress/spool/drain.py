@@ -20,7 +20,7 @@ from services.kernel.publishing.verdicts import refused_for_good
 # Published together; also what new records may be held for. What is offered to a Kafka that is dead or overloaded may
 # arrive late and then comes twice, so after a failure one record is offered, then more and more.
 _RECORDS = 1_500
-_WIDER = 8
+_WIDER = 8  # 1, 8, 64, 512, 1,500
 _AGAIN_SECONDS = 0.5
 _STOP_SECONDS = 2.0
 _NOT_OFFERED = Retryable("not offered")

@@ -16,7 +16,7 @@ from pathlib import Path
 from services.kernel.secrets import Secrets
 
 _PAGE_BYTES = 4096
-_VACUUM_PAGES = 4_000
+_VACUUM_PAGES = 4_000  # 16 MB a turn: whoever puts in meanwhile waits for one turn, not for gigabytes
 _OLDEST = "select accepted_at from chunks order by id limit 1"
 _INSERT = "insert into chunks (accepted_at, records, size, sealed) values (?, ?, ?, ?)"
 _REFUSE = """
@@ -42,6 +42,7 @@ create table if not exists refused (
 """
 # For the `refused` of an earlier release.
 ADD_TOPIC = "alter table refused add column topic text not null default ''"
+# What a DELETE changes goes into SQLite's log before anything is free: without a reserve a full disk cannot be drained.
 _RESERVE_BYTES = 4 * 1024**2
 _SCARCE_BYTES = 1024**2
 
@@ -118,6 +119,7 @@ def claim(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its owner may have removed it between our open and our lock: then we hold a file that nobody else can see.
         if path.stat().st_ino == os.fstat(descriptor).st_ino:
             return descriptor
     except (BlockingIOError, FileNotFoundError):
@@ -141,6 +143,7 @@ class SpoolFile:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
+            # synchronous = full: an answer is a promise that outlives the power, which WAL's usual `normal` does not.
             # Overwriting what is deleted would need as much room again; it is sealed anyway.
             self._db.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = off;")
             self._db.executescript(SCHEMA)

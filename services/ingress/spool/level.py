@@ -5,7 +5,8 @@ import structlog
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Shelf
 
-_ROOM_BYTES = 512 * 1024
+_ROOM_BYTES = 512 * 1024  # of two chunks
+# Apart, or a spool that hovers at one mark would alert at every turn.
 _ALERT_AT, _CALM_AT = 0.8, 0.7
 log = structlog.get_logger()
 

@@ -15,7 +15,7 @@ from services.kernel import Record
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
 
-_WAIT_SECONDS = 10.0
+_WAIT_SECONDS = 10.0  # for a transaction of the process that owns the file
 _WHERE = "where (:topic is null or topic = :topic) and (:reason is null or instr(lower(reason), lower(:reason)))"
 _COUNT = f"""
 select topic, reason, sum(records), sum(size), min(accepted_at) from refused {_WHERE}

@@ -16,10 +16,11 @@ from services.kernel import Record
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
 
-_SMALLEST_BYTES = 1024**2
-log = structlog.get_logger()
+_SMALLEST_BYTES = 1024**2  # for our own file, however much dead processes have left
+# Small enough to be sealed anew when only some of it was published, large enough for bodies to compress together.
 _CHUNK_RECORDS = 200
 _CHUNK_BYTES = 256 * 1024
+log = structlog.get_logger()
 
 
 class Full(Exception):

@@ -24,8 +24,8 @@ _HELD_BYTES = 64 * 1024**2
 _SILENT_SECONDS = 4.0
 _CLOSE_SECONDS = 4.0
 _SILENT = "the disk does not answer"
+_TOGETHER = 2_000  # in one turn: who came first is not to wait for the whole of a burst
 log = structlog.get_logger()
-_TOGETHER = 2_000
 
 
 class PutJob(NamedTuple):
@@ -141,6 +141,7 @@ class Spool:
         self._clock = clock
         self._jobs = JobQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
+        # daemon: a disk that hangs cannot keep the process from ending.
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._closed = False
         self._held_bytes = 0  # of what was put in and is neither on the disk nor given up by the thread

@@ -15,7 +15,7 @@ from prometheus_client import Gauge
 from services.kernel import Clock, Publisher
 
 _LOOK_SECONDS = 0.1
-_SUSPICIOUS_SECONDS = 0.25
+_SUSPICIOUS_SECONDS = 0.25  # many times what an acknowledgement takes, a small part of a sender's patience
 log = structlog.get_logger()
 
 

@@ -32,7 +32,7 @@ class UndeliveredWriter:
         """What this life leaves, if PostgreSQL takes it soon; else the next one tells it."""
         try:
             await self.write()
-        except Exception as error:
+        except Exception as error:  # whatever it is, others are still to be closed
             log.warning("undelivered_is_not_told_at_the_end", error=describe(error))
 
     async def write(self) -> bool:

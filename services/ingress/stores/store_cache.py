@@ -21,7 +21,7 @@ from services.kernel import Process, Sealed
 from services.kernel.errors import Verdict, describe, verdict
 
 POLL_SECONDS = 10.0
-_READ_SECONDS = 2.0
+_READ_SECONDS = 2.0  # within the 3 s of who waits for a look-up
 _OLD_SECONDS = 3 * POLL_SECONDS
 _READ_STORES = 200  # in one statement
 _SLICE_STORES = 20  # opened, at about 0.1 ms each, until the loop turns again

@@ -82,6 +82,7 @@ async def database(settings: Settings) -> AsyncIterator[Pool]:
     """Connections as the services have them, under row security. Raises Stop when the database cannot be used."""
     if settings.database_url is None:
         raise Stop(f"no database: set DATABASE_URL, or {_START}")
+    # A verb works in one, and asks beside it in another.
     pool = open_pool(settings.database_url.get_secret_value(), SERVICE, size=2)
     try:
         await _reach(pool)

@@ -23,9 +23,12 @@ from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.process import Process
 from services.kernel.record import Record, store_of
 
+# aiokafka counts from the end of the last fetch, and leaves the group when the time is over. A third of it: a step that
+# was begun just in time may be a long one.
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
 _STOPPING_SECONDS = 0.2
 _TRIES_UNTIL_DOUBT = 10  # some 15 s; an outage that only one record meets is none
+# A deadlock is over after the first, a failover within some of the last; longer ones would only add to the lag.
 _PAUSES = Schedule((0.05, 0.2, 0.5, 1.0, 2.0))
 S = TypeVar("S")
 T = TypeVar("T")
@@ -79,7 +82,7 @@ class Consumption(Generic[E]):
                 waiting = [one for one in (*result.rest, *waiting[len(part) :]) if one.partition not in moved]
         except _GivenUp:
             self.positions.give_back(_held(waiting))
-        except Exception as error:
+        except Exception as error:  # a fault of the deployment or of our code: no record's, so none is set aside
             self.positions.give_back(_held(waiting))
             self.positions.stand_still({one.partition for one in part}, error)
 

@@ -12,7 +12,7 @@ from db.records.ledger import LedgerRow
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 
-_COMMIT_SECONDS = 5.0
+_COMMIT_SECONDS = 5.0  # of a round that has partitions to settle; the next one commits what this one could not
 log = structlog.get_logger()
 
 

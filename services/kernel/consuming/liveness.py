@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from services.kernel.clock import Clock
 
-_STUCK_SECONDS = 60.0
+_STUCK_SECONDS = 60.0  # as long as the pool gives a statement: what takes longer hangs elsewhere
 
 
 class Liveness:

@@ -91,14 +91,17 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
             applied = await apply_in_halves(conn, events, subscription.apply, in_doubt=care is Care.DOUBT)
         bad |= {one: (BUG if is_bug(error) else REFUSED, describe(error)) for one, error in applied.guilty}
         bugs += [(one, error) for one, error in applied.guilty if is_bug(error)]
+        # Raised in here, Broken takes the whole batch back: nothing of it is set aside.
         subscription.suspicion.weigh(bugs, worked=applied.worked)
         settled = _before_untried(fresh, applied, result)
         counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
         letters = [letter_of(one, rows[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, subscription.group, subscription.topic, letters)
+        # The offsets beside the effect, in one commit: at no moment is one there without the other.
         if moves := moves_of(counts, settled, redelivered, rows):
             await ledger.move(conn, subscription.group, subscription.topic, moves)
+    # Only what was committed counts from here on: an exception above leaves metrics and suspicion as they were.
     subscription.suspicion.note(bugs, worked=applied.worked)
     result.dead.update(letter.kind for letter in letters)
     for (_, name, outcome), so_many in counts.items():
@@ -110,6 +113,7 @@ def _sift(records: Sequence[Record], rows: dict[int, LedgerRow], result: Offered
     """Keep what continues the ledger; below it is redelivered, above it or unknown is unsettled."""
     fresh: list[Record] = []
     redelivered: Counter[int] = Counter()
+    # A fetch may bring partitions in turns; sorting is stable, so each keeps the order of its log.
     for partition, group in groupby(sorted(records, key=_BY_PARTITION), _BY_PARTITION):
         run = list(group)
         wanted = rows[partition].next_offset if partition in rows else -1

@@ -18,9 +18,11 @@ from services.kernel.every import every
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
 
+# A handler is called for records alone: on a quiet topic a ledger that was restored to an older state, or adopted,
+# would stand still for ever if nobody looked.
 _LOOK_SECONDS = 3.0
+_POSITION_SECONDS = 10.0  # aiokafka waits without end for a position that it does not know yet
 log = structlog.get_logger()
-_POSITION_SECONDS = 10.0
 
 
 class PartitionControl:
@@ -128,6 +130,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
     async def working(self, partitions: Collection[int]) -> AsyncIterator[None]:
         """A batch of these partitions is in hand: the positions are the handler's."""
         self._arriving = partitions
+        # One at a time: a batch and a round would move the same position under each other.
         async with self._lock:
             self._arriving = ()
             self.liveness.beat()

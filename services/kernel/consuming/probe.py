@@ -92,6 +92,7 @@ class Probe:
     async def _rows(self, begins: Mapping[int, int]) -> dict[int, LedgerRow]:
         """The ledger's rows; at first sight one is made, counting from where the log begins."""
         found = await self.rows(begins)
+        # Several processes may begin a row at once: the first one's stands, and all of them read that one.
         if new := begins.keys() - found.keys():
             first = {one: begins[one] for one in new}
             async with self._process.pool().acquire(timeout=10) as conn:
@@ -129,6 +130,7 @@ class Probe:
     async def _skip(self, row: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settlement:
         """Account for offsets without a record for us; go on from what is in hand or fetched next, if that follows."""
         async with self._process.pool().acquire(timeout=10) as conn, conn.transaction():
+            # False where the row has moved since it was read: then nothing was skipped, and nothing is counted twice.
             if await ledger.skip(conn, self._group, self._topic, row, lost=lost, hollow=hollow) and lost:
                 self._process.metrics.lost.labels(self._group, self._topic).inc(lost)
         reached = row.next_offset + lost + hollow

@@ -1,4 +1,4 @@
-"""The consumers of one process: FastStream's broker, started when the installation is there."""
+"""The consumers of one process: FastStream's broker, started once Kafka, PostgreSQL, schema and topics are there."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from services.kernel.settings import Settings
 
 log = structlog.get_logger()
 GRACEFUL_SECONDS = 10.0  # a consumer that has not settled its batch by then is cut off
-MAX_POLL_SECONDS = 300
+MAX_POLL_SECONDS = 300  # Kafka's own default
 _HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 
 
@@ -32,7 +32,7 @@ def make_broker(settings: Settings) -> KafkaBroker:
         consumer_only=True,
         allow_auto_create_topics=False,
         metadata_max_age_ms=int(settings.metadata_max_age_seconds * 1000),
-        graceful_timeout=GRACEFUL_SECONDS - 2,
+        graceful_timeout=GRACEFUL_SECONDS - 2,  # FastStream's own way to stop first; ours is for when it hangs
         logger=_quiet_logger(),
         log_level=logging.DEBUG,
         apply_types=False,
@@ -54,9 +54,9 @@ def subscriber_of(broker: KafkaBroker, settings: Settings, topic: Topic, group: 
         group_instance_id=f"{settings.group_instance}-{group}" if settings.group_instance else None,
         batch=True,
         max_records=settings.batch_records,
-        batch_timeout_ms=100,
-        auto_offset_reset="earliest",
-        ack_policy=AckPolicy.MANUAL,
+        batch_timeout_ms=100,  # FastStream sleeps as long again after an empty fetch: idle, a record waits twice this
+        auto_offset_reset="earliest",  # until the ledger is asked, which happens before anything is applied
+        ack_policy=AckPolicy.MANUAL,  # the others commit, or seek back at once and for ever
         max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
         session_timeout_ms=int(settings.session_timeout_seconds * 1000),

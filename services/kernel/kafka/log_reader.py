@@ -31,6 +31,7 @@ class Reader:
     async def bounds(self, partitions: Collection[int]) -> dict[int, tuple[int, int]]:
         """Where each log begins, and the offset that its next record will have."""
         tps = [TopicPartition(self._topic, one) for one in partitions]
+        # One question at a time: the next one's assignment would take this one's partitions away.
         async with self._lock, asyncio.timeout(_DEADLINE_SECONDS):
             consumer = await self._open()
             begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
@@ -71,7 +72,7 @@ class Reader:
             consumer = client.consumer(
                 self._settings,
                 enable_auto_commit=False,
-                auto_offset_reset="none",
+                auto_offset_reset="none",  # "earliest" would pass over in silence what retention took
                 max_partition_fetch_bytes=1,  # Kafka still answers with one whole batch
                 fetch_max_wait_ms=_FETCH_MS,
             )

@@ -1,4 +1,4 @@
-"""The topics on the cluster: made, checked, and a gate, for an absent topic makes start and publish hang."""
+"""The topics on the cluster: made, and looked for before a start, for with an absent one start and publish hang."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -13,6 +13,7 @@ from services.kernel.errors import Stop
 from services.kernel.kafka import client
 from services.kernel.settings import Settings
 
+# Error codes of Kafka's protocol.
 _UNKNOWN = 3
 _NO_LEADER_YET = 5
 _ALREADY_EXISTS = 36

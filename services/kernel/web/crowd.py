@@ -16,7 +16,7 @@ _CROWDED_KEEP_ALIVE_SECONDS = 5.0
 _REST_SECONDS = 5.0
 # No answer takes so long: every door has a shorter deadline of its own. Also: nobody reads an answer slower.
 _ANSWER_SECONDS = 60.0
-_CLOSING_SECONDS = 5.0
+_CLOSING_SECONDS = 5.0  # for what was written to flow out to a slow reader; all of it is one short answer
 
 
 @dataclass(frozen=True)

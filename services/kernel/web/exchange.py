@@ -19,7 +19,7 @@ LATE = "wootstream.late"
 HEAD_AT = "wootstream.head_at"
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_MOST_UNREAD_BYTES = 64 * 1024
+_MOST_UNREAD_BYTES = 64 * 1024  # as asyncio's own high-water mark
 _BODILESS = frozenset({*range(100, 200), 204, 304})
 _STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in http.HTTPStatus}
 
@@ -164,6 +164,7 @@ class Exchange:
                 length = int(value)
             lines += (name, b": ", value, b"\r\n")
         block = b"".join(lines)
+        # Four parts a line, one line break: any other comes from a value, and would begin a header of somebody else's.
         if block.count(b"\n") * 4 != len(lines) or block.count(b"\r") * 4 != len(lines) or b"\x00" in block:
             raise ValueError("a header holds a line break")
         self._bodiless = status in _BODILESS or self.scope["method"] == "HEAD"

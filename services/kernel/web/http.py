@@ -28,7 +28,7 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
-_GRACEFUL_SECONDS = 5
+_GRACEFUL_SECONDS = 5  # for open requests: their doors answer within answer_seconds, 4 by default
 _ROUTES = "routes"
 Check = Callable[[], str | None]  # a sentence for people, or None
 log = structlog.get_logger()
@@ -77,6 +77,7 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        # A few comparisons instead of Starlette's routing, Request and Response: most requests are a door's.
         for prefix, door in self._doors:
             if path.startswith(prefix):
                 try:
@@ -162,7 +163,7 @@ class HttpServer:
                 raise Stop(
                     f"cannot listen on {self._where}: free the port, or choose another with WOOTSTREAM_HTTP_PORT"
                 )
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # uvicorn tells nobody that it listens
         host, port = self._server.servers[0].sockets[0].getsockname()[:2]
         self.address = f"http://{host}:{port}"
 
