@@ -58,19 +58,19 @@ async def _tail(settings: Settings, slug: str, *, refused: bool, last: int, foll
 
 
 async def _print(shown: AsyncIterator[Arrival], names: dict[UUID, str], *, as_json: bool) -> None:
-    async for one in shown:
-        name = names.get(one.store, "?") if one.store else "-"
+    async for arrival in shown:
+        name = names.get(arrival.store, "?") if arrival.store else "-"
         if as_json:
-            print_json(asdict(one) | {"slug": name})
+            print_json(asdict(arrival) | {"slug": name})
         else:
-            print(_line(one, name))
+            print(_line(arrival, name))
         sys.stdout.flush()
 
 
-def _line(one: Arrival, name: str) -> str:
-    rest = f"×{one.count}" if one.size is None else f"{one.size:>8,} B  {one.position}"  # noqa: RUF001
-    at = f"{one.at:%F %T}" if one.at else "-"
-    return _COLUMNS.format(at=at, store=name, door=one.door, what=printable(one.what), rest=rest)
+def _line(arrival: Arrival, name: str) -> str:
+    rest = f"×{arrival.count}" if arrival.size is None else f"{arrival.size:>8,} B  {arrival.position}"  # noqa: RUF001
+    at = f"{arrival.at:%F %T}" if arrival.at else "-"
+    return _COLUMNS.format(at=at, store=name, door=arrival.door, what=printable(arrival.what), rest=rest)
 
 
 def verify(

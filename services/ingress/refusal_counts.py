@@ -64,9 +64,9 @@ class RefusalCounts:
         await self.write()
 
     def _put_back(self, counts: dict[tuple[str, Reason, UUID | None], _Count]) -> None:
-        for key, one in counts.items():
+        for key, count in counts.items():
             newer = self._counts.get(key)
             if newer:
-                newer.number += one.number
+                newer.number += count.number
             elif len(self._counts) < _MOST:
-                self._counts[key] = one
+                self._counts[key] = count

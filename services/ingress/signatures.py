@@ -26,8 +26,8 @@ class Signer:
 
 def signed_by(signers: Iterable[Signer], timestamp: bytes, signature: bytes, body: bytes) -> bool:
     """By any of them."""
-    for one in signers:  # noqa: SIM110  a generator costs a tenth of the signature
-        if hmac.compare_digest(one.signature(timestamp, body), signature):
+    for signer in signers:  # noqa: SIM110  a generator costs a tenth of the signature
+        if hmac.compare_digest(signer.signature(timestamp, body), signature):
             return True
     return False
 

@@ -87,8 +87,8 @@ async def _fetched(consumer: Any, only: UUID | None) -> list[Arrival]:
     return [one for one in found if only in (None, one.store)]
 
 
-def _when(one: Arrival) -> float:
-    return one.at.timestamp() if one.at else 0.0
+def _when(arrival: Arrival) -> float:
+    return arrival.at.timestamp() if arrival.at else 0.0
 
 
 def _arrival(record: Record) -> Arrival:

@@ -30,10 +30,10 @@ def printable_json(text: str) -> str:
     return _UNSEEN.sub(lambda found: _in_json(found[0]), text)
 
 
-def _escaped(one: str) -> str:
-    return one.encode("unicode_escape").decode() if unicodedata.category(one) in _STEERS else one
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode() if unicodedata.category(character) in _STEERS else character
 
 
-def _in_json(one: str) -> str:
-    units = one.encode("utf-16-be")
+def _in_json(character: str) -> str:
+    units = character.encode("utf-16-be")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

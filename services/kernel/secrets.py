@@ -104,6 +104,7 @@ class Secrets:
 
 
 def key_id(key: bytes) -> str:
+    # Eight digits tell keys apart; a hash of 32 random bytes tells nothing of them.
     return hashlib.sha256(key).hexdigest()[:8]
 
 

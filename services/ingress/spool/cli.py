@@ -78,9 +78,9 @@ def export(
     secrets, wanted = load_secrets(settings), Wanted(file, topic, reason)
     done = {"exported": 0, "unreadable": 0}
     with _reading(settings) as directory, _new(to) as lines:
-        for one in set_aside.exported(directory, wanted, secrets):
-            done["exported" if one.record else "unreadable"] += 1
-            os.write(lines, orjson.dumps(_exported(one)) + b"\n")
+        for part in set_aside.exported(directory, wanted, secrets):
+            done["exported" if part.record else "unreadable"] += 1
+            os.write(lines, orjson.dumps(_exported(part)) + b"\n")
     if as_json:
         print_json(done)
     else:
@@ -160,15 +160,15 @@ def _new(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _exported(one: Exported) -> dict[str, Any]:
-    place = {"file": one.file, "reason": one.reason, "accepted_at": _moment(one.accepted_at)}
-    if one.record is None:
+def _exported(part: Exported) -> dict[str, Any]:
+    place = {"file": part.file, "reason": part.reason, "accepted_at": _moment(part.accepted_at)}
+    if part.record is None:
         return place
     return place | {
-        "topic": one.record.topic,
-        "key": None if one.record.key is None else b64encode(one.record.key).decode(),
-        "value": b64encode(one.record.value).decode(),
-        "headers": [(name, text_of(value)) for name, value in one.record.headers],
+        "topic": part.record.topic,
+        "key": None if part.record.key is None else b64encode(part.record.key).decode(),
+        "value": b64encode(part.record.value).decode(),
+        "headers": [(name, text_of(value)) for name, value in part.record.headers],
     }
 
 

@@ -29,9 +29,9 @@ class Full(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records that wait, framed; `of` and `id` say where they lie."""
+    """Records that wait, framed; `file` and `id` say where they lie."""
 
-    of: SpoolFile
+    file: SpoolFile
     id: int
     records: int
     frames: bytes
@@ -50,12 +50,12 @@ def chunks(frames: Sequence[bytes]) -> Iterator[list[bytes]]:
     """The frames in their order, in portions that are read and sealed at once; a large record is one alone."""
     some: list[bytes] = []
     size = 0
-    for one in frames:
-        if some and (len(some) == _CHUNK_RECORDS or size + len(one) > _CHUNK_BYTES):
+    for framed in frames:
+        if some and (len(some) == _CHUNK_RECORDS or size + len(framed) > _CHUNK_BYTES):
             yield some
             some, size = [], 0
-        some.append(one)
-        size += len(one)
+        some.append(framed)
+        size += len(framed)
     if some:
         yield some
 
@@ -108,8 +108,8 @@ class Shelf:
 
     def settle(self, settled: Sequence[ChunkOutcome]) -> None:
         """Forget what Kafka has. On a full disk the reserve is given up for it."""
-        for file in {one.chunk.of for one in settled}:
-            changes = [self._change(one) for one in settled if one.chunk.of is file]
+        for file in {one.chunk.file for one in settled}:
+            changes = [self._change(one) for one in settled if one.chunk.file is file]
             try:
                 file.write((), changes)
             except sqlite3.OperationalError:
@@ -124,8 +124,8 @@ class Shelf:
     def read(self, after: Chunk | None, *, records: int, limit_bytes: int) -> list[Chunk]:
         """The next chunks after this one, from one file. What cannot be opened any more is set aside."""
         files = self._all()
-        for file in files[files.index(after.of) :] if after and after.of in files else files:
-            last = after.id if after and file is after.of else 0
+        for file in files[files.index(after.file) :] if after and after.file in files else files:
+            last = after.id if after and file is after.file else 0
             while rows := file.read(last, records=records, limit_bytes=limit_bytes):
                 if found := [chunk for row in rows if (chunk := self._opened(file, row))]:
                     return found

@@ -111,9 +111,9 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
 def _keys(slug: str, event_secrets: Iterable[str]) -> tuple[bytes, ...]:
     """A secret that is no base64 proves nothing; `stores add` takes none."""
     found = []
-    for one in event_secrets:
+    for secret in event_secrets:
         try:
-            found.append(key(one))
+            found.append(key(secret))
         except ValueError:
             log.error("event_secret_is_no_base64", store=slug)
     return tuple(found)

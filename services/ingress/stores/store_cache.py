@@ -138,10 +138,10 @@ class StoreCache:
         return True
 
     def _forget(self, stores: Iterable[str]) -> None:
-        for one in stores:
-            self._versions.pop(one, None)
-            self.known.drop(UUID(one))
-            self._copy.drop(one)
+        for store in stores:
+            self._versions.pop(store, None)
+            self.known.drop(UUID(store))
+            self._copy.drop(store)
 
     def _polled(self) -> None:
         self.loaded = True

@@ -56,9 +56,9 @@ def print_json(answer: object) -> None:
     sys.stdout.write(printable_json(orjson.dumps(answer, default=_plain).decode()) + "\n")
 
 
-def _plain(one: Any) -> Any:
+def _plain(value: Any) -> Any:
     """What orjson does not know: ids as the driver makes them, and rows of the database."""
-    return str(one) if isinstance(one, UUID) else dict(one)
+    return str(value) if isinstance(value, UUID) else dict(value)
 
 
 def show(

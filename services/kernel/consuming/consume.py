@@ -148,8 +148,8 @@ def _held(records: Sequence[Record]) -> dict[int, Here]:
 def _up_to(records: Sequence[Record], limit: int) -> Sequence[Record]:
     """The first records, at most `limit` bytes of values or a single one."""
     size = 0
-    for count, one in enumerate(records):
-        size += len(one.value)
+    for count, record in enumerate(records):
+        size += len(record.value)
         if count and size > limit:
             return records[:count]
     return records

@@ -25,18 +25,18 @@ UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
 _BY_PARTITION = attrgetter("partition")
 
 
-def letter_of(one: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
+def letter_of(record: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
     """The row of a record that is set aside; nothing in it may be refused in its turn."""
-    headers = [[_storable(name), _storable(text_of(value))] for name, value in one.headers]
+    headers = [[_storable(name), _storable(text_of(value))] for name, value in record.headers]
     return Letter(
         era=row.era,
-        partition=one.partition,
-        record_offset=one.offset,
-        organization_id=store_of(one.store_name),
+        partition=record.partition,
+        record_offset=record.offset,
+        organization_id=store_of(record.store_name),
         kind=kind,
         reason=_storable(reason),
-        record_key=one.key,
-        record_value=one.value,
+        record_key=record.key,
+        record_value=record.value,
         record_headers=orjson.dumps(headers).decode(),
     )
 
@@ -140,18 +140,18 @@ def _read(
     events: list[E] = []
     bad: dict[Record, tuple[str, str]] = {}
     bugs: list[tuple[Record, Exception]] = []
-    for one in fresh:
+    for record in fresh:
         try:
-            event = subscription.read(one)
-            if event is not None and one.store not in gone:
+            event = subscription.read(record)
+            if event is not None and record.store not in gone:
                 events.append(event)
         except (Invalid, ValueError, RecursionError) as error:
-            bad[one] = (UNREADABLE, describe(error))
+            bad[record] = (UNREADABLE, describe(error))
         except MemoryError:  # the machine's fault, not the record's: again, later
             raise
         except Exception as error:
-            bugs.append((one, error))
-            bad[one] = (BUG, describe(error))
+            bugs.append((record, error))
+            bad[record] = (BUG, describe(error))
     return events, bad, bugs
 
 

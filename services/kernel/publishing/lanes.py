@@ -79,12 +79,12 @@ class LaneBatch:
             if not waiter.done():
                 waiter.set_exception(copy(error))  # one of his own, for tracebacks grow with each raise
 
-    def halves(self, one: Any, other: Any) -> "tuple[LaneBatch, LaneBatch]":
+    def halves(self, builder: Any, other: Any) -> "tuple[LaneBatch, LaneBatch]":
         """The same records in two batches, without those that nobody waits for; nobody's patience begins anew."""
         waiting = [(record, waiter) for record, waiter in self._waiting if not waiter.done()]
         self._over()
         middle = len(waiting) // 2
-        return self._part(one, waiting[:middle]), self._part(other, waiting[middle:])
+        return self._part(builder, waiting[:middle]), self._part(other, waiting[middle:])
 
     def _part(self, builder: Any, waiting: "list[tuple[Record, asyncio.Future[Position]]]") -> "LaneBatch":
         part = LaneBatch(builder, self._loop, since=self.since, until=self._until)

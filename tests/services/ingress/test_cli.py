@@ -76,14 +76,14 @@ async def test_refusals_wait_for_a_database_that_is_away(settings: Settings, adm
         Process(Settings.model_validate(settings.model_dump() | {"database_url": url}))
         for url in (settings.database_url, elsewhere)
     )
-    tally = RefusalCounts(away)
+    counts = RefusalCounts(away)
     for _ in range(3):
-        tally.note("webhooks", Reason.SKEWED, shop.id)
+        counts.note("webhooks", Reason.SKEWED, shop.id)
 
-    await tally.write()
-    tally.note("webhooks", Reason.SKEWED, shop.id)
-    tally._process = process
-    await tally.write()
+    await counts.write()
+    counts.note("webhooks", Reason.SKEWED, shop.id)
+    counts._process = process
+    await counts.write()
 
     async with scoped(pool, {shop.id}) as conn:
         assert [row["count"] for row in await since(conn, 0, shop.id, 10)] == [4]

@@ -23,9 +23,9 @@ def _acknowledged(process: Process) -> Callable[[], Awaitable[bool]]:
 
 
 def _refusals(process: Process) -> Callable[[], Awaitable[bool]]:
-    tally = RefusalCounts(process)
-    tally.note("webhooks", next(iter(Reason)), None)
-    return tally.write
+    counts = RefusalCounts(process)
+    counts.note("webhooks", next(iter(Reason)), None)
+    return counts.write
 
 
 def _stores(process: Process) -> Callable[[], Awaitable[bool]]:
