@@ -23,6 +23,7 @@ from tests.chaos.installation import Installation, installed_alone
 from tests.databases import empty_database
 
 _LOCAL = Path(__file__).parent.parent / ".local" / "test"
+_LONGEST_ID = 200
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("the installation's topics"))
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A value of a megabyte would stand in the test's name, and so in every report of every worker."""
+    return argname if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 Result = TypeVar("Result")
 
-PATIENCE_SECONDS = 60.0  # no claim: a machine that has much else to do may stand still for as long as that
+PATIENCE_SECONDS = 120.0  # no claim: a machine that has much else to do may stand still for as long as that
 _POLL_SECONDS = 0.02
 
 

@@ -1,4 +1,7 @@
-"""The local stack as a person and as a script meet it. Each test starts and stops a stack of its own."""
+"""The local stack as a person and as a script meet it.
+
+What leaves it running is tried on one stack, started by whoever comes first; the others have a stack of their own.
+"""
 
 import asyncio
 import json
@@ -7,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiokafka
@@ -23,7 +28,7 @@ from local.stack.machine.ports import free_ports
 from local.stack.packages import jars
 from local.stack.servers import kafka, postgres
 from local.stack.servers.server import Note, birth
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 
 _RESOLVE_IN_DOCKER = """
 import asyncio, pathlib, sys
@@ -32,12 +37,30 @@ asyncio.run(resolve(pathlib.Path(sys.argv[1]), kind="docker").__aenter__())
 """
 
 
+on_the_standing_stack = pytest.mark.xdist_group("the standing stack")
+
+
+@asynccontextmanager
+async def _place() -> AsyncIterator[Path]:
+    """A directory for one stack, which is stopped whatever was done. Not below pytest's own directory: each session
+    that starts closes that to other users again, and PostgreSQL, which root may not run, could not come back there."""
+    with tempfile.TemporaryDirectory(prefix="wootstream-") as folder:
+        yield Path(folder) / "stack"
+        await stack.stop(Path(folder) / "stack")
+
+
 @pytest_asyncio.fixture
-async def directory(tmp_path: Path) -> AsyncIterator[Path]:
-    """A directory for one stack, which is stopped whatever the test did."""
-    place = tmp_path / "stack"
-    yield place
-    await stack.stop(place)
+async def directory() -> AsyncIterator[Path]:
+    """Of this test's own stack."""
+    async with _place() as place:
+        yield place
+
+
+@pytest_asyncio.fixture(scope="module")
+async def standing() -> AsyncIterator[Path]:
+    """Of the stack that each test leaves running."""
+    async with _place() as place:
+        yield place
 
 
 def processes_of(directory: Path) -> list[psutil.Process]:
@@ -57,12 +80,14 @@ def local(verb: str, data: Path) -> subprocess.CompletedProcess[str]:
     program = "from local.stack.cli import app; app()"
     return subprocess.run(
         [sys.executable, "-c", program, verb, "--json"],
-        capture_output=True, text=True, timeout=120, env={**os.environ, "WOOTSTREAM_DATA_DIRECTORY": str(data)},
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+        env={**os.environ, "WOOTSTREAM_DATA_DIRECTORY": str(data)},
     )  # fmt: skip
 
 
-async def test_started_stack_keeps_a_record_and_a_row(directory: Path) -> None:
-    running = await stack.start(directory)
+@on_the_standing_stack
+async def test_started_stack_keeps_a_record_and_a_row(standing: Path) -> None:
+    running = await stack.start(standing)
 
     conn = await asyncpg.connect(running.database_url)
     producer = aiokafka.AIOKafkaProducer(bootstrap_servers=running.kafka)
@@ -76,12 +101,13 @@ async def test_started_stack_keeps_a_record_and_a_row(directory: Path) -> None:
         await conn.close()
 
 
-async def test_second_start_answers_the_same_and_starts_nothing(directory: Path) -> None:
-    first = await stack.start(directory)
-    before = {process.pid for process in processes_of(directory)}
+@on_the_standing_stack
+async def test_second_start_answers_the_same_and_starts_nothing(standing: Path) -> None:
+    first = await stack.start(standing)
+    before = {process.pid for process in processes_of(standing)}
 
-    assert await stack.start(directory) == first
-    assert {one.pid for one in processes_of(directory) if one.name() != "postgres"} <= before
+    assert await stack.start(standing) == first
+    assert {one.pid for one in processes_of(standing) if one.name() != "postgres"} <= before
 
 
 async def test_two_starts_at_once_make_one_stack(directory: Path) -> None:
@@ -91,52 +117,56 @@ async def test_two_starts_at_once_make_one_stack(directory: Path) -> None:
     assert len([process for process in processes_of(directory) if process.name() == "java"]) == 1
 
 
-async def test_stop_leaves_no_process_and_start_finds_the_data_again(directory: Path) -> None:
-    running = await stack.start(directory)
+@on_the_standing_stack
+async def test_stop_leaves_no_process_and_start_finds_the_data_again(standing: Path) -> None:
+    running = await stack.start(standing)
     conn = await asyncpg.connect(running.database_url)
-    await conn.execute("create table kept (id int)")
+    await conn.execute("create table found_again (id int)")
     await conn.close()
 
-    assert await stack.stop(directory)
-    assert processes_of(directory) == []
-    again = await stack.start(directory)
+    assert await stack.stop(standing)
+    assert processes_of(standing) == []
+    again = await stack.start(standing)
     conn = await asyncpg.connect(again.database_url)
     try:
-        assert await conn.fetchval("select count(*) from kept") == 0
+        assert await conn.fetchval("select count(*) from found_again") == 0
     finally:
         await conn.close()
 
 
-async def test_killed_kafka_comes_back_at_the_same_address(directory: Path) -> None:
-    running = await stack.start(directory)
-    note = kafka.server(directory).running()
+@on_the_standing_stack
+async def test_killed_kafka_comes_back_at_the_same_address(standing: Path) -> None:
+    running = await stack.start(standing)
+    note = kafka.server(standing).running()
     assert note is not None
 
     os.kill(note.pid, signal.SIGKILL)
-    await eventually(lambda: stack.status(directory).kafka is None)
+    await eventually(lambda: stack.status(standing).kafka is None)
 
-    assert stack.status(directory).database_url == running.database_url
-    assert await stack.start(directory) == running
+    assert stack.status(standing).database_url == running.database_url
+    assert await stack.start(standing) == running
 
 
-async def test_killed_postgres_comes_back_at_the_same_address(directory: Path) -> None:
-    running = await stack.start(directory)
-    note = postgres.server(directory).running()
+@on_the_standing_stack
+async def test_killed_postgres_comes_back_at_the_same_address(standing: Path) -> None:
+    running = await stack.start(standing)
+    note = postgres.server(standing).running()
     assert note is not None
 
     os.kill(note.pid, signal.SIGKILL)
-    await eventually(lambda: stack.status(directory).database_url is None)
+    await eventually(lambda: stack.status(standing).database_url is None)
 
-    assert await stack.start(directory) == running
+    assert await stack.start(standing) == running
 
 
-async def test_taken_ports_are_replaced_on_the_formatted_directory(directory: Path) -> None:
-    first = await stack.start(directory)
-    await stack.stop(directory)
-    ports = [kafka.server(directory).note(), postgres.server(directory).note()]
+@on_the_standing_stack
+async def test_taken_ports_are_replaced_on_the_formatted_directory(standing: Path) -> None:
+    first = await stack.start(standing)
+    await stack.stop(standing)
+    ports = [kafka.server(standing).note(), postgres.server(standing).note()]
     squatters = [await asyncio.start_server(print, "127.0.0.1", port) for note in ports if note for port in note.ports]
     try:
-        second = await stack.start(directory)
+        second = await stack.start(standing)
     finally:
         for squatter in squatters:
             squatter.close()
@@ -166,13 +196,14 @@ async def test_last_borrower_stops_the_stack(directory: Path) -> None:
     assert processes_of(directory) == []
 
 
-async def test_borrowed_stack_that_was_started_to_stay_stays(directory: Path) -> None:
-    await stack.start(directory)
+@on_the_standing_stack
+async def test_borrowed_stack_that_was_started_to_stay_stays(standing: Path) -> None:
+    await stack.start(standing)
 
-    async with borrowed(directory):
+    async with borrowed(standing):
         pass
 
-    assert stack.status(directory).running
+    assert stack.status(standing).running
 
 
 async def test_interrupted_start_leaves_no_process(directory: Path) -> None:
@@ -186,12 +217,12 @@ async def test_interrupted_start_leaves_no_process(directory: Path) -> None:
     await eventually(lambda: processes_of(directory) == [])  # killed children of initdb may still be on their way out
 
 
-async def test_directory_held_by_another_process_is_refused_with_the_cure(tmp_path: Path) -> None:
-    (tmp_path / "stack").mkdir()
-    held = try_lock(tmp_path / "stack" / "postgres.lock")
+async def test_directory_held_by_another_process_is_refused_with_the_cure(directory: Path) -> None:
+    (directory).mkdir()
+    held = try_lock(directory / "postgres.lock")
     assert held is not None
     try:
-        refused = await asyncio.to_thread(local, "start", tmp_path)
+        refused = await asyncio.to_thread(local, "start", directory.parent)
     finally:
         os.close(held)
 
@@ -199,7 +230,7 @@ async def test_directory_held_by_another_process_is_refused_with_the_cure(tmp_pa
     assert "is in use by a postgres" in refused.stderr
     assert "WOOTSTREAM_DATA_DIRECTORY" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
-    assert processes_of(tmp_path) == []
+    assert processes_of(directory.parent) == []
 
 
 async def test_database_of_another_release_is_refused_with_the_cure(directory: Path) -> None:
@@ -238,7 +269,7 @@ async def test_docker_that_does_not_run_is_said_with_the_cure(tmp_path: Path) ->
     # A process of its own: Docker's client leaves the refused socket open.
     refused = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", _RESOLVE_IN_DOCKER, str(tmp_path)],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/absent.sock"},
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, env={**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/absent.sock"},
     )  # fmt: skip
 
     assert "Unavailable: STACK=docker, but Docker runs no container" in refused.stderr.splitlines()[-1]
@@ -253,17 +284,18 @@ async def test_given_kafka_that_does_not_answer_is_refused(tmp_path: Path) -> No
             pass
 
 
-async def test_command_line_starts_reports_and_stops(tmp_path: Path) -> None:
+async def test_command_line_starts_reports_and_stops(directory: Path) -> None:
     try:
-        started = await asyncio.to_thread(local, "start", tmp_path)
+        started = await asyncio.to_thread(local, "start", directory.parent)
         assert started.returncode == 0, started.stderr
         answer = json.loads(started.stdout.splitlines()[-1])
-        assert set(answer) == {"kafka", "database_url"}
-        reported = await asyncio.to_thread(local, "status", tmp_path)
+        assert set(answer) == {"kafka", "database_url", "security"}
+        reported = await asyncio.to_thread(local, "status", directory.parent)
+        del answer["security"]
         assert (reported.returncode, json.loads(reported.stdout)) == (0, answer)
     finally:
-        stopped = await asyncio.to_thread(local, "stop", tmp_path)
+        stopped = await asyncio.to_thread(local, "stop", directory.parent)
 
     assert json.loads(stopped.stdout) == {"stopped": True}
-    assert processes_of(tmp_path) == []
-    assert (await asyncio.to_thread(local, "status", tmp_path)).returncode == 1
+    assert processes_of(directory.parent) == []
+    assert (await asyncio.to_thread(local, "status", directory.parent)).returncode == 1
