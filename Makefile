@@ -6,13 +6,14 @@ N      ?= 1000
 ACTS   ?=
 SEED   ?=
 UNTIMED ?=
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14 $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python)
 
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo bench chaos hostile fuzz lock clean
+.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
@@ -42,7 +43,20 @@ fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 
 test: install  ## all tests, on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest --numprocesses 4 --dist loadgroup --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --numprocesses 4 --dist loadgroup $(COVER)
+
+coverage: COVER = --cov --cov-report=term:skip-covered
+coverage: test  ## the same tests, and how much of the code they run: less than pyproject.toml demands fails
+
+pythons: install  ## the tests that need no server, on every Python from 3.11 on that is at hand
+	@set -e; for python in $(PYTHONS); do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  at=$(VENV)/pythons/$$($$python -c 'import sys; print(*sys.version_info[:2], sep=".")'); \
+	  test ! -e $$at/.done || continue; $(BIN)/uv venv --quiet --clear --python $$python $$at; \
+	  $(BIN)/uv pip install --quiet --python $$at --require-hashes -r requirements.lock; \
+	  $(BIN)/uv pip install --quiet --python $$at --no-deps --no-build-isolation --offline -e .; \
+	  $$at/bin/pytest --numprocesses 2 -p no:cacheprovider tests/unit tests/docs; touch $$at/.done; \
+	done; rm -f $(VENV)/pythons/*/.done; ls $(VENV)/pythons
 
 demo: install  ## recorded traffic through everything for FOR=60 seconds, then the audit (FOR=0: until Ctrl-C)
 	@$(BIN)/wootstream demo --for $(FOR)
