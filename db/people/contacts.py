@@ -21,6 +21,7 @@ join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.c
   and (c.chatwoot_contact_id = n.contact_id or lower(c.email) = lower(n.email) or c.customer_id = n.customer_id or c.user_id = n.user_id)
 """
 _USERS = "select * from wootstream.known_users($1)"
+# Before _SEE: a name that moves within the batch would meet its former bearer in the unique index.
 _RELEASE = """
 update public.chatwoot_contacts c set
   email = case when lower(n.email) is distinct from lower(c.email) then null else c.email end,

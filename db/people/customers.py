@@ -10,6 +10,7 @@ from db.pool import Connection, Row
 Key = tuple[UUID, str]
 _KEY = ("organization_id", "order_id or customer_id")
 
+# A repeat has the same source and id (CloudEvents 1.0, `id`): it changes nothing, whatever it holds.
 _ADD_FACTS = """
 insert into wootstream.shop_facts
   (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency)
@@ -17,6 +18,7 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timesta
 order by 1, 2, 3 on conflict do nothing
 returning organization_id, source, event_id
 """
+# Begun, then locked, in one order: a row that is not there cannot be locked.
 _BEGIN_ORDERS = """
 insert into wootstream.orders (organization_id, order_id)
 select * from unnest($1::uuid[], $2::text[]) order by 1, 2 on conflict do nothing

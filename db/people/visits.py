@@ -9,6 +9,7 @@ from db.pool import Connection, Row
 
 Key = tuple[UUID, str, str]  # store, customer, session
 
+# Locked in one order: of two beacons of one session the second reckons with the first.
 _KNOWN = """
 select v.* from unnest($1::uuid[], $2::text[], $3::text[]) as k (organization_id, customer_id, session_id)
 join wootstream.visits v using (organization_id, customer_id, session_id) order by 1, 2, 3 for update of v

@@ -13,6 +13,7 @@ select a.organization_id, a.chatwoot_account_id, a.release, i.inbox_id, i.name, 
 from public.chatwoot_accounts a left join wootstream.inboxes i on i.organization_id = a.organization_id
 order by a.account_status = 'deleted', a.created_at desc
 """
+# Nearly all are known already: they are left out before the insert looks for conflicts.
 _NOTE = """
 insert into wootstream.directory (organization_id, kind, id)
 select * from unnest($1::uuid[], $2::text[], $3::int[]) as n (organization_id, kind, id)
@@ -44,6 +45,7 @@ on conflict (organization_id, kind, id) do update set name = excluded.name, chec
 """
 # Those that the API no longer names were asked for, too.
 _CHECKED = "update wootstream.directory set checked_at = $2 where organization_id = $1 and checked_at is null"
+# The bot decides when the first response counts from: where it came or went, all of the inbox is reckoned again.
 _PUT_INBOXES = """
 insert into wootstream.inboxes as i (organization_id, inbox_id, name, has_bot, checked_at, recount_after)
 select $1, n.id, n.name, n.has_bot, $5, case when n.has_bot then 0 end
@@ -52,6 +54,7 @@ on conflict (organization_id, inbox_id) do update set name = excluded.name, has_
   checked_at = excluded.checked_at, updated_at = now(),
   recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
 """
+# From webhooks: has_bot stays, for they do not say it.
 _NAME_INBOXES = """
 insert into wootstream.inboxes (organization_id, inbox_id, name)
 select * from unnest($1::uuid[], $2::int[], $3::text[]) order by 1, 2

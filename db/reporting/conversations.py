@@ -12,6 +12,7 @@ from uuid import UUID
 from db.pool import Connection, Row
 from db.reporting.facts import Key
 
+# In one order everywhere: two batches wait for each other, and never crosswise.
 _LOCK = """
 select c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked,
   c.status, c.rating
@@ -78,6 +79,7 @@ from unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::text[], $6::numeri
   as n (organization_id, conversation_id, customer_tier, order_count, currency, value)
 where c.organization_id = n.organization_id and c.chatwoot_conversation_id = n.conversation_id
 """
+# An equal row is not written: it would be a dead one for vacuum with each message.
 _PUT_EVENTS = """
 insert into wootstream.chatwoot_reporting_events as e
   (organization_id, chatwoot_conversation_id, ordinal, name, value, user_id, inbox_id, event_start, event_end, approximate)
@@ -193,6 +195,7 @@ async def lock(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     heads = await conn.fetch(_LOCK, *columns)
     if len(heads) == len(keys):
         return heads
+    # What is not there cannot be locked. Nearly all are: beginning comes second, and not with every batch.
     await conn.execute(_BEGIN, *columns)
     return await conn.fetch(_LOCK, *columns)
 

@@ -13,6 +13,7 @@ from db.pool import Connection, Row
 
 Key = tuple[UUID, int]
 
+# The rules of figures/facts.better_message again, for what other batches kept.
 _KEEP_MESSAGES = """
 insert into wootstream.messages as m
   (organization_id, conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted, speaker)
@@ -36,6 +37,7 @@ order by 1, 2, 4, 3, 5, 6
 on conflict do nothing
 returning organization_id, conversation_id, attribute, changed_at, previous, current
 """
+# Of several answers the latest, compared as figures/facts.Rating compares.
 _KEEP_RATINGS = """
 insert into wootstream.ratings as r (organization_id, conversation_id, message_id, answered_at, sent_at, rating)
 select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::int2[]) order by 1, 2, 3
@@ -44,7 +46,7 @@ on conflict (organization_id, conversation_id, message_id) do update set
 where (excluded.answered_at, excluded.sent_at, excluded.rating) > (r.answered_at, r.sent_at, r.rating)
 returning organization_id, conversation_id, message_id, answered_at, sent_at, rating
 """
-# The last parameters are how far each conversation was walked already: nothing before that is needed.
+# The last parameters are each conversation's checkpoint: nothing before that is needed.
 _MESSAGES = """
 select m.organization_id, m.conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted, speaker
 from unnest($1::uuid[], $2::int[], $3::bigint[]) as k (organization_id, conversation_id, walked)
@@ -120,14 +122,14 @@ async def _keep(conn: Connection, statement: str, rows: Collection[tuple[object,
     return await conn.fetch(statement, *zip(*rows, strict=True)) if rows else ()
 
 
-async def messages(conn: Connection, walked: Sequence[tuple[UUID, int, int]]) -> Sequence[Row]:
+async def messages(conn: Connection, after: Sequence[tuple[UUID, int, int]]) -> Sequence[Row]:
     """Messages of these conversations with a greater id than the one given for each."""
-    return await conn.fetch(_MESSAGES, *zip(*walked, strict=True))
+    return await conn.fetch(_MESSAGES, *zip(*after, strict=True))
 
 
-async def changes(conn: Connection, walked: Sequence[tuple[UUID, int, object]]) -> Sequence[Row]:
+async def changes(conn: Connection, after: Sequence[tuple[UUID, int, object]]) -> Sequence[Row]:
     """Changes of these conversations after the moment given for each."""
-    return await conn.fetch(_CHANGES, *zip(*walked, strict=True))
+    return await conn.fetch(_CHANGES, *zip(*after, strict=True))
 
 
 async def ratings(conn: Connection, keys: Sequence[Key]) -> Sequence[Row]:

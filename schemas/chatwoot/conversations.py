@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.bounds import Elements, FineSeconds, Id, LongId, Mark, Moment, Name, OrElse, OrNone, OrOmitted, Seconds
 
-Status = Literal["open", "resolved", "pending", "snoozed"]
+ConversationStatus = Literal["open", "resolved", "pending", "snoozed"]
 MessageType = Literal["incoming", "outgoing", "activity", "template"]
 
 
@@ -74,7 +74,7 @@ class Conversation(Inbound):
 
     id: Id
     inbox_id: Id
-    status: Status
+    status: ConversationStatus
     priority: OrNone[Name] = None
     labels: Elements[Name] = ()
     first_reply_created_at: OrNone[Moment] = None

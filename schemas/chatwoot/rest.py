@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from schemas.bounds import Count, Elements, FineSeconds, Id, LongId, Moment, Name, OrElse, OrNone, Seconds
-from schemas.chatwoot.conversations import ContentAttributes, Inbound, Meta, Sender, Status
+from schemas.chatwoot.conversations import ContentAttributes, ConversationStatus, Inbound, Meta, Sender
 from schemas.reports import Totals
 
 CONVERSATION = "rest.conversation"
@@ -72,7 +72,7 @@ class ApiConversation(Inbound):
 
     id: Id
     inbox_id: Id
-    status: Status
+    status: ConversationStatus
     priority: OrNone[Name] = None
     labels: Elements[Name] = ()
     first_reply_created_at: OrNone[Seconds] = None

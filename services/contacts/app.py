@@ -2,8 +2,8 @@
 
 from schemas import topics
 from services.contacts import events, handlers
-from services.contacts.counts import SenderMetrics
-from services.contacts.sender import AttributeSender
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.sender import AttributeSender
 from services.kernel import Process, consume, every
 
 _PAUSE_SECONDS = 0.5

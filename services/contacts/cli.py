@@ -21,7 +21,7 @@ from services.kernel.cli.terminal import Json, print_json, show
 
 push = typer.Typer(no_args_is_help=True, help="Attributes on their way to Chatwoot.")
 
-_MOST, _DIGITS = 1_000, 10
+_MOST, _DIGITS = 1_000, 10  # people of a page; digits of an int4
 _BEGINNING = ("", 0)
 _COLUMNS = ("store", "contact", "customer", "attribute", "Chatwoot has", "would be", "computed")
 
@@ -75,6 +75,7 @@ async def _rows(store: str | None, after: tuple[str, int], most: int) -> list[Ro
             if store and (account := await stores.account(conn, named[store])) and account["push"] != "shadow":
                 raise Refusal(f"store {store} is {account['push']}, not in shadow: `stores add {store} --push shadow`")
             rows = await pushes.differences(conn, after=after, limit=most)
+            # Who saw which store's people: once a store, in one order.
             for organization in sorted({named[row["slug"]] for row in rows}):
                 await audit.note_access(
                     conn, actor=getpass.getuser(), action="push diff", store=organization, thing="attributes"

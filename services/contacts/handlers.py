@@ -25,7 +25,9 @@ class Taken(Enum):
 
 async def keep(conn: Connection, events: Sequence[ContactSeen]) -> set[Record]:
     """Take what is newer than what we know, let names move, say whom the sender has to look at."""
+    # One writer a store: names move between contacts, and a unique index sees one row at a time.
     await table.lock_stores(conn, {event.record.store for event in events})
+    # A store deleted meanwhile has no account, and nothing that its contacts could be kept in.
     accounts = await table.account_ids(conn)
     seen = [
         (event.record, event.known(accounts[event.record.store])) for event in events if event.record.store in accounts
@@ -44,6 +46,7 @@ async def _take(conn: Connection, seen: Sequence[KnownContact]) -> list[Taken]:
     current, taken = dict(known), list[Taken]()
     for one in seen:
         before = current.get(one.key)
+        # Of one moment the first stays: a repeat changes nothing, and what bears no moment never beats what is known.
         if before is not None and one.seen_at <= before.seen_at:
             taken.append(Taken.STALE)
             continue
@@ -59,6 +62,7 @@ async def adopt(conn: Connection, found: KnownContact) -> None:
     await table.lock_stores(conn, {found.store})
     users = await table.users(conn, {found.user_id} if found.user_id else ())
     latest = max((one.seen_at for one in (await _known(conn, [found])).values()), default=found.seen_at)
+    # Just newer than all we know, and older than any webhook of what happens from now on.
     seen_at = min(latest, LATEST) + timedelta(microseconds=1)
     await _take(conn, [_with_user(replace(found, seen_at=seen_at), users)])
 

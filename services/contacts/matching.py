@@ -51,6 +51,7 @@ def without_doubles(contacts: Iterable[KnownContact]) -> dict[Key, KnownContact]
         taken.add(place)
         return is_free
 
+    # E-mails are unique without regard to case, identifiers with: so Chatwoot's own indexes have it.
     for one in sorted(contacts, key=lambda contact: (contact.seen_at, contact.contact_id), reverse=True):
         result[one.key] = replace(
             one,

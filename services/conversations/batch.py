@@ -35,6 +35,8 @@ class FactBatch:
             self._put(self.ratings, (key, name), max(rating, self.ratings.get((key, name), rating)), event.record)
 
     def _put(self, facts: dict[Any, Any], key: Any, fact: Any, record: Record) -> None:
+        # Who repeats what another record of the batch said is no source: label changes always come twice (Chatwoot's
+        # issues 5966 and 7402), and the second is a duplicate.
         if facts.get(key) != fact:
             facts[key] = fact
             self._sources[key].append(record)
@@ -58,6 +60,7 @@ class FactBatch:
         for key, snapshot, record in self._snapshots:
             before = freshest[key]
             freshest[key] = fresher(before, snapshot)
+            # Fresher is not yet news: a repeat is sent later and shows the same.
             if freshest[key] is snapshot and (before is None or before.content != snapshot.content):
                 news[record] = key
         return {key: snapshot for key, snapshot in freshest.items() if snapshot is not None}, news

@@ -10,7 +10,7 @@ from services.conversations.chatwoot import import_history
 from services.conversations.reports.cli import report
 from services.conversations.reports.explain import Step, explain
 from services.conversations.repository import look
-from services.conversations.stores import known_stores
+from services.conversations.store_rules import known_stores
 from services.kernel import Refusal
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import Json, print_json, show

@@ -35,14 +35,17 @@ class ConversationFacts:
 def read(record: Record) -> ConversationFacts | None:
     """The facts of a webhook about a conversation or a message, or of a look through the API; None for all others."""
     if record.event == rest.CONVERSATION:
+        # An import's record is made as Chatwoot answers, so its acceptance is the moment that it was seen.
         history = _parse(record, partial(json_text.read, rest.History.model_validate_json))
         return ConversationFacts(
             record, (record.store, history.conversation.id), facts_seen(history, seen_at=record.received_at)
         )
+    # By the header alone: what is about contacts or typing need not be parsed.
     if record.event not in webhooks.CONVERSATION_EVENTS:
         return None
     event, sent_at = _parse(record, lambda body: webhooks.parse(record.event, body)), _sent_at(record)
     if isinstance(event, MessageEvent):
+        # A conversation's own body does not say what its inbox is called.
         key, inbox_name = (record.store, event.conversation.id), event.inbox.name if event.inbox else None
         return ConversationFacts(record, key, facts_of(event, sent_at=sent_at), inbox_name)
     if isinstance(event, ConversationEvent):
@@ -54,7 +57,7 @@ def _parse(record: Record, parse: Callable[[bytes], T]) -> T:
     try:
         return parse(record.value)
     except ValidationError as error:
-        # where and what kind of fault; the values are personal data
+        # Where and what kind of fault; the values are personal data. Three say who sent it, in one line.
         faults = sorted({f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()})
         raise Invalid(f"not a {record.event} as Chatwoot sends it: {'; '.join(faults[:3])}") from error
 

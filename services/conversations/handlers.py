@@ -13,13 +13,14 @@ from services.conversations.figures.checkpoint import Checkpoint, advance, resum
 from services.conversations.figures.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures.figures import figures
 from services.conversations.repository import Head, Reckoned
-from services.conversations.stores import StoreRules, known_stores
+from services.conversations.store_rules import StoreRules, known_stores
 from services.kernel import Record
 
 
 async def keep(conn: Connection, events: Sequence[ConversationFacts]) -> set[Record]:
     """Apply a batch; answers the records that told something new."""
     batch = FactBatch(events)
+    # Locked before anything is kept: the second of two batches about one conversation reckons with what the first kept.
     heads = await repository.lock(conn, batch.keys)
     snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
     new = await repository.keep(conn, batch)
@@ -55,6 +56,7 @@ async def _reckon(
         for key, seen in touched.items()
     }
     known = await repository.load(conn, touched, checkpoints)
+    # Sorted, as they were locked: the statements that put rows want it so.
     await _put(conn, [_figures(key, known[key], stores[key[0]], checkpoints[key]) for key in sorted(known)], heads)
 
 
@@ -75,6 +77,7 @@ async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Ke
 def _named(one: Reckoned) -> Iterator[tuple[UUID, str, int]]:
     """Whose names reports will need."""
     state = one.figures.state
+    # A bot's id is of another kind than an agent's.
     if state.assignee_id is not None and state.assignee_type == "User":
         yield one.key[0], "agent", state.assignee_id
     if state.team_id is not None:
@@ -84,6 +87,7 @@ def _named(one: Reckoned) -> Iterator[tuple[UUID, str, int]]:
 def _due(one: Reckoned, before: Head) -> Iterator[tuple[UUID, str]]:
     """Whose attributes depend on it: a conversation begun, turned or rated."""
     rating = one.figures.rating.rating if one.figures.rating else None
+    # Not for each message: status and rating are all that attributes depend on.
     if one.figures.state.contact_id is not None and (before.status, before.rating) != (
         one.figures.state.status,
         rating,

@@ -125,6 +125,7 @@ def _key(row: Row) -> Key:
 
 def _head(row: Row) -> Head:
     seen = row["seen"]
+    # Kept as JSON, so moments come back as text: read leniently, unlike what a webhook says.
     snapshot = seen and Snapshot(
         row["seen_at"], row["seen_sent_at"], row["seen_digest"], _STATE.validate_python(seen, strict=False)
     )

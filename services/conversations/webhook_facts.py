@@ -8,7 +8,7 @@ from typing import Any, get_args
 import orjson
 
 from schemas.bounds import MOST_INT4, NAME_CHARACTERS, moment_at, moment_in, text
-from schemas.chatwoot.conversations import Changed, Conversation, ConversationEvent, MessageEvent, Status
+from schemas.chatwoot.conversations import Changed, Conversation, ConversationEvent, ConversationStatus, MessageEvent
 from services.conversations.figures.facts import (
     TRACKED,
     Change,
@@ -31,6 +31,7 @@ def facts_of(event: ConversationEvent | MessageEvent, *, sent_at: datetime) -> F
     if isinstance(event, MessageEvent):
         snapshot = snapshot_of(event.conversation, event.created_at, sent_at=sent_at)
         return Facts(snapshot, messages=_messages(event), ratings=_ratings(event, snapshot))
+    # `status_changed` carries no change (its field is null): `conversation_updated` does, and the moment with it.
     at = _changed_at(event)
     snapshot = snapshot_of(event, at or datetime.fromtimestamp(event.created_at, UTC), sent_at=sent_at)
     return Facts(snapshot, changes=_changes(event, at) if at else ())
@@ -43,6 +44,7 @@ def kind_of(event: MessageEvent) -> MessageKind:
     if event.message_type == "template":
         return "survey" if event.content_type == "input_csat" else "template"
     marks = event.content_attributes
+    # A rule's message has no sender and a campaign's may have one, so both are asked before the sender is.
     if marks and marks.automation_rule_id:
         return "automation"
     if event.additional_attributes and event.additional_attributes.campaign_id:
@@ -62,7 +64,7 @@ def speaker_of(event: MessageEvent) -> Speaker | None:
 
 
 def _messages(event: MessageEvent) -> tuple[Message, ...]:
-    if event.message_type == "activity":
+    if event.message_type == "activity":  # what Chatwoot notes about the conversation: nobody wrote it
         return ()
     deleted = bool(event.content_attributes and event.content_attributes.deleted)
     sender_id = event.sender.id if event.sender else None
@@ -94,6 +96,7 @@ def _changes(event: ConversationEvent, at: datetime) -> tuple[Change, ...]:
 
 def _is_step(attribute: str, step: Changed) -> bool:
     """Both values are what such an attribute can be; else the step is left out, and the snapshot says how it stands."""
+    # A fact is for good: what cannot be replayed today could not be tomorrow, whatever comes after it.
     is_sound = _SOUND[attribute]
     if not (is_sound(step.previous_value) and is_sound(step.current_value)):
         return False
@@ -117,7 +120,7 @@ def _is_moment(value: Any) -> bool:
 
 
 _SOUND: dict[str, Callable[[Any], bool]] = {
-    "status": lambda value: value in get_args(Status),
+    "status": lambda value: value in get_args(ConversationStatus),
     "assignee_id": _is_id,
     "team_id": _is_id,
     "priority": _is_name,
@@ -148,6 +151,7 @@ def snapshot_of(seen: Conversation, at_least: datetime, *, sent_at: datetime) ->
         last_activity_at=moment_at(seen.last_activity_at or seen.timestamp),
         created_at=datetime.fromtimestamp(seen.created_at, UTC),
     )
+    # Eight bytes: it only tells apart what one conversation showed within one moment.
     digest = hashlib.blake2b(orjson.dumps(tuple(state)), digest_size=8).digest()
     return Snapshot(_version(seen, at_least), sent_at, digest, state)
 

@@ -56,8 +56,10 @@ def read(record: Record) -> ShopFact | None:
     if record.event is not None and record.event not in TYPES:
         return None
     event = json_text.read(_EVENT.validate_json, record.value)
+    # The door writes the header from the body; who writes the topic directly may leave it out, but not lie.
     if record.event not in (None, event.type):
         raise Invalid("the `event` header names another type than the event itself")
+    # The newest word wins: one dated far ahead would win over all that follow.
     if event.time > record.received_at + AHEAD:
         raise Invalid("time lies in the future")
     return _customer(record, event) if isinstance(event, CustomerEvent) else _order(record, event)

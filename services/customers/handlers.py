@@ -9,9 +9,8 @@ from db.people import due
 from db.people.customers import Key
 from db.pool import Connection
 from services.customers.events import ShopFact
-from services.customers.figures import Figures, figures
+from services.customers.figures import Figures, Profile, figures
 from services.customers.orders import OrderFact, order
-from services.customers.profile import Profile
 from services.kernel import Record
 
 
@@ -21,6 +20,7 @@ async def keep(conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
     Facts go in first, then the rows that depend on them are locked, then all facts are read: whoever waited for a lock
     sees what the other kept.
     """
+    # Reversed, so that of one event twice in the batch the first record is the one that was news.
     first = {event.key: event for event in reversed(events)}
     added = await table.add_facts(conn, [event.row() for event in first.values()])
     news = [event for event in events if event.key in added and first[event.key] is event]
@@ -43,6 +43,7 @@ async def _reckon_orders(conn: Connection, keys: Collection[Key]) -> set[Key]:
         by_order[row["organization_id"], row["order_id"]].append(OrderFact.of(row))
     now = {key: order(facts) for key, facts in sorted(by_order.items())}
     await table.put_orders(conn, [one.row(*key) for key, one in now.items()])
+    # Also who owned them before: an order that moves to another customer takes its money along.
     owners = {(store, one.customer_id) for (store, _), one in now.items()}
     return owners | {(row["organization_id"], row["customer_id"]) for row in before if row["customer_id"]}
 

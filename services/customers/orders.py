@@ -92,6 +92,7 @@ def _moments(ordered: list[OrderFact], kind: str) -> Iterator[datetime]:
 
 def _refunded(ordered: list[OrderFact], currency: str | None, total: int | None) -> int:
     """Refunds add up; one without an amount returns all. Never more than the price."""
+    # What came back in another currency cannot be taken from this price.
     refunds = [fact for fact in ordered if fact.kind == REFUNDED and fact.currency in (None, currency)]
     if any(fact.amount_minor is None for fact in refunds):
         return total or 0

@@ -1,18 +1,23 @@
 """One accepted POST of a visitor's browser → its rows."""
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
+import orjson
 from pydantic import TypeAdapter
 
 from db.widget import WidgetEventRow
 from schemas import json_text
-from schemas.beacons import WidgetReport
+from schemas.beacons import WidgetReport, moment
+from schemas.bounds import json_value
 from services.kernel import Invalid, Record
-from services.widget.rows import row
 
 _OLDEST, _AHEAD = timedelta(days=27), timedelta(days=62)  # of months that have a partition, whatever their length
 _REPORTS = TypeAdapter(tuple[WidgetReport, ...])
+_DATA_BYTES, _DATA_DEPTH = 8 * 1024, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,39 @@ def read(record: Record) -> WidgetPost | None:
     if not all(received_at - _OLDEST <= one.created_at <= received_at + _AHEAD for one in rows):
         raise Invalid("an event's id names a moment far from when it was received")
     return WidgetPost(record, rows)
+
+
+def row(store: UUID, event: WidgetReport) -> WidgetEventRow:
+    """As PostgreSQL cannot refuse it: one visitor's strange browser must not cost a batch its second try."""
+    return WidgetEventRow(
+        organization_id=store,
+        created_at=moment(event.id),
+        id=event.id,
+        event_type=event.event_type,
+        session_id=event.session_id,
+        user_id=event.user_id,
+        customer_id=event.customer_id,
+        page_url=event.page_url,
+        user_agent=event.user_agent,
+        ip_address=address(event.ip_address),
+        referrer=event.referrer,
+        load_time_ms=event.load_time_ms,
+        widget_version=event.widget_version,
+        event_data=data(event.event_data),
+    )
+
+
+def address(value: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address((value or "").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def data(value: dict[str, Any]) -> dict[str, Any]:
+    """The same, cleaned; what is out of bounds is left out as a whole and marked so."""
+    try:
+        clean: dict[str, Any] = json_value(value, depth=_DATA_DEPTH, elements=_DATA_BYTES)
+    except ValueError as reason:
+        return {"left_out": str(reason)}
+    return clean if len(orjson.dumps(clean)) <= _DATA_BYTES else {"left_out": "too long"}

@@ -17,6 +17,7 @@ async def keep(conn: Connection, posts: Sequence[WidgetPost]) -> set[Record]:
     first: dict[table.Key, tuple[Record, table.WidgetEventRow]] = {}
     for post in posts:
         for one in post.rows:
+            # an event has one id, and a browser that was not answered sends it again in another POST
             first.setdefault((one.organization_id, one.created_at, one.id), (post.record, one))
     added = await table.add(conn, [one for _, one in first.values()])
     return {first[key][0] for key in added}

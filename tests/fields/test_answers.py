@@ -16,9 +16,9 @@ from schemas.chatwoot import rest
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from schemas.reports import Comparison, ReportSummary
 from schemas.topics import WEBHOOKS
-from services.contacts.contacts_api import ContactsApi, RefusedByChatwoot
 from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
+from services.contacts.sending.contacts_api import ContactsApi, RefusedByChatwoot
 from services.conversations import events as conversation_events
 from services.conversations import handlers as conversations
 from services.conversations.chatwoot.account_reader import AccountReader

@@ -21,8 +21,8 @@ from services.kernel import Process, Retryable
 from services.kernel.chatwoot_account import Unanswered
 from services.kernel.errors import Verdict, describe, verdict
 
-_EVERY = timedelta(days=1)
-_AGAIN = timedelta(minutes=10)
+_EVERY = timedelta(days=1)  # names change seldom, and one that a webhook brings is asked for at once
+_AGAIN = timedelta(minutes=10)  # at the earliest, after a fault or where a reading did not name the unknown
 _STORES = 20  # read before it is asked again whether this is still the only process that does
 _STORE_SECONDS = 60.0  # a server may answer slowly, and a store may have any number of inboxes: others wait
 _STEP = 200  # conversations reckoned in one transaction
@@ -47,6 +47,7 @@ class AccountDetails:
             recounts = await table.recounts(conn)
         for store in unread[:_STORES]:
             await self._ask(store)
+        # One step a turn: an inbox of a million conversations delays nobody's names.
         for row in recounts[:1]:
             async with scoped(self._process.pool(), {row["organization_id"]}) as conn:
                 await _recount(conn, row["organization_id"], row["inbox_id"], row["recount_after"])
@@ -62,7 +63,9 @@ class AccountDetails:
                     await self._read(account)
             except TimeoutError as late:
                 raise Unanswered(f"Chatwoot takes more than {_STORE_SECONDS:.0f} s to tell") from late
-        except Exception as error:
+        except (
+            Exception
+        ) as error:  # whatever one store's server makes of us is that store's: kept, and said in its reports
             if verdict(error) is Verdict.STOP:
                 raise
             expected = isinstance(error, Unanswered | Retryable)
@@ -100,6 +103,7 @@ async def _recount(conn: Connection, store: UUID, inbox_id: int, after: int) -> 
         if verdict(error) is not Verdict.GUILTY:
             raise
         await _one_by_one(conn, store, numbers)
+    # Fewer than asked for: that was the last of this inbox.
     await table.recounted(conn, store, inbox_id, up_to=numbers[-1] if len(numbers) == _STEP else None)
 
 

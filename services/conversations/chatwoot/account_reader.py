@@ -34,7 +34,7 @@ class AccountReader:
         """Which release answers; None where a proxy keeps that to itself. Raises Retryable."""
         try:
             return (await self._ask("/api", Version)).version
-        except Unanswered:
+        except Unanswered:  # not a fault: what the operator named then holds on
             return None
 
     async def get(self, path: str, form: type[T], *, version: str = "v1", query: Any = None) -> T:

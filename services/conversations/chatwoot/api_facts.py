@@ -11,6 +11,7 @@ from schemas.chatwoot.conversations import Conversation, MessageEvent, MessageTy
 from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, union
 from services.conversations.webhook_facts import facts_of, snapshot_of, text_of
 
+# As Chatwoot numbers them in Message.message_type, which the API answers and webhooks spell out.
 _TYPES: tuple[MessageType, ...] = ("incoming", "outgoing", "activity", "template")
 _ACTIVITY = _TYPES.index("activity")
 _SECOND = timedelta(seconds=1)  # the API cuts moments down to whole seconds
@@ -33,6 +34,7 @@ def _status(history: rest.History, written_at: datetime) -> Change:
     """How it stood when its row was last written; beside it our guess of the moment since when."""
     at = written_at if history.conversation.updated_at else written_at + _SECOND
     noted = [_moment(one.created_at) + _SECOND for one in history.messages if one.message_type == _ACTIVITY]
+    # Each activity notes something that was done to it: the last one is the best guess, never later than the row.
     since = min(at, max(noted, default=at))
     return Change(STATUS_SEEN, at, text_of(since.isoformat()), text_of(history.conversation.status))
 

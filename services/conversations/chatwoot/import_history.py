@@ -24,7 +24,7 @@ from services.kernel.cli.terminal import progress
 from services.kernel.clock import Schedule
 from services.kernel.kafka.topics import absent
 
-_IN_FLIGHT = 4
+_IN_FLIGHT = 4  # conversations at once, so that a slow answer does not cost the pace; the pace itself is the client's
 _MESSAGES = 100  # in one answer
 _OVERLAP = 10  # of two answers: they are sorted by moment but begin after an id, and the two may disagree
 _PER_RECORD = 2_000  # messages: 0.4 kB each, far below what the topic takes
@@ -33,7 +33,7 @@ _MOST_PAGES, _MOST_MESSAGES, _MOST_PASSES = 100_000, 200_000, 20
 _PAUSES = Schedule((1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0))  # then Chatwoot or Kafka is really away
 T = TypeVar("T")
 OnProgress = Callable[[int, int], None]  # conversations looked at, of how many
-_KAFKA_SECONDS = 15
+_KAFKA_SECONDS = 15  # then a person wants to know
 import_ = typer.Typer(no_args_is_help=True, help="What was before a store was attached.")
 
 
@@ -57,7 +57,7 @@ def history(
     """
     try:
         counts = asyncio.run(_run(store, everything=everything))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # no traceback: each conversation was remembered as it was done
         raise Refusal("interrupted: the same command goes on where it was") from None
     for name, number in counts.items():
         print(f"{name}: {number} conversations read")
@@ -138,9 +138,11 @@ class HistoryImport:
             messages = await self._messages(one.id)
         except Gone:
             return False
+        # At least one record: a conversation without messages has a state, too.
         for start in range(0, max(1, len(messages)), _PER_RECORD):
             part = rest.History(conversation=one, messages=tuple(messages[start : start + _PER_RECORD]))
             await self._patiently(self._process.publisher.publish, self._record(part))
+        # After Kafka has it: what dies in between is read again, and its facts are known by their keys.
         async with scoped(self._process.pool(), {self._account.store}) as conn:
             await table.done(conn, self._account.store, [one.id])
         self._done.add(one.id)

@@ -84,6 +84,7 @@ class Lifecycle:
             self.waiting = self.waiting or message.created_at
             self.unanswered_since = self.unanswered_since or message.created_at
         self.person_wrote = self.person_wrote or message.is_users
+        # A private note answers nobody, and a greeting is a template: neither counts (Chatwoot's human_response?).
         if message.private or message.message_type != "outgoing":
             return
         if self.rules.is_answer(message):
@@ -120,6 +121,7 @@ class Lifecycle:
             self.answered = True
             self.first_response = self._book("first_response", self._clock_start(), at, sender_id)
         elif self.waiting:
+            # To the assignee, whoever wrote it; the first response to its author (reporting_event_listener.rb).
             self._book("reply_time", self.waiting, at, self.assignee)
         self.waiting = self.unanswered_since = None
 
@@ -149,6 +151,7 @@ class Lifecycle:
 
     def _resolve(self, at: datetime) -> None:
         self.resolutions += 1
+        # Each from the creation: Chatwoot counts the first turn's time again in the second.
         self.last_resolution = self._book("conversation_resolved", self.created, at, self.assignee)
         if self._has_bot() and not self.person_wrote:
             self._book("conversation_bot_resolved", self.created, at, self.assignee)
@@ -157,6 +160,7 @@ class Lifecycle:
             self.waiting = None
 
     def _open(self, previous: str, at: datetime) -> None:
+        # 0 s where nothing was resolved before: Chatwoot notes the first opening so, too.
         if self.rules.openings_count:
             before = self.last_resolution.end if self.last_resolution else at
             self._book("conversation_opened", before, at, self.assignee)
@@ -187,6 +191,7 @@ class Lifecycle:
     def _book(
         self, name: str, start: datetime, end: datetime, user_id: int | None, *, doubtful: bool = False
     ) -> ReportingEvent:
+        # Whole seconds each, then their difference; the column is an int4, and moments may be 230 years apart.
         seconds = int(end.timestamp()) - int(start.timestamp())
         event = ReportingEvent(
             name, max(-MOST_INT4, min(seconds, MOST_INT4)), user_id, start, end, self.guessing or doubtful

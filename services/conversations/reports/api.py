@@ -20,7 +20,7 @@ from services.kernel.chatwoot_account import Unanswered
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Verdict, describe, verdict
 
-_MOST = 1000
+_MOST = 1000  # of those who wait, longest first: a longer list is for nobody
 _LIMIT = re.compile("[0-9]{1,4}")
 _COMPARE = "compare"
 
@@ -39,6 +39,7 @@ def _guarded(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        # In constant time: how long a refusal takes must not spell the token.
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
             return _refusal(401, "say who you are: Authorization: Bearer, with WOOTSTREAM_API_TOKEN")
         try:
@@ -69,6 +70,7 @@ async def _report(process: Process, request: Request) -> Response:
     except (Unanswered, Retryable) as reason:
         return _refusal(502, str(reason))
     body = answers[store] if store else answers
+    # One store's answer bare, of all by their short names: as the command line's --json.
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
 
 

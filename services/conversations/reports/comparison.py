@@ -34,6 +34,7 @@ async def compare_each(
                 account = await reader_of(conn, process, store)
             comparisons[name] = await compare(process.pool(), account, since=begin, until=end)
         except (Unanswered, Retryable) as reason:
+            # Of one store it is the answer; of several it is a line among them.
             if len(stores) == 1:
                 raise
             comparisons[name] = Comparison(store=name, since=begin, until=end, figures=(), fault=str(reason))

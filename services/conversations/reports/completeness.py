@@ -16,6 +16,7 @@ _ROUND = timedelta(seconds=10)  # so often ingress writes what it saw acknowledg
 async def completeness(conn: Connection, organization: UUID) -> Completeness:
     """By the ledger's place in the topic and by what ingress saw acknowledged there."""
     progress = await table.progress(conn, group="conversations", topic=topics.WEBHOOKS.name)
+    # Behind counts offsets: a marker or a hole among them makes it too many, never too few.
     late = [row for row in progress if _behind(row) > 0]
     return Completeness(
         complete_to=min(map(_accepted_at, late)) if late else _last_round(progress),

@@ -17,6 +17,7 @@ By = Literal["account", "agents", "inboxes", "teams", "days"]
 async def summary(conn: Connection, organization: UUID, *, since: datetime, until: datetime) -> ReportSummary:
     """Chatwoot's account summary of a span, and of the span of the same length before it."""
     now = await _account(conn, organization, since, until)
+    # As Chatwoot's own `previous`: the same length, up to where this span begins.
     before = await _account(conn, organization, since - (until - since), since)
     return ReportSummary(
         **{name: getattr(now, name) for name in Group.model_fields},

@@ -24,6 +24,7 @@ async def keep(conn: Connection, events: Sequence[VisitsSeen]) -> set[Record]:
                 news.add(event.record)
     moved = [visit for key, visit in sorted(now.items()) if visit != before.get(key)]
     await table.put(conn, [visit.row() for visit in moved])
+    # Nobody reads the carts of those whom nobody talks to: they would be calls for nothing.
     people = await table.talking(conn, {(visit.store, visit.customer_id) for visit in moved})
     await due.mark(conn, [(store, f"customer:{one}") for store, one in people])
     return news

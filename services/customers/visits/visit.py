@@ -63,6 +63,7 @@ class ShopVisit:
 
     def then(self, other: "ShopVisit") -> "ShopVisit":
         """Both together, whichever came first."""
+        # None before every moment; of one moment the greater text, so that any order of arrival ends the same.
         page = max(self, other, key=lambda one: (one.page_at is not None, one.page_at, one.page_url))
         cart = max(self, other, key=lambda one: (one.cart_at is not None, one.cart_at, one.cart_minor))
         return replace(

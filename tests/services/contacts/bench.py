@@ -7,7 +7,7 @@ from typing import Any
 
 from db.people import due
 from db.pool import Pool, scoped
-from services.contacts.sender import AttributeSender
+from services.contacts.sending.sender import AttributeSender
 from services.kernel import Process
 from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsApi

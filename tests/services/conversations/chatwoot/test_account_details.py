@@ -13,7 +13,7 @@ from db.reporting import account_details as table
 from services.conversations import handlers
 from services.conversations.chatwoot.account_details import AccountDetails
 from services.conversations.reports.reports import by_group, summary
-from services.conversations.stores import known_stores
+from services.conversations.store_rules import known_stores
 from services.kernel import Process, Settings
 from tests.recordings.recorded import account_webhooks, reports
 from tests.recordings.test_figures_equal_chatwoot import reckoned

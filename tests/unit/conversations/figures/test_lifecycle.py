@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.chatwoot.conversations import Status
+from schemas.chatwoot.conversations import ConversationStatus
 from services.conversations.figures.facts import (
     STATUS_SEEN,
     Change,
@@ -99,7 +99,7 @@ def status(seconds: int, previous: str, current: str) -> Change:
 
 
 def conversation(
-    *, seen_as: Status = "open", messages: tuple[Message, ...] = (), changes: tuple[Change, ...] = ()
+    *, seen_as: ConversationStatus = "open", messages: tuple[Message, ...] = (), changes: tuple[Change, ...] = ()
 ) -> Facts:
     """A conversation begun at BEGIN and last seen a day later."""
     state = ConversationState(5, 9, seen_as, None, None, None, None, None, (), None, None, None, None, BEGIN)

@@ -10,22 +10,22 @@ import structlog
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
-from services.contacts.counts import SenderMetrics
-from services.contacts.lookup import look_up
-from services.contacts.people import Due, DueWork, PushJob, work_of
-from services.contacts.push import push, settle
-from services.contacts.sender_account import SenderAccount
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.people import Due, DueWork, PushJob, work_of
+from services.contacts.sending.push import push, settle
+from services.contacts.sending.search import look_up
+from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Process
 from services.kernel.clock import Schedule
 from services.kernel.errors import Verdict, describe, verdict
 
-_BATCH = 200
+_BATCH = 200  # at 40 calls a second, what the five seconds of a round can serve
 _IN_FLIGHT = 8  # enough for 40 calls a second at 200 ms each
 _ROUND_SECONDS = 5.0  # of a server at its pace; then no further call is begun, for others may be due there
 _PAUSES = Schedule((1, 2, 5, 10, 30, 60, 300))  # of one person
 _REST_SECONDS = 2.0  # of a store, after a failure: its other people would fail, too
 _ASIDE = timedelta(minutes=15)  # of a person whose data raises; their next mark ends it
-_FLEETING = timedelta(minutes=1)
+_FLEETING = timedelta(minutes=1)  # between two calls that only say where somebody is in the shop
 _Outcome = tuple[UUID, str, int]
 log = structlog.get_logger()
 
@@ -64,6 +64,7 @@ class Round:
         except Exception as error:
             if verdict(error) is not Verdict.GUILTY:
                 raise
+            # PostgreSQL names the statement, not the person: halves find them in eight steps.
             if len(due) == 1:
                 await self._set_aside(due, error)
                 return DueWork()

@@ -8,17 +8,17 @@ from typing import Any
 from db.people import pushes
 from db.pool import Connection, Row, scoped
 from schemas.chatwoot.contacts import ShownContact
-from services.contacts.contacts_api import RefusedByChatwoot, contacts_api
-from services.contacts.counts import SenderMetrics
 from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
-from services.contacts.people import Due
-from services.contacts.push import settle
-from services.contacts.sender_account import SenderAccount
+from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_api
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.people import Due
+from services.contacts.sending.push import settle
+from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Process
 from services.kernel.chatwoot_account import Gone
 
-_ASK_AGAIN = timedelta(days=1)
+_ASK_AGAIN = timedelta(days=1)  # a webhook tells sooner when they do turn up
 
 
 async def look_up(process: Process, account: SenderAccount, due: Due, counts: SenderMetrics) -> None:
@@ -64,6 +64,7 @@ async def _find(process: Process, account: SenderAccount, row: Row, counts: Send
 
 def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact | None:
     """By identifier, else by e-mail, else by phone; never a contact that bears another customer's identifier."""
+    # The order of Chatwoot's own contact_identify_action.rb, which does not merge over another identifier either.
     for one in found:
         if one.identifier == row["customer_id"]:
             return one

@@ -7,7 +7,7 @@ import pytest
 import uuid_utils
 
 from schemas.beacons import moment
-from services.widget.rows import address, data
+from services.widget.events import address, data
 
 
 def test_the_moment_is_the_one_in_the_id() -> None:

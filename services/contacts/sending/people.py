@@ -14,7 +14,7 @@ from schemas.bounds import MOST_INT4
 from services.contacts.attributes import CurrentVisit, Person, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
-from services.contacts.sender_account import SenderAccount
+from services.contacts.sending.sender_account import SenderAccount
 
 _LONGEST_ID = 10  # digits
 

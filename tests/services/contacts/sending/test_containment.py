@@ -13,8 +13,8 @@ import structlog
 
 from db.people import pushes
 from db.pool import scoped
-from services.contacts import people
 from services.contacts.attributes import Person, attributes
+from services.contacts.sending import people
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import eventually

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from db.people import pushes
 from db.pool import scoped
-from services.contacts.counts import SenderMetrics
-from services.contacts.round import Round
-from services.contacts.sender import AttributeSender
-from services.contacts.sender_account import SenderAccount
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.round import Round
+from services.contacts.sending.sender import AttributeSender
+from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import PATIENCE_SECONDS

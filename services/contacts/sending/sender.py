@@ -8,13 +8,13 @@ from db import stores
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import scoped
-from services.contacts.counts import SenderMetrics
-from services.contacts.round import Round
-from services.contacts.sender_account import SenderAccount
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.round import Round
+from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Process
 
 _SHIFT_SECONDS = 20.0  # then the lock is asked for again, and stores are looked up again
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.5  # a fraction of the two seconds that a person must be quiet for
 
 
 class AttributeSender:

@@ -50,6 +50,7 @@ async def known_stores(conn: Connection, events: Sequence[ConversationFacts]) ->
         if event.inbox_name and (known is None or known.name != event.inbox_name):
             renamed[organization, inbox_id] = event.inbox_name
             stores[organization].inboxes[inbox_id] = InboxRules(event.inbox_name, known is not None and known.has_bot)
+    # In this transaction: figures that name an inbox and its name become visible together.
     await account_details.name_inboxes(conn, [(*key, name) for key, name in renamed.items()])
     return stores
 

@@ -10,9 +10,9 @@ from uuid import UUID
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
-from services.contacts.contacts_api import RefusedByChatwoot, contacts_api
-from services.contacts.counts import SenderMetrics
-from services.contacts.people import Due, PushJob
+from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_api
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.people import Due, PushJob
 from services.kernel import Process
 from services.kernel.chatwoot_account import Gone
 
@@ -21,6 +21,7 @@ async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:
     """Send the difference. Raises Retryable; the person then stays due."""
     api, (store, _, contact_id) = contacts_api(process, job.account), job.key
     held, made = dict(job.acknowledged), 0
+    # Two calls: a put merges and cannot remove, for a null is kept as a null.
     try:
         if job.difference.changed:
             held, made = dict((await api.put(contact_id, dict(job.difference.changed))).custom_attributes), made + 1
@@ -33,6 +34,7 @@ async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:
         await _refused(process, job, refusal, counts)
         return
     written = (job.written | set(job.difference.changed)) - set(job.difference.removed)
+    # Together: what Chatwoot holds and that nobody waits for it any more.
     async with scoped(process.pool(), {store}) as conn:
         await pushes.acknowledge(conn, job.key, held, written=written, at=process.clock.now())
         await settle(conn, job.due)

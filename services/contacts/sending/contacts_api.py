@@ -8,13 +8,12 @@ from pydantic import BaseModel, ValidationError
 
 from schemas import json_text
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
-from services.contacts.sender_account import SenderAccount
+from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import ChatwootAnswer, Invalid, Process, Retryable, Sealed
 from services.kernel.chatwoot_account import ChatwootAccount, Gone, unsealed_token
 from services.kernel.errors import describe
 
 _LOCKED_OUT = (401, 402, 403)  # bad token, suspended account, plan without API: the store's matter, not the contact's
-Contact = dict[str, Any]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -56,7 +55,7 @@ class ContactsApi:
         ]
         return _read(FoundContacts, await self._call("POST", "/filter", {"payload": wanted})).payload
 
-    async def create(self, contact: Contact) -> ShownContact:
+    async def create(self, contact: dict[str, Any]) -> ShownContact:
         """A new contact; Refused names the columns that somebody else has."""
         return _read(CreatedContact, await self._call("POST", "", contact)).payload.contact
 

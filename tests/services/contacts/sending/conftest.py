@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from db.pool import Pool
-from services.contacts.counts import SenderMetrics
-from services.contacts.sender import AttributeSender
+from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.sender import AttributeSender
 from services.kernel import Chatwoot, Process, Settings
 from tests.answering import Answering
 from tests.services.contacts.api import ContactsApi

@@ -1,0 +1,1 @@
+"""The one sender: due people → the fewest calls to Chatwoot."""
