@@ -29,7 +29,7 @@ from services.conversations.figures.facts import Change, ConversationState, Fact
 from services.conversations.figures.figures import Figures
 
 _STATE = TypeAdapter(ConversationState)
-_CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
+CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
 _FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))  # before every id and moment that a webhook may name
 _MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)
 
@@ -129,7 +129,7 @@ def _head(row: Row) -> Head:
     snapshot = seen and Snapshot(
         row["seen_at"], row["seen_sent_at"], row["seen_digest"], _STATE.validate_python(seen, strict=False)
     )
-    checkpoint = _CHECKPOINT.validate_python(row["walked"], strict=False) if row["walked"] else None
+    checkpoint = CHECKPOINT.validate_python(row["walked"], strict=False) if row["walked"] else None
     return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"], checkpoint)
 
 
@@ -222,7 +222,7 @@ def _head_row(one: Reckoned) -> HeadRow:
         rating=figures.rating.rating if figures.rating else None,
         event_count=_event_count(figures),
         events_digest=_events_digest(figures),
-        walked=_CHECKPOINT.dump_json(one.checkpoint).decode(),
+        walked=CHECKPOINT.dump_json(one.checkpoint).decode(),
     )
 
 
