@@ -88,7 +88,7 @@ _RECOUNTED = """
 update wootstream.inboxes set recount_after = $3 where organization_id = $1 and inbox_id = $2 and recount_after is not null
 """
 _UNKNOWN_BOTS = """
-select i.inbox_id, i.name, r.fault, a.api_access_token is null as untold from wootstream.inboxes i
+select i.inbox_id, i.name, r.fault, a.api_access_token is null as without_token from wootstream.inboxes i
 join public.chatwoot_accounts a on a.organization_id = i.organization_id and a.account_status <> 'deleted'
 left join wootstream.directory_readings r on r.organization_id = i.organization_id
 where i.organization_id = $1 and i.checked_at is null and not i.has_bot order by 1
@@ -171,5 +171,5 @@ async def recounted(conn: Connection, organization: UUID, inbox_id: int, *, up_t
 
 
 async def unknown_bots(conn: Connection, organization: UUID) -> Sequence[Row]:
-    """Inboxes of which nobody told whether a bot answers first there, with the API's fault; `untold`: it has no token."""
+    """Inboxes of which nobody told whether a bot answers first there, with the API's fault; `without_token`: it has none."""
     return await conn.fetch(_UNKNOWN_BOTS, organization)

@@ -69,9 +69,8 @@ class DueWork:
 
     jobs: list[PushJob] = field(default_factory=list)
     unmapped: list[Due] = field(default_factory=list)  # customers whose contact is not known here
-    strangers: list[Due] = field(
-        default_factory=list
-    )  # contacts of whom the shop knows nothing, customers of whom it said nothing
+    # contacts of whom the shop knows nothing, customers of whom it said nothing
+    strangers: list[Due] = field(default_factory=list)
     failed: list[tuple[Due, Exception]] = field(default_factory=list)  # what we know of them raises in our code
 
     def __add__(self, other: "DueWork") -> "DueWork":

@@ -63,9 +63,8 @@ class AccountDetails:
                     await self._read(account)
             except TimeoutError as late:
                 raise Unanswered(f"Chatwoot takes more than {_STORE_SECONDS:.0f} s to tell") from late
-        except (
-            Exception
-        ) as error:  # whatever one store's server makes of us is that store's: kept, and said in its reports
+        # Whatever one store's server makes of us is that store's: it is kept, and said in its reports.
+        except Exception as error:
             if verdict(error) is Verdict.STOP:
                 raise
             expected = isinstance(error, Unanswered | Retryable)

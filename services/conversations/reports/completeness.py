@@ -28,7 +28,7 @@ async def completeness(conn: Connection, organization: UUID) -> Completeness:
 
 def _not_applied(inbox: Row) -> str:
     """Which rule waits for the API, where nobody told whether a bot answers first."""
-    fault = "the store was attached without an API token" if inbox["untold"] else inbox["fault"]
+    fault = "the store was attached without an API token" if inbox["without_token"] else inbox["fault"]
     asked = f" ({fault})" if fault else ""
     return (
         f"inbox {inbox['name'] or inbox['inbox_id']}: whether a bot answers first is not known{asked}; its handovers "
