@@ -22,7 +22,7 @@ from services.kernel import Settings
 from services.kernel.secrets import load_secrets
 from tests.eventually import eventually
 from tests.services.attached import ACCOUNT_ID, attach, authorize
-from tests.services.contacts.api import ContactsApi
+from tests.services.contacts.api import ContactsDouble
 
 _PEOPLE = 200
 _IN_FLIGHT = 8
@@ -30,7 +30,7 @@ _HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def serving(api: ContactsApi) -> AsyncIterator[str]:
+async def serving(api: ContactsDouble) -> AsyncIterator[str]:
     """The contacts API on a port of its own; answers after 20 ms, so that deaths find calls in flight."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +82,7 @@ async def test_a_sender_killed_again_and_again_tells_everybody(
 ) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
-    chance, api = random.Random(seed), ContactsApi()
+    chance, api = random.Random(seed), ContactsDouble()
     for number in range(1, _PEOPLE + 1):
         api.add(_HOST, number, identifier=f"c{number}")
     async with serving(api) as base_url:

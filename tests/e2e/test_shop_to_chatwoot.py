@@ -25,7 +25,7 @@ from tests.eventually import eventually
 from tests.newest import begin_at_the_end
 from tests.publishing import publish_all
 from tests.services.attached import attach, authorize
-from tests.services.contacts.api import ContactsApi
+from tests.services.contacts.api import ContactsDouble
 from tests.services.widget.test_handlers import event as beacon
 
 _CUSTOMERS = 20
@@ -33,7 +33,7 @@ _NOON = datetime.now(UTC) - timedelta(days=1)
 
 
 @asynccontextmanager
-async def running(settings: Settings, api: ContactsApi) -> AsyncIterator[Process]:
+async def running(settings: Settings, api: ContactsDouble) -> AsyncIterator[Process]:
     """The three services, stopped as by SIGTERM at the end."""
     process = Process(settings)
     await process.chatwoot.close()
@@ -93,7 +93,7 @@ async def test_orders_reach_chatwoot_once_through_an_outage_a_restart_and_repeat
 ) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
-    api, store = ContactsApi(fault=httpx.Response(503)), await attach(admin_pool, push="live")
+    api, store = ContactsDouble(fault=httpx.Response(503)), await attach(admin_pool, push="live")
     await authorize(admin_pool, store, load_secrets(settings))
     at = f"{store.hex}.example"
     for number in range(_CUSTOMERS):

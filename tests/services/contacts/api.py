@@ -14,7 +14,7 @@ from tests.services.attached import ACCOUNT_ID, TOKEN
 
 
 @dataclass
-class ContactsApi:
+class ContactsDouble:
     """`fault` answers instead of the doubles when it has something to answer."""
 
     calls: list[tuple[str, str, Any]] = field(default_factory=list)

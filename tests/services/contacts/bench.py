@@ -10,7 +10,7 @@ from db.pool import Pool, scoped
 from services.contacts.sending.sender import AttributeSender
 from services.kernel import Process
 from tests.services.attached import ACCOUNT_ID, attach, authorize
-from tests.services.contacts.api import ContactsApi
+from tests.services.contacts.api import ContactsDouble
 from tests.unit.kernel.test_chatwoot import Hand
 
 AT_ONCE = timedelta(0)
@@ -22,7 +22,7 @@ class Bench:
 
     process: Process
     sender: AttributeSender
-    api: ContactsApi
+    api: ContactsDouble
     clock: Hand
     pool: Pool
     admin: Pool
