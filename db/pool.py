@@ -28,9 +28,11 @@ _TRANSACTION_SETTINGS = {
 }
 _SERVER_SETTINGS = {**_TRANSACTION_SETTINGS, "application_name": "wootstream", "tcp_keepalives_idle": "30"}
 _SCOPE = "select set_config('wootstream.organizations', $1, true)"
-_IS_PRIVILEGED = (
-    "select rolsuper or rolbypassrls or rolname = 'wootstream_owner' from pg_roles where rolname = current_user"
-)
+_IS_PRIVILEGED = """
+select rolsuper or rolbypassrls or rolname = 'wootstream_owner'
+  or exists (select from pg_class where oid = to_regclass('public.chatwoot_accounts') and relowner = pg_roles.oid)
+from pg_roles where rolname = current_user
+"""
 
 
 class Connection(Protocol):

@@ -16,7 +16,8 @@ begin
     end;
   end loop;
   foreach name in array array['wootstream_owner', 'wootstream_ingress', 'wootstream_service', 'wootstream_privacy'] loop
-    if not pg_has_role(current_user, name, 'member') then
+    -- From 16 on whoever makes a role may grant it, and is no member that could act as it.
+    if not pg_has_role(current_user, name, case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) then
       execute format('grant %I to %I', name, current_user);
     end if;
   end loop;
