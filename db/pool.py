@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 INGRESS = "wootstream_ingress"
 SERVICE = "wootstream_service"
 PRIVACY = "wootstream_privacy"
+PEOPLE = "authenticated"
 
 # database.md §3: a service that hangs must not hold locks, and a dead peer must be noticed.
 _TRANSACTION_SETTINGS = {
@@ -27,6 +28,8 @@ _TRANSACTION_SETTINGS = {
     "jit": "off",
 }
 _SERVER_SETTINGS = {**_TRANSACTION_SETTINGS, "application_name": "wootstream", "tcp_keepalives_idle": "30"}
+# Supabase's own functions read either, by their age.
+_PERSON = "select set_config('request.jwt.claim.sub', $1, true), set_config('request.jwt.claims', $2, true)"
 _SCOPE = "select set_config('wootstream.organizations', $1, true)"
 _IS_PRIVILEGED = """
 select rolsuper or rolbypassrls or rolname = 'wootstream_owner'
@@ -147,4 +150,12 @@ async def scoped(pool: Pool, organizations: Collection[UUID]) -> AsyncIterator[C
     """One transaction with these stores in scope."""
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         await set_scope(conn, organizations)
+        yield conn
+
+
+@asynccontextmanager
+async def scoped_as_person(pool: Pool, person: UUID) -> AsyncIterator[Connection]:
+    """One transaction of a pool of role PEOPLE in which row security shows what this person's memberships allow."""
+    async with pool.acquire(timeout=10) as conn, conn.transaction():
+        await conn.execute(_PERSON, str(person), _encode({"sub": str(person), "role": PEOPLE}))
         yield conn

@@ -1,4 +1,4 @@
-"""The operator's verbs at the command line: `stores`, `doctor`, `audit`, `offsets`, `dead-letters`, `settings`."""
+"""The operator's verbs: `stores`, `people`, `doctor`, `audit`, `offsets`, `dead-letters`, `settings`."""
 
 import asyncio
 from dataclasses import asdict
@@ -12,6 +12,7 @@ from services.control.doctor.cli import doctor
 from services.control.ledger.audit import audit as run_audit
 from services.control.ledger.cli import offsets
 from services.control.ledger.wording import show_audit
+from services.control.people.cli import app as people
 from services.control.stores.cli import stores
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
@@ -22,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     app.add_typer(stores, name="stores")
     app.command()(doctor)
+    app.add_typer(people, name="people")
     app.command()(audit)
     app.add_typer(offsets, name="offsets")
     app.add_typer(letters, name="dead-letters")

@@ -14,6 +14,7 @@ _MAY_EXECUTE = {
     "stores()": {_SERVICE, _PRIVACY},
     "ensure_widget_partitions(timestamp with time zone)": {_SERVICE, _PRIVACY},
     "known_users(uuid[])": {_SERVICE},
+    "users(uuid[],text[])": {_SERVICE},
     "dead_letter_stores()": {_SERVICE},
     "contact_of_customer(uuid,text,text,text)": {_SERVICE, _PRIVACY},
     "customer_of_contact(uuid,text,text,text)": {_SERVICE, _PRIVACY},

@@ -1,6 +1,7 @@
 """Behind a real PgBouncer in transaction mode: the services work, whatever it does with a session's settings."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from db.address import read
 from db.migrate import MigrationPooled, migrate
-from db.pool import SERVICE, Pool, open_pool
+from db.pool import PEOPLE, SERVICE, Pool, open_pool, scoped_as_person
 from db.pooler import is_pooled
 from local.demo.services import running
 from local.process_environment import environment_of
@@ -70,6 +71,21 @@ async def test_each_transaction_acts_as_the_role_and_leaves_nothing_to_the_next(
     assert set(as_one) | set(together) == {"wootstream_service 5s"}
     assert left.startswith("shop_")
     assert left.endswith(" 0")
+
+
+async def test_each_person_is_who_they_are_for_a_transaction_and_nobody_after_it(address: str) -> None:
+    pool = open_pool(address, PEOPLE, size=8)
+    people = [uuid.uuid4() for _ in range(20)]
+
+    async def asked(person: uuid.UUID) -> uuid.UUID:
+        async with scoped_as_person(pool, person) as conn:
+            return uuid.UUID(str(await conn.fetchval("select auth.uid()")))
+
+    try:
+        assert await asyncio.gather(*map(asked, people)) == people
+        assert await asyncio.gather(*(_alone(pool, "select auth.uid()") for _ in people)) == ["None"] * len(people)
+    finally:
+        await pool.close()
 
 
 async def _alone(pool: Pool, query: str) -> str:

@@ -1,0 +1,130 @@
+"""Who is a member of which store, and the tokens of a person. A host's own memberships are the host's to change."""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from db import api_tokens, members
+from db.pool import Connection, Pool, scoped
+from services.kernel.cli.environment import stores_named
+from services.kernel.errors import Refusal
+from services.kernel.people import hashed, new_token
+
+Role = Literal["owner", "admin", "manager", "staff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person in one store."""
+
+    email: str
+    store: str
+    role: str
+    person: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What may be told of a token at any time."""
+
+    id: UUID
+    email: str
+    name: str
+    scopes: Sequence[str]
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def add(pool: Pool, store: str, email: str, role: Role) -> bool:
+    """Make somebody a member, or change their role; whether anything changed. Raises Refusal."""
+    organization = (await stores_named(pool, store))[store]
+    async with scoped(pool, {organization}) as conn:
+        await _check_ours(conn)
+        person = await _person(conn, email) or await _new_person(conn, email)
+        return await members.put(conn, organization, person, role)
+
+
+async def remove(pool: Pool, store: str, email: str) -> bool:
+    """Whether they were one. Their tokens go on to show them their other stores. Raises Refusal."""
+    organization = (await stores_named(pool, store))[store]
+    async with scoped(pool, {organization}) as conn:
+        await _check_ours(conn)
+        return await members.remove(conn, organization, await _known(conn, email))
+
+
+async def listed(pool: Pool, store: str | None) -> list[Member]:
+    """The members of one store or of all, by store, role and e-mail. Raises Refusal."""
+    slugs = {organization: slug for slug, organization in (await stores_named(pool, store)).items()}
+    async with scoped(pool, slugs) as conn:
+        await _check_ours(conn)
+        rows = await members.listed(conn)
+        emails = await _emails(conn, {row["user_id"] for row in rows})
+    found = (Member(emails[row["user_id"]], slugs[row["organization_id"]], row["role"], row["user_id"]) for row in rows)
+    return sorted(found, key=lambda one: (one.store, one.role, one.email))
+
+
+async def add_token(
+    pool: Pool, email: str, name: str, *, scopes: Collection[str], expires_at: datetime
+) -> tuple[UUID, str]:
+    """Its id, and the token itself, which is told this once. Raises Refusal."""
+    token = new_token()
+    async with pool.acquire(timeout=10) as conn, conn.transaction():
+        person = await _known(conn, email)
+        return await api_tokens.add(conn, person, name, hashed(token), scopes=scopes, expires_at=expires_at), token
+
+
+async def revoke_token(pool: Pool, token: UUID) -> bool:
+    """From now on it is good for nothing; False if it was already."""
+    async with pool.acquire(timeout=10) as conn:
+        return await api_tokens.revoke(conn, token)
+
+
+async def tokens(pool: Pool) -> list[Token]:
+    """All, also those that are revoked or past their time."""
+    async with pool.acquire(timeout=10) as conn, conn.transaction():
+        rows = await api_tokens.listed(conn)
+        emails = await _emails(conn, {row["user_id"] for row in rows})
+    return [
+        Token(row["id"], emails[row["user_id"]], row["name"], row["scopes"], row["expires_at"], row["last_used_at"],
+              row["revoked_at"])
+        for row in rows
+    ]  # fmt: skip
+
+
+async def _check_ours(conn: Connection) -> None:
+    if not await members.are_ours(conn):
+        raise Refusal(
+            "this database brings its own get_user_role_in_organization: its own memberships decide, change them there"
+        )
+
+
+async def _person(conn: Connection, email: str) -> UUID | None:
+    found = await members.users(conn, emails={email})
+    return found[0]["id"] if found else None
+
+
+async def _known(conn: Connection, email: str) -> UUID:
+    person = await _person(conn, email)
+    if person is None:
+        raise Refusal(f"nobody here has the e-mail address {email}")
+    return person
+
+
+async def _new_person(conn: Connection, email: str) -> UUID:
+    """Somebody else may have been quicker with the same address."""
+    person = uuid4()
+    with suppress(asyncpg.UniqueViolationError):
+        async with conn.transaction():
+            await members.add_user(conn, person, email)
+    return await _known(conn, email)
+
+
+async def _emails(conn: Connection, people: Collection[UUID]) -> dict[UUID, str]:
+    found = {row["id"]: row["email"] or "" for row in await members.users(conn, ids=people)}
+    return {one: found.get(one, "") for one in people}
