@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID, uuid5
 
@@ -37,9 +37,9 @@ class Added:
     organization_id: UUID
     outcome: Literal["added", "changed", "unchanged"]
     unsigned: bool
-    path_token: str | None  # as given or made now; None: signed, or made earlier
-    made_event_secret: str | None
-    made_vouching_secret: str | None
+    path_token: str | None = field(repr=False)  # as given or made now; None: signed, or made earlier
+    made_event_secret: str | None = field(repr=False)
+    made_vouching_secret: str | None = field(repr=False)
 
     @property
     def webhook_path(self) -> str | None:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -42,10 +42,10 @@ _NEEDED = {
 class WantedRow:
     """The row to be, and the secrets that only this moment knows in the clear."""
 
-    columns: dict[str, Any]
-    path_token: str | None  # None: signed, or made earlier and kept
-    made_event_secret: str | None
-    made_vouching_secret: str | None
+    columns: dict[str, Any] = field(repr=False)
+    path_token: str | None = field(repr=False)  # None: signed, or made earlier and kept
+    made_event_secret: str | None = field(repr=False)
+    made_vouching_secret: str | None = field(repr=False)
 
 
 def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:

@@ -3,7 +3,7 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -29,9 +29,9 @@ class Store:
     key: str  # the id as records' keys begin with it
     slug: str
     account_id: int
-    signers: tuple[Signer, ...]
-    event_keys: tuple[bytes, ...]
-    vouching_secrets: tuple[str, ...]
+    signers: tuple[Signer, ...] = field(repr=False)
+    event_keys: tuple[bytes, ...] = field(repr=False)
+    vouching_secrets: tuple[str, ...] = field(repr=False)
     website_token: str
     path_token_sha256: bytes | None
     origins: frozenset[str]

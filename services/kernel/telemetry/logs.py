@@ -92,6 +92,8 @@ def _causes(error: BaseException | None) -> Iterator[dict[str, Any]]:
 
 def quiet_client_logs() -> None:
     """aiokafka writes up to 1,900 lines a second while a broker or topic is away; our own loops say it once. httpx
-    writes a line for each call to Chatwoot; a metric counts them."""
+    writes a line for each call to Chatwoot, which a metric counts, and httpcore the answer's headers, which may echo a
+    token."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""`wootstream run ingress` in a process of its own."""
+"""`wootstream run ingress`, or other services, in a process of its own."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, folder: Path, **more: str) -> AsyncIterator[Running]:
+async def running(settings: Settings, folder: Path, *names: str, **more: str) -> AsyncIterator[Running]:
     """The process, with its data in `folder` and `more` in its environment; stopped by SIGTERM."""
     assert settings.database_url
     environment = {
@@ -38,7 +38,7 @@ async def running(settings: Settings, folder: Path, **more: str) -> AsyncIterato
     }
     log = folder / "log"
     with log.open("wb") as file:
-        command = (str(Path(sys.executable).parent / "wootstream"), "run", "ingress")
+        command = (str(Path(sys.executable).parent / "wootstream"), "run", *(names or ("ingress",)))
         process = await asyncio.create_subprocess_exec(*command, stderr=file, env=os.environ | environment | more)
     try:
         yield Running(process.pid, await eventually(partial(_address, log)), log)
