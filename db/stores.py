@@ -23,7 +23,7 @@ _COLUMNS = (
     "organization_id", "slug", "chatwoot_base_url", "chatwoot_account_id", "account_name", "release",
     "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "domains", "push",
-    "locale", "timezone", "currency",
+    "locale", "timezone", "currency", "support_email",
 )  # fmt: skip
 _PUT = f"""
 insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})

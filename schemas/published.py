@@ -1,4 +1,4 @@
-"""The JSON Schemas of what shops and pages send, for those who write the senders: `python -m schemas.published`.
+"""The JSON Schemas of what others write, events, beacons and `stores.yaml`: `python -m schemas.published`.
 
 They are made from the models that the doors judge by; a test says when the files are no longer what the models say.
 """
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from schemas.beacons import BeaconPost
 from schemas.shop import ShopEvent
+from schemas.stores_file import StoresFile
 from schemas.widget import PageConfig
 
 FOLDER = Path(__file__).parent / "published"
@@ -22,6 +23,7 @@ def documents() -> dict[str, str]:
     schemas = {
         "shop-event": shop_event,
         "beacons": BeaconPost.model_json_schema(),
+        "stores-file": StoresFile.model_json_schema(),
         "page-config": PageConfig.model_json_schema(mode="serialization", by_alias=True),
     }
     return {

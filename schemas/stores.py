@@ -37,6 +37,7 @@ def _a_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+Email = Annotated[str, Field(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$")]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
 
@@ -65,6 +66,7 @@ class StoreOptions(BaseModel):
     locale: str | None = Field(None, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")
     timezone: Line | None = None
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
+    support_email: Email | None = None
     bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
 
     @model_validator(mode="after")

@@ -51,6 +51,7 @@ _MODELS: dict[str, type[Webhook]] = {
     "contact_updated": ContactEvent,
     "webwidget_triggered": WidgetEvent,
 }
+EVENTS = tuple(_MODELS)  # what a webhook of ours subscribes to: 3.0.0 knows them all
 CONVERSATION_EVENTS = frozenset(name for name, model in _MODELS.items() if model in (ConversationEvent, MessageEvent))
 CONTACT_EVENTS = frozenset(name for name, model in _MODELS.items() if model is ContactEvent)
 

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         300, gt=0, description="how far a signed timestamp may be from our clock, Chatwoot's as a shop's"
     )
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
+    chatwoot_private_addresses: bool = Field(
+        False, description="whether a Chatwoot may be called in a private network or on this machine"
+    )
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
     http_connections: int = Field(

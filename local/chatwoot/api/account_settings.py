@@ -31,14 +31,14 @@ def create_webhook(call: Call) -> JsonObject:
     row = Webhook(
         id=call.state.number("webhook"), account_id=call.account.id, url="", name=None, subscriptions=[], secret=secret
     )
-    _fill(call, row, {"subscriptions": call.state.release.default_subscriptions} | call.body)
+    _fill(call, row, {"subscriptions": call.state.release.default_subscriptions} | _wrapped(call, "webhook"))
     call.account.webhooks[row.id] = row
     return {"payload": {"webhook": _webhook(call, row)}}
 
 
 def update_webhook(call: Call) -> JsonObject:
     row = call.account.webhooks.get(call.number("webhook")) or not_found()
-    _fill(call, row, {"url": row.url, "name": row.name, "subscriptions": row.subscriptions} | call.body)
+    _fill(call, row, {"url": row.url, "name": row.name, "subscriptions": row.subscriptions} | _wrapped(call, "webhook"))
     return {"payload": {"webhook": _webhook(call, row)}}
 
 
@@ -52,7 +52,8 @@ def list_definitions(call: Call) -> list[JsonObject]:
 
 
 def create_definition(call: Call) -> JsonObject:
-    key, model = call.body["attribute_key"], call.body.get("attribute_model", "conversation_attribute")
+    given = _wrapped(call, "custom_attribute_definition")
+    key, model = given["attribute_key"], given.get("attribute_model", "conversation_attribute")
     if any((one["attribute_key"], one["attribute_model"]) == (key, model) for one in call.account.definitions.values()):
         raise RecordInvalid([("attribute_key", "has already been taken")])
     if key in _BUILT_IN[model]:
@@ -61,9 +62,15 @@ def create_definition(call: Call) -> JsonObject:
         )
     now = iso(call.state.now())
     empty = dict.fromkeys(("attribute_description", "regex_pattern", "regex_cue", "default_value"))
-    row: JsonObject = {"id": call.state.number("definition"), "attribute_values": [], **empty} | call.body
+    row: JsonObject = {"id": call.state.number("definition"), "attribute_values": [], **empty} | given
     row |= {"attribute_model": model, "created_at": now, "updated_at": now}
     call.account.definitions[row["id"]] = row
+    return row
+
+
+def update_definition(call: Call) -> JsonObject:
+    row = call.account.definitions.get(call.number("definition")) or not_found()
+    row |= _wrapped(call, "custom_attribute_definition") | {"updated_at": iso(call.state.now())}
     return row
 
 
@@ -72,7 +79,9 @@ def list_labels(call: Call) -> JsonObject:
 
 
 def create_label(call: Call) -> JsonObject:
-    row: JsonObject = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | call.body
+    row: JsonObject = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | _wrapped(call, "label")
+    if any(one["title"] == row["title"] for one in call.account.labels.values()):
+        raise RecordInvalid([("title", "has already been taken")])
     call.account.labels[row["id"]] = row
     return row
 
@@ -92,6 +101,12 @@ def create_team(call: Call) -> JsonObject:
     return rest.team(row)
 
 
+def _wrapped(call: Call, name: str) -> JsonObject:
+    """Rails takes both `{…}` and `{name: {…}}` (facts §4.1)."""
+    given = call.body.get(name)
+    return given if isinstance(given, dict) else call.body
+
+
 def _fill(call: Call, row: Webhook, given: JsonObject) -> None:
     """Raises RecordInvalid before anything changes."""
     if not _URL.fullmatch(given.get("url") or ""):
@@ -99,7 +114,7 @@ def _fill(call: Call, row: Webhook, given: JsonObject) -> None:
     if any(one.url == given["url"] and one is not row for one in call.account.webhooks.values()):
         raise RecordInvalid([("url", "has already been taken")])
     if not given["subscriptions"] or not set(given["subscriptions"]) <= set(call.state.release.subscriptions):
-        raise RecordInvalid([("subscriptions", "RecordInvalid events")])
+        raise RecordInvalid([("subscriptions", "Invalid events")])
     row.url, row.name, row.subscriptions = given["url"], given.get("name"), given["subscriptions"]
 
 
@@ -117,6 +132,7 @@ ROUTES = [
     route("DELETE", "/webhooks/{webhook:int}", delete_webhook, admin=True),
     route("GET", "/custom_attribute_definitions", list_definitions),
     route("POST", "/custom_attribute_definitions", create_definition),
+    route("PATCH", "/custom_attribute_definitions/{definition:int}", update_definition),
     route("GET", "/labels", list_labels),
     route("POST", "/labels", create_label, admin=True),
     route("GET", "/agents", list_agents),

@@ -1,4 +1,4 @@
-"""The caller's own profile: how a token is tried, and how it is changed."""
+"""The caller's own profile: how a token is tried, and how it is changed; and the release."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +9,12 @@ from local.chatwoot.errors import unauthorized
 from local.chatwoot.installation import Double
 from local.chatwoot.model.rows import User
 from local.chatwoot.views.users import profile
+
+
+async def version(request: Request) -> Response:
+    """Which release this is; wants no token."""
+    double: Double = request.app.state.double
+    return await answer(double, {"version": double.state.release.text, "queue_services": "ok", "data_services": "ok"})
 
 
 async def show(request: Request) -> Response:
@@ -34,6 +40,7 @@ def _caller(request: Request) -> tuple[Double, User]:
 
 
 ROUTES = [
+    Route("/api", version, methods=["GET"]),
     Route("/api/v1/profile", show, methods=["GET"]),
     Route("/api/v1/profile/reset_access_token", reset_access_token, methods=["POST"]),
 ]

@@ -38,6 +38,7 @@ class DoubleState:
         self.chance = random.Random(seed)
         self.platform_token = self.token()
         self.accounts: dict[int, Account] = {}
+        self.platform_accounts: set[int] = set()  # made by the platform app
         self.users: dict[int, User] = {}
         self.bots: dict[int, Bot] = {}
         self.inboxes: dict[int, Inbox] = {}

@@ -54,17 +54,20 @@ async def add(settings: Settings, store: StoreOptions) -> Added:
     """Attach the account, or change what `store` names; the same call again changes nothing. Raises Refusal."""
     vault = load_secrets(settings)
     async with database(settings) as pool:
-        organization = await _organization(pool, store)
-        try:
-            async with scoped(pool, {organization}) as conn:
-                return await _add(conn, store, organization, vault)
-        except asyncpg.UniqueViolationError as taken:
-            reason = _TAKEN.get(taken.constraint_name, f"{taken.constraint_name} refuses it")
-            raise Refusal(f"store {store.slug} cannot be added: {reason}") from taken
-        except asyncpg.ForeignKeyViolationError as absent:
-            raise Refusal(
-                f"there is no organization {organization}: make it, and name it with --organization"
-            ) from absent
+        return await put(pool, vault, store)
+
+
+async def put(pool: Pool, vault: Secrets, store: StoreOptions) -> Added:
+    """The same, where a pool is open."""
+    organization = await organization_of(pool, store.slug, store.organization_id)
+    try:
+        async with scoped(pool, {organization}) as conn:
+            return await _put(conn, store, organization, vault)
+    except asyncpg.UniqueViolationError as taken:
+        reason = _TAKEN.get(taken.constraint_name, f"{taken.constraint_name} refuses it")
+        raise Refusal(f"store {store.slug} cannot be added: {reason}") from taken
+    except asyncpg.ForeignKeyViolationError as absent:
+        raise Refusal(f"there is no organization {organization}: make it, and name it with --organization") from absent
 
 
 async def listed(settings: Settings) -> Sequence[Row]:
@@ -75,7 +78,7 @@ async def listed(settings: Settings) -> Sequence[Row]:
             return await table.listed(conn)
 
 
-async def _organization(pool: Pool, store: StoreOptions) -> UUID:
+async def organization_of(pool: Pool, slug: str, given: UUID | None) -> UUID:
     """The id that goes with the short name already; for a new one the id given, else one derived from the name.
 
     Derived and not drawn: two commands at once mean the same store, and a database made anew recognises the store whose
@@ -83,13 +86,13 @@ async def _organization(pool: Pool, store: StoreOptions) -> UUID:
     """
     async with pool.acquire(timeout=10) as conn:
         known = {row["slug"]: row for row in await table.everyone(conn)}
-    row = known.get(store.slug)
+    row = known.get(slug)
     if row is None:
-        return store.organization_id or uuid5(_NAMES, store.slug)
+        return given or uuid5(_NAMES, slug)
     if row["account_status"] == "deleted":
-        raise Refusal(f"store {store.slug} was deleted: take another short name")
-    if store.organization_id not in (None, row["organization_id"]):
-        raise Refusal(f"store {store.slug} is organization {row['organization_id']} already")
+        raise Refusal(f"store {slug} was deleted: take another short name")
+    if given not in (None, row["organization_id"]):
+        raise Refusal(f"store {slug} is organization {row['organization_id']} already")
     return UUID(str(row["organization_id"]))
 
 
@@ -100,7 +103,7 @@ async def _ensure_organization(conn: Connection, organization: UUID, name: str) 
             await table.add_organization(conn, organization, name)
 
 
-async def _add(conn: Connection, store: StoreOptions, organization: UUID, vault: Secrets) -> Added:
+async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault: Secrets) -> Added:
     if store.timezone and not await table.is_timezone(conn, store.timezone):
         raise Refusal(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
     before = await table.account(conn, organization)

@@ -1,0 +1,52 @@
+"""The specification's requests for a new account and for a token, as the API and the command line take them.
+
+Chatwoot itself takes none of them as they are; `docs/deviations.md` says what becomes of each field.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from schemas.bounds import Id
+from schemas.stores import SLUG, Email, Line
+
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
+Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class CreateAccountRequest(_Model):
+    """A new account on a Chatwoot of one's own."""
+
+    account_name: str = Field(pattern=SLUG)  # "aurelio-living-amsterdam": also the store's short name
+    email: Email
+    locale: Locale | None = None
+    domain: Host | None = None
+    support_email: Email | None = None
+    timezone: Line | None = None
+
+
+class CreateAccountResponse(_Model):
+    id: Id
+    name: str
+    status: Literal["active", "suspended"]
+    created_at: datetime
+    updated_at: datetime
+
+
+class GenerateTokenRequest(_Model):
+    """A token of somebody who may act in the account."""
+
+    account_id: Id
+    agent_email: Email
+    role: Literal["administrator", "agent"]
+
+
+class GenerateTokenResponse(_Model):
+    access_token: SecretStr
+    website_token: str
+    expires_at: None = None  # Chatwoot's tokens do not expire

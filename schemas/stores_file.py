@@ -1,0 +1,106 @@
+"""`stores.yaml`: every store of an installation, as its operator wants it. No secret stands in it, only its place."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
+from schemas.provisioning import Host, Locale
+from schemas.stores import SLUG, WEBSITE_TOKEN, Email, Line
+
+_REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
+_MOST_STORES = 5_000
+
+
+def _no_value(value: object) -> object:
+    """The sentence does not repeat what may be a secret."""
+    if not isinstance(value, str) or not value.startswith(("env:", "file:")):
+        raise ValueError("name the secret's place, env:NAME or file:PATH, never the secret")
+    return value
+
+
+BASE_URL = r"^https?://[^/\s\x00]+$"
+Reference = Annotated[
+    str,
+    Field(pattern=_REFERENCE, max_length=URL_CHARACTERS, description="where the secret is: env:NAME or file:PATH"),
+    BeforeValidator(_no_value),
+]
+LabelName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,255}$")]  # as Chatwoot keeps them: lower case
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class Server(_Model):
+    """A Chatwoot."""
+
+    base_url: Annotated[str, Field(pattern=BASE_URL, max_length=URL_CHARACTERS)]
+    """like https://chatwoot.example"""
+    platform_token: Reference | None = None
+    """of a platform app (super admin, Platform Apps): makes accounts; app.chatwoot.com has none"""
+
+
+class StoreDefaults(_Model):
+    """What holds for every store that does not say otherwise."""
+
+    chatwoot: str | None = None
+    """which of `chatwoots`"""
+    locale: Locale | None = None
+    timezone: Line | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    push: Literal["off", "shadow", "live"] | None = None
+    labels: Annotated[tuple[LabelName, ...], Field(max_length=MOST_ELEMENTS)] | None = None
+    """labels that must be there; others are left alone"""
+    hmac_mandatory: bool | None = None
+    """left out: true for an inbox that is made, and left alone in one that was there"""
+
+
+class StoreEntry(StoreDefaults):
+    """One store: with `account_id` an account that is there, without it one that is made."""
+
+    account_name: Line | None = None
+    """the account's name; default: the short name"""
+    email: Email | None = None
+    """the store's address; support_email's where that is left out"""
+    support_email: Email | None = None
+    domain: Host | None = None
+    """the account's domain, and the storefront's where `domains` and `website_url` are left out"""
+    domains: Annotated[tuple[Line, ...], Field(max_length=MOST_ELEMENTS)] | None = None
+    """of the storefront: pages there may open the widget and send beacons"""
+    website_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)] | None = None
+    agent_email: Email | None = None
+    """the technical user's address; it must be nobody else's"""
+    account_id: Id | None = None
+    """of an account that is there"""
+    api_access_token: Reference | None = None
+    """of an administrator of that account"""
+    website_token: Annotated[str, Field(pattern=WEBSITE_TOKEN)] | None = None
+    """which website inbox, where the account has several"""
+    event_secret: Reference | None = None
+    vouching_secret: Reference | None = None
+    bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
+    organization_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _is_there_or_is_made(self) -> Self:
+        if self.account_id and not self.api_access_token:
+            raise ValueError("an account that is there needs api_access_token, of one of its administrators")
+        if not self.account_id and (self.api_access_token or self.website_token):
+            raise ValueError(
+                "api_access_token and website_token belong to an account that is there: say its account_id"
+            )
+        if not self.account_id and not (self.website_url or self.domain or self.domains):
+            raise ValueError("a new account's inbox needs website_url, domain or domains")
+        return self
+
+
+class StoresFile(_Model):
+    """The whole file."""
+
+    chatwoots: Annotated[dict[str, Server], Field(min_length=1, max_length=MOST_ELEMENTS)]
+    """the servers, by names of your own"""
+    defaults: StoreDefaults = StoreDefaults()
+    stores: Annotated[dict[Annotated[str, Field(pattern=SLUG)], StoreEntry], Field(max_length=_MOST_STORES)]
+    """by short name, which is also in their URLs"""
