@@ -41,6 +41,16 @@ select a.*, c.last_activity_at from public.chatwoot_accounts a left join (
   select organization_id, max(last_activity_at) as last_activity_at from public.chatwoot_conversations group by organization_id
 ) c using (organization_id) where a.account_status = 'active' order by a.slug
 """
+_STATUS = """
+update public.chatwoot_accounts set account_status = $2, updated_at = now()
+where organization_id = $1 and account_status not in ('deleted', $2)
+"""
+_RETIRE = """
+update public.chatwoot_accounts set account_status = 'deleted', updated_at = now(), push = 'off', api_access_token = null,
+  webhook_secret = null, webhook_secret_previous = null, event_secret = null, event_secret_previous = null, vouching_secret = null,
+  vouching_secret_previous = null, unsigned = false, path_token_sha256 = null
+where organization_id = $1 and account_status <> 'deleted'
+"""
 _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 and account_status <> 'deleted'"
 
 
@@ -81,6 +91,16 @@ async def is_timezone(conn: Connection, name: str) -> bool:
 async def account(conn: Connection, organization_id: UUID) -> Row | None:
     """The store's account row, secrets sealed; the store must be in scope."""
     return await conn.fetchrow(_ACCOUNT, organization_id)
+
+
+async def set_status(conn: Connection, organization_id: UUID, status: str) -> bool:
+    """Active or suspended: the doors refuse what comes for a suspended one. Whether there was anything to change."""
+    return (await conn.execute(_STATUS, organization_id, status)).endswith(" 1")
+
+
+async def retire(conn: Connection, organization_id: UUID) -> None:
+    """The store is deleted: its row stays, for its figures, without its secrets."""
+    await conn.execute(_RETIRE, organization_id)
 
 
 async def listed(conn: Connection) -> Sequence[Row]:

@@ -79,7 +79,9 @@ def list_labels(call: Call) -> JsonObject:
 
 
 def create_label(call: Call) -> JsonObject:
-    row: JsonObject = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | _wrapped(call, "label")
+    row: JsonObject = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | _wrapped(
+        call, "label"
+    )
     if any(one["title"] == row["title"] for one in call.account.labels.values()):
         raise RecordInvalid([("title", "has already been taken")])
     call.account.labels[row["id"]] = row

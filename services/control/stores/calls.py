@@ -8,7 +8,8 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from schemas import json_text
 from schemas.chatwoot.setup import Refused
-from services.kernel import Answer, Chatwoot, Refusal, Retryable
+from services.kernel import Chatwoot, Refusal, Retryable
+from services.kernel.chatwoot import ChatwootAnswer
 
 T = TypeVar("T")
 _MOST_BYTES = 16 * 1024 * 1024  # a list of all accounts of a large installation
@@ -51,7 +52,7 @@ class Api:
     async def do(self, method: str, path: str, body: Any = None) -> None:
         await self._call(method, path, body, None)
 
-    async def _call(self, method: str, path: str, body: Any, query: Any) -> Answer:
+    async def _call(self, method: str, path: str, body: Any, query: Any) -> ChatwootAnswer:
         answer = await self.chatwoot.call(
             self.base_url, method, path, token=self.token.get_secret_value(), body=body, query=query,
             most_bytes=_MOST_BYTES,
@@ -61,7 +62,7 @@ class Api:
         return answer
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: ChatwootAnswer) -> str:
     try:
         refused = json_text.read(Refused.model_validate_json, answer.content)
     except ValidationError:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas.stores import StoreOptions
 from services.control.stores import attach as control
-from services.control.stores import cli
+from services.control.stores import cli, file_cli
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.errors import Refusal, describe
@@ -154,3 +154,6 @@ def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
         "vouching secret": added.made_vouching_secret and f"{added.made_vouching_secret} (told this once)",
     }
     print("\n".join(f"{name:<16}{text}" for name, text in lines.items() if text))
+
+
+file_cli.add_to(stores)

@@ -58,12 +58,12 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-class CheckedTransport(httpx.AsyncBaseTransport):
+class CheckedTransport(httpx.AsyncHTTPTransport):
     """Connects to the address that was judged; certificates are still held against the name."""
 
     def __init__(self, *, private: bool) -> None:
+        super().__init__(limits=httpx.Limits(max_connections=None, max_keepalive_connections=100))
         self._private = private
-        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None, max_keepalive_connections=100))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
@@ -78,7 +78,4 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
-        return await self._inner.handle_async_request(there)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+        return await super().handle_async_request(there)

@@ -11,7 +11,7 @@ import pytest
 from db.pool import Pool
 from local.chatwoot import seed
 from local.chatwoot.installation import Double
-from local.chatwoot.rows import Account
+from local.chatwoot.model.rows import Account
 from schemas.chatwoot import attributes
 from schemas.chatwoot.webhooks import EVENTS
 from services.control.stores import from_file

@@ -1,0 +1,242 @@
+"""`stores plan | apply | check | discover | provision | show | suspend | resume | remove`."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import yaml
+from pydantic import SecretStr, ValidationError
+
+from schemas.provisioning import CreateAccountRequest
+from schemas.stores_file import StoreEntry
+from services.control.stores import from_file, lifecycle
+from services.control.stores.apply import Applied, Planned
+from services.control.stores.difference import Change
+from services.control.stores.discover import discovered
+from services.control.stores.file import WantedStore
+from services.control.stores.site import Failed, Site, opened
+from services.kernel import Refusal
+from services.kernel.cli.environment import installed
+from services.kernel.cli.terminal import Json, print_json, progress
+from services.kernel.errors import describe
+from services.kernel.printable import printable_lines
+
+T = TypeVar("T")
+_INTERRUPTED = 130
+File = Annotated[
+    Path, typer.Argument(help="the file of all stores; its schema: schemas/published/stores-file.schema.json")
+]
+Only = Annotated[list[str] | None, typer.Option("--store", help="only this store; again for more")]
+Exit = Annotated[bool, typer.Option("--detailed-exitcode", help="exit 2 where something would change")]
+Slug = Annotated[str, typer.Argument(help="the store's short name")]
+_FILE = Path("stores.yaml")
+
+
+def add_to(stores: typer.Typer) -> None:
+    for verb in (plan, apply, check, discover, provision, show, suspend, resume, remove):
+        stores.command()(verb)
+
+
+def plan(file: File = _FILE, only: Only = None, detailed: Exit = False, as_json: Json = False) -> None:
+    """Print what `apply` would change, and change nothing; exit 1 where a store's account cannot be read."""
+    answers = _planned(file, only or ())
+    _tell_plan(answers, as_json=as_json)
+    failed = any(isinstance(one, Failed) for one in answers)
+    changes = any(one.changes for one in answers if isinstance(one, Planned))
+    raise typer.Exit(1 if failed else 2 if detailed and changes else 0)
+
+
+def check(file: File = _FILE, only: Only = None, as_json: Json = False) -> None:
+    """Say of each store what differs from the file; exit 1 if anything does."""
+    answers = _planned(file, only or ())
+    _tell_plan(answers, as_json=as_json)
+    raise typer.Exit(1 if any(isinstance(one, Failed) or one.changes for one in answers) else 0)
+
+
+def apply(file: File = _FILE, only: Only = None, as_json: Json = False) -> None:
+    """Make it so: what is absent is made, what is ours is mended, nothing else is touched.
+
+    Ctrl-C, or worse, and the same again goes on. Secrets made for shops are shown once, as each store is ready.
+    """
+    _applied(from_file.chosen(file, only or ()), as_json=as_json)
+
+
+def provision(
+    slug: Annotated[str, typer.Argument(help="the new account's name, and the store's short name")],
+    base_url: Annotated[str, typer.Option(help="a Chatwoot of one's own, like https://chatwoot.example")],
+    email: Annotated[str, typer.Option(help="the store's address")],
+    platform_token: Annotated[
+        str, typer.Option(envvar="WOOTSTREAM_PLATFORM_TOKEN", help="of a platform app; a secret")
+    ],
+    domain: Annotated[str, typer.Option(help="the storefront's")],
+    locale: Annotated[str | None, typer.Option(help="language of the store")] = None,
+    support_email: Annotated[str | None, typer.Option(help="default: the store's address")] = None,
+    timezone: Annotated[str | None, typer.Option(help="zone of its days")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make one store with an account of its own; the same again goes on where it was interrupted."""
+    try:
+        request = CreateAccountRequest(
+            account_name=slug, email=email, locale=locale, domain=domain, support_email=support_email, timezone=timezone
+        )
+        server = WantedStore(slug, StoreEntry(domain=domain), base_url.rstrip("/"), SecretStr(platform_token))
+    except ValidationError as error:
+        raise Refusal(f"store {slug} cannot be made: {describe(error)}") from error
+    _applied([from_file.as_wanted(request, server)], as_json=as_json)
+
+
+def discover(
+    base_url: Annotated[str, typer.Option(help="its Chatwoot, like https://app.chatwoot.com")],
+    token: Annotated[str, typer.Option(envvar="WOOTSTREAM_STORE_API_TOKEN", help="of an administrator; a secret")],
+    reference: Annotated[str, typer.Option(help="how the file shall name it")] = "env:WOOTSTREAM_STORE_API_TOKEN",
+    as_json: Json = False,
+) -> None:
+    """Print the accounts of an administrator's token as a file of stores, to be edited."""
+
+    async def work(site: Site) -> dict[str, Any]:
+        return await discovered(site, base_url.rstrip("/"), SecretStr(token), reference)
+
+    found = _in_site(work)
+    if as_json:
+        print_json(found)
+    else:
+        sys.stdout.write(yaml.safe_dump(found, sort_keys=False, allow_unicode=False))
+
+
+def show(slug: Slug, as_json: Json = False) -> None:
+    """All that is known of a store, without its secrets."""
+    found = _in_site(lambda site: lifecycle.shown(site, slug))
+    if as_json:
+        print_json(found)
+        return
+    steps = found.pop("steps")
+    rows = {name: " ".join(value) if isinstance(value, list) else value for name, value in found.items()}
+    print(printable_lines("\n".join(f"{name:<22}{value}" for name, value in rows.items() if value is not None)))
+    for one in steps:
+        print(
+            f"  step {one['step']:<12}{'done ' + one['done_at'].isoformat() if one['done_at'] else 'begun, not done'}"
+        )
+
+
+def suspend(slug: Slug, as_json: Json = False) -> None:
+    """Let the doors refuse what comes for the store, and push nothing, until `resume`. What is refused is lost."""
+    _set_status(slug, "suspended", as_json=as_json)
+
+
+def resume(slug: Slug, as_json: Json = False) -> None:
+    """Let a suspended store work again."""
+    _set_status(slug, "active", as_json=as_json)
+
+
+def remove(
+    slug: Slug,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    keep_webhook: Annotated[bool, typer.Option(help="leave our webhook in Chatwoot")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove our webhook from Chatwoot and the store's secrets from here; its figures and its account stay."""
+    if not yes:
+        typer.confirm(f"Remove store {slug}? Its short name cannot be used again", abort=True, err=True)
+    removed = _in_site(lambda site: lifecycle.remove(site, slug, keep_webhook=keep_webhook))
+    if as_json:
+        print_json({"slug": slug, "webhooks_removed": len(removed)})
+    else:
+        print(f"store {slug} is removed, and {len(removed)} webhook{'' if len(removed) == 1 else 's'} of it")
+
+
+def _set_status(slug: str, status: str, *, as_json: bool) -> None:
+    changed = _in_site(lambda site: lifecycle.set_status(site, slug, status))
+    if as_json:
+        print_json({"slug": slug, "status": status, "changed": changed})
+    else:
+        print(f"store {slug} is {status}{'' if changed else ' already'}")
+
+
+def _in_site(work: Callable[[Site], Coroutine[Any, Any, T]]) -> T:
+    async def run() -> T:
+        async with opened(installed(kafka=False)) as site:
+            return await work(site)
+
+    return asyncio.run(run())
+
+
+def _planned(file: Path, only: Sequence[str]) -> list[Planned | Failed]:
+    stores = from_file.chosen(file, only)
+    with progress("looking") as step:
+        return _in_site(lambda site: from_file.planned(site, stores, step))
+
+
+def _tell_plan(answers: Sequence[Planned | Failed], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_as_json(one) for one in answers])
+        return
+    for one in answers:
+        _tell(one.slug, one.reason if isinstance(one, Failed) else one.changes)
+    _tell_sum([one for one in answers if isinstance(one, Planned)], len(answers), "to make")
+
+
+def _applied(stores: list[WantedStore], *, as_json: bool) -> None:
+    ready: list[Applied] = []
+    try:
+        with progress("applying") as step:
+            answers = _in_site(lambda site: from_file.applied(site, stores, step, ready.append))
+    except KeyboardInterrupt:
+        _tell_applied(ready, as_json=as_json)
+        print(f"interrupted: {len(ready)} of {len(stores)} are ready; the same again goes on", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED) from None
+    _tell_applied(answers, as_json=as_json)
+    raise typer.Exit(1 if any(isinstance(one, Failed) for one in answers) else 0)
+
+
+def _tell_applied(answers: Sequence[Applied | Failed], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_as_json(one) for one in answers])
+        return
+    for one in answers:
+        _tell(one.slug, one.reason if isinstance(one, Failed) else one.changes)
+        for name, secret in _made(one).items():
+            print(f"      {name}: {secret} (told this once)")
+    _tell_sum([one for one in answers if isinstance(one, Applied)], len(answers), "made")
+
+
+def _made(one: Applied | Failed) -> dict[str, str]:
+    if isinstance(one, Failed):
+        return {}
+    secrets = {"event secret": one.added.made_event_secret, "vouching secret": one.added.made_vouching_secret}
+    return {name: secret for name, secret in secrets.items() if secret}
+
+
+def _as_json(one: Planned | Applied | Failed) -> dict[str, Any]:
+    if isinstance(one, Failed):
+        return {"slug": one.slug, "error": one.reason}
+    answer: dict[str, Any] = {"slug": one.slug, "changes": [change.as_json() for change in one.changes]}
+    if isinstance(one, Applied):
+        answer |= {"organization_id": one.organization_id, "event_secret": one.added.made_event_secret,
+                   "vouching_secret": one.added.made_vouching_secret}  # fmt: skip
+    return answer
+
+
+def _tell(slug: str, found: str | Sequence[Change]) -> None:
+    if not found:
+        return
+    lines = [f"! {found}"] if isinstance(found, str) else [_line(one) for one in found]
+    print(printable_lines("\n".join([f"store {slug}", *(f"  {line}" for line in lines)])))
+
+
+def _line(change: Change) -> str:
+    if change.sign == "~":
+        return f"~ {change.what}: {change.before or '(nothing)'} → {change.after or '(nothing)'}"
+    return f"{change.sign} {change.what}" + (f": {change.after}" if change.after else "")
+
+
+def _tell_sum(answers: Sequence[Planned | Applied], stores: int, done: str) -> None:
+    every = [change.sign for one in answers for change in one.changes]
+    failed = stores - len(answers)
+    counts = f"{every.count('+')} {done}, {every.count('~')} to change, {every.count('-')} to remove"
+    if done == "made":
+        counts = f"{every.count('+')} made, {every.count('~')} changed, {every.count('-')} removed"
+    sentence = counts if every else "nothing to change" if not failed else "nothing changed"
+    print(f"{stores} store{'' if stores == 1 else 's'}: {sentence}" + (f", {failed} failed" if failed else ""))

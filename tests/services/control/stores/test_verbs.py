@@ -1,0 +1,119 @@
+"""The verbs of `stores.yaml` as a person or a script calls them, against Chatwoot's double on a port of its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from db.pool import Pool
+from local.chatwoot.app import serving
+from local.chatwoot.installation import Double
+from services.kernel import Refusal, Settings
+from tests.services.control.stores.chatwoots import chatwoot
+from tests.services.control.stores.test_apply import rows, some, webhooks_of
+from tests.services.control.verbs import answer, call
+
+
+@pytest.fixture
+async def double(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Double, str]]:
+    """A Chatwoot, and where it answers."""
+    monkeypatch.setenv("WOOTSTREAM_CHATWOOT_PRIVATE_ADDRESSES", "1")
+    monkeypatch.setenv("WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND", "100000")
+    found = chatwoot()
+    monkeypatch.setenv("PLATFORM_TOKEN", found.state.platform_token)
+    async with serving(found) as address:
+        yield found, address
+
+
+def written(folder: Path, address: str, stores: dict[str, Any]) -> str:
+    path = folder / "stores.yaml"
+    servers = {"main": {"base_url": address, "platform_token": "env:PLATFORM_TOKEN"}}
+    path.write_text(yaml.safe_dump({"chatwoots": servers, "stores": stores}))
+    return str(path)
+
+
+async def test_a_store_from_its_plan_to_its_end(
+    double: tuple[Double, str], installation: Settings, admin_pool: Pool, tmp_path: Path
+) -> None:
+    (chat, address), entries = double, some(1)
+    (slug,) = entries
+    path = written(tmp_path, address, entries)
+
+    assert (await call("stores", "plan", path, "--detailed-exitcode")).exit_code == 2
+    assert (await call("stores", "check", path)).exit_code == 1
+    (made,) = await answer("stores", "apply", path)
+    assert made["event_secret"].startswith("whsec_")
+    again = await call("stores", "apply", path)
+    assert (again.exit_code, again.stdout) == (0, "1 store: nothing to change\n")
+    assert (await call("stores", "plan", path, "--detailed-exitcode")).exit_code == 0
+    assert (await call("stores", "check", path)).exit_code == 0
+
+    shown = await answer("stores", "show", slug)
+    assert {one["step"] for one in shown["steps"]} >= {
+        "user",
+        "account",
+        "member",
+        "inbox",
+        "webhook",
+        "store",
+        "events",
+    }
+    assert all(one["done_at"] for one in shown["steps"])
+    assert made["event_secret"] not in str(shown)
+
+    for verb, status in (("suspend", "suspended"), ("resume", "active")):
+        assert (await answer("stores", verb, slug)) == {"slug": slug, "status": status, "changed": True}
+        assert (await answer("stores", verb, slug))["changed"] is False
+    assert (await answer("stores", "remove", slug, "--yes"))["webhooks_removed"] == 1
+    (account,) = chat.state.accounts.values()
+    assert webhooks_of(installation, account, slug) == []
+    gone = (await rows(admin_pool, [slug]))[slug]
+    assert (gone["account_status"], gone["api_access_token"], gone["event_secret"]) == ("deleted", None, None)
+
+
+async def test_accounts_of_an_administrator_are_discovered_as_a_file_that_can_be_applied(
+    double: tuple[Double, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, address = double
+    (slug,) = entries = some(1)
+    await call("stores", "apply", written(tmp_path, address, entries))
+    (user,) = chat.state.users.values()
+
+    found = await call("stores", "discover", "--base-url", address, "--token", user.token)
+
+    document = yaml.safe_load(found.stdout)
+    assert document["stores"] == {
+        slug: {"account_id": 1, "api_access_token": "env:WOOTSTREAM_STORE_API_TOKEN", "account_name": slug,
+               "website_url": f"https://{slug}.example"}
+    }  # fmt: skip
+    assert user.token not in found.stdout
+    monkeypatch.setenv("WOOTSTREAM_STORE_API_TOKEN", user.token)
+    (tmp_path / "found.yaml").write_text(found.stdout)
+    assert (await call("stores", "plan", str(tmp_path / "found.yaml"), "--detailed-exitcode")).exit_code == 0
+
+
+async def test_one_store_is_provisioned_by_the_specifications_request(double: tuple[Double, str]) -> None:
+    chat, address = double
+    (slug,) = some(1)
+    words = ("stores", "provision", slug, "--base-url", address, "--platform-token", chat.state.platform_token,
+             "--email", "support@shop.example", "--domain", f"{slug}.example", "--locale", "de",
+             "--timezone", "Europe/Berlin")  # fmt: skip
+
+    (first,), (second,) = await answer(*words), await answer(*words)
+
+    (account,) = chat.state.accounts.values()
+    shown = {name: account.settings[name] for name in ("name", "locale", "domain", "support_email")}
+    assert shown == {"name": slug, "locale": "de", "domain": f"{slug}.example", "support_email": "support@shop.example"}
+    assert (bool(first["changes"]), second["changes"]) == (True, [])
+
+
+async def test_a_chatwoot_in_a_private_network_is_not_called_unless_that_is_allowed(
+    double: tuple[Double, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, address = double
+    monkeypatch.setenv("WOOTSTREAM_CHATWOOT_PRIVATE_ADDRESSES", "0")
+    with pytest.raises(Refusal, match="is in a private network"):
+        await call("stores", "discover", "--base-url", address, "--token", "t")
+    assert chat.calls.total() == 0
