@@ -18,7 +18,7 @@ _NO_TIME = "the timestamp is missing or is no Unix time in seconds"
 _NOT_SIGNED = "no signature: the sender does not sign (Chatwoot before 4.11.2), or a proxy took the header away"
 
 
-class Finding(NamedTuple):
+class Diagnosis(NamedTuple):
     """`sentence` is for people; `age_seconds` how long before `now` it was signed, if that can be read."""
 
     right: bool
@@ -40,7 +40,7 @@ def parse(raw: bytes) -> Saved:
     return Saved({name.strip().lower(): value.strip() for name, _, value in pairs}, body)
 
 
-def examine(saved: Saved, secret: str, now: datetime) -> Finding:
+def examine(saved: Saved, secret: str, now: datetime) -> Diagnosis:
     """Compare with the right signature, then with those that come of a known mistake.
 
     Raises ValueError for an event secret that is no base64.
@@ -50,15 +50,15 @@ def examine(saved: Saved, secret: str, now: datetime) -> Finding:
     elif given := saved.headers.get(_STANDARD):
         at, attempts = saved.headers.get(b"webhook-timestamp", b""), _standard(saved, secret)
     else:
-        return Finding(False, _NOT_SIGNED, None)
+        return Diagnosis(False, _NOT_SIGNED, None)
     seconds = unix_seconds(at)
     age = None if seconds is None else int(now.timestamp()) - seconds
     for sentence, expected in attempts:
         if any(hmac.compare_digest(expected, one) for one in given.split(b" ")):
             if sentence == RIGHT and seconds is None:
-                return Finding(False, f"rightly signed, but {_NO_TIME}", None)
-            return Finding(sentence == RIGHT, sentence, age)
-    return Finding(False, _UNKNOWN if seconds is not None else _NO_TIME, age)
+                return Diagnosis(False, f"rightly signed, but {_NO_TIME}", None)
+            return Diagnosis(sentence == RIGHT, sentence, age)
+    return Diagnosis(False, _UNKNOWN if seconds is not None else _NO_TIME, age)
 
 
 def _chatwoot(saved: Saved, secret: str) -> Iterator[tuple[str, bytes]]:

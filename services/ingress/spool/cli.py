@@ -30,7 +30,7 @@ app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_arg
 
 FileOption = Annotated[str | None, typer.Option(help="only what lies in this file")]
 TopicOption = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+SetAsideReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
 _COLUMNS = ("records", "reason", "topic", "bytes", "oldest", "file")
 
 
@@ -67,7 +67,7 @@ def export(
     to: Annotated[Path, typer.Argument(metavar="FILE", help="a new file, for your eyes only: it holds personal data")],
     file: FileOption = None,
     topic: TopicOption = None,
-    reason: ReasonOption = None,
+    reason: SetAsideReasonOption = None,
     as_json: Json = False,
 ) -> None:
     """Write what is set aside as lines of JSON: topic, headers, key and value (both in base64), reason, time, file.
@@ -92,7 +92,7 @@ def export(
 def discard(
     file: FileOption = None,
     topic: TopicOption = None,
-    reason: ReasonOption = None,
+    reason: SetAsideReasonOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show which")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     as_json: Json = False,
