@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from services.kernel.process import Process
 from services.kernel.settings import Settings
 from services.kernel.telemetry.sentry import report_errors
-from services.kernel.watchdog import Watchdog
+from services.kernel.telemetry.watchdog import Watchdog
 
 # A batch of decoded bodies is thousands of containers that all die together. With Python's own thresholds the collector
 # walks them again and again, which was half of a consumer's processor time.

@@ -12,7 +12,7 @@ import structlog
 
 from db.pool import Connection
 from services.kernel import Process, Record, Retryable
-from services.kernel.watchdog import Watchdog
+from services.kernel.telemetry.watchdog import Watchdog
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.kernel_bench import Ahead, Bench, Number
 
