@@ -1,7 +1,6 @@
-"""The stores in memory: who they are and what proves that a request is theirs."""
+"""A store as the doors know it: who it is, and what proves that a request is its own."""
 
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,34 +49,6 @@ _NO_KEY = secrets.token_bytes(32)
 NOBODY = Store(
     UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), "", None, frozenset(), False, "", "", ""
 )  # fmt: skip
-
-
-class Known:
-    """All active stores, by the names that requests use."""
-
-    def __init__(self) -> None:
-        self.by_id: dict[UUID, Store] = {}
-        self.by_slug: dict[str, Store] = {}
-        self.by_website: dict[str, Store] = {}
-        self.origins: Counter[str] = Counter()  # how many stores have each
-
-    def put(self, store: Store) -> None:
-        """Add it, or let it take its earlier self's place."""
-        self.drop(store.id)
-        self.by_id[store.id] = self.by_slug[store.slug] = self.by_website[store.website_token] = store
-        self.origins.update(store.origins)
-
-    def drop(self, store: UUID) -> None:
-        """A name that another store bears by now stays that one's."""
-        if gone := self.by_id.pop(store, None):
-            if self.by_slug.get(gone.slug) is gone:
-                del self.by_slug[gone.slug]
-            if self.by_website.get(gone.website_token) is gone:
-                del self.by_website[gone.website_token]
-            for origin in gone.origins:
-                self.origins[origin] -= 1
-                if not self.origins[origin]:
-                    del self.origins[origin]
 
 
 def opened(row: Mapping[str, Any], keys: Secrets) -> Store:

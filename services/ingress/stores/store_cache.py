@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -16,7 +17,7 @@ from schemas.stores import SLUG, WEBSITE_TOKEN
 from services.ingress.metrics import IngressMetrics
 from services.ingress.stores.disk_copy import StoresCopy, copy_in
 from services.ingress.stores.lookup import Lookup
-from services.ingress.stores.store import NOBODY, Known, Store, opened
+from services.ingress.stores.store import NOBODY, Store, opened
 from services.kernel import Process, Sealed
 from services.kernel.errors import Verdict, describe, verdict
 
@@ -30,6 +31,34 @@ _SLUG, _WEBSITE_TOKEN = re.compile(SLUG), re.compile(WEBSITE_TOKEN)
 log = structlog.get_logger()
 
 
+class KnownStores:
+    """All active stores, by the names that requests use."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[UUID, Store] = {}
+        self.by_slug: dict[str, Store] = {}
+        self.by_website: dict[str, Store] = {}
+        self.origins: Counter[str] = Counter()  # how many stores have each
+
+    def put(self, store: Store) -> None:
+        """Add it, or let it take its earlier self's place."""
+        self.drop(store.id)
+        self.by_id[store.id] = self.by_slug[store.slug] = self.by_website[store.website_token] = store
+        self.origins.update(store.origins)
+
+    def drop(self, store: UUID) -> None:
+        """A name that another store bears by now stays that one's."""
+        if gone := self.by_id.pop(store, None):
+            if self.by_slug.get(gone.slug) is gone:
+                del self.by_slug[gone.slug]
+            if self.by_website.get(gone.website_token) is gone:
+                del self.by_website[gone.website_token]
+            for origin in gone.origins:
+                self.origins[origin] -= 1
+                if not self.origins[origin]:
+                    del self.origins[origin]
+
+
 class StoreCache:
     """Every active store, by the names that requests use."""
 
@@ -41,7 +70,7 @@ class StoreCache:
         self._lookup = Lookup(process.clock, self._look, most=max(1, process.settings.http_connections // 2))
         self._versions: dict[str, int] = {}  # by the store's id as text, which thousands of compare ten times as fast
         self._polled_at = process.clock.monotonic()
-        self.known = Known()
+        self.known = KnownStores()
         self.loaded = False
         self._recall()
 
