@@ -10,7 +10,7 @@ from services.ingress.doors.answer import TAKEN, DoorAnswer, json_answer
 from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import Reason, Refused
-from services.ingress.doors.request import Bodies
+from services.ingress.doors.request import DEADLINE, Bodies
 from services.ingress.metrics import IngressMetrics, StoreNames
 from services.ingress.refusal_counts import RefusalCounts
 from services.ingress.stores.store import Store
@@ -18,6 +18,7 @@ from services.ingress.stores.store_cache import StoreCache
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 from services.kernel.publishing.verdicts import NeverTaken
+from services.kernel.web.exchange import HEAD_AT
 
 # These a store's row decides, which may have been changed a moment ago.
 _DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORIGIN})
@@ -31,7 +32,7 @@ class DoorContext:
         self.metrics = IngressMetrics(process.registry)
         self.stores = StoreCache(process, self.metrics)
         process.registry.register(StoreNames(lambda: self.stores.known.by_slug))
-        self.bodies = Bodies(process.clock, process.settings.answer_seconds)
+        self.bodies = Bodies(process.clock)
         self.refusal_counts = RefusalCounts(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
@@ -72,9 +73,10 @@ class Door:
         self._kind = kind
         self._take = kind.take
         self._bodies = doors.bodies
+        self._answer_seconds = doors.process.settings.answer_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._bodies.begin(scope)
+        scope[DEADLINE] = scope[HEAD_AT] + self._answer_seconds
         try:
             answer = await self._take(scope, receive)
         except Refused as refused:

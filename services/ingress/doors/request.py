@@ -4,7 +4,7 @@ from starlette.types import Message, Receive, Scope
 
 from services.ingress.doors.refusals import Reason, Refused
 from services.kernel import Clock
-from services.kernel.web.exchange import HEAD_AT, LATE
+from services.kernel.web.exchange import LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
 BEACON_BYTES = 64 * 1024
@@ -24,18 +24,13 @@ class Bodies:
     """Reads bodies. What exceeds a small body counts until its request is answered, so that neither a thousand slow
     senders nor a slow Kafka can fill the memory.
 
-    A request's deadline begins with its head; what is waited for its body does not count. Chatwoot's patience begins
-    when it has sent all of its request (5 s for a read), and what we wait for otherwise, as a look-up, is ours.
+    What is waited for its body does not count towards a request's deadline: Chatwoot's patience begins when it has sent
+    all of its request (5 s for a read), and what we wait for otherwise, as a look-up, is ours.
     """
 
-    def __init__(self, clock: Clock, answer_seconds: float) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._answer_seconds = answer_seconds
         self._held = 0
-
-    def begin(self, scope: Scope) -> None:
-        """Its head is here."""
-        scope[DEADLINE] = scope[HEAD_AT] + self._answer_seconds
 
     def end(self, scope: Scope) -> None:
         """It is answered, whether its body was read or not."""
