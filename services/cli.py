@@ -23,7 +23,7 @@ from services.customers import app as customers
 from services.ingress import app as ingress
 from services.ingress import cli as doors
 from services.ingress.sealed_files import Spools, StoreCopies
-from services.ingress.spool import cli
+from services.ingress.spool import cli as spool
 from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
 from services.kernel.cli.environment import environment, installed
@@ -95,7 +95,7 @@ control.add_to(app)
 keys.add_to(app, lambda settings: (Spools(settings), StoreCopies(settings)))
 pushes.add_to(app)
 doors.add_to(app)
-cli.add_to(app)
+spool.add_to(app)
 if _has_local():
     from local import cli as local
 

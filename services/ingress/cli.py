@@ -38,7 +38,7 @@ def tail(
     once: Annotated[bool, typer.Option("--once", help="end after those instead of waiting for more")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
 ) -> None:
-    """What arrives at the doors, as it comes, until Ctrl-C: store, event, size and place; nothing personal."""
+    """What arrives at the doors, as it comes, until Ctrl-C: store, event, size and position; nothing personal."""
     try:
         asyncio.run(_tail(installed(), store, refused=refused, last=last, follow=not once, as_json=as_json))
     except KeyboardInterrupt:

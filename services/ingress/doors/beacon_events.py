@@ -22,9 +22,9 @@ EventFault = Literal["invalid", "too_old", "ahead"]
 
 
 class EventRefusal(NamedTuple):
-    """Why the event at this place of the request was refused; `reason` is for the sender."""
+    """Why the event of this number in the request, from 0, was refused; `reason` is for the sender."""
 
-    place: int
+    number: int
     fault: EventFault
     reason: str
 

@@ -49,7 +49,7 @@ class DoorContext:
             return TAKEN
         for refusal in refusals:
             self.metrics.dropped(door, refusal.fault)
-        refused = [{"index": one.place, "reason": one.reason} for one in refusals]
+        refused = [{"index": one.number, "reason": one.reason} for one in refusals]
         if kept:
             return json_answer(200, {"taken": kept, "refused": refused})
         answer = json_answer(400, {"error": "none of the events was taken", "taken": 0, "refused": refused})

@@ -1,4 +1,4 @@
-"""The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, account, commit."""
+"""The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, count, commit."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

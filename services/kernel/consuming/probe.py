@@ -128,7 +128,7 @@ class Probe:
         return f"see `wootstream offsets show`, then `wootstream offsets adopt {where}`"
 
     async def _skip(self, row: LedgerRow, *, at: int, lost: int = 0, hollow: int = 0) -> Settlement:
-        """Account for offsets without a record for us; go on from what is in hand or fetched next, if that follows."""
+        """Count offsets without a record for us; go on from what is in hand or fetched next, if that follows."""
         async with self._process.pool().acquire(timeout=10) as conn, conn.transaction():
             # False where the row has moved since it was read: then nothing was skipped, and nothing is counted twice.
             if await ledger.skip(conn, self._group, self._topic, row, lost=lost, hollow=hollow) and lost:

@@ -18,7 +18,7 @@ from services.kernel.publishing.size import fits, size_in_kafka
 from services.kernel.publishing.verdicts import refused_for_good
 from services.kernel.record import Record
 
-Kept = Callable[[str, int, int, int], None]  # is told topic, partition, the last offset, and how many records
+Kept = Callable[[str, int, int, int], None]  # called with topic, partition, the last offset, and how many records
 Position = tuple[int, int]  # partition and offset
 BATCH_BYTES = 256 * 1024
 # Adds little to an acknowledgement, and under load lets a request carry dozens of records.

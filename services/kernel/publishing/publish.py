@@ -59,7 +59,7 @@ class Publisher:
             )
             try:
                 await client.started(producer, self._settings)
-                self._routes = Routes(producer, self._tell)
+                self._routes = Routes(producer, self._acknowledged)
             except (KafkaError, OSError) as error:
                 self.trouble = describe(error)
                 log.warning("kafka_is_away", error=self.trouble)
@@ -111,7 +111,7 @@ class Publisher:
             raise KafkaConnectionError("Kafka has not been reached yet")
         return self._routes
 
-    def _tell(self, topic: str, partition: int, offset: int, count: int) -> None:
+    def _acknowledged(self, topic: str, partition: int, offset: int, count: int) -> None:
         for listener in self._listeners:
             listener(topic, partition, offset, count)
 
