@@ -3,8 +3,10 @@
 Where a value can stand is derived from the models themselves: a field added to one is tried without a word here.
 """
 
+import itertools
 import json
 import math
+import random
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Annotated, Any, get_args, get_origin
@@ -93,9 +95,12 @@ _invented = st.recursive(
 values = st.sampled_from(VALUES) | _invented
 
 
-def each(sound: Sequence[Any], where: Sequence[Path]) -> Iterator[Any]:
-    """Each of these sound bodies with each of its fields replaced by each of the hostile values, one at a time."""
-    return (changed(body, [(path, value)]) for body in sound for path in where for value in VALUES)
+def each(sound: Sequence[Any], where: Sequence[Path], chance: random.Random) -> Iterator[Any]:
+    """Each of these sound bodies with each of its fields replaced by each of the hostile values, one at a time and in
+    no order. Made when asked for: a copy of each costs more than all that is done with a sample of them."""
+    found = list(itertools.product(sound, where, VALUES))
+    chance.shuffle(found)
+    return (changed(body, [(path, value)]) for body, path, value in found)
 
 
 def places(model: Any, keys: Sequence[str] = ("key",)) -> list[Path]:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -180,13 +181,12 @@ async def test_each_field_with_each_hostile_value(
 ) -> None:
     """One at a time and in no order; in make test a sample of them."""
     model, sound_bodies = _PARTS[event]
-    found = list(each(sound_bodies, places(model, _HASHES)))
     seed = random.randrange(2**32)
     print("seed", seed)
-    random.Random(seed).shuffle(found)
-    wanted = len(found) if request.config.getoption("--examples") else _SAMPLE
+    every = each(sound_bodies, places(model, _HASHES), random.Random(seed))
+    found = list(every if request.config.getoption("--examples") else islice(every, _SAMPLE))
     for topic, read, apply in _READERS[event]:
-        for start in range(0, min(wanted, len(found)), _SWEPT_AT_ONCE):
+        for start in range(0, len(found), _SWEPT_AT_ONCE):
             some = found[start : start + _SWEPT_AT_ONCE]
             records = [record(topic, store, event, body, {}) for body in some]
             await nothing_is_our_bug(pool, store, records, read, apply, _reported(store), _sent)
