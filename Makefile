@@ -8,6 +8,9 @@ SEED   ?=
 UNTIMED ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14 $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python)
 
+# Where it is set, each worker of the tests and each process that they start would compile all our sources anew.
+export PYTHONDONTWRITEBYTECODE =
+
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
