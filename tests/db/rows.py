@@ -94,6 +94,9 @@ TENANTS: dict[str, Tenant] = {
     ),
     "wootstream.contact_differences": Tenant(lambda n: _contact(n) | {"changed": {}, "removed": []}, CHANGE),
     "wootstream.contact_absences": Tenant(lambda n: {"customer_id": f"c{n}", "names_sha256": b"x"}, CHANGE),
+    "wootstream.provisioning": Tenant(
+        lambda n: {"step": ("user", "account", "member")[n % 3], "chatwoot_base_url": "https://a.example"}, CHANGE
+    ),
     "wootstream.due": Tenant(lambda n: {"person": f"customer:c{n}"}, ALL),
     "wootstream.access_log": Tenant(
         lambda n: {"actor": "somebody", "action": "show", "object": f"letter {n}"},

@@ -81,7 +81,7 @@ async def test_stores_that_are_killed_after_every_few_calls_are_there_once(
 
     assert deaths >= 5
     assert [one.reason for one in answers if isinstance(one, Failed)] == []
-    _assert_whole(settings, double, entries, await rows(admin_pool, entries))
+    assert_whole(settings, double, entries, await rows(admin_pool, entries))
 
 
 @pytest.mark.parametrize("release", _RELEASES)
@@ -105,7 +105,7 @@ async def test_store_that_is_killed_after_each_of_its_calls_is_there_once_and_th
     assert Counter(last) == {"users": 1, "accounts": 1, "account_users": 1, "inboxes": 1,
                              "custom_attribute_definitions": 3, "labels": 2, "webhooks": 1, "1": 1}  # fmt: skip
     found = await rows(admin_pool, entries)
-    _assert_whole(settings, double, entries, found)
+    assert_whole(settings, double, entries, found)
     calm = Mortal(double)
     (again,) = await applied(settings, stores, calm)
     assert isinstance(again, Applied)
@@ -114,7 +114,7 @@ async def test_store_that_is_killed_after_each_of_its_calls_is_there_once_and_th
     assert await rows(admin_pool, entries) == found
 
 
-def _assert_whole(settings: Settings, double: Double, entries: dict[str, Any], found: dict[str, Any]) -> None:
+def assert_whole(settings: Settings, double: Double, entries: dict[str, Any], found: dict[str, Any]) -> None:
     state = double.state
     assert found.keys() == entries.keys()
     assert (len(state.accounts), len(state.users), len(state.inboxes)) == (len(entries),) * 3
@@ -187,7 +187,7 @@ async def test_what_somebody_changed_of_ours_is_mended(settings: Settings, admin
     assert isinstance(done, Applied)
     assert _lines(done.changes) == ["~ contact attribute customer_tier", "+ label vip", "+ label refund",
                                     "~ webhook's events"]  # fmt: skip
-    _assert_whole(settings, double, entries, await rows(admin_pool, entries))
+    assert_whole(settings, double, entries, await rows(admin_pool, entries))
 
 
 async def test_technical_user_of_another_account_stops_its_store_and_no_other(
