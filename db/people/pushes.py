@@ -14,6 +14,7 @@ select organization_id, chatwoot_account_id, chatwoot_base_url, api_access_token
   currency, timezone
 from public.chatwoot_accounts where account_status = 'active'
 """
+# A left join: a customer without a contact is looked up, one without a row is nobody we could speak of.
 _CONTACTS_OF = """
 select k.organization_id, k.customer_id, c.chatwoot_account_id, c.chatwoot_contact_id
 from unnest($1::uuid[], $2::text[]) as d (organization_id, customer_id)
@@ -55,6 +56,7 @@ _SET_ASIDE = """
 update public.chatwoot_contacts set sync_status = 'error', sync_error = $4, updated_at = now()
 where organization_id = $1 and (customer_id = $2 or chatwoot_contact_id = $3)
 """
+# Names are let go, or the next contact that bears one would meet this row in the unique index.
 _GONE = """
 update public.chatwoot_contacts set sync_status = 'error', sync_error = 'gone from Chatwoot', email = null, phone = null,
   customer_id = null, user_id = null, cached_attributes = '{}', written_keys = '{}', updated_at = now()

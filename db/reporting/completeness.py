@@ -5,12 +5,14 @@ from uuid import UUID
 
 from db.pool import Connection, Row
 
+# Sums of what the heads keep, so that a report need not walk through the facts.
 _DOUBTS = """
 select coalesce(sum(lost_changes), 0)::int as lost_changes, coalesce(sum(approximate), 0)::int as approximate,
   coalesce(sum(unknown_openers), 0)::int as unknown_openers,
   (select count(*)::int from wootstream.imported i where i.organization_id = $1) as imported
 from wootstream.conversations where organization_id = $1
 """
+# Of several ingresses the highest: each knows only what was acknowledged to itself.
 _PROGRESS = """
 select l.partition, l.next_offset, l.anchor_id, a.highest_offset, a.updated_at
 from wootstream.ledger l left join (

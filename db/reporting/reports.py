@@ -84,12 +84,14 @@ left join written on written.id is not distinct from ids.id
 left join rated on rated.id is not distinct from ids.id
 order by ids.id
 """
+# The release that the API named last, else the operator's; a store attached anew has a deleted account beside its own.
 _STORE = """
 select slug, timezone, coalesce((
     select r.release from wootstream.releases r where r.organization_id = $1 order by since desc limit 1), release) as release,
   chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
 where organization_id = $1 order by account_status = 'deleted', created_at desc limit 1
 """
+# Snoozed is not waiting: Chatwoot opens it again when the customer writes.
 _WAITING = """
 select h.conversation_id, h.waiting_since, h.status, c.assignee_name, c.inbox_name
 from wootstream.conversations h join public.chatwoot_conversations c on c.organization_id = h.organization_id

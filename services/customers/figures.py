@@ -63,5 +63,6 @@ def figures(sums: Iterable[Mapping[str, Any]]) -> Figures:
 
 def tier(spent_minor: int, currency: str) -> str:
     """The highest tier whose threshold is reached."""
+    # Yen have no minor unit and dinars three digits: thresholds are in whole units of any currency.
     spent = spent_minor / 10 ** digits(currency)
     return next((name for name, threshold in TIERS if spent >= threshold), TIERS[-1][0])

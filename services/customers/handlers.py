@@ -28,6 +28,7 @@ async def keep(conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
         owners = await _reckon_orders(conn, {(event.store, event.order_id) for event in news if event.order_id})
         people = owners | {(event.store, event.customer_id) for event in news}
         await _reckon_customers(conn, people, news)
+        # Once for each event: who is named five times is marked once and counted five times, as calls saved.
         asked = [(event.store, event.customer_id) for event in news]
         await due.mark(conn, [(store, f"customer:{one}") for store, one in [*asked, *(people - set(asked))]])
     return {event.record for event in news}
@@ -37,6 +38,7 @@ async def _reckon_orders(conn: Connection, keys: Collection[Key]) -> set[Key]:
     """Write the orders anew; return the customers who own them now or did before."""
     if not keys:
         return set()
+    # Locked after the facts went in and before all are read: of two batches the second sees both.
     before = await table.lock_orders(conn, keys)
     by_order: dict[Key, list[OrderFact]] = defaultdict(list)
     for row in await table.facts(conn, keys):

@@ -68,6 +68,7 @@ class Order:
 def order(facts: Iterable[OrderFact]) -> Order:
     """The newest fact names the customer; the newest `placed` the price, or `paid` where none was seen."""
     ordered = sorted(facts, key=lambda fact: (fact.at, fact.event_id))
+    # `paid` bears the amount, too: an order whose `placed` was lost still has a price.
     priced = _last(ordered, PLACED) or _last(ordered, PAID)
     currency, total = (priced.currency, priced.amount_minor) if priced else (None, None)
     return Order(
@@ -96,5 +97,6 @@ def _refunded(ordered: list[OrderFact], currency: str | None, total: int | None)
     refunds = [fact for fact in ordered if fact.kind == REFUNDED and fact.currency in (None, currency)]
     if any(fact.amount_minor is None for fact in refunds):
         return total or 0
+    # Never more than the price, or what was spent would fall below zero; without one only the column bounds it.
     returned = sum(fact.amount_minor or 0 for fact in refunds)
     return min(returned, MOST_INT8 if total is None else total)

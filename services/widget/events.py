@@ -62,6 +62,7 @@ def row(store: UUID, event: WidgetReport) -> WidgetEventRow:
 
 
 def address(value: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    # A link-local address may carry the visitor's own interface after a percent sign, which inet does not take.
     try:
         return ipaddress.ip_address((value or "").partition("%")[0])
     except ValueError:

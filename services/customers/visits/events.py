@@ -40,7 +40,9 @@ def read(record: Record) -> VisitsSeen | None:
 
 
 def _visits(store: UUID, reports: Iterable[WidgetReport]) -> Iterator[ShopVisit]:
+    # Guests are nobody's customer, and without a session there is nothing to add to.
     known = [one for one in reports if one.customer_id and one.session_id]
+    # sorted, for groupby joins neighbours only
     for _, group in groupby(sorted(known, key=_who), key=_who):
         visit, *rest = [_visit(store, one) for one in group]
         for one in rest:
