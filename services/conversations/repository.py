@@ -102,11 +102,13 @@ async def load(
 
 async def put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
     """Write the figures of locked conversations, sorted by their keys."""
-    await conversations.put_heads(conn, [_head_row(one) for one in reckoned])
+    digests = [_events_digest(one.figures) for one in reckoned]
+    await conversations.put_heads(conn, [_head_row(one, digest) for one, digest in zip(reckoned, digests, strict=True)])
     await conversations.put_rows(conn, [_conversation_row(one) for one in reckoned])
     await _put_customers(conn, [one for one in reckoned if heads[one.key].snapshot is None])
     # Equal events need not be written again: most facts of a batch make none.
-    moved = [one for one in reckoned if _events_digest(one.figures) != heads[one.key].events_digest]
+    each = zip(reckoned, digests, strict=True)
+    moved = [one for one, digest in each if digest != heads[one.key].events_digest]
     await conversations.put_events(conn, [event for one in moved for event in _event_rows(one)])
     fewer = [one for one in moved if _event_count(one.figures) < heads[one.key].event_count]
     await conversations.trim_events(conn, [_event_count_row(one) for one in fewer])
@@ -191,7 +193,7 @@ def _rating_row(key: Key, rating: Rating) -> RatingRow:
     )
 
 
-def _head_row(one: Reckoned) -> HeadRow:
+def _head_row(one: Reckoned, events_digest: bytes) -> HeadRow:
     figures, state, seen = one.figures, one.figures.state, one.snapshot
     return HeadRow(
         organization_id=one.key[0],
@@ -221,7 +223,7 @@ def _head_row(one: Reckoned) -> HeadRow:
         unknown_openers=figures.unknown_openers,
         rating=figures.rating.rating if figures.rating else None,
         event_count=_event_count(figures),
-        events_digest=_events_digest(figures),
+        events_digest=events_digest,
         walked=CHECKPOINT.dump_json(one.checkpoint).decode(),
     )
 
