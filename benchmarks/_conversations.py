@@ -31,7 +31,7 @@ GREETINGS = 200  # enough keys for every partition
 CONSUMED = "select coalesce(sum(consumed), 0) from wootstream.ledger where consumer_group = $1"
 
 
-class Bench:
+class ConversationsBench:
     """One stack, and what a round needs of it."""
 
     def __init__(self, settings: Settings, admin: Any, looks: Any) -> None:

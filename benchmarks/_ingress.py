@@ -29,7 +29,7 @@ _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140
 
 
 @dataclass(eq=False)
-class Server:
+class LoadedServer:
     """A process under measurement, and what it showed round by round; CPU in seconds a request."""
 
     address: str
@@ -48,7 +48,7 @@ class Server:
 
 
 @asynccontextmanager
-async def server(kind: str, environment: dict[str, str]) -> AsyncIterator[Server]:
+async def server(kind: str, environment: dict[str, str]) -> AsyncIterator[LoadedServer]:
     """`bare` or `ours` in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks._ingress_server", kind),
@@ -61,7 +61,7 @@ async def server(kind: str, environment: dict[str, str]) -> AsyncIterator[Server
     try:
         if not (address := (await process.stdout.readline()).decode().strip()):
             raise RuntimeError(f"the {kind} server did not start")
-        yield Server(address, psutil.Process(process.pid))
+        yield LoadedServer(address, psutil.Process(process.pid))
     finally:
         process.stdin.close()
         await process.wait()
@@ -86,8 +86,8 @@ async def beacons(address: str, shop: Shop, count: int) -> tuple[list[bytes], li
             await visitor.arrive()
         for visitor in islice(cycle(visitors), count):
             events = [visitor.event("page_viewed", page_url=_PAGE, referrer=ORIGIN) for _ in range(EVENTS)]
-            said = {"token": visitor.config["token"], "consent": ["analytics"], "events": events}
-            posts.append((visitor.config["session"], orjson.dumps(said)))
+            beacon = {"token": visitor.config["token"], "consent": ["analytics"], "events": events}
+            posts.append((visitor.config["session"], orjson.dumps(beacon)))
     headers = {"content-type": "text/plain;charset=UTF-8", "origin": ORIGIN, "user-agent": _BROWSER}
     bare = [request(f"/bare/{WIDGET_EVENTS.name}?{shop.id}:{name}", headers, body) for name, body in posts]
     return bare, [request("/beacons", headers, body) for _, body in posts]
@@ -100,13 +100,13 @@ def _bodies(account_id: int) -> Iterator[bytes]:
 
 
 def _of_account(body: bytes, account_id: int) -> bytes:
-    said = orjson.loads(body)
-    for part in (said, said.get("conversation") or {}):
+    body_json = orjson.loads(body)
+    for part in (body_json, body_json.get("conversation") or {}):
         if "account" in part:
             part["account"]["id"] = account_id
         for message in part.get("messages") or ():
             message["account_id"] = account_id
-    return orjson.dumps(said)
+    return orjson.dumps(body_json)
 
 
 def _json() -> dict[str, str]:

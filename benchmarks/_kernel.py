@@ -33,18 +33,18 @@ _INSERT = "insert into wootstream.bench select * from unnest($1::uuid[], $2::big
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Heard:
     """The event: the decoded body."""
 
     record: Record
     body: dict[str, Any]
 
 
-def read(record: Record) -> Said:
-    return Said(record, orjson.loads(record.value))
+def read(record: Record) -> Heard:
+    return Heard(record, orjson.loads(record.value))
 
 
-async def keep(conn: Connection, events: Sequence[Said]) -> Collection[Record]:
+async def keep(conn: Connection, events: Sequence[Heard]) -> Collection[Record]:
     """One unnest insert a batch."""
     stores = [event.record.store for event in events]
     rows = stores, [event.body.get("id", 0) for event in events], [event.body["event"] for event in events]
@@ -115,7 +115,7 @@ class WithoutSql(Process):
 
 
 @dataclass
-class Bench:
+class KernelBench:
     """A topic full of records, and the ways to consume it; each answers in µs a record."""
 
     settings: Settings
@@ -139,7 +139,7 @@ class Bench:
     async def kernel_without_sql(self, batch: int) -> float:
         stretch = Stretch(self.records, time.process_time)
 
-        async def apply(_conn: Connection, events: Sequence[Said]) -> Collection[Record]:
+        async def apply(_conn: Connection, events: Sequence[Heard]) -> Collection[Record]:
             stretch.passed(len(events))
             return [event.record for event in events]
 
@@ -150,7 +150,7 @@ class Bench:
     async def with_ledger(self, batch: int) -> float:
         stretch = Stretch(self.records, time.perf_counter)
 
-        async def apply(conn: Connection, events: Sequence[Said]) -> Collection[Record]:
+        async def apply(conn: Connection, events: Sequence[Heard]) -> Collection[Record]:
             news = await keep(conn, events)
             stretch.passed(len(events))
             return news
@@ -200,12 +200,12 @@ def _new_group() -> str:
 
 
 @asynccontextmanager
-async def open_bench(kafka: str, database_url: str, folder: Path, records: int) -> AsyncIterator[Bench]:
+async def open_bench(kafka: str, database_url: str, folder: Path, records: int) -> AsyncIterator[KernelBench]:
     """A topic full of recorded webhooks of one store."""
     settings = Settings.model_validate(
         {"kafka_bootstrap_servers": kafka, "database_url": database_url, "http_port": 0, "data_directory": folder}
     )
-    bench = Bench(settings, Topic(f"bench.{uuid.uuid4().hex[:8]}", 1), uuid.uuid4(), records)
+    bench = KernelBench(settings, Topic(f"bench.{uuid.uuid4().hex[:8]}", 1), uuid.uuid4(), records)
     await migrate(database_url)
     admin = await asyncpg.connect(database_url)
     await admin.execute(_TABLE)
@@ -224,7 +224,7 @@ async def open_bench(kafka: str, database_url: str, folder: Path, records: int) 
         await admin.close()
 
 
-async def _fill(bench: Bench) -> None:
+async def _fill(bench: KernelBench) -> None:
     bodies = itertools.cycle(one for run in RUNS for one in account_webhooks(run))
     publisher = Publisher(bench.settings, Clock())
     await publisher.connect()
@@ -233,13 +233,13 @@ async def _fill(bench: Bench) -> None:
     await publisher.stop()
 
 
-def _record(bench: Bench, said: Any) -> Record:
+def _record(bench: KernelBench, webhook: Any) -> Record:
     return Record.accepted(
         bench.topic.name,
         key=uuid.uuid4().bytes,
-        value=said.body,
+        value=webhook.body,
         store=bench.store,
-        event=said.event,
+        event=webhook.event,
         origin="webhook",
         received_at=datetime.now(UTC),
     )

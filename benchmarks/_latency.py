@@ -12,7 +12,7 @@ from itertools import count
 import httpx
 import orjson
 
-from benchmarks._conversations import CONSUMED, GREETINGS, Bench, group_of
+from benchmarks._conversations import CONSUMED, GREETINGS, ConversationsBench, group_of
 from local.replay.webhook_sender import sign
 from schemas.topics import WEBHOOKS
 from services.conversations import app as conversations
@@ -28,7 +28,7 @@ _SIGNS = "update public.chatwoot_accounts set webhook_secret = $2, chatwoot_acco
 
 
 @dataclass(frozen=True)
-class Door:
+class TimedDoor:
     """A store's door, as Chatwoot knows it."""
 
     client: httpx.AsyncClient
@@ -43,7 +43,7 @@ class Door:
         (await self.client.post(self.path, content=body, headers=headers)).raise_for_status()
 
 
-async def latency(bench: Bench, *, rate: float, seconds: float) -> list[float]:
+async def latency(bench: ConversationsBench, *, rate: float, seconds: float) -> list[float]:
     """Seconds from just before a webhook is posted until its row can be seen, while `rate` records a second flow."""
     await ensure_topics(bench.settings)
     await bench.meet(WEBHOOKS)
@@ -60,7 +60,7 @@ async def latency(bench: Bench, *, rate: float, seconds: float) -> list[float]:
     while await bench.admin.fetchval(CONSUMED, group_of(WEBHOOKS)) <= GREETINGS:
         await asyncio.sleep(0.05)
     async with httpx.AsyncClient(base_url=server.address) as client:
-        door = Door(client, store, f"/webhooks/chatwoot/{_slug(store)}", secret)
+        door = TimedDoor(client, store, f"/webhooks/chatwoot/{_slug(store)}", secret)
         await _wait(bench, door, _NUMBERS[0])  # the door has yet to hear of the store
         flowing = asyncio.create_task(_flow(sender, given, rate=rate, seconds=seconds))
         probes = [_probe(bench, door, numbers, flowing) for numbers in map(count, _NUMBERS[1:])]
@@ -72,7 +72,7 @@ async def latency(bench: Bench, *, rate: float, seconds: float) -> list[float]:
     return waits
 
 
-async def _signing_store(bench: Bench, server: Process) -> tuple[uuid.UUID, str]:
+async def _signing_store(bench: ConversationsBench, server: Process) -> tuple[uuid.UUID, str]:
     """A store of the recorded body's account whose webhooks are signed."""
     store, secret = await bench.attach(1, "4.13.0"), secrets.token_hex(16)
     sealed = server.secrets.seal(secret, organization=store, column="webhook_secret")
@@ -93,7 +93,9 @@ async def _flow(sender: Process, given: Sequence[Record], *, rate: float, second
         await asyncio.sleep(0.01)
 
 
-async def _probe(bench: Bench, door: Door, numbers: Iterator[int], flowing: asyncio.Task[None]) -> list[float]:
+async def _probe(
+    bench: ConversationsBench, door: TimedDoor, numbers: Iterator[int], flowing: asyncio.Task[None]
+) -> list[float]:
     """One after another while the others flow."""
     waits = []
     while not flowing.done():
@@ -101,7 +103,7 @@ async def _probe(bench: Bench, door: Door, numbers: Iterator[int], flowing: asyn
     return waits
 
 
-async def _wait(bench: Bench, door: Door, number: int) -> float:
+async def _wait(bench: ConversationsBench, door: TimedDoor, number: int) -> float:
     like = orjson.loads(_LIKE.body)
     body = orjson.dumps(like | {"id": number, "conversation": like["conversation"] | {"id": number}})
     began = time.perf_counter()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from benchmarks._conversations import Bench
+from benchmarks._conversations import ConversationsBench
 from db.pool import SERVICE, Pool, open_pool
 from services.kernel import Record
 from tests.services.conversations.bench import apply
@@ -12,7 +12,7 @@ from tests.services.conversations.dialogues import dialogue
 _LONG, _SHORT, _BATCH = 5_000, 50, 50
 
 
-async def long_against_short(bench: Bench) -> float:
+async def long_against_short(bench: ConversationsBench) -> float:
     """How many times as much: 1 is the same."""
     url = bench.settings.database_url
     assert url is not None

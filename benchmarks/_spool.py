@@ -20,7 +20,7 @@ _SENDERS = 64
 _WINDOW = 1_500  # as many as the drainer offers at a time
 
 
-class Round:
+class SpoolRound:
     """One process, not served, on one new topic; every measure is in records a second."""
 
     def __init__(self, settings: Settings, topic: Topic, count: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from benchmarks._command import command
-from benchmarks._conversations import BARE_TABLE, Bench
+from benchmarks._conversations import BARE_TABLE, ConversationsBench
 from benchmarks._latency import latency
 from benchmarks._lengths import long_against_short
 from benchmarks._stack import open_stack
@@ -34,10 +34,10 @@ async def measure(records: int, rounds: int) -> dict[str, Any]:
         )
         async with asyncpg.create_pool(stack.database_url) as looks, looks.acquire() as admin:
             await admin.execute(BARE_TABLE)
-            return await _rounds(Bench(settings, admin, looks), records, rounds)
+            return await _rounds(ConversationsBench(settings, admin, looks), records, rounds)
 
 
-async def _rounds(bench: Bench, records: int, rounds: int) -> dict[str, Any]:
+async def _rounds(bench: ConversationsBench, records: int, rounds: int) -> dict[str, Any]:
     bare, ours = [], []
     for _ in range(rounds):
         topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", 1, partitions=12)

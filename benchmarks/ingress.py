@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from benchmarks._command import command
-from benchmarks._ingress import EVENTS, Server, beacons, server, webhooks
+from benchmarks._ingress import EVENTS, LoadedServer, beacons, server, webhooks
 from benchmarks._load import waits
 from benchmarks._stack import open_stack
 from db.migrate import migrate
@@ -58,7 +58,7 @@ def _environment(stack: Stack, folder: Path) -> dict[str, str]:
     }
 
 
-async def _compare(bare: Server, ours: Server, shop: Shop, count: int, rounds: int) -> dict[str, Any]:
+async def _compare(bare: LoadedServer, ours: LoadedServer, shop: Shop, count: int, rounds: int) -> dict[str, Any]:
     for_bare, for_ours = webhooks(shop, count)
     figures = await _alternate((bare, for_bare), (ours, for_ours), rounds)
     rate = figures["ours_per_second"] / 2
@@ -83,7 +83,7 @@ async def _compare(bare: Server, ours: Server, shop: Shop, count: int, rounds: i
 
 
 async def _alternate(
-    bare: tuple[Server, list[bytes]], ours: tuple[Server, list[bytes]], rounds: int
+    bare: tuple[LoadedServer, list[bytes]], ours: tuple[LoadedServer, list[bytes]], rounds: int
 ) -> dict[str, float]:
     """Rounds in turn; the first warms connections, caches and Kafka, and does not count."""
     for number in range(rounds + 1):
@@ -91,8 +91,8 @@ async def _alternate(
             if number <= 1:
                 one.rates, one.cpu = [], []
             await one.round(requests)
-        told = [f"{one.rates[-1]:,.0f}/s {one.cpu[-1] * 1e6:.0f} µs" for one, _ in (bare, ours)]
-        print(f"bare {told[0]}   ours {told[1]}")
+        paces = [f"{one.rates[-1]:,.0f}/s {one.cpu[-1] * 1e6:.0f} µs" for one, _ in (bare, ours)]
+        print(f"bare {paces[0]}   ours {paces[1]}")
     rates = [statistics.median(one.rates) for one, _ in (bare, ours)]
     cpu = [statistics.median(one.cpu) for one, _ in (bare, ours)]
     return {
@@ -110,14 +110,16 @@ def _of_neighbours(ones: list[float], others: list[float]) -> float:
     return round(statistics.median(one / other for one, other in zip(ones, others, strict=True)), 3)
 
 
-async def _p99s(bare: tuple[Server, list[bytes]], ours: tuple[Server, list[bytes]], rate: float) -> tuple[float, float]:
+async def _p99s(
+    bare: tuple[LoadedServer, list[bytes]], ours: tuple[LoadedServer, list[bytes]], rate: float
+) -> tuple[float, float]:
     """Medians of several turns: one hiccup of the machine is a p99 of its own."""
     turns = [(await _p99(*bare, rate), await _p99(*ours, rate)) for _ in range(_HALF_LOAD_TURNS)]
     of_bare, of_ours = zip(*turns, strict=True)
     return statistics.median(of_bare), statistics.median(of_ours)
 
 
-async def _p99(one: Server, requests: list[bytes], rate: float) -> float:
+async def _p99(one: LoadedServer, requests: list[bytes], rate: float) -> float:
     many = requests * (int(rate * _HALF_LOAD_SECONDS) // len(requests) + 1)
     found = await waits(one.address, many[: int(rate * _HALF_LOAD_SECONDS)], rate=rate)
     return found[int(len(found) * 0.99)]

@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks._command import command
-from benchmarks._kernel import Bench, open_bench
+from benchmarks._kernel import KernelBench, open_bench
 from benchmarks._stack import open_stack
 from services.kernel.run import COLLECT_AFTER
 
 BATCHES = (50, 200, 500)
 
-Measure = Callable[[int], Awaitable[float]]
+OneRun = Callable[[int], Awaitable[float]]
 
 
 async def measure(records: int, rounds: int) -> dict[str, Any]:
@@ -33,7 +33,7 @@ async def measure(records: int, rounds: int) -> dict[str, Any]:
         return await _pairs(bench, rounds)
 
 
-async def _pairs(bench: Bench, rounds: int) -> dict[str, Any]:
+async def _pairs(bench: KernelBench, rounds: int) -> dict[str, Any]:
     ratios, figures = {}, {}
     for batch in BATCHES:
         for name, (ours, other), unit in (
@@ -49,7 +49,7 @@ async def _pairs(bench: Bench, rounds: int) -> dict[str, Any]:
     return {"name": "kernel", "ratios": ratios, "figures": figures}
 
 
-async def _alternate(ours: Measure, other: Measure, batch: int, rounds: int) -> tuple[float, float, float]:
+async def _alternate(ours: OneRun, other: OneRun, batch: int, rounds: int) -> tuple[float, float, float]:
     mine, theirs = [], []
     for _ in range(rounds):
         theirs.append(await other(batch))

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmarks._command import command
-from benchmarks._spool import Round
+from benchmarks._spool import SpoolRound
 from benchmarks._stack import open_stack
 from schemas.topics import Topic
 from services.kernel import Settings
@@ -28,7 +28,7 @@ async def measure(count: int, rounds: int) -> dict[str, Any]:
         for _ in range(rounds):
             topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", 1)
             await ensure_topics(settings, [topic])
-            seen.append(await Round(settings, topic, count).measure())
+            seen.append(await SpoolRound(settings, topic, count).measure())
             print("   ".join(f"{name} {rate:,.0f}/s" for name, rate in seen[-1].items()), flush=True)
     return {
         "name": "spool",

@@ -1,7 +1,7 @@
 """Connections: one pool per role, lazily connected, with JSON as Python objects and row security in mind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -12,8 +12,7 @@ import orjson
 
 from db.address import read
 from db.pooler import PooledConnection, is_pooled, pooled_options
-
-Row = Mapping[str, Any]
+from db.pooler import Row as Row
 
 INGRESS = "wootstream_ingress"
 SERVICE = "wootstream_service"

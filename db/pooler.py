@@ -33,7 +33,7 @@ async def is_pooled(address: Address) -> bool:
 
 
 def pooled_options() -> dict[str, Any]:
-    """How asyncpg's pool has to be told."""
+    """The options that asyncpg's pool needs before a pooler."""
     return {"statement_cache_size": 0, "server_settings": {"application_name": "wootstream"}, "reset": _leave_it}
 
 

@@ -62,11 +62,11 @@ def replay_(
         moved = lambda: tell(next(sent), len(chosen))  # noqa: E731
         answers = asyncio.run(replay.post(url or settings.public_url, doors, chosen, plan, moved))
     taken, statuses = accepted(answers), {str(status): count for status, count in sorted(answers.items())}
-    told = {"accepted": taken, "refused": len(chosen) - taken, "answers": statuses, "seed": plan.seed}
+    summary = {"accepted": taken, "refused": len(chosen) - taken, "answers": statuses, "seed": plan.seed}
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
-        print(", ".join(f"{name} {value}" for name, value in told.items()))
+        print(", ".join(f"{name} {value}" for name, value in summary.items()))
     raise typer.Exit(0 if taken == len(chosen) else 1)
 
 

@@ -42,10 +42,10 @@ def _without_nul(text: str) -> str:
 
 
 _Storable = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": _WITHOUT_NUL})]
-Id = Annotated[_Storable, Field(min_length=1, max_length=255)]
+ShopId = Annotated[_Storable, Field(min_length=1, max_length=255)]
 Text = Annotated[_Storable, Field(max_length=255)]
 _MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|2[01][0-9]{2})-"}
-Moment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
+ShopMoment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=_MOST_MINOR), WHOLE]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
@@ -61,31 +61,31 @@ _PLACED_IS_PRICED: dict[str, Any] = {
 }
 
 
-class Told(BaseModel):
+class ShopModel(BaseModel):
     """Frozen, unknown fields ignored; nothing guessed: "yes" is no consent. Reasons never quote what was said."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
 
 
-class CustomerData(Told):
+class CustomerData(ShopModel):
     """A customer by the shop's own id, and those fields that are news: what is absent or null stays as it was."""
 
-    customer_id: Id
+    customer_id: ShopId
     email: Text | None = None
     phone: Text | None = None
     name: Text | None = None
     preferred_language: Text | None = None
     marketing_consent: bool | None = None
-    registered_at: Moment | None = None
+    registered_at: ShopMoment | None = None
 
 
-class OrderData(Told):
+class OrderData(ShopModel):
     """An order by the shop's own id; the price in whole minor units. A refund without an amount returns everything."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_PRICED, _UNPRICED]})
 
-    customer_id: Id
-    order_id: Id
+    customer_id: ShopId
+    order_id: ShopId
     amount_minor: Amount | None = None
     currency: Currency | None = None
 
@@ -96,11 +96,11 @@ class OrderData(Told):
         return self
 
 
-class _Event(Told):
+class _Event(ShopModel):
     specversion: Literal["1.0"]
-    id: Id
-    source: Id
-    time: Moment
+    id: ShopId
+    source: ShopId
+    time: ShopMoment
 
 
 class CustomerEvent(_Event):

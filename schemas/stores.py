@@ -25,7 +25,7 @@ def _storable(value: str) -> str:
     return value
 
 
-Line = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS), AfterValidator(_storable)]
+OperatorText = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS), AfterValidator(_storable)]
 
 
 def _a_key(secret: SecretStr) -> SecretStr:
@@ -49,7 +49,7 @@ class StoreOptions(BaseModel):
 
     slug: str = Field(pattern=SLUG)
     organization_id: UUID | None = None
-    name: Line | None = None
+    name: OperatorText | None = None
     base_url: str | None = Field(None, pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
     account_id: Id | None = None
     release: ReleaseNumber | None = None
@@ -61,10 +61,10 @@ class StoreOptions(BaseModel):
     forget_previous: bool = False
     unsigned: bool = False
     path_token: Annotated[Secret, Field(min_length=16)] | None = None
-    domains: Annotated[tuple[Line, ...], Field(max_length=MOST_ELEMENTS)] | None = None
+    domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = None
     push: Literal["off", "shadow", "live"] | None = None
     locale: str | None = Field(None, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")
-    timezone: Line | None = None
+    timezone: OperatorText | None = None
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     support_email: Email | None = None
     bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()

@@ -25,10 +25,10 @@ where $1::timestamptz is null or noticed_at >= $1 order by host, directory, file
 """
 _FORGET_FILE = "delete from wootstream.undelivered where file = $1 returning records"
 
-Line = tuple[str, str, str, int, datetime]  # file, topic, reason, records, when the oldest was accepted
+AsideRow = tuple[str, str, str, int, datetime]  # file, topic, reason, records, when the oldest was accepted
 
 
-async def tell(conn: Connection, host: str, directory: str, files: Collection[str], lines: Sequence[Line]) -> None:
+async def tell(conn: Connection, host: str, directory: str, files: Collection[str], lines: Sequence[AsideRow]) -> None:
     """All that is set aside in this directory now, which has these files; what was told of it before is forgotten."""
     async with conn.transaction():
         columns = [[line[number] for line in lines] for number in range(5)]

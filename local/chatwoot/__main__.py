@@ -9,7 +9,7 @@ import uvloop
 
 from local.chatwoot import seed
 from local.chatwoot.app import serving
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 
 
 def main() -> None:

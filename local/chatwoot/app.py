@@ -24,6 +24,7 @@ from local.chatwoot.api import (
     robots,
     widget,
 )
+from local.chatwoot.double import Double
 from local.chatwoot.errors import (
     ErrorResponse,
     RecordInvalid,
@@ -32,7 +33,6 @@ from local.chatwoot.errors import (
     no_such_route,
     retry_later,
 )
-from local.chatwoot.installation import Double
 
 _GRACEFUL_SECONDS = 2
 _MODULES = (

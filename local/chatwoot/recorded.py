@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.model.rows import Account, Bot, Inbox, JsonObject
 from local.chatwoot.views.inboxes import new_channel, new_settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.model.bearers import UNIQUE
 from local.chatwoot.model.rows import Account, Contact, JsonObject, User, Webhook
 

@@ -1,4 +1,4 @@
-"""rack-attack's throttles: fixed windows of a minute aligned to the clock; loopback is exempt unless told otherwise."""
+"""rack-attack's throttles: fixed windows of a minute aligned to the clock; loopback is exempt unless set otherwise."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -35,11 +35,11 @@ async def running(environment: Mapping[str, str], log: Path, *names: str) -> Asy
     address = f"http://{HOST}:{port}"
     ours = {"WOOTSTREAM_HTTP_PORT": str(port), "WOOTSTREAM_PUBLIC_URL": address}
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as said:
+    with log.open("ab") as log_file:
         # A session of its own: Ctrl-C at the terminal is ours to hear, the services are stopped when all is drained.
         process = await asyncio.create_subprocess_exec(
             *_COMMAND, *names, env={**os.environ, **environment, **ours}, stdin=asyncio.subprocess.DEVNULL,
-            stdout=said, stderr=said, start_new_session=True,
+            stdout=log_file, stderr=log_file, start_new_session=True,
         )  # fmt: skip
     try:
         await _ready(process, address, log)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import httpx
 
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.model.rows import Contact
 from local.demo.shop import Shop, shop_event
 from local.demo.shops import DemoStore
@@ -57,10 +57,10 @@ class Customers:
         await self._look_around(customer, cart)
         order = {"customer_id": customer, "order_id": f"order-{uuid.uuid4().hex[:12]}"}
         price = {"amount_minor": sum(cart), "currency": self._store.place.currency}
-        told = [self._event("order.placed", **order, **price), self._event("order.paid", **order)]
+        events = [self._event("order.placed", **order, **price), self._event("order.paid", **order)]
         if self._chance.random() < _RETURNS:
-            told.append(self._event("order.refunded", **order))
-        self._count(await self._shop.send_batch(told))
+            events.append(self._event("order.refunded", **order))
+        self._count(await self._shop.send_batch(events))
 
     async def _look_around(self, customer: str, cart: list[int]) -> None:
         visitor = PageVisitor(self._client, self._store.recorded.website_token, self._store.origin, self._clock)

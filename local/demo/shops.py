@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.model.rows import Account
 from local.chatwoot.recorded import add_recorded_settings
 from local.chatwoot.seed import add_account, add_recorded_contacts, add_webhook

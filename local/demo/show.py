@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from db.migrate import migrate
 from local.chatwoot.app import serving
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.demo import services, shops, store_numbers, summary
 from local.demo.services import Running
 from local.demo.shops import DemoStore

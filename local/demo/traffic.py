@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.demo.shoppers import Customers
 from local.demo.shops import DemoStore
 from local.replay.pace import at_rate

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from local.chatwoot.app import app
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from tests.contracts.names import Names, account_of
 from tests.recordings.recorded import Call, calls
 

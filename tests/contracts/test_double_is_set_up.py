@@ -1,6 +1,6 @@
 """The demo's accounts in the double are set up as the recorded ones were."""
 
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.views.inboxes import inbox_full
 from local.demo import shops
 from local.replay import recording

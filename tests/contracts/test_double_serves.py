@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from local.chatwoot import seed
 from local.chatwoot.app import listening, serving
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.model import contact_changes
 from local.chatwoot.model.rows import Account
 from services.ingress.signatures import Signer

@@ -19,7 +19,7 @@ import psutil
 from db.pool import Pool, use_json
 from local.chatwoot import seed as seeds
 from local.chatwoot.app import serving
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.stack.machine.ports import HOST, free_ports
 from services.kernel.secrets import load_secrets
 from tests.chaos.installation import Installation

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from local.chatwoot.double import Double
 from local.chatwoot.errors import ErrorResponse, not_found, unauthorized
-from local.chatwoot.installation import Double
 from local.chatwoot.model.rows import Account, Bot, Conversation, JsonObject, User
 from local.chatwoot.model.state import DoubleState
 from local.chatwoot.webhooks.listener import WebhookListener

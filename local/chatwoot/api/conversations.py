@@ -40,8 +40,8 @@ def toggle_status(call: Call) -> JsonObject:
     talk.change_status(call.state, call.events, row, status, by=call.who, snoozed_until=until)
     if status == "open" and isinstance(call.who, User) and call.account.members[call.who.id]["role"] == "agent":
         talk.change(call.state, call.events, row, assignee_id=call.who.id)
-    told: JsonObject = {"success": None if handed_over else True, "conversation_id": row.display_id}
-    return {"payload": told | {"current_status": row.status, "snoozed_until": iso(row.snoozed_until)}}
+    answer: JsonObject = {"success": None if handed_over else True, "conversation_id": row.display_id}
+    return {"payload": answer | {"current_status": row.status, "snoozed_until": iso(row.snoozed_until)}}
 
 
 def toggle_priority(call: Call) -> None:

@@ -5,8 +5,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.chatwoot.api.calls import answer
+from local.chatwoot.double import Double
 from local.chatwoot.errors import unauthorized
-from local.chatwoot.installation import Double
 from local.chatwoot.model.rows import User
 from local.chatwoot.views.users import profile
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.chatwoot.api.calls import answer, body_of
+from local.chatwoot.double import Double
 from local.chatwoot.errors import RecordInvalid, missing_on_platform, unauthorized
-from local.chatwoot.installation import Double
 from local.chatwoot.model.changes import iso
 from local.chatwoot.model.rows import Account, JsonObject, User
 from local.chatwoot.views.users import user

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from local.chatwoot.api.calls import answer, body_of
+from local.chatwoot.double import Double
 from local.chatwoot.errors import not_found, unauthorized
-from local.chatwoot.installation import Double
 from local.chatwoot.model import contact_changes, talk
 from local.chatwoot.model.rows import Contact, ContactInbox, Conversation, Inbox, JsonObject, Message
 from local.chatwoot.model.state import DoubleState
@@ -64,8 +64,8 @@ def set_user(visit: WidgetVisit) -> JsonObject:
 
 
 def trigger(visit: WidgetVisit) -> Response:
-    told = {"widget_language": "de", "browser_language": "de", "browser": _BROWSER}
-    visit.events.widget_opened(visit.identity, visit.inbox, visit.body["event_info"] | told)
+    browser = {"widget_language": "de", "browser_language": "de", "browser": _BROWSER}
+    visit.events.widget_opened(visit.identity, visit.inbox, visit.body["event_info"] | browser)
     return Response(status_code=204)
 
 

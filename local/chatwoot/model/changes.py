@@ -16,7 +16,7 @@ _CONVERSATION = """
     first_reply_created_at priority waiting_since cached_label_list label_list
 """.split()
 # Only these make a conversation_updated (facts: app/models/conversation.rb, list of notified changes).
-_TOLD = set(
+_NOTIFIED = set(
     """
     team_id assignee_id status snoozed_until custom_attributes label_list waiting_since
     first_reply_created_at priority
@@ -45,8 +45,8 @@ def change_conversation(row: Conversation, now: datetime, **values: Any) -> list
     return [*changed[:-1], cached, *changed[-1:]] if changed else []
 
 
-def told(changed: Iterable[JsonObject]) -> bool:
-    return any(_TOLD & one.keys() for one in changed)
+def is_notified(changed: Iterable[JsonObject]) -> bool:
+    return any(_NOTIFIED & one.keys() for one in changed)
 
 
 def _change(row: Contact | Conversation, now: datetime, values: JsonObject, order: list[str]) -> list[JsonObject]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from local.chatwoot.model.changes import told
+from local.chatwoot.model.changes import is_notified
 from local.chatwoot.model.rows import (
     Account,
     Bot,
@@ -45,13 +45,13 @@ class WebhookListener:
         self._conversation(row, "conversation_created", {})
 
     def conversation_updated(self, row: Conversation, changed: list[JsonObject]) -> None:
-        """The transition is told here; conversation_status_changed carries null (185 of 185 recorded)."""
+        """The transition is named here; conversation_status_changed carries null (185 of 185 recorded)."""
         if any("status" in one for one in changed):
             if row.status in ("open", "resolved"):
                 named = {"open": "conversation_opened", "resolved": "conversation_resolved"}[row.status]
                 self._conversation(row, named, {})
             self._conversation(row, "conversation_status_changed", {"changed_attributes": None})
-        if told(changed):
+        if is_notified(changed):
             self._conversation(row, "conversation_updated", {"changed_attributes": changed})
 
     def message_created(self, row: Message) -> None:

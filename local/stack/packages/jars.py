@@ -71,14 +71,14 @@ async def _fetch(folder: Path, *, progress: FetchProgress) -> None:
     command: list[str | Path] = [sys.executable, "-m", "local.stack.packages.fetch", folder]
     watch = asyncio.create_task(_watch(work / "repository", progress))
     try:
-        code, said = await run_tool(command, seconds=_FETCH_SECONDS, env=env)
+        code, output = await run_tool(command, seconds=_FETCH_SECONDS, env=env)
     except TimeoutError as late:
         raise Unavailable(_no_network("it took too long")) from late
     finally:
         watch.cancel()
         shutil.rmtree(work, ignore_errors=True)
     if code:
-        raise Unavailable(_no_network(said.splitlines()[-1][:200] if said else f"exit code {code}"))
+        raise Unavailable(_no_network(output.splitlines()[-1][:200] if output else f"exit code {code}"))
 
 
 async def _watch(repository: Path, progress: FetchProgress) -> None:

@@ -149,10 +149,10 @@ async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple
     if certificates := tls.of(directory):
         for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256"):
             command += ["--add-scram", f"{mechanism}=[name={tls.USER},password={certificates.password}]"]
-    code, said = await run_tool(command, seconds=_FORMAT_SECONDS)
+    code, output = await run_tool(command, seconds=_FORMAT_SECONDS)
     if code:
         raise Unavailable(
-            f"Kafka could not format {aside}: {said.splitlines()[-1] if said else code}; is the disk full?"
+            f"Kafka could not format {aside}: {output.splitlines()[-1] if output else code}; is the disk full?"
         )
     aside.rename(directory / "kafka")
 

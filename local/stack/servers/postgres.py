@@ -135,10 +135,10 @@ async def _initialise(directory: Path, programs: Path) -> None:
         programs / "initdb", "--pgdata", aside, "--username=postgres", f"--pwfile={password}", "--auth=scram-sha-256",
         "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
     ]  # fmt: skip
-    code, said = await run_tool(command, seconds=_INITDB_SECONDS, account=account)
+    code, output = await run_tool(command, seconds=_INITDB_SECONDS, account=account)
     if code:
         raise Unavailable(
-            f"PostgreSQL could not make {aside}: {said.splitlines()[-1] if said else code}; is the disk full?"
+            f"PostgreSQL could not make {aside}: {output.splitlines()[-1] if output else code}; is the disk full?"
         )
     aside.rename(directory / "postgres")
 

@@ -18,11 +18,11 @@ def row(line: AuditLine) -> tuple[object, ...]:
 
 def show_audit(audit: Audit) -> None:
     """Print all that holds anything; the last line is the verdict."""
-    told = [line for line in audit.lines if _says_something(line)]
-    empty = len(audit.lines) - len(told)
+    shown = [line for line in audit.lines if _says_something(line)]
+    empty = len(audit.lines) - len(shown)
     left_out = [f"left out: {empty} that hold no record"] if empty else []
     footer = ["", *left_out, *findings(audit), verdict(audit)]
-    show(COLUMNS, [row(line) for line in told], footer="\n".join(footer))
+    show(COLUMNS, [row(line) for line in shown], footer="\n".join(footer))
 
 
 def _says_something(line: AuditLine) -> bool:

@@ -8,7 +8,7 @@ import orjson
 
 from local.chatwoot import seed
 from local.chatwoot.app import app
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.model.rows import Contact
 from tests.services.attached import ACCOUNT_ID, TOKEN
 

@@ -11,7 +11,7 @@ import pytest
 
 from db.pool import Pool, scoped
 from local.chatwoot.app import app
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.chatwoot.seed import add_account
 from schemas.topics import WEBHOOKS
 from services.conversations.app import add_to

@@ -17,7 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from db.migrate import migrate
 from local.chatwoot import seed
 from local.chatwoot.app import serving
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from local.stack import Stack
 from schemas import topics
 from schemas.attributes import KINDS
