@@ -120,7 +120,7 @@ def _validate(state: DoubleState, account_id: int, values: JsonObject, *, own_id
         if bearer is not None and bearer.id != own_id:
             errors.append((key, "has already been taken"))
         if key == "email" and values.get(key) and not _EMAIL.fullmatch(values[key]):
-            errors.append((key, "RecordInvalid email"))
+            errors.append((key, "Invalid email"))
         if key == "phone_number" and values.get(key) and not _E164.fullmatch(values[key]):
             errors.append((key, "should be in e164 format"))
     if errors:
