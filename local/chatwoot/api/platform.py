@@ -151,7 +151,7 @@ def _route(method: str, path: str, handler: PlatformHandler) -> Route:
     async def endpoint(request: Request) -> Response:
         double: Double = request.app.state.double
         if request.headers.get("api_access_token") != double.state.platform_token:
-            unauthorized("RecordInvalid access_token")
+            unauthorized("Invalid access_token")
         return await answer(double, handler(double, request, await body_of(request)))
 
     return Route("/platform/api/v1" + path, endpoint, methods=[method])
