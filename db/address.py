@@ -118,6 +118,7 @@ def _context(tls: Mapping[str, str]) -> ssl.SSLContext | None:
     if not _by_system(tls):
         return None
     context = ssl.create_default_context()
+    # libpq's verify-ca asks for the authority alone.
     context.check_hostname = tls.get("sslmode") != "verify-ca"
     if certificate := tls.get("sslcert"):
         password = tls.get("sslpassword", "")

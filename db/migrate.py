@@ -45,6 +45,7 @@ async def migrate(database_url: str) -> list[str]:
     address = read(database_url)
     if await is_pooled(address):
         raise MigrationPooled("DATABASE_URL leads through a pooler, and migrations need the server itself")
+    # A DDL statement that waits for a lock makes everybody behind it wait: better to fail and be tried again.
     options = {**address.server_settings, "lock_timeout": "4s"}
     conn = await asyncpg.connect(**address.arguments(), timeout=10, server_settings=options)
     try:
@@ -86,10 +87,12 @@ async def _apply(conn: Any, path: Path, owner: str, done: dict[str, str]) -> boo
     text = path.read_text()
     digest = hashlib.sha256(text.encode()).hexdigest()
     if path.name in done:
+        # By content: a file that was edited after it ran leaves databases that differ from each other.
         if done[path.name] != digest:
             raise MigrationChanged(f"{path.name} was applied with other text; put it back and write a new migration")
         return False
     async with conn.transaction():
+        # Tables belong to the owner and not to the administrator who happens to run this.
         await conn.execute(f'set local role "{owner}"')
         await conn.execute(text)
         await conn.execute("reset role")

@@ -79,7 +79,7 @@ class Pool:
                 self._wrap = partial(PooledConnection, settings={**_TRANSACTION_SETTINGS, "role": self._role})
             self._pool = await asyncpg.create_pool(
                 **self._address.arguments(),
-                min_size=0,
+                min_size=0,  # a process starts while PostgreSQL is away
                 max_size=self._size,
                 timeout=5,
                 command_timeout=60,
@@ -94,6 +94,7 @@ class Pool:
     async def _prepare(self, connection: Any) -> None:
         wrapped = self._wrap(connection)
         async with wrapped.transaction():
+            # A role past row security would see every store, and no test or query would show it.
             if await wrapped.fetchval(_IS_PRIVILEGED):
                 raise TooMuchPower(
                     "the database role in effect bypasses row security; use wootstream_service or one like it"

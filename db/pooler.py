@@ -16,7 +16,7 @@ from db.address import Address
 
 Row = Mapping[str, Any]
 
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0  # as the pool's own connect
 
 
 async def is_pooled(address: Address) -> bool:

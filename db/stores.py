@@ -31,6 +31,7 @@ values ({", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))})
 on conflict (organization_id, chatwoot_account_id) do update set
   {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}, updated_at = now()
 """  # noqa: S608
+# The server's own list, for it reckons the days; Python's may know more.
 _IS_TIMEZONE = "select exists (select from pg_timezone_names where name = $1)"
 _LISTED = """
 select organization_id, slug, account_name, account_status, chatwoot_base_url, chatwoot_account_id, release, website_token, unsigned, domains,

@@ -3,6 +3,7 @@
 from db.pool import Connection
 
 _IDLE = "set local idle_in_transaction_session_timeout = '10min'"
+# Of the transaction, not the session: behind a pooler a session is somebody else's next.
 _ALONE = "select pg_try_advisory_xact_lock(hashtext($1))"
 
 

@@ -26,6 +26,7 @@ where l.consumer_group = $1 and l.topic = $2 and l.partition = any ($3::int[])
 order by l.partition for update of l
 """
 _LOOK = _LOCK.replace("for update", "")
+# Sorted, so that two consumers that see a topic first lock in the same order.
 _BEGIN = """
 insert into wootstream.ledger (consumer_group, topic, partition, cluster_id, first_offset, next_offset)
 select $1, $2, partition, $3, first_offset, first_offset from unnest($4::int[], $5::bigint[]) as u (partition, first_offset)
@@ -41,6 +42,7 @@ from unnest($3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], $8:
   as m (partition, next_offset, anchor_offset, anchor_id, applied, duplicate, ignored, dead, hollow, redelivered)
 where l.consumer_group = $1 and l.topic = $2 and l.partition = m.partition
 """
+# Only from the position that was looked at: whoever moved it meanwhile has seen more.
 _SKIP = """
 update wootstream.ledger
 set next_offset = next_offset + $5 + $6, lost = lost + $5, hollow = hollow + $6, updated_at = clock_timestamp()

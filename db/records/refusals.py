@@ -7,7 +7,7 @@ from uuid import UUID
 
 from db.pool import Connection, Row
 
-KEPT_ROWS = 10_000
+KEPT_ROWS = 10_000  # a flood of refusals pushes out older ones and fills no disk
 
 _ADD = """
 insert into wootstream.refusals (door, reason, organization_id, count, last_at)

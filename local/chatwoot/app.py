@@ -34,7 +34,7 @@ from local.chatwoot.errors import (
     retry_later,
 )
 
-_GRACEFUL_SECONDS = 2
+_GRACEFUL_SECONDS = 2  # what is not answered by then is lost, as when a server is restarted
 _MODULES = (
     contacts,  # first: what is called most is found first
     contact_lists,
@@ -64,6 +64,7 @@ def app(double: Double) -> ASGIApp:
     inner.state.double = double
 
     async def throttled(scope: Scope, receive: Receive, send: Send) -> None:
+        # rack-attack stands before Rails: a throttled call reaches nothing and is counted nowhere else.
         door = inner if double.limits.allow(_address(scope), scope["path"]) else retry_later()
         await door(scope, receive, send)
 

@@ -11,8 +11,8 @@ class Throttles:
     """Calls per minute; change the numbers freely, `enforce_on_loopback` makes them count for tests on one machine."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        self.per_address = 3000
-        self.searches_per_account = 100
+        self.per_address = 3000  # rack-attack's default for one address, per minute
+        self.searches_per_account = 100  # config/initializers/rack_attack.rb: contact searches, for each account
         self.enforce_on_loopback = False
         self._now = now
         self._minute = 0

@@ -53,6 +53,7 @@ async def _ready(process: asyncio.subprocess.Process, address: str, log: Path) -
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
                 while process.returncode is None:
+                    # Not listening yet: asked again until the deadline.
                     with suppress(httpx.TransportError):
                         if (await client.get("/ready")).status_code == httpx.codes.OK:
                             return
@@ -68,6 +69,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     try:
         await asyncio.wait_for(process.wait(), _STOP_SECONDS)
     except TimeoutError:
+        # Whoever ignores SIGTERM for that long hangs, and would outlive the demo.
         process.kill()
         await process.wait()
 

@@ -17,7 +17,7 @@ from services.kernel.clock import Clock
 
 _PAGES = ("/", "/beds", "/beds/oak", "/sofas", "/sofas/corner", "/sale")
 _PRICES_MINOR = (1_995, 12_900, 45_000, 129_900)
-_RETURNS = 0.1
+_RETURNS = 0.1  # a tenth of the orders comes back, so that refunds are seen in a minute's demo
 _BACK_OFF_SECONDS = 0.5
 
 
@@ -38,6 +38,7 @@ class Customers:
         while not until.is_set():
             try:
                 await self._visit(self._chance.choice(self._people))
+            # Counted, and the visitor comes again: the demo shows outages, it does not end by them.
             except httpx.TransportError:
                 self.answers[0] += 1
                 await self._clock.sleep(_BACK_OFF_SECONDS)

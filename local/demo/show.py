@@ -112,6 +112,7 @@ async def _drained(settings: Settings) -> Audit:
     while True:
         verdict = await audit(settings)
         idle = not verdict.in_flight and not await store_numbers.people_due(settings)
+        # Both: a consumed record may still leave somebody due, and sending to Chatwoot brings new webhooks.
         if idle or time.monotonic() > give_up_at:
             return verdict
         await asyncio.sleep(_POLL_SECONDS)

@@ -20,6 +20,7 @@ async def at_rate(
 
     A slow answer delays nobody until sixteen are under way, as many as a Chatwoot's own workers.
     """
+    # One place: an item is taken when somebody is free for it, so the rate holds and nothing piles up.
     waiting: asyncio.Queue[Item | None] = asyncio.Queue(maxsize=1)
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_ONCE):
@@ -32,6 +33,7 @@ async def at_rate(
                 break
             await waiting.put(item)
         for _ in range(_AT_ONCE):
+            # One for each worker, behind the last item.
             await waiting.put(None)
 
 

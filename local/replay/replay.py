@@ -46,6 +46,7 @@ class Plan:
 def _with_repeats(deliveries: Sequence[Delivery], share: float, chance: random.Random) -> Iterator[Delivery]:
     for one in deliveries:
         yield one
+        # Right behind the first one, where a repetition is hardest: within the same batch.
         if chance.random() < share:
             yield one
 

@@ -41,7 +41,7 @@ class WebhookSender:
     async def post(self, delivery: Delivery) -> int:
         """The status of one delivery's answer, 0 if none came."""
         door = self.doors[delivery.store]
-        headers = {"content-type": "application/json", "user-agent": "rest-client/2.1.0"}
+        headers = {"content-type": "application/json", "user-agent": "rest-client/2.1.0"}  # Chatwoot's
         if delivery.delivery_id:
             headers["x-chatwoot-delivery"] = delivery.delivery_id
         if door.secret:
@@ -50,6 +50,7 @@ class WebhookSender:
             headers["x-chatwoot-signature"] = sign(door.secret, timestamp, delivery.body)
         try:
             return (await self.client.post(door.path, content=delivery.body, headers=headers)).status_code
+        # No answer is an answer: Chatwoot logs it and goes on, and so the count of 0 shows it.
         except httpx.TransportError:
             return 0
 

@@ -102,6 +102,7 @@ async def borrowed(
         )
         try:
             found = await pair.start_missing(directory, parts, progress=progress)
+        # Also a cancelled start, else the directory would count as used until this process ends.
         except BaseException:
             os.close(using)
             raise

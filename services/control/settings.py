@@ -47,6 +47,7 @@ def _setting(name: str, field: FieldInfo, given: Settings, filled: dict[str, str
 
 
 def _is_secret(field: FieldInfo) -> bool:
+    # The annotation may be SecretStr or SecretStr | None; both are shown hidden.
     return "SecretStr" in str(field.annotation)
 
 

@@ -67,6 +67,7 @@ def route(
         if not double.state.release.since(*since):
             raise HTTPException(404)
         account_id = int(request.path_params["account"])
+        # Before anything is judged: Chatwoot's throttle counts refused calls, and so do those who count what we ask.
         double.calls[account_id] += 1
         who = _caller(double.state, request, bots=bots)
         call = Call(double, request, await body_of(request), double.state.account(account_id), who)
@@ -86,6 +87,7 @@ async def body_of(request: Request) -> JsonObject:
     raw = await request.body()
     try:
         body = orjson.loads(raw) if raw else {}
+    # Rails answers 400 before any controller runs.
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict):

@@ -8,7 +8,7 @@ from local.chatwoot.model.filters import select
 from local.chatwoot.model.rows import Contact, JsonObject
 from local.chatwoot.views import rest
 
-_PAGE = 15
+_PAGE = 15  # RESULTS_PER_PAGE of Chatwoot's contacts controller
 _COLUMNS = set("id name email phone_number identifier blocked created_at last_activity_at".split())
 _SORTS = {"name", "email", "phone_number", "last_activity_at", "created_at"}
 

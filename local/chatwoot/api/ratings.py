@@ -7,7 +7,7 @@ from local.chatwoot.model.rows import Conversation, JsonObject, Message
 from local.chatwoot.views import rest
 from local.chatwoot.views.shared import unix
 
-_PAGE = 25
+_PAGE = 25  # RESULTS_PER_PAGE of Chatwoot's CSAT controller
 
 
 def index(call: Call) -> list[JsonObject]:

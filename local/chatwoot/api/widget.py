@@ -50,6 +50,7 @@ def configure(visit: WidgetVisit) -> JsonObject:
 def set_user(visit: WidgetVisit) -> JsonObject:
     """The shop vouches for its visitor; a wrong hash, or none where one must be, is refused."""
     identifier, given = visit.body.get("identifier") or "", visit.body.get("identifier_hash")
+    # As a shop computes identifier_hash: HMAC-SHA-256 of the identifier with the inbox's token.
     right = hmac.new(visit.inbox.hmac_token.encode(), identifier.encode(), hashlib.sha256).hexdigest()
     if (given or visit.inbox.channel["hmac_mandatory"]) and not hmac.compare_digest(given or "", right):
         unauthorized("HMAC failed: Invalid Identifier Hash Provided")

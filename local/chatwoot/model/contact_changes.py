@@ -116,6 +116,7 @@ def _clean(values: JsonObject) -> JsonObject:
 def _validate(state: DoubleState, account_id: int, values: JsonObject, *, own_id: int | None) -> None:
     errors: list[tuple[str, str]] = []
     for key in UNIQUE:
+        # Rails' uniqueness: within the account, and the e-mail in any case.
         bearer = state.bearer(account_id, key, values.get(key))
         if bearer is not None and bearer.id != own_id:
             errors.append((key, "has already been taken"))

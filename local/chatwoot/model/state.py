@@ -36,6 +36,7 @@ class DoubleState:
         self.release = release
         self.now = now
         self.chance = random.Random(seed)
+        # Made from the seed, so that a run can be repeated with the same tokens.
         self.platform_token = self.token()
         self.accounts: dict[int, Account] = {}
         self.platform_accounts: set[int] = set()  # made by the platform app

@@ -14,6 +14,7 @@ def begin(state: DoubleState, events: WebhookListener, identity: ContactInbox, *
     """A new conversation; an active bot makes it pending. Its own answers start later, with the first message."""
     inbox = state.inboxes[identity.inbox_id]
     account, now = state.accounts[inbox.account_id], state.now()
+    # display_id is what the outside sees, and counted within its account; Chatwoot does so by a trigger.
     account.displayed += 1
     row = Conversation(
         display_id=account.displayed,
@@ -111,6 +112,7 @@ def _after_incoming(state: DoubleState, events: WebhookListener, row: Conversati
     if row.waiting_since is None:
         change(state, events, row, waiting_since=message.created_at)
     inbox = state.inboxes[row.inbox_id]
+    # Greeting and form follow the first word alone, not each reopening.
     if sum(one.message_type == "incoming" for one in row.messages) == 1:
         for text, kind in _first_answers(inbox, state.partner(row)):
             _template(state, events, row, text, content_type=kind)

@@ -21,7 +21,7 @@ from local.chatwoot.model.rows import JsonObject
 from local.chatwoot.model.state import Vanished
 from local.replay.webhook_sender import sign
 
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0  # Chatwoot's own (lib/webhooks/trigger.rb); nothing is tried again after it
 _WORKERS = 10  # Sidekiq's default
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _RAILS_ESCAPES = str.maketrans(_ESCAPES)
@@ -107,6 +107,7 @@ class Deliveries:
                 self._busy += 1
             try:
                 await self._post(client, target, build())
+            # The row is gone before its turn came: Chatwoot's job ends without a webhook.
             except Vanished:
                 self.outcomes["vanished"] += 1
             finally:
@@ -124,6 +125,7 @@ class Deliveries:
         headers = self._headers(target, raw)
         try:
             outcome: int | str = (await client.post(target.url, content=raw, headers=headers)).status_code
+        # As in Chatwoot: logged, and the delivery is over.
         except httpx.HTTPError as error:
             outcome = type(error).__name__
         if outcome not in range(200, 300):
@@ -135,6 +137,7 @@ class Deliveries:
         headers = {"accept": "application/json", "content-type": "application/json"}
         if not target.signs:
             return headers
+        # A delivery's own: the copy that `duplicates` brings has another.
         headers["x-chatwoot-delivery"] = str(uuid.uuid4())
         if target.secret is not None:
             timestamp = str(int(self._now().timestamp()) + self.clock_skew_seconds)

@@ -10,7 +10,7 @@ HOST = "127.0.0.1"
 # Below the ranges that Linux (32768) and macOS (49152) take outgoing connections from, so nobody gets one by chance.
 _RANGE = range(20_000, 30_000)
 _TRIES = 100
-_KNOCK_SECONDS = 2.0
+_KNOCK_SECONDS = 2.0  # on this machine an answer takes microseconds; this is for one that is overloaded
 
 
 def free_ports(count: int, *, before: tuple[int, ...] = ()) -> tuple[int, ...]:
@@ -38,6 +38,7 @@ async def listens(port: int, host: str = HOST) -> bool:
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
+        # A port in TIME_WAIT after our own server's end is free for the next one, and servers bind like this.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -23,6 +23,7 @@ async def run_tool(
             output, _ = await process.communicate()
     finally:
         if process.returncode is None:
+            # Its whole group, for it may have children; it may have ended between the question and the signal.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

@@ -84,6 +84,7 @@ async def _fetch(folder: Path, *, progress: FetchProgress) -> None:
 async def _watch(repository: Path, progress: FetchProgress) -> None:
     total = len(listed())
     while True:
+        # The tool tells nothing while it works; what lies in its folder does.
         progress(min(total, sum(1 for _ in repository.rglob("*.jar"))), total)
         await asyncio.sleep(_POLL_SECONDS)
 

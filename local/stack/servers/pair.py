@@ -60,6 +60,7 @@ def _publish(directory: Path) -> None:
     new = path.with_suffix(".new")
     with open(new, "w", opener=_for_us_alone) as file:
         json.dump(running, file)
+    # Whoever reads sees the old addresses or the new ones, never half of a file.
     new.replace(path)
 
 

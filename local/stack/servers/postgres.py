@@ -63,6 +63,7 @@ async def start(directory: Path) -> str:
 async def _start_server(directory: Path) -> int:
     programs, account = _programs(), unprivileged()
     for tree in (programs.parent, _libraries(programs)):
+        # A wheel unpacked by root under a strict umask cannot be read by the account that runs it.
         account.admit(tree)
     data = directory / "postgres"
     if not data.exists():
@@ -102,6 +103,7 @@ async def answers(url: str) -> bool:
 
     try:
         conn = await asyncpg.connect(**read(url).arguments(), timeout=3)
+    # All that a server answers with while it starts; anything else, such as a wrong password, is a fault to see.
     except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
         return False
     try:

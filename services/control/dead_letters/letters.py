@@ -79,6 +79,7 @@ async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
         row = await dead_letters.one(conn, number)
         if row is None:
             raise Refusal(f"there is no dead letter {number}: see `wootstream dead-letters list`")
+        # In the transaction that reads it: who cannot be written down sees nothing.
         if reveal:
             await audit.note_access(
                 conn, actor=getpass.getuser(), action="dead-letters show --reveal", store=row["organization_id"],

@@ -8,6 +8,7 @@ import orjson
 # Set by our own doors, and about the delivery alone.
 _OUR_HEADERS = {"event", "store", "id", "received-at", "origin", "chatwoot-timestamp", "chatwoot-delivery"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+# Enough to see what is wrong with a webhook's shape, and a screenful at most.
 _DEEPEST, _LONGEST = 12, 20
 
 

@@ -19,7 +19,7 @@ from services.kernel.errors import Stop, describe
 from services.kernel.publishing.verdicts import refused_for_good
 from services.kernel.record import Headers
 
-_CONNECT_SECONDS = 20.0
+_CONNECT_SECONDS = 20.0  # as long as the audit's look at Kafka may take
 
 
 @dataclass(slots=True)
@@ -87,6 +87,7 @@ async def _send(publisher: Publisher, records: dict[int, Record]) -> tuple[Excep
     """
     letters: dict[tuple[object, ...], list[int]] = {}
     for number, one in records.items():
+        # The id where there is one; a record that never had one is known by its place in the log.
         letters.setdefault((one.topic, one.id or (one.partition, one.offset), one.value), []).append(number)
     outcomes = await publisher.publish_all([records[numbers[0]] for numbers in letters.values()])
     away: Exception | None = None

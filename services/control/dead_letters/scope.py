@@ -11,6 +11,7 @@ from db.records.dead_letters import LetterFilter
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.settings import Settings
 
+# One transaction's worth: what dies in between repeats at most so many; a letter is up to a few MB.
 _SLICE_LETTERS, _SLICE_BYTES = 200, 16 * 1024 * 1024
 
 Advance = Callable[[int, int], None]  # letters settled, of all

@@ -68,6 +68,7 @@ def _given_up(seen: Observation, row: Row, line: AuditLine, log: Log, offset: in
     held = acknowledged_end(
         seen, (line.topic, line.partition), cluster_id=row["cluster_id"], after=began(seen, key(row))
     )
+    # What lies below the present log's end is judged by the second range; another cluster's end says nothing.
     reached = max(next_offset, log.end) if row["cluster_id"] == seen.cluster.id else next_offset
     return [(reached, held), (log.begin if line.halted else next_offset, offset)]
 
@@ -96,6 +97,7 @@ async def adopt(
         seen, _ = await observe(settings, pool)
         adoptions = planned(seen, group=group, topic=topic, partition=partition, at=at)
         async with pool.acquire(timeout=10) as conn, conn.transaction():
+            # Planned without a lock, so look again under it: a consumer may have moved the row since.
             places = await ledger.lock(conn, group, topic, [one.partition for one in adoptions])
             for one in adoptions:
                 if places[one.partition].next_offset != one.next_offset:

@@ -123,6 +123,7 @@ class Audit:
 def _missing(line: AuditLine) -> Iterator[_Range]:
     place, begin = (line.topic, line.partition), line.begin_offset or 0
     yield _Range(place, line.group, begin - line.unreachable, begin)
+    # A record that a group has read was there, whatever the log's end says now.
     end = max(line.end_offset or 0, line.next_offset or 0)
     yield _Range(place, line.group, end, end + line.truncated)
 

@@ -30,6 +30,7 @@ async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
 async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Observation, list[Loss]]:
     """Read everything in the order that `Seen` explains."""
     async with pool.acquire(timeout=10) as conn:
+        # First what is claimed, then what is there: see Observation for why this order cannot invent a loss.
         acknowledged, closed = await table.acknowledged(conn), await table.closed(conn)
         rows = await ledger.everything(conn)
     cluster = await look(

@@ -99,6 +99,7 @@ def _line(seen: Observation, row: Row) -> AuditLine:
         begin_offset=log.begin if log else None,
         end_offset=log.end if log else None,
         in_flight=max(0, log.end - max(next_offset, log.begin)) if log else 0,
+        # By the later ledger: what a consumer wrote off meanwhile is among the losses already.
         unreachable=max(0, log.begin - later) if log and not halted else 0,
         truncated=max(0, acknowledged - max(end, next_offset)),
         halted=halted,

@@ -18,7 +18,7 @@ from services.kernel.kafka.topics import Admin, partitions_of
 from services.kernel.record import Record
 from services.kernel.settings import Settings
 
-_DEADLINE_SECONDS = 20.0
+_DEADLINE_SECONDS = 20.0  # for all topics together: a person waits for it
 
 TopicPartition = tuple[str, int]  # topic and partition
 RecordPosition = tuple[TopicPartition, int]  # and offset
@@ -119,5 +119,6 @@ async def _answering(settings: Settings) -> AsyncIterator[None]:
             yield
     except (KafkaError, TimeoutError) as away:
         raise Stop(f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {describe(away)}") from away
+    # Retention took a record between the two questions: the next look sees the log as it is.
     except Retryable as cut:
         raise Stop(f"{cut}: ask again") from cut
