@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from schemas.bounds import Id
-from schemas.stores import SLUG, Email, Line
+from schemas.stores import SLUG, Email, OperatorText
 
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")]
@@ -27,7 +27,7 @@ class CreateAccountRequest(_Model):
     locale: Locale | None = None
     domain: Host | None = None
     support_email: Email | None = None
-    timezone: Line | None = None
+    timezone: OperatorText | None = None
 
 
 class CreateAccountResponse(_Model):

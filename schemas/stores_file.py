@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
 from schemas.provisioning import Host, Locale
-from schemas.stores import SLUG, WEBSITE_TOKEN, Email, Line
+from schemas.stores import SLUG, WEBSITE_TOKEN, Email, OperatorText
 
 _REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 _MOST_STORES = 5_000
@@ -48,7 +48,7 @@ class StoreDefaults(_Model):
     chatwoot: str | None = None
     """which of `chatwoots`"""
     locale: Locale | None = None
-    timezone: Line | None = None
+    timezone: OperatorText | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     push: Literal["off", "shadow", "live"] | None = None
     labels: Annotated[tuple[LabelName, ...], Field(max_length=MOST_ELEMENTS)] | None = None
@@ -60,14 +60,14 @@ class StoreDefaults(_Model):
 class StoreEntry(StoreDefaults):
     """One store: with `account_id` an account that is there, without it one that is made."""
 
-    account_name: Line | None = None
+    account_name: OperatorText | None = None
     """the account's name; default: the short name"""
     email: Email | None = None
     """the store's address; support_email's where that is left out"""
     support_email: Email | None = None
     domain: Host | None = None
     """the account's domain, and the storefront's where `domains` and `website_url` are left out"""
-    domains: Annotated[tuple[Line, ...], Field(max_length=MOST_ELEMENTS)] | None = None
+    domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = None
     """of the storefront: pages there may open the widget and send beacons"""
     website_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)] | None = None
     agent_email: Email | None = None

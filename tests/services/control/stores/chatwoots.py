@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import yaml
-from local.chatwoot.installation import Double
 
 from local.chatwoot.app import app
+from local.chatwoot.double import Double
 from services.control.stores.site import Site, opened
 from services.kernel import Settings
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local.chatwoot.installation import Double
 
 from db.pool import Pool
 from local.chatwoot import seed
+from local.chatwoot.double import Double
 from local.chatwoot.model.rows import Account
 from schemas.chatwoot import attributes
 from schemas.chatwoot.webhooks import EVENTS

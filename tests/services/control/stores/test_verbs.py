@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from local.chatwoot.installation import Double
 
 from db.pool import Pool
 from local.chatwoot.app import serving
+from local.chatwoot.double import Double
 from services.kernel import Refusal, Settings
 from tests.services.control.stores.chatwoots import chatwoot
 from tests.services.control.stores.test_apply import rows, some, webhooks_of
