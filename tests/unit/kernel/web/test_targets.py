@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from local.chatwoot.app import serving
-from local.chatwoot.installation import Double
+from local.chatwoot.double import Double
 from services.kernel import Refusal
 from services.kernel.web.targets import CheckedTransport, check_target, is_public
 
