@@ -9,7 +9,7 @@ from db.pool import Connection, Row
 DOOR_COLUMNS = (
     "organization_id", "slug", "chatwoot_account_id", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "domains", "keep_full_ip", "locale",
-    "chatwoot_base_url", "account_name",
+    "chatwoot_base_url", "account_name", "identity_key",
 )  # fmt: skip
 _VERSION = f"hashtextextended(row({', '.join(DOOR_COLUMNS)})::text, 0) as version"
 _ACTIVE = "from public.chatwoot_accounts where account_status = 'active'"
@@ -22,7 +22,7 @@ _ORGANIZATION = "insert into public.organizations (id, name) values ($1, $2) on 
 _COLUMNS = (
     "organization_id", "slug", "chatwoot_base_url", "chatwoot_account_id", "account_name", "release",
     "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
-    "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "domains", "push",
+    "vouching_secret", "vouching_secret_previous", "identity_key", "website_token", "unsigned", "path_token_sha256", "domains", "push",
     "locale", "timezone", "currency", "support_email",
 )  # fmt: skip
 _PUT = f"""

@@ -58,6 +58,7 @@ class StoreOptions(BaseModel):
     webhook_secret: Secret | None = None
     event_secret: ShopSecret | None = None
     vouching_secret: ShopSecret | None = None
+    identity_key: Secret | None = None
     forget_previous: bool = False
     unsigned: bool = False
     path_token: Annotated[Secret, Field(min_length=16)] | None = None

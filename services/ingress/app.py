@@ -8,6 +8,8 @@ from services.ingress.acknowledged import AcknowledgedWriter
 from services.ingress.doors.beacons import PREFIX as BEACONS
 from services.ingress.doors.beacons import Beacons
 from services.ingress.doors.door import Door, DoorContext
+from services.ingress.doors.identity import PATH as IDENTITY
+from services.ingress.doors.identity import Identities
 from services.ingress.doors.shop_events import PREFIX as EVENTS
 from services.ingress.doors.shop_events import ShopEvents
 from services.ingress.doors.webhooks import PREFIX as WEBHOOKS
@@ -33,6 +35,7 @@ def add_to(process: Process) -> None:
     process.door(BEACONS, Door(doors, Beacons(doors)))
     process.door(PAGES, Door(doors, WidgetConfigs(doors)))
     process.door(EVENTS, Door(doors, ShopEvents(doors)))
+    process.route(IDENTITY, Door(doors, Identities(doors)))
     process.site.ready_unless(doors.stores.fault)
     process.site.remark(doors.stores.remark)
     every(process, doors.stores.refresh, name="stores", seconds=store_cache.POLL_SECONDS, needed=False)

@@ -8,9 +8,11 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from schemas.beacons import BeaconPost
+from schemas.identity import Identity
 from schemas.shop import MOST_EVENTS, ShopEvent
 from schemas.stores import SLUG, WEBSITE_TOKEN
 from schemas.widget import PageConfig
+from services.ingress.doors.identity import PATH as IDENTITY
 from services.ingress.doors.refusals import RETRY_SECONDS, TABLE, Reason
 from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.tokens import LONGEST_CUSTOMER, SESSION
@@ -22,6 +24,7 @@ _PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRO
 _CONFIG = (*_PAGE, Reason.NOT_LOOKED_UP, Reason.OVER_QUOTA)
 _BEACONS = (*_WITH_BODY, Reason.BAD_TOKEN, Reason.FOREIGN_ORIGIN, Reason.WRONG_TYPE, Reason.OVER_QUOTA)
 _EVENTS = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.WRONG_TYPE, Reason.NOT_LOOKED_UP)
+_IDENTITY = (Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD, Reason.NOT_LOOKED_UP)
 _ALL_DURABLE = {"description": "all of it is durable"}
 REF_TEMPLATE = "#/components/schemas/{model}"
 _UNIX_SECONDS = "^[0-9]{1,12}$"
@@ -65,6 +68,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "header", "webhook-timestamp", "Unix seconds, near the server's clock", pattern=_UNIX_SECONDS
     ),
     "session": _given("query", "session", "an earlier one; empty: a new one", pattern=f"^({SESSION.pattern})?$"),
+    "customer": _given("query", "customer", "the shop's own id", minLength=1, maxLength=LONGEST_CUSTOMER)
+    | {"required": True},
     "vouched": _given("query", "vouched", "whose page it is, if anybody's: schemas/vouching.py says how", **_VOUCHED)
     | {"style": "form", "explode": True},
 }
@@ -168,6 +173,7 @@ def description(version: str) -> dict[str, Any]:
             "/widget/{website_token}/config": {"get": _config()},
             "/beacons": {"post": _beacons()},
             "/events/{store}": {"post": _events()},
+            IDENTITY: {"get": _identity()},
         },
         "components": {"schemas": _schemas(), "parameters": PARAMETERS, "securitySchemes": PROOFS},
     }
@@ -175,7 +181,7 @@ def description(version: str) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     _, models = models_json_schema(
-        [(BeaconPost, "validation"), *((one, "serialization") for one in (PageConfig, Verdicts, Error))],
+        [(BeaconPost, "validation"), *((one, "serialization") for one in (PageConfig, Identity, Verdicts, Error))],
         ref_template=REF_TEMPLATE,
         by_alias=True,
     )
@@ -225,6 +231,15 @@ def _events() -> dict[str, Any]:
             }
         ),
         "responses": _several(_EVENTS),
+    }
+
+
+def _identity() -> dict[str, Any]:
+    return {
+        "summary": "Who a customer is to Chatwoot's widget; signed as an event, over the query in place of a body",
+        "security": [{"standard_webhooks": []}],
+        "parameters": parameters("store", "customer", "webhook_id", "webhook_timestamp"),
+        "responses": {"200": answer("what the page hands to setUser", ref("Identity")), **refusals(_IDENTITY)},
     }
 
 

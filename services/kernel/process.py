@@ -7,8 +7,6 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
-from starlette.requests import Request
-from starlette.responses import Response
 
 from db.pool import SERVICE, Pool, TooMuchPower, open_pool
 from services.kernel.chatwoot import Chatwoot
@@ -21,7 +19,7 @@ from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.trouble import Trouble
-from services.kernel.web.http import HttpServer, Site
+from services.kernel.web.http import Endpoint, HttpServer, Site
 
 # Opened when needed, closed after 300 s idle. A group holds one for a batch and one for a look at its positions; the
 # rounds of background work and reports share the rest. Each is a process of PostgreSQL's, which has some hundred.
@@ -69,11 +67,11 @@ class Process:
     def route(
         self,
         path: str,
-        endpoint: Callable[[Request], Awaitable[Response]],
+        endpoint: Endpoint,
         *,
         methods: Sequence[str] = ("GET",),
     ) -> None:
-        """Answer `path` by a Starlette endpoint."""
+        """Answer `path` by a Starlette endpoint, or an ASGI application in its place."""
         self.site.route(path, endpoint, methods)
 
     def door(self, prefix: str, app: Any) -> None:

@@ -19,6 +19,7 @@ from services.kernel.errors import Refusal, describe
 stores = typer.Typer(no_args_is_help=True, help="The shops and their Chatwoot accounts.")
 _COLUMNS = ("store", "status", "Chatwoot", "account", "release", "webhooks", "push", "domains", "zone", "organization")
 _SECRET = "a secret; better from the environment, stdin or the prompt"  # noqa: S105
+_IDENTITY = "the website inbox's hmac_token, for its visitors' identifier_hash; " + _SECRET
 Slug = Annotated[str, typer.Argument(help="the store's short name, also in its URLs: a-z, 0-9 and -")]
 BaseUrl = Annotated[str | None, typer.Option(help="its Chatwoot, like https://app.chatwoot.com")]
 Account = Annotated[int | None, typer.Option(help="the account's id there")]
@@ -37,6 +38,7 @@ ApiToken = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_API_TOKEN
 WebhookSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_WEBHOOK_SECRET", help=_SECRET)]
 EventSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_EVENT_SECRET", help=_SECRET)]
 VouchingSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_VOUCHING_SECRET", help=_SECRET)]
+IdentityKey = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_IDENTITY_KEY", help=_IDENTITY)]
 ForgetPrevious = Annotated[
     bool, typer.Option("--forget-previous", help="end a rotation: only the current secrets count")
 ]
@@ -64,6 +66,7 @@ def add(
     webhook_secret: cli.WebhookSecret = None,
     event_secret: cli.EventSecret = None,
     vouching_secret: cli.VouchingSecret = None,
+    identity_key: cli.IdentityKey = None,
     forget_previous: cli.ForgetPrevious = False,
     path_token: cli.PathToken = None,
     stdin: cli.Stdin = False,
@@ -76,7 +79,7 @@ def add(
     for its webhook URL; all are told once. A changed secret is good beside the new one until --forget-previous.
     """
     secrets = {"api_access_token": api_access_token, "webhook_secret": webhook_secret, "event_secret": event_secret,
-               "vouching_secret": vouching_secret, "path_token": path_token}  # fmt: skip
+               "vouching_secret": vouching_secret, "identity_key": identity_key, "path_token": path_token}  # fmt: skip
     secrets = _read(secrets) if stdin else _asked(secrets, unsigned)
     store = _store(
         slug=slug, base_url=base_url, account_id=account, website_token=website_token, name=name, release=release,

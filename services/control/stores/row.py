@@ -27,7 +27,7 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 _ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
 _PREVIOUS = tuple(f"{column}_previous" for column in _ROTATED)
-_SEALED = ("api_access_token", *_ROTATED, *_PREVIOUS)
+_SEALED = ("api_access_token", "identity_key", *_ROTATED, *_PREVIOUS)
 _COLUMNS = {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"} | {
     name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency", "support_email")
 }
@@ -67,6 +67,7 @@ def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | 
     columns |= seal.rotated("event_secret", store.event_secret or event)
     columns |= _vouching(store.vouching_secret or vouching, seal)
     columns |= seal.put("api_access_token", store.api_access_token)
+    columns |= seal.put("identity_key", store.identity_key)
     if store.forget_previous:
         columns |= dict.fromkeys(_PREVIOUS)
     return WantedRow(columns, token, *(one.get_secret_value() if one else None for one in (event, vouching)))

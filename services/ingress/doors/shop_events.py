@@ -18,15 +18,14 @@ from services.ingress.doors.door import DoorContext
 from services.ingress.doors.elements import elements
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.repeats import Repeats, message_of
-from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, RequestHeaders, content_type, headers
-from services.ingress.signatures import signed_as_standard, unix_seconds
+from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, content_type, headers
+from services.ingress.doors.shop_signature import MESSAGE_ID, verify_standard
 from services.ingress.stores.store import Store
 from services.kernel import Record
 from services.kernel.errors import describe
 
 PREFIX = "/events/"
 _ONE, _BATCH, _EITHER = b"application/cloudevents+json", b"application/cloudevents-batch+json", b"application/json"
-_SIGNED = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
 _AT_ONCE = 100
 _SPACE = b" \t\n\r"
 # json.dumps of Python writes them, and so do others that are not told otherwise.
@@ -60,8 +59,8 @@ class ShopEvents:
             raise Refused(Reason.WRONG_TYPE)
         store = await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
         body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
-        self._verify(store, given, body)
-        message = message_of(given[_SIGNED[0]], body)
+        verify_standard(store, given, body, self._clock.now(), self._skew_seconds)
+        message = message_of(given[MESSAGE_ID], body)
         if answered := self._repeats.answered(store.id, message):
             self._doors.metrics.repeated(self.name).inc()
             return answered
@@ -78,17 +77,6 @@ class ShopEvents:
             kept += len(records)
             refusals += refused
         return self._doors.answer_to_several(self.name, store, kept, refusals)
-
-    def _verify(self, store: Store, given: RequestHeaders, body: bytes) -> None:
-        """Raises Refused; a store that does not exist fails where a wrong signature does."""
-        name, timestamp, signatures = (given.get(one, b"") for one in _SIGNED)
-        if not (name and timestamp and signatures):
-            raise Refused(Reason.UNSIGNED if store.slug else Reason.UNKNOWN_STORE)
-        if not signed_as_standard(store.event_keys, name, timestamp, body, signatures):
-            raise Refused(Reason.BAD_SIGNATURE if store.slug else Reason.UNKNOWN_STORE)
-        at = unix_seconds(timestamp)
-        if at is None or abs(self._clock.now().timestamp() - at) > self._skew_seconds:
-            raise Refused(Reason.SKEWED)
 
     def _judge(self, store: Store, first: int, events: Sequence[bytes]) -> tuple[list[Record], list[EventRefusal]]:
         """By the same rules as the topic's reader, so that what is taken here is never set aside there."""

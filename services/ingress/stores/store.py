@@ -31,6 +31,7 @@ class Store:
     signers: tuple[Signer, ...] = field(repr=False)
     event_keys: tuple[bytes, ...] = field(repr=False)
     vouching_secrets: tuple[str, ...] = field(repr=False)
+    identity_key: str | None = field(repr=False)  # Chatwoot's, for its visitors
     website_token: str
     path_token_sha256: bytes | None
     origins: frozenset[str]
@@ -47,7 +48,7 @@ class Store:
 # Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
 _NO_KEY = secrets.token_bytes(32)
 NOBODY = Store(
-    UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), "", None, frozenset(), False, "", "", ""
+    UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), None, "", None, frozenset(), False, "", "", ""
 )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
         signers=tuple(Signer(one.encode()) for one in both("webhook_secret")),
         event_keys=_keys(row["slug"], event) or NOBODY.event_keys,
         vouching_secrets=both("vouching_secret") or event,
+        identity_key=next(iter(both("identity_key")), None),
         website_token=row["website_token"],
         path_token_sha256=bytes(row["path_token_sha256"]) if row["unsigned"] else None,
         origins=allowed_origins(row["domains"]),

@@ -12,7 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from services.kernel.errors import Stop
@@ -31,6 +32,7 @@ SECURITY: tuple[tuple[bytes, bytes], ...] = (
 _GRACEFUL_SECONDS = 5  # for open requests: their doors answer within answer_seconds, 4 by default
 _ROUTES = "routes"
 Check = Callable[[], str | None]  # a sentence for people, or None
+Endpoint = Callable[[Request], Awaitable[Response]] | ASGIApp
 log = structlog.get_logger()
 
 
@@ -50,10 +52,8 @@ class Site:
         self.route("/ready", self._ready)
         self.route("/metrics", self._metrics)
 
-    def route(
-        self, path: str, endpoint: Callable[[Request], Awaitable[Response]], methods: Sequence[str] = ("GET",)
-    ) -> None:
-        self._starlette.add_route(path, endpoint, methods=list(methods))
+    def route(self, path: str, endpoint: Endpoint, methods: Sequence[str] = ("GET",)) -> None:
+        self._starlette.router.routes.append(Route(path, endpoint, methods=list(methods)))
 
     def door(self, prefix: str, app: Any) -> None:
         """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
@@ -113,7 +113,8 @@ class Site:
 def _secured(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *SECURITY]
+            given = message["headers"]
+            message["headers"] = [*given, *(one for one in SECURITY if one not in given)]
         await send(message)
 
     return with_headers

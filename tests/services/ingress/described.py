@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import schemathesis
 from requests import PreparedRequest
@@ -19,7 +20,7 @@ from schemas.vouching import SECRET_PREFIX
 from services.ingress.openapi import description
 from tests.services.ingress.bench import Shop
 
-WEBHOOKS, EVENTS = "/webhooks/chatwoot/{store}", "/events/{store}"
+WEBHOOKS, EVENTS, IDENTITY = "/webhooks/chatwoot/{store}", "/events/{store}", "/api/stores/{store}/identity"
 _LOW_DIGITS = 6  # of a UUIDv7's milliseconds in hex: 4.7 hours
 
 
@@ -48,7 +49,7 @@ def described(at: str, sender: Sender, *, media_types: slice, **config: Any) -> 
     standard = partial(_standard, sender.shop.event_secret)
     backend = _Signer("webhook-signature", ("webhook-id", "webhook-timestamp"), standard)
     schema.auth.set_from_requests(chatwoot).apply_to(path=WEBHOOKS)
-    schema.auth.set_from_requests(backend).apply_to(path=EVENTS)
+    schema.auth.set_from_requests(backend).apply_to(path=[EVENTS, IDENTITY])
     return schema
 
 
@@ -101,6 +102,8 @@ class _Signer(AuthBase):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        if request.method == "GET":  # the query stands where a body would
+            body = urlsplit(request.url or "").query.encode()
         given = [request.headers.get(name) for name in self._signed]
         if self._header in request.headers and None not in given:
             request.headers[self._header] = self._signature(*given, body)

@@ -18,6 +18,7 @@ from local.demo.visitors import PageVisitor
 from services.kernel import Clock, Settings
 from tests.services.ingress.bench import ORIGIN, open_shop
 from tests.services.ingress.described import Sender
+from tests.services.ingress.doors.test_identity import open_known_shop
 from tests.services.ingress.running import running
 from tests.services.ingress.tried import tried
 
@@ -32,7 +33,7 @@ _MUCH = "1000000000"
 @asynccontextmanager
 async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterator[tuple[str, Sender]]:
     """Where the ingress is, and one who has all that the senders of its stores have."""
-    shop = await open_shop(admin, settings)
+    shop = await open_known_shop(admin, settings)
     hashed = hashlib.sha256(_PATH_TOKEN.encode()).digest()
     unsigned = await open_shop(admin, settings, unsigned=True, webhook_secret=None, path_token_sha256=hashed)
     counted = (

@@ -41,7 +41,7 @@ def tried(at: str, sender: Sender, *, taken: bool, seed: int, examples: int, who
 
     Not `whole`: of the media types only one an operation, and for strangers only chance.
     """
-    post, get = (["204"], ["200"]) if taken else (["401", "403"], ["403"])
+    post, get = (["204"], ["200"]) if taken else (["401", "403"], ["401", "403"])
     # Several events are judged each on its own. Which of them a 200 refuses, our own check looks at.
     several = {"checks": {"negative_data_rejection": {"expected-statuses": ["200", *_REFUSED]}}}
     schema = described(

@@ -50,12 +50,13 @@ async def test_store_added_twice_is_one_and_keeps_its_very_bytes(settings: Setti
 
 
 async def test_secrets_rest_sealed_and_open_for_their_column_alone(settings: Settings, admin_pool: Pool) -> None:
-    store = shop(api_access_token="t0ken")
+    store = shop(api_access_token="t0ken", identity_key="inb0x")
     added = await attach.add(settings, store)
     account = await row(admin_pool, store.slug)
 
-    assert not {"t0ken", "s3cret", added.made_event_secret} & {str(value) for value in account.values()}
+    assert not {"t0ken", "inb0x", "s3cret", added.made_event_secret} & {str(value) for value in account.values()}
     assert opened(settings, account, "api_access_token") == "t0ken"
+    assert opened(settings, account, "identity_key") == "inb0x"
     assert opened(settings, account, "event_secret") == added.made_event_secret
     assert len(base64.b64decode((added.made_event_secret or "").removeprefix("whsec_"))) == 32
     with pytest.raises(Sealed, match="cannot be opened"):
