@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol.admin import ApiVersionRequest
 
 from schemas.topics import Topic
 from services.control.doctor.seen import KafkaSeen, TopicSeen
 from services.kernel.kafka.topics import Admin
 from services.kernel.settings import Settings
+
+_FETCH, _OLDEST_FETCH_SINCE_4 = 1, 4
 
 
 async def look(settings: Settings, wanted: Sequence[Topic]) -> KafkaSeen:
@@ -23,9 +26,18 @@ async def look(settings: Settings, wanted: Sequence[Topic]) -> KafkaSeen:
             servers=[one.strip() for one in (settings.kafka_bootstrap_servers or "").split(",")],
             security=settings.kafka_security,
             brokers=len(cluster["brokers"]),
+            since_4=await _since_4(admin),
             replication=settings.kafka_replication,
             topics={name: _topic(partitions, configs.get(name, {})) for name, partitions in there.items()},
         )
+
+
+async def _since_4(admin: Any) -> bool:
+    """A broker does not tell its release, but which versions of each request it takes: Kafka 4.0 dropped the oldest
+    fetches (KIP-896). aiokafka 0.14 asks for them at each connection and has no public way to say so."""
+    told = await admin._send_request(ApiVersionRequest())
+    oldest = {key: least for key, least, _most in told.api_versions}
+    return int(oldest[_FETCH]) >= _OLDEST_FETCH_SINCE_4
 
 
 async def _settings_of(admin: Any, names: Sequence[str]) -> dict[str, dict[str, str | None]]:

@@ -24,6 +24,7 @@ class KafkaSeen:
     servers: Sequence[str]
     security: str
     brokers: int
+    since_4: bool
     replication: int  # as the settings want it
     topics: Mapping[str, TopicSeen]
 

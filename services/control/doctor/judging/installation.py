@@ -70,7 +70,8 @@ def _public_url(seen: MachineSeen) -> Iterator[Finding]:
 def kafka(seen: KafkaSeen, wanted: Sequence[Topic]) -> Iterator[Finding]:
     """The cluster and every topic's settings."""
     about = "Kafka"
-    yield well(about, f"{seen.brokers} brokers")
+    release = "4.0 or later" if seen.since_4 else "before 4.0"
+    yield well(about, f"{seen.brokers} brokers, {release}")
     hosts = [one.rpartition(":")[0].strip("[]") for one in seen.servers]
     if seen.security in ("plaintext", "sasl_plaintext") and not all(_is_loopback(host) for host in hosts):
         yield warning(

@@ -32,7 +32,12 @@ TOPIC_SEEN = TopicSeen(
     partitions=12, replicas=3, behind=0, leaderless=0, settings=TOPIC.overrides(min_insync_replicas=2)
 )
 KAFKA = KafkaSeen(
-    servers=("k1:9092", "k2:9092"), security="sasl_tls", brokers=3, replication=3, topics={TOPIC.name: TOPIC_SEEN}
+    servers=("k1:9092", "k2:9092"),
+    security="sasl_tls",
+    brokers=3,
+    since_4=True,
+    replication=3,
+    topics={TOPIC.name: TOPIC_SEEN},
 )
 DATABASE = DatabaseSeen(
     version=150_004, missing=(), changed=(), roles=(RoleSeen("wootstream_service", bypasses=False, granted=True),),
