@@ -15,6 +15,7 @@ from db.address import BadAddress
 from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migrate
 from services.contacts import app as contacts
 from services.contacts import cli as pushes
+from services.control import app as verbs
 from services.control import cli as control
 from services.control.keys import cli as keys
 from services.conversations import app as conversations
@@ -39,6 +40,7 @@ SERVICES: dict[str, Callable[[Process], None]] = {
     "widget": widget.add_to,
     "customers": customers.add_to,
     "contacts": contacts.add_to,
+    "control": verbs.add_to,
 }
 
 app = typer.Typer(

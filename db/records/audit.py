@@ -15,7 +15,12 @@ _CLOSED = """
 select consumer_group, topic, partition, max(closed_at) as closed_at from wootstream.ledger_history
 group by consumer_group, topic, partition
 """
-_ACCESS = "insert into wootstream.access_log (actor, action, organization_id, object) values ($1, $2, $3, $4)"
+_NOTE = "insert into wootstream.audit_log (actor, source, action, organization_id, object) values ($1, $2, $3, $4, $5)"
+_NOTED = """
+select l.at, l.actor, l.source, l.action, a.slug as store, l.object
+from wootstream.audit_log l left join public.chatwoot_accounts a on a.organization_id = l.organization_id and a.account_status <> 'deleted'
+where ($1::uuid is null or l.organization_id = $1) and ($2::timestamptz is null or l.at >= $2) order by l.at desc, l.id desc limit $3
+"""
 
 
 async def acknowledged(conn: Connection) -> Sequence[Row]:
@@ -39,6 +44,11 @@ async def now(conn: Connection) -> datetime:
     return moment
 
 
-async def note_access(conn: Connection, *, actor: str, action: str, store: UUID | None, thing: str) -> None:
-    """Remember who was shown personal data."""
-    await conn.execute(_ACCESS, actor, action, store, thing)
+async def note(conn: Connection, *, actor: str, source: str, action: str, store: UUID | None, thing: str) -> None:
+    """Remember who changed something, or was shown personal data; nobody can take it back."""
+    await conn.execute(_NOTE, actor, source, action, store, thing)
+
+
+async def noted(conn: Connection, *, store: UUID | None, since: datetime | None, limit: int) -> Sequence[Row]:
+    """The latest first, of the stores in scope and what concerns none."""
+    return await conn.fetch(_NOTED, store, since, limit)

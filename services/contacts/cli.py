@@ -1,7 +1,6 @@
 """`wootstream push`: what stores in shadow would send."""
 
 import asyncio
-import getpass
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +12,9 @@ import typer
 from db import stores
 from db.people import pushes
 from db.pool import Row, scoped
-from db.records import audit
 from schemas.bounds import MOST_INT4
 from services.kernel import Refusal
+from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 
@@ -77,9 +76,7 @@ async def _rows(store: str | None, after: tuple[str, int], most: int) -> list[Ro
             rows = await pushes.differences(conn, after=after, limit=most)
             # Who saw which store's people: once a store, in one order.
             for organization in sorted({named[row["slug"]] for row in rows}):
-                await audit.note_access(
-                    conn, actor=getpass.getuser(), action="push diff", store=organization, thing="attributes"
-                )
+                await note(conn, "push diff", store=organization, thing="attributes")
     return list(rows)
 
 

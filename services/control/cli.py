@@ -1,4 +1,4 @@
-"""The operator's verbs: `stores`, `people`, `doctor`, `audit`, `offsets`, `dead-letters`, `settings`."""
+"""The operator's verbs: `stores`, `people`, `doctor`, `audit`, `audit-log`, `offsets`, `dead-letters`, `settings`."""
 
 import asyncio
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from services.control import audit_log
 from services.control import settings as known
 from services.control.dead_letters.cli import letters
 from services.control.doctor.cli import doctor
@@ -25,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(doctor)
     app.add_typer(people, name="people")
     app.command()(audit)
+    app.command(name="audit-log")(log)
     app.add_typer(offsets, name="offsets")
     app.add_typer(letters, name="dead-letters")
     app.command()(settings)
@@ -46,6 +48,22 @@ def audit(
     else:
         show_audit(answer)
     raise typer.Exit(0 if answer.clean else 1)
+
+
+def log(
+    store: Annotated[str | None, typer.Option(help="the store's short name; left out: every store")] = None,
+    since: Annotated[str | None, typer.Option(help="only since: 12h, 7d, or a date or time")] = None,
+    most: Annotated[int, typer.Option("--max", min=1, help="at most so many")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Who changed something or was shown personal data, when and from where; the latest first."""
+    rows = asyncio.run(audit_log.read(installed(kafka=False), store=store, since=moment(since), limit=most))
+    if as_json:
+        print_json(rows)
+        return
+    show(("at", "who", "from", "what", "store", "of"),
+         [(f"{one['at']:%F %T}", one["actor"], one["source"], one["action"], one["store"], one["object"])
+          for one in rows], footer="" if rows else "nothing yet")  # fmt: skip
 
 
 def settings(as_json: Json = False) -> None:

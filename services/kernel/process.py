@@ -19,6 +19,7 @@ from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.trouble import Trouble
+from services.kernel.web.callers import Callers
 from services.kernel.web.http import Endpoint, HttpServer, Site
 
 # Opened when needed, closed after 300 s idle. A group holds one for a batch and one for a look at its positions; the
@@ -45,6 +46,7 @@ class Process:
         self.chatwoot = Chatwoot(settings, self.clock, self.registry)
         self.site = Site(self.registry, self.metrics)
         self.consumers = Consumers(settings, self.clock, self.pool)
+        self.callers = Callers(settings, self.clock, self.registry)
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()

@@ -98,9 +98,9 @@ TENANTS: dict[str, Tenant] = {
         lambda n: {"step": ("user", "account", "member")[n % 3], "chatwoot_base_url": "https://a.example"}, CHANGE
     ),
     "wootstream.due": Tenant(lambda n: {"person": f"customer:c{n}"}, ALL),
-    "wootstream.access_log": Tenant(
+    "wootstream.audit_log": Tenant(
         lambda n: {"actor": "somebody", "action": "show", "object": f"letter {n}"},
-        KEEP, privacy={"select", "delete"}, nobodys=frozenset({SERVICE}),
+        KEEP, privacy={"select"}, nobodys=frozenset({SERVICE}),
     ),
     "wootstream.refusals": Tenant(
         lambda n: {"door": "webhooks", "reason": "signature", "count": n, "last_at": NOW},

@@ -76,7 +76,7 @@ _OF_THE_INSTALLATION = {
     "chatwoot_accounts_chatwoot_base_url_chatwoot_account_id_key",
     "chatwoot_conversations_pkey",
     "chatwoot_contacts_pkey",
-    "wootstream.access_log_pkey",
+    "wootstream.audit_log_pkey",
     "wootstream.refusals_pkey",
     "wootstream.dead_letters_pkey",
     "wootstream.dead_letters_id_key",

@@ -1,16 +1,16 @@
 """`dead-letters list`, `show`, `discard`: what was set aside and why; who looked at a person's data is remembered."""
 
-import getpass
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from db.pool import Row
-from db.records import audit, dead_letters
+from db.records import dead_letters
 from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.redacted import header, redacted
 from services.control.dead_letters.scope import Advance, scope, slices
+from services.kernel.actor import note
 from services.kernel.errors import Refusal
 from services.kernel.settings import Settings
 
@@ -81,10 +81,7 @@ async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
             raise Refusal(f"there is no dead letter {number}: see `wootstream dead-letters list`")
         # In the transaction that reads it: who cannot be written down sees nothing.
         if reveal:
-            await audit.note_access(
-                conn, actor=getpass.getuser(), action="dead-letters show --reveal", store=row["organization_id"],
-                thing=f"dead letter {number}",
-            )  # fmt: skip
+            await note(conn, "dead-letters show --reveal", store=row["organization_id"], thing=f"dead letter {number}")
     return _shown(row, ours.names, reveal=reveal)
 
 
@@ -98,7 +95,9 @@ async def discard(
         done = 0
         for part in slices(chosen):
             async with ours.transaction() as conn:
-                done += await dead_letters.discard(conn, part)
+                given_up = await dead_letters.discard(conn, part)
+                await note(conn, "dead-letters discard", store=ours.wanted.store, thing=f"{given_up} dead letters")
+            done += given_up
             advance(done, len(chosen))
     return done
 

@@ -15,6 +15,7 @@ from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.scope import Advance, Scope, scope, slices
 from services.control.ledger.topic_logs import first_records, look
 from services.kernel import Clock, Publisher, Record, Settings
+from services.kernel.actor import note
 from services.kernel.errors import Stop, describe
 from services.kernel.publishing.verdicts import refused_for_good
 from services.kernel.record import Headers
@@ -70,6 +71,7 @@ async def _redrive(settings: Settings, ours: Scope, publisher: Publisher, ids: S
         records = await _records(settings, rows)
         away, sent, refused = await _send(publisher, records)
         await dead_letters.mark_redriven(conn, [row["id"] for row in rows if row["id"] in sent])
+        await note(conn, "dead-letters redrive", store=ours.wanted.store, thing=f"{len(sent)} dead letters")
     result.sent += len(sent)
     result.gone += len(rows) - len(records)
     result.refused += refused

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from db import sealed as table
 from db.pool import Connection, Pool, Row, scoped
+from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets, sealed_with
@@ -71,6 +72,7 @@ async def _reseal_row(conn: Connection, row: Row, secrets: Secrets) -> None:
     after = {name: _resealed(text, row["organization_id"], name, secrets) for name, text in before.items()}
     if after != before:
         await table.put(conn, row["id"], after)
+        await note(conn, "keys rotate", store=row["organization_id"], thing=f"sealed anew with key {secrets.key_id}")
 
 
 def _resealed(text: str | None, organization: UUID, column: str, secrets: Secrets) -> str | None:

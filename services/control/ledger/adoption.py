@@ -8,6 +8,7 @@ from services.control.ledger.answer import AuditLine
 from services.control.ledger.audit import observe
 from services.control.ledger.reckoning import Observation, acknowledged_end, began, key, reckon
 from services.control.ledger.topic_logs import Log
+from services.kernel.actor import note
 from services.kernel.cli.environment import database
 from services.kernel.errors import Refusal, Stop
 from services.kernel.settings import Settings
@@ -104,6 +105,9 @@ async def adopt(
                     raise Refusal(f"partition {one.partition} has moved meanwhile: look at it and decide again")
                 for first, next_ in one.given_up:
                     await ledger.lose(conn, group, topic, one.partition, first=first, next_=next_)
+                await note(
+                    conn, "offsets adopt", store=None, thing=f"{group} {topic}/{one.partition} at {one.at}: {reason}"
+                )
                 await ledger.adopt(
                     conn, group, topic, one.partition, cluster_id=seen.cluster.id, offset=one.at, reason=reason
                 )

@@ -1,6 +1,6 @@
 """`stores`: attach an existing Chatwoot account, or change what is known of it; list them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +14,7 @@ from db.pool import Connection, Pool, Row, scoped
 from db.reporting import account_details
 from schemas.stores import StoreOptions
 from services.control.stores.row import wanted
+from services.kernel.actor import note
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.errors import Refusal
 from services.kernel.secrets import Secrets, load_secrets
@@ -96,6 +97,12 @@ async def organization_of(pool: Pool, slug: str, given: UUID | None) -> UUID:
     return UUID(str(row["organization_id"]))
 
 
+def _changed(before: Row | None, columns: Mapping[str, object]) -> str:
+    """The names alone: what stands in them may be a secret."""
+    names = [name for name in sorted(columns) if before is None or columns[name] != before[name]]
+    return f"{'changed' if before else 'attached'}: {', '.join(names)}"
+
+
 async def _ensure_organization(conn: Connection, organization: UUID, name: str) -> None:
     """A row where the table is ours. A host's own table is the host's to fill; the foreign key tells whether it did."""
     with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.NotNullViolationError):
@@ -115,6 +122,7 @@ async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault:
         outcome = "unchanged"
     else:
         await table.put(conn, row.columns)
+        await note(conn, "stores add", store=organization, thing=_changed(before, row.columns))
         if row.columns["push"] not in ("off", before and before["push"]):
             await due.mark_everyone(conn, organization)  # whom nothing was sent about so far
     await account_details.mark_bots(conn, organization, store.bot_inboxes)

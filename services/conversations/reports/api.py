@@ -1,8 +1,7 @@
 """Reports over HTTP, the same answers as the command line's JSON, for whoever bears the installation's token."""
 
 import re
-import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +17,7 @@ from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
 from services.kernel.chatwoot_account import Unanswered
 from services.kernel.cli.environment import stores_named
-from services.kernel.errors import Verdict, describe, verdict
+from services.kernel.web.callers import refusal
 
 _MOST = 1000  # of those who wait, longest first: a longer list is for nobody
 _LIMIT = re.compile("[0-9]{1,4}")
@@ -26,49 +25,36 @@ _COMPARE = "compare"
 
 
 def add_to(process: Process) -> None:
-    """`GET /api/stores/{store}/reports/{name}` and, for every store, `GET /api/reports/{name}`; off without a token."""
+    """`GET /api/reports` names them; `GET /api/stores/{store}/reports/{name}` answers for one store, `GET
+    /api/reports/{name}` for each. Off without a token."""
     if process.settings.api_token is None:
         return
-    token = process.settings.api_token.get_secret_value()
     for path in ("/api/stores/{store}/reports/{name}", "/api/reports/{name}"):
-        process.route(path, _guarded(token, lambda request: _report(process, request)))
+        process.route(path, process.callers.guarded(lambda request: _report(process, request)))
+    process.route("/api/reports", process.callers.guarded(_names))
 
 
-def _guarded(
-    token: str, endpoint: Callable[[Request], Awaitable[Response]]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        # In constant time: how long a refusal takes must not spell the token.
-        if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
-            return _refusal(401, "say who you are: Authorization: Bearer, with WOOTSTREAM_API_TOKEN")
-        try:
-            return await endpoint(request)
-        except Exception as error:
-            if verdict(error) is not Verdict.AGAIN:
-                raise
-            return _refusal(503, f"the database does not answer: {describe(error)}")
-
-    return guarded
+async def _names(_request: Request) -> Response:
+    return JSONResponse({"reports": [*NAMES, _COMPARE]})
 
 
 async def _report(process: Process, request: Request) -> Response:
     name, store, now = request.path_params["name"], request.path_params.get("store", ""), process.clock.now()
     if name not in (*NAMES, _COMPARE):
-        return _refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
+        return refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
     try:
         asked = await stores_named(process.pool(), store)
     except Refusal as reason:
-        return _refusal(404, str(reason))
+        return refusal(404, str(reason))
     try:
         if name == _COMPARE:
             answers: Mapping[str, BaseModel] = await _compared(process, asked, request)
         else:
             answers = await _answers(process, asked, _question(request), now)
     except Refusal as reason:
-        return _refusal(400, str(reason))
+        return refusal(400, str(reason))
     except (Unanswered, Retryable) as reason:
-        return _refusal(502, str(reason))
+        return refusal(502, str(reason))
     body = answers[store] if store else answers
     # One store's answer bare, of all by their short names: as the command line's --json.
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
@@ -96,7 +82,3 @@ def _question(request: Request) -> Question:
     if not _LIMIT.fullmatch(limit) or not 0 < int(limit) <= _MOST:
         raise Refusal(f"limit is a number from 1 to {_MOST}")
     return Question(request.path_params["name"], limit=int(limit), **given)
-
-
-def _refusal(status: int, sentence: str) -> Response:
-    return JSONResponse({"error": sentence}, status_code=status)

@@ -46,7 +46,7 @@ async def test_push_diff_tells_who_would_be_told_what_page_by_page_and_who_asked
     assert tiers == [(number, "Silver", "Gold") for number in range(1, _PEOPLE + 1)]
     assert (pages, {one["attribute"] for one in lines} & {"by_others"}, bench.made(shadow)) == (3, set(), [])
     async with bench.admin.acquire() as conn:
-        asked = await conn.fetchval("select count(*) from wootstream.access_log where organization_id = $1", shadow)
+        asked = await conn.fetchval("select count(*) from wootstream.audit_log where organization_id = $1", shadow)
     assert asked == pages
 
 

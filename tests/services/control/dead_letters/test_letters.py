@@ -64,11 +64,11 @@ async def test_letter_is_shown_without_the_person_and_revealing_is_written_down(
     (letter,) = await set_aside(bench, poison(bench))
 
     shown = await call("dead-letters", "show", str(letter["id"]), "--json")
-    looked = await bench.admin.fetch("select * from wootstream.access_log")
+    looked = await bench.admin.fetch("select * from wootstream.audit_log")
     revealed = await call("dead-letters", "show", str(letter["id"]), "--json", "--reveal")
 
     assert (SECRET in shown.stdout, list(looked), SECRET in revealed.stdout) == (False, [], True)
-    row = await bench.admin.fetchrow("select actor, organization_id, object from wootstream.access_log")
+    row = await bench.admin.fetchrow("select actor, organization_id, object from wootstream.audit_log")
     assert tuple(row) == (getpass.getuser(), bench.store, f"dead letter {letter['id']}")
 
 

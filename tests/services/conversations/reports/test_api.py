@@ -65,6 +65,7 @@ async def test_report_of_every_store_is_by_their_names(slug: str, client: httpx.
     alone = (await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=BEARER)).json()
     assert answers[slug] == alone
     assert alone["conversations_count"] == 12
+    assert "summary" in (await client.get("/api/reports", headers=BEARER)).json()["reports"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {TOKEN}"}])

@@ -1,0 +1,97 @@
+"""Who may ask for what is not for the world: the bearer of WOOTSTREAM_API_TOKEN, and whoever guesses is slowed down.
+
+A wrong token waits before it is answered, the longer the more its sender was wrong, and few wait at once: so guessing
+costs time and no memory. A right token never waits.
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.kernel.actor import Actor, acting_as
+from services.kernel.clock import Clock
+from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
+from services.kernel.settings import Settings
+from services.kernel.web.addresses import client_of, sender
+
+_FIRST_SECONDS, _MOST_SECONDS = 0.1, 2.0
+_MOST_WAITING = 50
+_REMEMBERED = 1_024
+_FORGOTTEN_SECONDS = 900.0
+_OPERATOR = "operator"
+AsksEndpoint = Callable[[Request], Awaitable[Response]]
+log = structlog.get_logger()
+
+
+class Callers:
+    """One for a process."""
+
+    def __init__(self, settings: Settings, clock: Clock, registry: CollectorRegistry) -> None:
+        self._token = settings.api_token
+        self._hops = settings.proxy_hops
+        self._clock = clock
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._waiting = 0
+        # Somebody guesses, or has an old token: the log says whence.
+        self._failed = Counter("wootstream_logins_failed", "Requests with a wrong token", registry=registry)
+
+    def guarded(self, endpoint: AsksEndpoint) -> AsksEndpoint:
+        """The endpoint for those who may, acting as themselves; what it refuses is one sentence."""
+
+        async def answer(request: Request) -> Response:
+            whence = client_of(request.scope, self._hops).address
+            if not self._knows(request.headers.get("authorization", "")):
+                return await self._turned_away(whence)
+            with acting_as(Actor(_OPERATOR, whence)):
+                return await _answered(endpoint, request)
+
+        return answer
+
+    def _knows(self, authorization: str) -> bool:
+        scheme, _, given = authorization.partition(" ")
+        token = self._token.get_secret_value() if self._token else ""
+        # In constant time: how long a refusal takes must not spell the token.
+        right = secrets.compare_digest(given.encode(), token.encode())
+        return bool(token) and right and scheme.lower() == "bearer"
+
+    async def _turned_away(self, whence: str) -> Response:
+        self._failed.inc()
+        failures = self._count(sender(whence))
+        if self._waiting >= _MOST_WAITING:
+            return refusal(429, "too many wrong tokens at once", {"retry-after": "5"})
+        log.warning("login_failed", address=whence, failures=failures)
+        self._waiting += 1
+        try:
+            await self._clock.sleep(min(_MOST_SECONDS, _FIRST_SECONDS * 2 ** min(failures - 1, 10)))
+        finally:
+            self._waiting -= 1
+        return refusal(401, "say who you are: Authorization: Bearer, with WOOTSTREAM_API_TOKEN")
+
+    def _count(self, whose: str) -> int:
+        now = self._clock.monotonic()
+        before, last = self._failures.pop(whose, (0, now))
+        count = before + 1 if now - last < _FORGOTTEN_SECONDS else 1
+        self._failures[whose] = (count, now)
+        if len(self._failures) > _REMEMBERED:
+            self._failures.popitem(last=False)
+        return count
+
+
+async def _answered(endpoint: AsksEndpoint, request: Request) -> Response:
+    try:
+        return await endpoint(request)
+    except Refusal as reason:
+        return refusal(400, str(reason))
+    except Exception as error:
+        if isinstance(error, Stop) or verdict(error) is Verdict.AGAIN:
+            return refusal(503, f"a server does not answer as it should: {describe(error)}")
+        raise
+
+
+def refusal(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": sentence}, status_code=status, headers=headers)

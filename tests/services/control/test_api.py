@@ -1,0 +1,102 @@
+"""The verbs over HTTP: as at the command line, for the operator alone; who was shown what is kept."""
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from schemas.stores import StoreOptions
+from services.control import api
+from services.control.app import add_to
+from services.control.stores import attach
+from services.kernel import Process
+from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.kernel_bench import Bench
+from tests.services.control.dead_letters.test_letters import SECRET, poison, set_aside
+from tests.services.control.stores.test_attach import shop
+from tests.services.control.verbs import answer
+
+_TOKEN = "a-token-of-the-operator"
+
+
+@pytest_asyncio.fixture
+async def client(bench: Bench) -> AsyncIterator[httpx.AsyncClient]:
+    """A process with the verbs alone, and a client that bears the token."""
+    process = Process(bench.settings.model_copy(update={"api_token": SecretStr(_TOKEN), "http_port": 0}))
+    add_to(process)
+    serving = asyncio.create_task(process.serve())
+    await eventually(lambda: process.address or serving.done())
+    headers = {"authorization": f"Bearer {_TOKEN}"}
+    async with httpx.AsyncClient(base_url=process.address, timeout=PATIENCE_SECONDS, headers=headers) as client:
+        yield client
+    process.stopping.set()
+    assert await serving == 0, process.failure
+
+
+async def test_verbs_answer_as_at_the_command_line_and_to_nobody_without_the_token(
+    bench: Bench, client: httpx.AsyncClient
+) -> None:
+    await set_aside(bench, poison(bench))
+    verbs = {"/api/stores": "stores list", "/api/dead-letters": "dead-letters list", "/api/offsets": "offsets show"}
+
+    for path, verb in verbs.items():
+        told = await client.get(path)
+        assert (told.json(), told.headers["cache-control"]) == (await answer(*verb.split()), "no-store")
+    for one in (one for one in api.OPERATIONS if one.method == "GET"):
+        path = one.path.format(store=(await client.get("/api/stores")).json()[0]["slug"], id="1")
+        assert (await client.get(path)).status_code == 200, path
+        assert (await client.get(path, headers={"authorization": ""})).status_code == 401
+        assert (await client.get(path, params={"secret": "please"})).status_code == 400
+
+
+async def test_description_names_every_operation(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/api/openapi.json")).json()["paths"]
+    described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert described == {(one.method, one.path) for one in api.OPERATIONS}
+
+
+async def test_who_revealed_and_who_discarded_is_kept_and_nobody_can_take_it_back(
+    bench: Bench, client: httpx.AsyncClient
+) -> None:
+    (letter,) = await set_aside(bench, poison(bench))
+    number = letter["id"]
+
+    hidden = await client.get(f"/api/dead-letters/{number}")
+    revealed = await client.get(f"/api/dead-letters/{number}", params={"reveal": "true"})
+    discarded = await client.post("/api/dead-letters/discard", params={"id": number})
+
+    assert (SECRET in hidden.text, SECRET in revealed.text, discarded.json()) == (False, True, {"discarded": 1})
+    kept = (await client.get("/api/audit-log")).json()
+    assert [(one["actor"], one["source"], one["action"], one["object"]) for one in kept] == [
+        ("operator", "127.0.0.1", "dead-letters discard", "1 dead letters"),
+        ("operator", "127.0.0.1", "dead-letters show --reveal", f"dead letter {number}"),
+    ]
+    for role in ("wootstream_ingress", "wootstream_service", "wootstream_privacy", "authenticated", "anon"):
+        for statement in ("update wootstream.audit_log set actor = ''", "delete from wootstream.audit_log"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await as_role(bench, role, statement)
+
+
+async def as_role(bench: Bench, role: str, statement: str) -> None:
+    async with bench.admin.transaction():
+        await bench.admin.execute(f"set local role {role}")
+        await bench.admin.execute(statement)
+
+
+async def test_a_change_at_the_command_line_is_kept_by_the_names_of_what_changed(bench: Bench) -> None:
+    store = shop(api_access_token="t0ken")
+    await attach.add(bench.settings, store)
+    await attach.add(bench.settings, StoreOptions(slug=store.slug, timezone="Europe/Berlin"))
+    await attach.add(bench.settings, StoreOptions(slug=store.slug, timezone="Europe/Berlin"))
+
+    changed, attached = await answer("audit-log", "--store", store.slug)
+
+    assert changed["object"] == "changed: timezone"
+    assert attached["object"].startswith("attached: account_name, api_access_token")
+    assert (changed["actor"], changed["store"]) == (getpass.getuser(), store.slug)
+    assert changed["source"].startswith("cli@")
