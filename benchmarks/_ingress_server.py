@@ -5,7 +5,6 @@ sender names and as many headers: it verifies nothing, parses nothing, knows no 
 """
 
 import asyncio
-import gc
 import sys
 from typing import Any
 
@@ -16,7 +15,7 @@ from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
 from services.kernel import Process, Settings
 from services.kernel.kafka.client import client_options
-from services.kernel.run import COLLECT_AFTER
+from services.kernel.run import collect_seldom
 from services.kernel.telemetry.logs import configure_logs
 from tests.eventually import eventually
 
@@ -51,7 +50,7 @@ class Bare:
 
 
 async def _serve(kind: str) -> None:
-    gc.set_threshold(*COLLECT_AFTER)  # as `wootstream run` does; bare gets the same
+    collect_seldom()  # as `wootstream run` does; bare gets the same
     settings = Settings()
     configure_logs("warning", "json")
     process = Process(settings)

@@ -8,7 +8,6 @@ the rounds of positions count. Both are medians of the pairs' ratios, at several
 `python -m benchmarks.kernel --json` ends with one object.
 """
 
-import gc
 import statistics
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from benchmarks._command import command
 from benchmarks._kernel import KernelBench, open_bench
 from benchmarks._stack import open_stack
-from services.kernel.run import COLLECT_AFTER
+from services.kernel.run import collect_seldom
 
 BATCHES = (50, 200, 500)
 
@@ -25,7 +24,7 @@ OneRun = Callable[[int], Awaitable[float]]
 
 async def measure(records: int, rounds: int) -> dict[str, Any]:
     """Alternate each pair on the same topic, with the collector as `wootstream run` sets it, for both of a pair."""
-    gc.set_threshold(*COLLECT_AFTER)
+    collect_seldom()
     async with (
         open_stack() as (stack, folder),
         open_bench(stack.kafka, stack.database_url, folder, records) as bench,

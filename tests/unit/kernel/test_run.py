@@ -1,0 +1,24 @@
+"""What a process does before it serves."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from services.kernel.run import collect_seldom
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Python's own, again at the end."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+@pytest.mark.usefixtures("collector")
+def test_what_is_there_at_the_start_is_never_walked_by_the_collector() -> None:
+    before = len(gc.get_objects())
+    collect_seldom()
+    assert len(gc.get_objects()) < before / 100
