@@ -18,7 +18,15 @@ from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.tokens import LONGEST_CUSTOMER, SESSION
 
 _NOT_KEPT = (Reason.NO_ROOM, Reason.NEVER_TAKEN)
-_WITH_BODY = (Reason.NOT_JSON, Reason.TOO_DEEP, Reason.SLOW, Reason.TOO_LARGE, *_NOT_KEPT, Reason.WRONG_METHOD)
+_WITH_BODY = (
+    Reason.NOT_JSON,
+    Reason.TOO_DEEP,
+    Reason.TOO_MANY,
+    Reason.SLOW,
+    Reason.TOO_LARGE,
+    *_NOT_KEPT,
+    Reason.WRONG_METHOD,
+)
 _WEBHOOK = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, Reason.NOT_LOOKED_UP)
 _PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD)
 _CONFIG = (*_PAGE, Reason.NOT_LOOKED_UP, Reason.OVER_QUOTA)

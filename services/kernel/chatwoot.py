@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from prometheus_client import CollectorRegistry, Counter
 
+from schemas.depth import too_many
 from services.kernel.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
@@ -203,6 +204,8 @@ async def _content(response: httpx.Response, most: int) -> bytes:
             raise Retryable(f"Chatwoot's answer is larger than {most:,} bytes")
     if unpacker and content and not unpacker.eof:
         raise zlib.error("cut short")
+    if too_many(content):
+        raise Retryable("Chatwoot's answer has more values in it than any of Chatwoot's own")
     return bytes(content)
 
 

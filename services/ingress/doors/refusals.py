@@ -16,6 +16,7 @@ class Reason(StrEnum):
 
     NOT_JSON = "not_json"
     TOO_DEEP = "too_deep"  # nested more than any sender of ours nests
+    TOO_MANY = "too_many_values"  # in one body: reading them would hold up everybody else
     NO_EVENT = "no_event"  # JSON, but not what Chatwoot, a storefront or a shop sends
     NONE_TAKEN = "none_taken"  # each event of the request was refused; the answer says why
     GONE = "gone"  # the sender hung up before its body was whole
@@ -59,6 +60,7 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.WRONG_METHOD: (405, "another method, please"),
     Reason.SLOW: (408, "the body took too long"),
     Reason.TOO_LARGE: (413, "too large"),
+    Reason.TOO_MANY: (413, "too many values"),
     Reason.WRONG_TYPE: (415, "another content type, please"),
     Reason.OVER_QUOTA: (429, "too many of these in a minute"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),

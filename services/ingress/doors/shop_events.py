@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.depth import too_deep
+from schemas.depth import too_deep, too_many
 from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
 from services.ingress.doors.answer import DoorAnswer
@@ -111,6 +111,8 @@ class ShopEvents:
 
 def _events(kind: bytes, body: bytes) -> list[bytes]:
     """The event's own bytes, or those of each in a batch. Raises Refused."""
+    if too_many(body):
+        raise Refused(Reason.TOO_MANY)
     if too_deep(body):
         raise Refused(Reason.TOO_DEEP)
     begins = body.lstrip(_SPACE)[:1]

@@ -7,7 +7,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.depth import too_deep
+from schemas.depth import too_deep, too_many
 from services.ingress.doors.answer import TAKEN, DoorAnswer
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
@@ -33,7 +33,9 @@ class Peek(NamedTuple):
 
 
 def peek(body: bytes, account_id: int) -> Peek:
-    """Raises Refused: NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one that is not the store's."""
+    """Raises Refused: TOO_MANY, NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one of another."""
+    if too_many(body):
+        raise Refused(Reason.TOO_MANY)
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError as cause:  # of depth, too: only then is it worth a second look

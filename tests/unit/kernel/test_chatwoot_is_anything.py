@@ -114,6 +114,7 @@ _ANSWERS = _NO_PARTS | {
     "unpacks to 100 MB": (_sized(_bomb(100), _PACKED), "is larger than 2,097,152 bytes"),
     "large as it is": (_sized(b" " * (MOST_BYTES + 1)), "is larger than 2,097,152 bytes"),
     "large behind its end": (_sized(gzip.compress(b"{}") + bytes(MOST_BYTES), _PACKED), "is larger than"),
+    "of many values": (_sized(b"[" + b"{}," * 60_000 + b"{}]"), "has more values in it"),
     "packed twice": (_sized(b"x", b"content-encoding: gzip, gzip"), "in a coding that was not asked for"),
     "packed otherwise": (_sized(b"x", b"content-encoding: br"), "in a coding that was not asked for"),
     "no gzip at all": (_sized(b"{}", _PACKED), "does not answer: error"),

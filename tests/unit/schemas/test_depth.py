@@ -5,7 +5,7 @@ import random
 import orjson
 import pytest
 
-from schemas.depth import MOST_LEVELS, too_deep
+from schemas.depth import MOST_LEVELS, too_deep, too_many
 
 
 def nested(levels: int) -> bytes:
@@ -54,3 +54,18 @@ def test_depth_is_that_of_what_the_text_means() -> None:
         made = value(chance.randrange(9))
         for most in range(10):
             assert too_deep(orjson.dumps(made), most) == (depth(made) > most)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (b"[" + b"[]," * 99 + b"0]", 199),
+        (b'{"a":1,"b":{"c":[]}}', 4),
+        (b'["' + b"," * 1_000 + b'"]', 1),
+        (rb'["\"' + b"," * 1_000 + rb'\\",1]', 2),
+        (b"," * 1_000, 1_000),
+    ],
+)
+def test_values_are_counted_where_they_begin(text: bytes, values: int) -> None:
+    assert too_many(text, values - 1)
+    assert not too_many(text, values)
