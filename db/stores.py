@@ -8,8 +8,8 @@ from db.pool import Connection, Row
 # What the doors know of a store. `version` is another number as soon as one of these is another.
 DOOR_COLUMNS = (
     "organization_id", "slug", "chatwoot_account_id", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
-    "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "domains", "keep_full_ip", "locale",
-    "chatwoot_base_url", "account_name", "identity_key",
+    "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "path_token_sha256_previous",
+    "domains", "keep_full_ip", "locale", "chatwoot_base_url", "account_name", "identity_key",
 )  # fmt: skip
 _VERSION = f"hashtextextended(row({', '.join(DOOR_COLUMNS)})::text, 0) as version"
 _ACTIVE = "from public.chatwoot_accounts where account_status = 'active'"
@@ -22,8 +22,8 @@ _ORGANIZATION = "insert into public.organizations (id, name) values ($1, $2) on 
 _COLUMNS = (
     "organization_id", "slug", "chatwoot_base_url", "chatwoot_account_id", "account_name", "release",
     "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
-    "vouching_secret", "vouching_secret_previous", "identity_key", "website_token", "unsigned", "path_token_sha256", "domains", "push",
-    "locale", "timezone", "currency", "support_email",
+    "vouching_secret", "vouching_secret_previous", "identity_key", "website_token", "unsigned", "path_token_sha256",
+    "path_token_sha256_previous", "domains", "push", "locale", "timezone", "currency", "support_email",
 )  # fmt: skip
 _PUT = f"""
 insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.ingress import acknowledged, refusal_counts
+from services.ingress import acknowledged, first_deliveries, refusal_counts
 from services.ingress.acceptance import Acceptance
 from services.ingress.acknowledged import AcknowledgedWriter
 from services.ingress.doors.beacons import PREFIX as BEACONS
@@ -40,6 +40,8 @@ def add_to(process: Process) -> None:
     process.site.remark(doors.stores.remark)
     every(process, doors.stores.refresh, name="stores", seconds=store_cache.POLL_SECONDS, needed=False)
     every(process, doors.refusal_counts.write, name="refusals", seconds=refusal_counts.WRITE_SECONDS, needed=False)
+    note = first_deliveries.WRITE_SECONDS
+    every(process, doors.first_deliveries.write, name="first deliveries", seconds=note, needed=False)
     process.at_close(doors.stores.close)
     process.at_close(doors.refusal_counts.close)
 

@@ -46,10 +46,10 @@ def signed_as_standard(keys: Iterable[bytes], name: bytes, timestamp: bytes, bod
     return False
 
 
-def has_path_token(expected_sha256: bytes | None, token: str) -> bool:
-    """The URL of an unsigned store ends in its secret, of which only the hash is known."""
+def has_path_token(expected_sha256: Iterable[bytes], token: str) -> bool:
+    """The URL of an unsigned store ends in one of its secrets, of which only the hashes are known."""
     digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-    return hmac.compare_digest(digest, expected_sha256 or b"")
+    return any(hmac.compare_digest(digest, one) for one in expected_sha256)
 
 
 def unix_seconds(timestamp: bytes) -> int | None:

@@ -118,6 +118,10 @@ TENANTS: dict[str, Tenant] = {
         lambda n: {}, READ, privacy=READ, owner=ALL, everywhere=frozenset({OWNER}), nobodys=frozenset({SERVICE}),
         change="letters",
     ),
+    "wootstream.rotations": Tenant(
+        lambda n: {"version": 2, "new_webhook": n}, CHANGE, ingress={"select", "update"},
+        everywhere=frozenset({INGRESS}), change="verified_at",
+    ),
     "wootstream.members": Tenant(
         lambda n: {"user_id": uuid.UUID(int=n), "role": "staff"},
         ALL, privacy={"select", "delete"}, owner=ALL, everywhere=frozenset({OWNER}), change="role",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from db.sealed import COLUMNS
 from schemas.stores import StoreOptions
 from schemas.vouching import SECRET_PREFIX
 from services.kernel.errors import Refusal, Sealed
@@ -26,8 +27,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "unsigned": False,
 }
 _ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
-_PREVIOUS = tuple(f"{column}_previous" for column in _ROTATED)
-_SEALED = ("api_access_token", "identity_key", *_ROTATED, *_PREVIOUS)
+_PREVIOUS = (*(f"{column}_previous" for column in _ROTATED), "path_token_sha256_previous")
+_SECRETS = (*COLUMNS, "path_token_sha256", "path_token_sha256_previous")
 _COLUMNS = {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"} | {
     name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency", "support_email")
 }
@@ -50,9 +51,7 @@ class WantedRow:
 
 def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:
     """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
-    known = dict.fromkeys((*_SEALED, "path_token_sha256", "support_email")) | dict(
-        before or {"account_name": store.slug, **_DEFAULTS}
-    )
+    known = dict.fromkeys((*_SECRETS, "support_email")) | dict(before or {"account_name": store.slug, **_DEFAULTS})
     seal = _Seal(vault, organization, known)
     told = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
     columns = known | {"organization_id": organization, "slug": store.slug} | told

@@ -11,6 +11,7 @@ from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import Reason, Refused
 from services.ingress.doors.request import DEADLINE, Bodies
+from services.ingress.first_deliveries import FirstDeliveries
 from services.ingress.metrics import IngressMetrics, StoreNames
 from services.ingress.refusal_counts import RefusalCounts
 from services.ingress.stores.store import Store
@@ -34,6 +35,7 @@ class DoorContext:
         process.registry.register(StoreNames(lambda: self.stores.known.by_slug))
         self.bodies = Bodies(process.clock)
         self.refusal_counts = RefusalCounts(process)
+        self.first_deliveries = FirstDeliveries(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
         self._acceptance = acceptance

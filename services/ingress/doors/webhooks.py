@@ -124,12 +124,14 @@ class Webhooks:
             extra=_extra(store, given),
         )
         await self._doors.keep(self.name, store, record, scope[DEADLINE])
+        if query := scope["query_string"]:
+            self._doors.first_deliveries.note(store.id, query)
         return TAKEN
 
     def _verify(self, store: Store, token: str, given: RequestHeaders, body: bytes, now: datetime) -> None:
         """A store that does not exist fails where a wrong signature does. Raises Refused."""
         if store.unsigned:
-            if not has_path_token(store.path_token_sha256, token):
+            if not has_path_token(store.path_tokens_sha256, token):
                 raise Refused(Reason.BAD_SIGNATURE)
             return
         timestamp, signature = given.get(_TIMESTAMP), given.get(_SIGNATURE)

@@ -14,6 +14,7 @@ from services.kernel import Sealed
 from services.kernel.secrets import Secrets, sealed_with
 
 _COLUMN = "store"
+_HASHES = ("path_token_sha256", "path_token_sha256_previous")
 log = structlog.get_logger()
 
 
@@ -42,12 +43,11 @@ class StoresCopy:
         store, sealed = line.split(" ", 1)
         plain = self._secrets.open(sealed, organization=UUID(store), column=_COLUMN)
         row = orjson.loads(plain)
-        token = row.get("path_token_sha256")
         if sealed_with(sealed) != self._secrets.key_id:
             sealed = self._secrets.seal(plain, organization=UUID(store), column=_COLUMN)
             self._changed = True
         self._lines[store] = _line(store, sealed)
-        return {**row, "path_token_sha256": bytes.fromhex(token) if token else None}
+        return {**row} | {name: bytes.fromhex(row[name]) for name in _HASHES if row.get(name)}
 
     def keep(self, row: Mapping[str, Any]) -> None:
         store, plain = str(row["organization_id"]), orjson.dumps(dict(row), default=_plain)

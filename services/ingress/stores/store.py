@@ -20,8 +20,9 @@ log = structlog.get_logger()
 class Store:
     """What the doors need of one store.
 
-    `signers` stand for its webhook secrets, `event_keys` for those that its shop signs events with, and what the shop
-    vouches for customers with are `vouching_secrets`. Of each the current one first, then the previous one.
+    `signers` stand for its webhook secrets, `path_tokens_sha256` for the tokens that an unsigned store's URL ends in,
+    `event_keys` for those that its shop signs events with, and what the shop vouches for customers with are
+    `vouching_secrets`. Of each the current one first, then the previous one.
     """
 
     id: UUID
@@ -33,7 +34,7 @@ class Store:
     vouching_secrets: tuple[str, ...] = field(repr=False)
     identity_key: str | None = field(repr=False)  # Chatwoot's, for its visitors
     website_token: str
-    path_token_sha256: bytes | None
+    path_tokens_sha256: tuple[bytes, ...]  # none: it signs
     origins: frozenset[str]
     keep_full_ip: bool
     locale: str
@@ -42,13 +43,13 @@ class Store:
 
     @property
     def unsigned(self) -> bool:
-        return self.path_token_sha256 is not None
+        return bool(self.path_tokens_sha256)
 
 
 # Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
 _NO_KEY = secrets.token_bytes(32)
 NOBODY = Store(
-    UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), None, "", None, frozenset(), False, "", "", ""
+    UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), None, "", (), frozenset(), False, "", "", ""
 )  # fmt: skip
 
 
@@ -72,13 +73,18 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
         vouching_secrets=both("vouching_secret") or event,
         identity_key=next(iter(both("identity_key")), None),
         website_token=row["website_token"],
-        path_token_sha256=bytes(row["path_token_sha256"]) if row["unsigned"] else None,
+        path_tokens_sha256=_path_tokens(row) if row["unsigned"] else (),
         origins=allowed_origins(row["domains"]),
         keep_full_ip=row["keep_full_ip"],
         locale=row["locale"],
         chatwoot_base_url=row["chatwoot_base_url"],
         name=row["account_name"],
     )
+
+
+def _path_tokens(row: Mapping[str, Any]) -> tuple[bytes, ...]:
+    hashed = (row["path_token_sha256"], row.get("path_token_sha256_previous"))
+    return tuple(bytes(one) for one in hashed if one)
 
 
 def _keys(slug: str, event_secrets: Iterable[str]) -> tuple[bytes, ...]:
