@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from schemas.bounds import EARLIEST, MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
-from schemas.numbers import WHOLE
+from schemas.values.numbers import WHOLE
 
 _TIME_ORDERED = 7
 _LATEST_MS = MOST_SECONDS * 1000

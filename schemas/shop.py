@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from schemas.bounds import moment
-from schemas.numbers import WHOLE
+from schemas.values.numbers import WHOLE
 
 ShopEventType = Literal[
     "customer.registered", "customer.updated", "order.placed", "order.paid", "order.refunded", "order.cancelled"

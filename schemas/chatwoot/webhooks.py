@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from schemas import json_text
 from schemas.bounds import Id, Name, OrNone, json_hash
 from schemas.chatwoot.conversations import Changing, ConversationEvent, Inbound, MessageEvent
+from schemas.values import json_text
 
 _ATTRIBUTE_BYTES, _ALL_BYTES = 16 * 1024, 64 * 1024
 

@@ -12,7 +12,7 @@ import structlog
 
 from schemas.attributes import KINDS, VOLATILE
 from schemas.bounds import EARLIEST, LATEST
-from schemas.money import amounts, written
+from schemas.values.money import amounts, written
 
 log = structlog.get_logger()
 # How urgent a customer's question is by default. A store that thinks otherwise leaves the key off its allow-list.

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from schemas import json_text
 from schemas.bounds import EARLIEST, moment_in
 from schemas.chatwoot.contacts import ConversationStarted, ShownContact
 from schemas.chatwoot.webhooks import CONTACT_EVENTS, ContactEvent, parse
+from schemas.values import json_text
 from services.contacts.matching import KnownContact
 from services.kernel import Record
 

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from schemas import json_text
 from schemas.bounds import moment_at
 from schemas.chatwoot import rest, webhooks
 from schemas.chatwoot.conversations import ConversationEvent, MessageEvent
+from schemas.values import json_text
 from services.conversations.chatwoot.api_facts import facts_seen
 from services.conversations.figures.facts import Facts
 from services.conversations.webhook_facts import facts_of

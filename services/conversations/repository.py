@@ -21,7 +21,7 @@ from db.reporting.conversations import (
     ReportingEventRow,
 )
 from db.reporting.facts import ChangeRow, MessageRow, RatingRow
-from schemas.money import digits
+from schemas.values.money import digits
 from services.conversations.batch import FactBatch, rating_key
 from services.conversations.events import Key
 from services.conversations.figures.checkpoint import Checkpoint

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from db.people.customers import ShopFactRow
-from schemas import json_text
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
+from schemas.values import json_text
 from services.kernel import Invalid, Record
 
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)

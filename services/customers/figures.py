@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.money import digits
+from schemas.values.money import digits
 
 # From so much spent (paid, less refunds, in the store's currency; other currencies are not converted and do not count).
 TIERS = (("Platinum", 5_000), ("Gold", 2_000), ("Silver", 500), ("Bronze", 0))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.depth import too_deep
+from schemas.values.depth import too_deep
 from schemas.vouching import SECRET_PREFIX
 from services.ingress.signatures import PREFIX, unix_seconds
 

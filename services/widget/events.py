@@ -10,9 +10,9 @@ import orjson
 from pydantic import TypeAdapter
 
 from db.widget import WidgetEventRow
-from schemas import json_text
 from schemas.beacons import WidgetReport, moment
 from schemas.bounds import json_value
+from schemas.values import json_text
 from services.kernel import Invalid, Record
 
 _OLDEST, _AHEAD = timedelta(days=27), timedelta(days=62)  # of months that have a partition, whatever their length

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from schemas import json_text
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
+from schemas.values import json_text
 from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import ChatwootAnswer, Invalid, Process, Retryable, Sealed
 from services.kernel.chatwoot_account import ChatwootAccount, Gone, unsealed_token

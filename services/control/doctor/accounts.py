@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import json_text
 from schemas.bounds import Elements, Name
 from schemas.chatwoot.conversations import Inbound
 from schemas.chatwoot.rest import Conversations, Version
+from schemas.values import json_text
 from services.control.doctor.seen import AccountSeen, ServerSeen, StoreRow, WebhookSeen
 from services.kernel import Chatwoot, Retryable
 from services.kernel.clock import Clock

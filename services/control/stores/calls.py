@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from schemas import json_text
 from schemas.chatwoot.setup import Refused
+from schemas.values import json_text
 from services.kernel import Chatwoot, Refusal, Retryable
 from services.kernel.chatwoot import ChatwootAnswer
 

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from db import stores
 from db.pool import Connection
-from schemas import json_text
 from schemas.chatwoot.rest import Version
+from schemas.values import json_text
 from services.kernel import Process, Sealed
 from services.kernel.chatwoot_account import ChatwootAccount, Gone, Unanswered, unsealed_token
 

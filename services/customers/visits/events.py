@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from schemas import json_text
 from schemas.beacons import WidgetReport, moment
+from schemas.values import json_text
 from services.customers.visits.visit import ShopVisit
 from services.kernel import Record
 

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope
 
 from schemas import topics
 from schemas.beacons import MOST_EVENTS
-from schemas.depth import too_deep
-from schemas.json_text import mend
+from schemas.values.depth import too_deep
+from schemas.values.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
 from services.ingress.doors.beacon_events import judge, row
 from services.ingress.doors.door import DoorContext

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.depth import too_deep, too_many
-from schemas.json_text import mend
 from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
+from schemas.values.depth import too_deep, too_many
+from schemas.values.json_text import mend
 from services.ingress.doors.answer import DoorAnswer
 from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.door import DoorContext

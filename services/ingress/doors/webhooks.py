@@ -7,7 +7,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.depth import too_deep, too_many
+from schemas.values.depth import too_deep, too_many
 from services.ingress.doors.answer import TAKEN, DoorAnswer
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from schemas import bounds, json_text
+from schemas import bounds
+from schemas.values import json_text
 
 _ANY = TypeAdapter(Any)
 

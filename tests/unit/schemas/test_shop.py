@@ -4,8 +4,8 @@ import orjson
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import json_text
 from schemas.shop import CustomerEvent, OrderEvent, ShopEvent
+from schemas.values import json_text
 from services.kernel.errors import describe
 from tests.field_cases import FOLDER
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.money import amounts, written
+from schemas.values.money import amounts, written
 
 
 @pytest.mark.parametrize(
