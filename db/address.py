@@ -40,7 +40,7 @@ class BadAddress(ValueError):
 
 
 @dataclass(frozen=True)
-class Address:
+class DatabaseAddress:
     """Where the database is; `pooled` if the address itself says that a pooler stands before it."""
 
     dsn: str = field(repr=False)
@@ -54,7 +54,7 @@ class Address:
         return {"dsn": self.dsn} | ({"ssl": tls} if tls else {})
 
 
-def read(url: str) -> Address:
+def read(url: str) -> DatabaseAddress:
     """Raises BadAddress."""
     parts = _FORM.fullmatch(url.strip())
     if parts is None:
@@ -71,7 +71,7 @@ def read(url: str) -> Address:
     if _by_system(tls):
         for name in ("sslmode", "sslrootcert"):
             kept.pop(name, None)
-    return Address(
+    return DatabaseAddress(
         dsn=_dsn(parts, kept),
         pooled=any(query.get(name) in values for name, values in _POOLED.items()),
         server_settings={name: value for name, value in query.items() if name in _OF_THE_SESSION},

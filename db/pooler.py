@@ -12,14 +12,14 @@ from typing import Any
 
 import asyncpg
 
-from db.address import Address
+from db.address import DatabaseAddress
 
 Row = Mapping[str, Any]
 
 _CONNECT_SECONDS = 5.0  # as the pool's own connect
 
 
-async def is_pooled(address: Address) -> bool:
+async def is_pooled(address: DatabaseAddress) -> bool:
     """Whether a pooler answers there: it gives its own number for that of the server's process."""
     if address.pooled:
         return True

@@ -2,7 +2,7 @@
 
 import re
 
-from local.chatwoot.api.calls import Call, route
+from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import RecordInvalid, not_found
 from local.chatwoot.model.changes import iso
 from local.chatwoot.model.rows import JsonObject, Webhook
@@ -22,11 +22,11 @@ _BUILT_IN = {
 }
 
 
-def list_webhooks(call: Call) -> JsonObject:
+def list_webhooks(call: ApiCall) -> JsonObject:
     return {"payload": {"webhooks": [_webhook(call, one) for one in call.account.webhooks.values()]}}
 
 
-def create_webhook(call: Call) -> JsonObject:
+def create_webhook(call: ApiCall) -> JsonObject:
     secret = call.state.token() if call.state.release.signs else None
     row = Webhook(
         id=call.state.number("webhook"), account_id=call.account.id, url="", name=None, subscriptions=[], secret=secret
@@ -36,22 +36,22 @@ def create_webhook(call: Call) -> JsonObject:
     return {"payload": {"webhook": _webhook(call, row)}}
 
 
-def update_webhook(call: Call) -> JsonObject:
+def update_webhook(call: ApiCall) -> JsonObject:
     row = call.account.webhooks.get(call.number("webhook")) or not_found()
     _fill(call, row, {"url": row.url, "name": row.name, "subscriptions": row.subscriptions} | _wrapped(call, "webhook"))
     return {"payload": {"webhook": _webhook(call, row)}}
 
 
-def delete_webhook(call: Call) -> None:
+def delete_webhook(call: ApiCall) -> None:
     call.account.webhooks.pop(call.number("webhook"), None) or not_found()
 
 
-def list_definitions(call: Call) -> list[JsonObject]:
+def list_definitions(call: ApiCall) -> list[JsonObject]:
     model = call.query("attribute_model", "conversation_attribute")
     return [one for one in call.account.definitions.values() if one["attribute_model"] == model]
 
 
-def create_definition(call: Call) -> JsonObject:
+def create_definition(call: ApiCall) -> JsonObject:
     given = _wrapped(call, "custom_attribute_definition")
     key, model = given["attribute_key"], given.get("attribute_model", "conversation_attribute")
     if any((one["attribute_key"], one["attribute_model"]) == (key, model) for one in call.account.definitions.values()):
@@ -68,17 +68,17 @@ def create_definition(call: Call) -> JsonObject:
     return row
 
 
-def update_definition(call: Call) -> JsonObject:
+def update_definition(call: ApiCall) -> JsonObject:
     row = call.account.definitions.get(call.number("definition")) or not_found()
     row |= _wrapped(call, "custom_attribute_definition") | {"updated_at": iso(call.state.now())}
     return row
 
 
-def list_labels(call: Call) -> JsonObject:
+def list_labels(call: ApiCall) -> JsonObject:
     return {"payload": list(call.account.labels.values())}
 
 
-def create_label(call: Call) -> JsonObject:
+def create_label(call: ApiCall) -> JsonObject:
     row: JsonObject = {"id": call.state.number("label"), "description": None, "color": "#1f93ff"} | _wrapped(
         call, "label"
     )
@@ -88,28 +88,28 @@ def create_label(call: Call) -> JsonObject:
     return row
 
 
-def list_teams(call: Call) -> list[JsonObject]:
+def list_teams(call: ApiCall) -> list[JsonObject]:
     return list(call.account.teams.values())
 
 
-def list_agents(call: Call) -> list[JsonObject]:
+def list_agents(call: ApiCall) -> list[JsonObject]:
     return [rest.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
 
 
-def create_team(call: Call) -> JsonObject:
+def create_team(call: ApiCall) -> JsonObject:
     row: JsonObject = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
     now = iso(call.state.now())
     call.account.teams[row["id"]] = row = row | {"created_at": now, "updated_at": now}
     return rest.team(row)
 
 
-def _wrapped(call: Call, name: str) -> JsonObject:
+def _wrapped(call: ApiCall, name: str) -> JsonObject:
     """Rails takes both `{…}` and `{name: {…}}` (facts §4.1)."""
     given = call.body.get(name)
     return given if isinstance(given, dict) else call.body
 
 
-def _fill(call: Call, row: Webhook, given: JsonObject) -> None:
+def _fill(call: ApiCall, row: Webhook, given: JsonObject) -> None:
     """Raises RecordInvalid before anything changes."""
     if not _URL.fullmatch(given.get("url") or ""):
         raise RecordInvalid([("url", "is invalid")])
@@ -120,7 +120,7 @@ def _fill(call: Call, row: Webhook, given: JsonObject) -> None:
     row.url, row.name, row.subscriptions = given["url"], given.get("name"), given["subscriptions"]
 
 
-def _webhook(call: Call, row: Webhook) -> JsonObject:
+def _webhook(call: ApiCall, row: Webhook) -> JsonObject:
     form: JsonObject = {"id": row.id, "url": row.url, "account_id": row.account_id, "subscriptions": row.subscriptions}
     if call.state.release.modern:
         form["name"] = row.name

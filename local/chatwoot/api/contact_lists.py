@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.chatwoot.api.calls import Call, route
+from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import unprocessable
 from local.chatwoot.model.filters import select
 from local.chatwoot.model.rows import Contact, JsonObject
@@ -13,7 +13,7 @@ _COLUMNS = set("id name email phone_number identifier blocked created_at last_ac
 _SORTS = {"name", "email", "phone_number", "last_activity_at", "created_at"}
 
 
-def index(call: Call) -> JsonObject:
+def index(call: ApiCall) -> JsonObject:
     key = call.query("sort").removeprefix("-")
     found = _resolved(call)
     if key in _SORTS:
@@ -21,7 +21,7 @@ def index(call: Call) -> JsonObject:
     return _page(call, found, current_page=call.query("page") or 1)
 
 
-def search(call: Call) -> JsonObject:
+def search(call: ApiCall) -> JsonObject:
     """4.x looks at everybody and counts the page, 3.x at those with a name, and counts all."""
     if not call.query("q"):
         unprocessable("Specify search string with parameter q")
@@ -34,7 +34,7 @@ def search(call: Call) -> JsonObject:
     return answer
 
 
-def find(call: Call) -> JsonObject:
+def find(call: ApiCall) -> JsonObject:
     """POST contacts/filter."""
     defined = {
         one["attribute_key"]
@@ -45,13 +45,13 @@ def find(call: Call) -> JsonObject:
     return _page(call, found, current_page=int(call.query("page", "1")))
 
 
-def _resolved(call: Call) -> list[Contact]:
+def _resolved(call: ApiCall) -> list[Contact]:
     """Those with an e-mail, a phone number or an identifier: Chatwoot lists nobody else."""
     rows = call.state.contacts[call.account.id].values()
     return [row for row in rows if row.email or row.phone_number or row.identifier]
 
 
-def _page(call: Call, found: list[Contact], *, current_page: int | str) -> JsonObject:
+def _page(call: ApiCall, found: list[Contact], *, current_page: int | str) -> JsonObject:
     start = _PAGE * (int(current_page) - 1)
     shown = [rest.contact(call.state, row) for row in found[start : start + _PAGE]]
     return {"meta": {"count": len(found), "current_page": current_page}, "payload": shown}

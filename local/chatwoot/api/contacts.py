@@ -1,17 +1,17 @@
 """One contact over HTTP (facts §4.2)."""
 
-from local.chatwoot.api.calls import Call, route
+from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.model import contact_changes
 from local.chatwoot.model.rows import Contact, JsonObject
 from local.chatwoot.views import rest
 from local.chatwoot.views.inboxes import inbox_raw, inbox_slim
 
 
-def show(call: Call) -> JsonObject:
+def show(call: ApiCall) -> JsonObject:
     return {"payload": rest.contact(call.state, _contact(call))}
 
 
-def create(call: Call) -> JsonObject:
+def create(call: ApiCall) -> JsonObject:
     """Without a body an empty contact is made. Only with an inbox there is an identity in it."""
     inbox = call.state.inbox(call.account, call.body["inbox_id"]) if call.body.get("inbox_id") else None
     row = contact_changes.create(call.state, call.events, call.account, **call.body)
@@ -23,20 +23,20 @@ def create(call: Call) -> JsonObject:
     return {"payload": {"contact": rest.contact(call.state, row), "contact_inbox": made}}
 
 
-def update(call: Call) -> JsonObject:
+def update(call: ApiCall) -> JsonObject:
     row = _contact(call)
     contact_changes.update(call.state, call.events, row, call.body)
     return {"payload": rest.contact(call.state, row)}
 
 
-def destroy_custom_attributes(call: Call) -> JsonObject:
+def destroy_custom_attributes(call: ApiCall) -> JsonObject:
     row, gone = _contact(call), set(call.body.get("custom_attributes") or ())
     kept = {key: value for key, value in row.custom_attributes.items() if key not in gone}
     contact_changes.store(call.state, call.events, row, custom_attributes=kept)
     return {"payload": rest.contact(call.state, row)}
 
 
-def merge(call: Call) -> JsonObject:
+def merge(call: ApiCall) -> JsonObject:
     base = call.state.contact(call.account, call.body["base_contact_id"])
     contact_changes.merge(
         call.state, call.events, base, call.state.contact(call.account, call.body["mergee_contact_id"])
@@ -44,16 +44,16 @@ def merge(call: Call) -> JsonObject:
     return rest.contact(call.state, base, identities=False)
 
 
-def delete(call: Call) -> None:
+def delete(call: ApiCall) -> None:
     contact_changes.delete(call.state, _contact(call))
 
 
-def conversations(call: Call) -> JsonObject:
+def conversations(call: ApiCall) -> JsonObject:
     rows = sorted(call.state.conversations_of(_contact(call)), key=lambda row: row.last_activity_at, reverse=True)
     return {"payload": [rest.conversation(call.state, row) for row in rows[:20]]}
 
 
-def contactable_inboxes(call: Call) -> JsonObject:
+def contactable_inboxes(call: ApiCall) -> JsonObject:
     """API inboxes, with a source id to use where the contact has none in them yet."""
     known = {row.inbox_id: row.source_id for row in call.state.identities(_contact(call))}
     inboxes = [inbox for inbox in call.state.inboxes_of(call.account) if not inbox.is_widget]
@@ -61,17 +61,17 @@ def contactable_inboxes(call: Call) -> JsonObject:
     return {"payload": shown}
 
 
-def labels(call: Call) -> JsonObject:
+def labels(call: ApiCall) -> JsonObject:
     return {"payload": _contact(call).labels}
 
 
-def label(call: Call) -> JsonObject:
+def label(call: ApiCall) -> JsonObject:
     row = _contact(call)
     row.labels = list(call.body["labels"])
     return {"payload": row.labels}
 
 
-def _contact(call: Call) -> Contact:
+def _contact(call: ApiCall) -> Contact:
     return call.state.contact(call.account, call.number("contact"))
 
 

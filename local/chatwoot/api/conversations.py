@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from local.chatwoot.api.calls import Call, conversation_of, route
+from local.chatwoot.api.routing import ApiCall, conversation_of, route
 from local.chatwoot.errors import crash
 from local.chatwoot.model import talk
 from local.chatwoot.model.changes import iso
@@ -12,11 +12,11 @@ from local.chatwoot.views import rest
 _STATUSES = ("open", "resolved", "pending", "snoozed")
 
 
-def show(call: Call) -> JsonObject:
+def show(call: ApiCall) -> JsonObject:
     return rest.conversation(call.state, conversation_of(call))
 
 
-def create(call: Call) -> JsonObject:
+def create(call: ApiCall) -> JsonObject:
     inbox = call.state.inbox(call.account, call.body["inbox_id"])
     contact = call.state.contact(call.account, call.body["contact_id"])
     identity = call.state.contact_inboxes.get(call.body.get("source_id", ""))
@@ -29,7 +29,7 @@ def create(call: Call) -> JsonObject:
     return rest.conversation(call.state, row)
 
 
-def toggle_status(call: Call) -> JsonObject:
+def toggle_status(call: ApiCall) -> JsonObject:
     """Without a status it turns round; an unknown one crashes, as recorded. An agent who opens has it from then on."""
     row = conversation_of(call)
     status = call.body.get("status") or ("open" if row.status == "resolved" else "resolved")
@@ -44,29 +44,29 @@ def toggle_status(call: Call) -> JsonObject:
     return {"payload": answer | {"current_status": row.status, "snoozed_until": iso(row.snoozed_until)}}
 
 
-def toggle_priority(call: Call) -> None:
+def toggle_priority(call: ApiCall) -> None:
     row, priority = conversation_of(call), call.body.get("priority")
     talk.change(call.state, call.events, row, priority=priority)
     talk.note(call.state, row, f"{call.who.name} set the priority to {priority}")
 
 
-def toggle_typing(call: Call) -> None:
+def toggle_typing(call: ApiCall) -> None:
     on = call.body["typing_status"] == "on"
     call.events.typing(conversation_of(call), call.who, on=on, private=bool(call.body.get("is_private")))
 
 
-def set_custom_attributes(call: Call) -> JsonObject:
+def set_custom_attributes(call: ApiCall) -> JsonObject:
     """Replaces the whole hash, unlike a contact's."""
     row = conversation_of(call)
     talk.change(call.state, call.events, row, custom_attributes=call.body["custom_attributes"])
     return {"custom_attributes": row.custom_attributes}
 
 
-def labels(call: Call) -> JsonObject:
+def labels(call: ApiCall) -> JsonObject:
     return {"payload": conversation_of(call).label_list}
 
 
-def label(call: Call) -> JsonObject:
+def label(call: ApiCall) -> JsonObject:
     """Replaces the whole set."""
     row = conversation_of(call)
     added = [one for one in call.body["labels"] if one not in row.label_list]
@@ -76,7 +76,7 @@ def label(call: Call) -> JsonObject:
     return {"payload": row.label_list}
 
 
-def delete(call: Call) -> None:
+def delete(call: ApiCall) -> None:
     row = conversation_of(call)
     del call.account.conversations[row.display_id]
     for message in row.messages:

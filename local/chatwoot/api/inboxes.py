@@ -1,6 +1,6 @@
 """Inboxes over HTTP (facts §4.5)."""
 
-from local.chatwoot.api.calls import Call, route
+from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import unprocessable
 from local.chatwoot.model.rows import Inbox, JsonObject
 from local.chatwoot.views import rest
@@ -9,15 +9,15 @@ from local.chatwoot.views.inboxes import inbox_full, new_channel, new_settings
 _KINDS = {"web_widget": "Channel::WebWidget", "api": "Channel::Api"}
 
 
-def index(call: Call) -> JsonObject:
+def index(call: ApiCall) -> JsonObject:
     return {"payload": [inbox_full(call.state, row) for row in call.state.inboxes_of(call.account)]}
 
 
-def show(call: Call) -> JsonObject:
+def show(call: ApiCall) -> JsonObject:
     return inbox_full(call.state, _inbox(call))
 
 
-def create(call: Call) -> JsonObject:
+def create(call: ApiCall) -> JsonObject:
     """Web widgets and API inboxes; only the latter have a secret, since their callbacks are signed."""
     state, now, channel = call.state, call.state.now(), dict(call.body["channel"])
     kind = channel.pop("type")
@@ -41,7 +41,7 @@ def create(call: Call) -> JsonObject:
     return inbox_full(state, row)
 
 
-def update(call: Call) -> JsonObject:
+def update(call: ApiCall) -> JsonObject:
     row = _inbox(call)
     row.settings |= _settings(call.body)
     row.channel |= call.body.get("channel") or {}
@@ -49,30 +49,30 @@ def update(call: Call) -> JsonObject:
     return inbox_full(call.state, row)
 
 
-def reset_secret(call: Call) -> JsonObject:
+def reset_secret(call: ApiCall) -> JsonObject:
     row = _inbox(call)
     row.secret = call.state.token()
     return inbox_full(call.state, row)
 
 
-def agent_bot(call: Call) -> JsonObject:
+def agent_bot(call: ApiCall) -> JsonObject:
     """The key is always there; without a bot it is empty."""
     bot = _inbox(call).bot
     return {"agent_bot": {"id": bot.id, "name": bot.name, "account_id": call.account.id} if bot else {}}
 
 
-def set_agent_bot(call: Call) -> None:
+def set_agent_bot(call: ApiCall) -> None:
     number = call.body["agent_bot"]
     _inbox(call).bot = call.state.bots[number] if number else None
 
 
-def add_members(call: Call) -> JsonObject:
+def add_members(call: ApiCall) -> JsonObject:
     call.state.inbox(call.account, call.body["inbox_id"])
     users = (call.state.users[number] for number in sorted(call.body["user_ids"]))
     return {"payload": [rest.agent(call.state, call.account, user) for user in users]}
 
 
-def _inbox(call: Call) -> Inbox:
+def _inbox(call: ApiCall) -> Inbox:
     return call.state.inbox(call.account, call.number("inbox"))
 
 

@@ -1,6 +1,6 @@
 """Messages and assignments of one conversation over HTTP (facts §4.3, §4.4)."""
 
-from local.chatwoot.api.calls import Call, conversation_of, route
+from local.chatwoot.api.routing import ApiCall, conversation_of, route
 from local.chatwoot.errors import not_found, unprocessable
 from local.chatwoot.model import talk
 from local.chatwoot.model.rows import Conversation, JsonObject, Message
@@ -11,7 +11,7 @@ _PAGE_AFTER = 100
 _LONGEST = 150_000
 
 
-def index(call: Call) -> JsonObject:
+def index(call: ApiCall) -> JsonObject:
     """The newest 20 in ascending order; `before` an id 20 older ones, `after` an id up to 100 newer ones."""
     row = conversation_of(call)
     from_an_id = bool(call.query("after"))  # 0 is an id, too: then it begins with the oldest
@@ -21,7 +21,7 @@ def index(call: Call) -> JsonObject:
     return {"meta": _meta(call, row), "payload": [rest.message(call.state, one) for one in shown]}
 
 
-def create(call: Call) -> JsonObject:
+def create(call: ApiCall) -> JsonObject:
     """Of whoever calls, or of the customer where it is `incoming`, which only API inboxes take."""
     row, content = conversation_of(call), call.body.get("content")
     kind = call.body.get("message_type") or "outgoing"
@@ -43,13 +43,13 @@ def create(call: Call) -> JsonObject:
     return rest.message(call.state, message)
 
 
-def delete(call: Call) -> JsonObject:
+def delete(call: ApiCall) -> JsonObject:
     message = _message(call)
     talk.erase(call.state, call.events, message)
     return rest.message(call.state, message)
 
 
-def assign(call: Call) -> JsonObject | None:
+def assign(call: ApiCall) -> JsonObject | None:
     """To a person, to nobody, or to a team; the answer is whoever has it now."""
     row = conversation_of(call)
     if "team_id" in call.body:
@@ -66,12 +66,12 @@ def assign(call: Call) -> JsonObject | None:
     return rest.agent(call.state, call.account, agent) if agent else None
 
 
-def _message(call: Call) -> Message:
+def _message(call: ApiCall) -> Message:
     found = call.state.messages.get(call.number("message"))
     return found if found and found.conversation is conversation_of(call) else not_found()
 
 
-def _meta(call: Call, row: Conversation) -> JsonObject:
+def _meta(call: ApiCall, row: Conversation) -> JsonObject:
     form: JsonObject = {
         "labels": row.label_list,
         "additional_attributes": row.additional_attributes,

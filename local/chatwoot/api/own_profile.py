@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot.api.calls import answer
+from local.chatwoot.api.routing import answer
 from local.chatwoot.double import Double
 from local.chatwoot.errors import unauthorized
 from local.chatwoot.model.rows import User

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot.api.calls import answer, body_of
+from local.chatwoot.api.routing import answer, body_of
 from local.chatwoot.double import Double
 from local.chatwoot.errors import RecordInvalid, missing_on_platform, unauthorized
 from local.chatwoot.model.changes import iso

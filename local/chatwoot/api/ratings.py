@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from local.chatwoot.api.calls import Call, route
+from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.model.rows import Conversation, JsonObject, Message
 from local.chatwoot.views import rest
 from local.chatwoot.views.shared import unix
@@ -10,26 +10,26 @@ from local.chatwoot.views.shared import unix
 _PAGE = 25  # RESULTS_PER_PAGE of Chatwoot's CSAT controller
 
 
-def index(call: Call) -> list[JsonObject]:
+def index(call: ApiCall) -> list[JsonObject]:
     start = _PAGE * (int(call.query("page", "1")) - 1)
     return [_form(call, one) for one in _answers(call)[start : start + _PAGE]]
 
 
-def metrics(call: Call) -> JsonObject:
+def metrics(call: ApiCall) -> JsonObject:
     ratings = Counter(str(one["rating"]) for one in _answers(call))
     messages = (one for row in call.account.conversations.values() for one in row.messages)
     asked = sum(one.content_type == "input_csat" for one in messages)
     return {"total_count": ratings.total(), "ratings_count": dict(ratings), "total_sent_messages_count": asked}
 
 
-def _answers(call: Call) -> list[JsonObject]:
+def _answers(call: ApiCall) -> list[JsonObject]:
     """Latest first; `since` and `until` are unix seconds."""
     since, until = float(call.query("since", "0")), float(call.query("until", "inf"))
     found = [one for one in call.account.answers.values() if since <= one["created_at"].timestamp() < until]
     return sorted(found, key=lambda one: one["created_at"], reverse=True)
 
 
-def _form(call: Call, one: JsonObject) -> JsonObject:
+def _form(call: ApiCall, one: JsonObject) -> JsonObject:
     message: Message = one["message"]
     row: Conversation = message.conversation
     form: JsonObject = {

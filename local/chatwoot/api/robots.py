@@ -1,11 +1,11 @@
 """Who answers without a person: agent bots and automation rules."""
 
-from local.chatwoot.api.calls import Call, route
+from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.model.rows import Bot, JsonObject
 from local.chatwoot.views.shared import unix
 
 
-def create_bot(call: Call) -> JsonObject:
+def create_bot(call: ApiCall) -> JsonObject:
     state = call.state
     shown: JsonObject = {key: call.body.get(key) for key in ("name", "description", "outgoing_url")}
     bot = Bot(
@@ -22,7 +22,7 @@ def create_bot(call: Call) -> JsonObject:
     return form | ({"thumbnail": "", "secret": bot.secret, "system_bot": False} if state.release.modern else {})
 
 
-def create_rule(call: Call) -> JsonObject:
+def create_rule(call: ApiCall) -> JsonObject:
     row: JsonObject = {"id": call.state.number("rule"), "account_id": call.account.id} | call.body
     row |= {"created_on": unix(call.state.now()), "active": True}
     call.account.rules[row["id"]] = row

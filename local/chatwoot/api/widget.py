@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.chatwoot.api.calls import answer, body_of
+from local.chatwoot.api.routing import answer, body_of
 from local.chatwoot.double import Double
 from local.chatwoot.errors import not_found, unauthorized
 from local.chatwoot.model import contact_changes, talk

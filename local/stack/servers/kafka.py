@@ -13,7 +13,7 @@ from local.stack.machine.os_account import OURS
 from local.stack.machine.ports import HOST, free_ports, listens
 from local.stack.machine.tool import run_tool
 from local.stack.servers import tls
-from local.stack.servers.server import Server
+from local.stack.servers.server import LocalServer
 from services.kernel.kafka import client
 from services.kernel.settings import Settings
 
@@ -63,8 +63,8 @@ listener.name.sasl_ssl.plain.sasl.jaas.config={module}.plain.PlainLoginModule re
 _MODULE = "org.apache.kafka.common.security"
 
 
-def server(directory: Path) -> Server:
-    return Server("kafka", directory, signal.SIGTERM)
+def server(directory: Path) -> LocalServer:
+    return LocalServer("kafka", directory, signal.SIGTERM)
 
 
 def address(directory: Path) -> str | None:

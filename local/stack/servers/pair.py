@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.stack.packages import jars
 from local.stack.servers import kafka, postgres
-from local.stack.servers.server import Server
+from local.stack.servers.server import LocalServer
 
 KAFKA, POSTGRES = "kafka", "postgres"
 BOTH = frozenset({KAFKA, POSTGRES})
@@ -68,7 +68,7 @@ def _for_us_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _servers(directory: Path) -> dict[str, tuple[Server, ...]]:
+def _servers(directory: Path) -> dict[str, tuple[LocalServer, ...]]:
     """The first of each is the server itself."""
     return {KAFKA: (kafka.server(directory),), POSTGRES: (postgres.server(directory), postgres.front(directory))}
 

@@ -18,7 +18,7 @@ from local.stack.machine.os_account import OURS, unprivileged
 from local.stack.machine.ports import HOST, free_ports
 from local.stack.machine.tool import run_tool
 from local.stack.servers import tls
-from local.stack.servers.server import Server, birth
+from local.stack.servers.server import LocalServer, birth
 
 _INITDB_SECONDS = 120.0
 _READY_SECONDS = 60.0
@@ -36,13 +36,13 @@ _SETTINGS = {
 }
 
 
-def server(directory: Path) -> Server:
-    return Server("postgres", directory, signal.SIGINT)  # SIGINT: disconnect clients, write out, end
+def server(directory: Path) -> LocalServer:
+    return LocalServer("postgres", directory, signal.SIGINT)  # SIGINT: disconnect clients, write out, end
 
 
-def front(directory: Path) -> Server:
+def front(directory: Path) -> LocalServer:
     """What speaks TLS before it, where the stack does: the wheel's PostgreSQL is built without."""
-    return Server("postgres-tls", directory, signal.SIGTERM)
+    return LocalServer("postgres-tls", directory, signal.SIGTERM)
 
 
 def address(directory: Path) -> str | None:

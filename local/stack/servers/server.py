@@ -37,7 +37,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class LocalServer:
     """A server by its name and the directory of the stack; holds nothing open."""
 
     name: str

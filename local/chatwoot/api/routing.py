@@ -20,7 +20,7 @@ _ACCOUNT = "/api/v1/accounts/{account:int}"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """An admitted call to one account; `body` is empty where none was sent."""
 
     double: Double
@@ -45,7 +45,7 @@ class Call:
         return self.request.query_params.get(name, default)
 
 
-Handler = Callable[[Call], Any]
+Handler = Callable[[ApiCall], Any]
 
 
 def route(
@@ -70,14 +70,14 @@ def route(
         # Before anything is judged: Chatwoot's throttle counts refused calls, and so do those who count what we ask.
         double.calls[account_id] += 1
         who = _caller(double.state, request, bots=bots)
-        call = Call(double, request, await body_of(request), double.state.account(account_id), who)
+        call = ApiCall(double, request, await body_of(request), double.state.account(account_id), who)
         _admit(call, admin=admin)
         return await answer(double, handler(call))
 
     return Route(_ACCOUNT + path, endpoint, methods=[method])
 
 
-def conversation_of(call: Call) -> Conversation:
+def conversation_of(call: ApiCall) -> Conversation:
     """The conversation that the path names."""
     return call.account.conversations.get(call.number("conversation")) or not_found()
 
@@ -113,7 +113,7 @@ def _caller(state: DoubleState, request: Request, *, bots: bool) -> User | Bot:
     return who
 
 
-def _admit(call: Call, *, admin: bool) -> None:
+def _admit(call: ApiCall, *, admin: bool) -> None:
     account, who = call.account, call.who
     member = account.members.get(who.id) if isinstance(who, User) else {"role": "agent"}
     if member is None or (isinstance(who, Bot) and who.account_id != account.id):
