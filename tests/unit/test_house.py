@@ -1,4 +1,4 @@
-"""A newcomer meets no name with two meanings and no room too full to look through, but those that local/house.py names."""
+"""No name has two meanings, and no room is too full to look through, but for those that local/house.py justifies."""
 
 from local import house
 
