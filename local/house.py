@@ -22,6 +22,7 @@ SAME_IDEA: Mapping[str, str] = {
 }
 # Modules whose name says their part in a room, wherever the room is; and those of one noun in several layers.
 SAME_MODULE: Mapping[str, str] = {
+    "api": "what its service answers over HTTP",
     "app": "what a service adds to a process",
     "cli": "the verbs of its room",
     "events": "what a service hears",
@@ -35,8 +36,8 @@ SAME_MODULE: Mapping[str, str] = {
     "reseal": "what an older key sealed, under the newest: in the database, in the spool",
     "spool": "the spool, and its benchmark",
     **dict.fromkeys(
-        ("account_details acknowledged attributes audit beacons completeness contacts conversations facts inboxes "
-         "provisioning refusals reports rest shop stores topics undelivered webhooks widget").split(),
+        ("account_details acknowledged attributes audit beacons completeness contacts conversations facts identity "
+         "inboxes provisioning refusals reports rest shop stores topics undelivered webhooks widget").split(),
         _LAYERS,
     ),
 }  # fmt: skip

@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from schemas.bounds import Count, Finite
 
 
-class Answer(BaseModel):
+class ReportAnswer(BaseModel):
     """What we say: frozen, nothing undeclared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Totals(Answer):
+class Totals(ReportAnswer):
     """The keys of `GET /api/v2/accounts/:id/reports/summary`; an average of nothing is null."""
 
     conversations_count: Count = 0
@@ -25,7 +25,7 @@ class Totals(Answer):
     reply_time: Finite | None = None
 
 
-class Percentiles(Answer):
+class Percentiles(ReportAnswer):
     """How long the fastest half, nine of ten and 99 of 100 took at most."""
 
     p50: float
@@ -33,7 +33,7 @@ class Percentiles(Answer):
     p99: float
 
 
-class Satisfaction(Answer):
+class Satisfaction(ReportAnswer):
     """Survey answers. Chatwoot itself has no score: satisfied are ratings of 4 and 5."""
 
     answers: int = 0
@@ -69,7 +69,7 @@ class Group(Totals):
         return self.reopened_conversations / self.resolved_conversations if self.resolved_conversations else None
 
 
-class Completeness(Answer):
+class Completeness(ReportAnswer):
     """How far the figures can be trusted: all that was accepted until then is in them.
 
     `imported` counts conversations read through the API: where one was reopened, it shows the last resolution only.
@@ -93,7 +93,7 @@ class ReportSummary(Group):
     completeness: Completeness = Completeness()
 
 
-class Report(Answer):
+class Report(ReportAnswer):
     """A summary by agent, inbox, team or day."""
 
     store: str
@@ -105,7 +105,7 @@ class Report(Answer):
     completeness: Completeness = Completeness()
 
 
-class Waiting(Answer):
+class Waiting(ReportAnswer):
     """A customer who waits for a person's answer now."""
 
     conversation_id: int
@@ -117,7 +117,7 @@ class Waiting(Answer):
     url: str
 
 
-class WaitingList(Answer):
+class WaitingList(ReportAnswer):
     """Customers who wait now, longest first."""
 
     store: str
@@ -125,7 +125,7 @@ class WaitingList(Answer):
     completeness: Completeness = Completeness()
 
 
-class ComparisonRow(Answer):
+class ComparisonRow(ReportAnswer):
     """One key of Chatwoot's summary: our figure, Chatwoot's, and where they differ the likely reason."""
 
     key: str
@@ -134,7 +134,7 @@ class ComparisonRow(Answer):
     reason: str | None = None
 
 
-class Comparison(Answer):
+class Comparison(ReportAnswer):
     """Our summary of a span beside Chatwoot's own."""
 
     store: str

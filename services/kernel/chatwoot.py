@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from prometheus_client import CollectorRegistry, Counter
 
-from schemas.depth import too_many
+from schemas.values.depth import too_many
 from services.kernel.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable

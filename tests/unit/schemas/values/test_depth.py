@@ -5,11 +5,7 @@ import random
 import orjson
 import pytest
 
-<<<<<<< HEAD:tests/unit/schemas/test_depth.py
-from schemas.depth import MOST_LEVELS, too_deep, too_many
-=======
-from schemas.values.depth import MOST_LEVELS, too_deep
->>>>>>> 9455208 (Give what a value may be a room of its own in schemas):tests/unit/schemas/values/test_depth.py
+from schemas.values.depth import MOST_LEVELS, too_deep, too_many
 
 
 def nested(levels: int) -> bytes:
