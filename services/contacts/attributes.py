@@ -34,7 +34,7 @@ class CurrentVisit:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class KnownPerson:
     """A customer as our tables know them; money in minor units by currency."""
 
     store: UUID
@@ -55,7 +55,7 @@ class Person:
     visit: CurrentVisit | None = None  # only while a conversation is open
 
 
-def attributes(person: Person, allowed: Collection[str] | None = None) -> dict[str, Any]:
+def attributes(person: KnownPerson, allowed: Collection[str] | None = None) -> dict[str, Any]:
     """The wanted attributes; None where there is nothing to say. `allowed` None means the specification's list."""
     days = _zone(person.timezone)
     every = {
@@ -108,7 +108,7 @@ def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:
     return moment.astimezone(zone).date().isoformat()
 
 
-def _average(person: Person) -> str | None:
+def _average(person: KnownPerson) -> str | None:
     """Per paid order in the store's currency, to the nearest minor unit."""
     orders = person.paid_orders.get(person.currency)
     if not orders:
@@ -116,7 +116,7 @@ def _average(person: Person) -> str | None:
     return written((2 * person.spent[person.currency] + orders) // (2 * orders), person.currency)
 
 
-def _frequency(person: Person) -> str | None:
+def _frequency(person: KnownPerson) -> str | None:
     if person.order_count < 2 or person.first_order_at is None or person.last_order_at is None:
         return None
     gap = (person.last_order_at - person.first_order_at).days / (person.order_count - 1)

@@ -8,7 +8,7 @@ import typer
 from db.pool import Connection
 from services.conversations.chatwoot import import_history
 from services.conversations.reports.cli import report
-from services.conversations.reports.explain import Step, explain
+from services.conversations.reports.explain import ExplainedFact, explain
 from services.conversations.repository import look
 from services.conversations.store_rules import known_stores
 from services.kernel import Refusal
@@ -40,7 +40,7 @@ def conversation(store: str, number: int, as_json: Json = False) -> None:
         show(("moment", "fact", "made"), [(f"{one.at:%F %T}", one.fact, "\n".join(one.made)) for one in steps])
 
 
-async def _explained(conn: Connection, organization: UUID, number: int) -> list[Step]:
+async def _explained(conn: Connection, organization: UUID, number: int) -> list[ExplainedFact]:
     facts, known = await look(conn, (organization, number)), await known_stores(conn, ())
     if facts is None:
         raise Refusal(f"nothing is known of conversation {number}: no webhook about it came")

@@ -22,7 +22,7 @@ from schemas.shop import CustomerEvent, OrderEvent
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.contacts import events as contact_events
 from services.contacts import handlers as contacts
-from services.contacts.sending.people import Due, work_of
+from services.contacts.sending.due_work import Due, work_of
 from services.contacts.sending.sender_account import SenderAccount
 from services.conversations import events as conversation_events
 from services.conversations import handlers as conversations

@@ -11,8 +11,8 @@ from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
 from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_api
+from services.contacts.sending.due_work import Due, PushJob
 from services.contacts.sending.metrics import SenderMetrics
-from services.contacts.sending.people import Due, PushJob
 from services.kernel import Process
 from services.kernel.chatwoot_account import Gone
 

@@ -10,8 +10,8 @@ import structlog
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
+from services.contacts.sending.due_work import Due, DueWork, PushJob, work_of
 from services.contacts.sending.metrics import SenderMetrics
-from services.contacts.sending.people import Due, DueWork, PushJob, work_of
 from services.contacts.sending.push import push, settle
 from services.contacts.sending.search import look_up
 from services.contacts.sending.sender_account import SenderAccount

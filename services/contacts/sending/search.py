@@ -11,8 +11,8 @@ from schemas.chatwoot.contacts import ShownContact
 from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
 from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_api
+from services.contacts.sending.due_work import Due
 from services.contacts.sending.metrics import SenderMetrics
-from services.contacts.sending.people import Due
 from services.contacts.sending.push import settle
 from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Process

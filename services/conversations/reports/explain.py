@@ -12,7 +12,7 @@ from services.conversations.figures.lifecycle import Lifecycle, ReportingEvent
 from services.conversations.figures.rules import Ruling
 
 
-class Step(NamedTuple):
+class ExplainedFact(NamedTuple):
     """A fact, and the reporting events that it made."""
 
     at: datetime
@@ -20,23 +20,26 @@ class Step(NamedTuple):
     made: tuple[str, ...]
 
 
-def explain(facts: Facts, rules: Ruling) -> list[Step]:
+def explain(facts: Facts, rules: Ruling) -> list[ExplainedFact]:
     """The whole life of a conversation as steps, the last of them how it stands."""
     created = facts.snapshot.state.created_at
     lifecycle = Lifecycle.start(created, rules.at(created), first_assignee(facts))
-    return [Step(created, "conversation begins, and the customer's wait with it", ()), *_steps(lifecycle, facts, rules)]
+    return [
+        ExplainedFact(created, "conversation begins, and the customer's wait with it", ()),
+        *_steps(lifecycle, facts, rules),
+    ]
 
 
-def _steps(lifecycle: Lifecycle, facts: Facts, rules: Ruling) -> Iterator[Step]:
+def _steps(lifecycle: Lifecycle, facts: Facts, rules: Ruling) -> Iterator[ExplainedFact]:
     for fact in timeline(facts):
         known, lost, unknown = len(lifecycle.events), lifecycle.lost_changes, lifecycle.unknown_openers
         lifecycle.apply(fact, rules.at(moment_of(fact)))
         gap = ("a status change before this one was lost on its way",) * (lifecycle.lost_changes - lost)
         doubt = ("whether a bot or a person opened it, no webhook tells",) * (lifecycle.unknown_openers - unknown)
         sentence = _message(fact) if isinstance(fact, Message) else _changed(fact)
-        yield Step(moment_of(fact), sentence, (*gap, *map(_event, lifecycle.events[known:]), *doubt))
+        yield ExplainedFact(moment_of(fact), sentence, (*gap, *map(_event, lifecycle.events[known:]), *doubt))
     for rating in sorted(facts.ratings, key=lambda rating: rating.at):
-        yield Step(rating.at, f"survey {rating.message_id} was answered with {rating.rating}", ())
+        yield ExplainedFact(rating.at, f"survey {rating.message_id} was answered with {rating.rating}", ())
 
 
 def _message(message: Message) -> str:

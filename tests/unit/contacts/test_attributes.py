@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.contacts.attributes import ALL, Person, attributes
+from services.contacts.attributes import ALL, KnownPerson, attributes
 
-_PERSON = Person(
+_PERSON = KnownPerson(
     store=UUID("7a000000-0000-4000-8000-000000000001"),
     currency="EUR",
     timezone="Europe/Amsterdam",
@@ -52,7 +52,7 @@ def test_other_currencies_are_shown_beside_and_never_converted() -> None:
 
 
 def test_somebody_without_orders_has_no_average_no_date_and_no_tier() -> None:
-    nobody = Person(store=_PERSON.store, currency="EUR", timezone="UTC")
+    nobody = KnownPerson(store=_PERSON.store, currency="EUR", timezone="UTC")
     assert {key for key, value in attributes(nobody).items() if value is not None} == {
         "store_id",
         "order_count",

@@ -13,8 +13,8 @@ import structlog
 
 from db.people import pushes
 from db.pool import scoped
-from services.contacts.attributes import Person, attributes
-from services.contacts.sending import people
+from services.contacts.attributes import KnownPerson, attributes
+from services.contacts.sending import due_work
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import eventually
@@ -52,12 +52,12 @@ async def _error_of(bench: Bench, store: uuid.UUID) -> tuple[str, str | None]:
 
 
 def _attributes_raise(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def raising(person: Person, allowed: Any = None) -> dict[str, Any]:
+    def raising(person: KnownPerson, allowed: Any = None) -> dict[str, Any]:
         if person.customer_tier == "Odd":
             raise error
         return attributes(person, allowed)
 
-    monkeypatch.setattr(people, "attributes", raising)
+    monkeypatch.setattr(due_work, "attributes", raising)
 
 
 def _reading_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

@@ -11,7 +11,7 @@ from db.people import pushes
 from db.pool import Connection, Row
 from schemas.attributes import VOLATILE
 from schemas.bounds import MOST_INT4
-from services.contacts.attributes import CurrentVisit, Person, attributes
+from services.contacts.attributes import CurrentVisit, KnownPerson, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
 from services.contacts.sending.sender_account import SenderAccount
@@ -137,8 +137,8 @@ def _job(account: SenderAccount, key: Key, row: Row, due: tuple[Due, ...]) -> Pu
     )
 
 
-def _person(account: SenderAccount, row: Row) -> Person:
-    return Person(
+def _person(account: SenderAccount, row: Row) -> KnownPerson:
+    return KnownPerson(
         store=account.store,
         currency=account.currency,
         timezone=account.timezone,
