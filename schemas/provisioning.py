@@ -3,7 +3,6 @@
 Chatwoot itself takes none of them as they are; `docs/deviations.md` says what becomes of each field.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -28,14 +27,6 @@ class CreateAccountRequest(_Model):
     domain: Host | None = None
     support_email: Email | None = None
     timezone: OperatorText | None = None
-
-
-class CreateAccountResponse(_Model):
-    id: Id
-    name: str
-    status: Literal["active", "suspended"]
-    created_at: datetime
-    updated_at: datetime
 
 
 class GenerateTokenRequest(_Model):

@@ -50,7 +50,7 @@ async def ensured(site: Site, wanted: WantedStore, organization: UUID) -> Access
     user = await _user(site, api, wanted, organization, steps)
     account = await _account(site, api, wanted, organization, user, steps)
     await _member(site, api, wanted, organization, user, account, steps)
-    return Access(account.id, await _token(api, user))
+    return Access(account.id, await token_of(api, user))
 
 
 async def known(site: Site, wanted: WantedStore, organization: UUID) -> Access | None:
@@ -88,7 +88,7 @@ async def _user(site: Site, api: Api, wanted: WantedStore, organization: UUID, s
     return user
 
 
-async def _token(api: Api, user: User) -> SecretStr:
+async def token_of(api: Api, user: User) -> SecretStr:
     """3.x says it in the user's answer alone, and has no other call for it."""
     if user.access_token is not None:
         return user.access_token

@@ -109,6 +109,14 @@ async def apply(site: Site, wanted: WantedStore) -> Applied:
         return await _settled(site, ground, found, [])
 
 
+async def entered(site: Site, wanted: WantedStore) -> tuple[UUID, Access]:
+    """The store's id, and its account where it is attached. Raises Refusal where it is not."""
+    ground = await _ground(site, wanted)
+    if ground.row is None:
+        raise Refusal("is not attached yet: run `wootstream stores apply`")
+    return ground.organization, await _access(site, ground)
+
+
 async def _ground(site: Site, wanted: WantedStore) -> Ground:
     organization = await attach.organization_of(site.pool, wanted.slug, wanted.entry.organization_id)
     before = await site.account(organization)

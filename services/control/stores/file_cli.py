@@ -1,26 +1,31 @@
-"""`stores plan | apply | check | discover | provision | show | suspend | resume | remove`."""
+"""`stores plan | apply | check | discover | provision | token | show | suspend | resume | remove`."""
 
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from schemas.provisioning import CreateAccountRequest
+from schemas.provisioning import CreateAccountRequest, GenerateTokenRequest
 from schemas.stores_file import StoreEntry
 from services.control.stores import from_file, lifecycle
 from services.control.stores.apply import Applied, Planned
 from services.control.stores.difference import Change
 from services.control.stores.discover import discovered
 from services.control.stores.file import WantedStore
+from services.control.stores.live import Heard
+from services.control.stores.live import live as try_live
 from services.control.stores.site import Failed, Site, opened
+from services.control.stores.tokens import generated
 from services.kernel import Refusal
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, progress
+from services.kernel.cli.terminal import show as show_table
 from services.kernel.errors import describe
 from services.kernel.printable import printable_lines
 
@@ -31,12 +36,13 @@ File = Annotated[
 ]
 Only = Annotated[list[str] | None, typer.Option("--store", help="only this store; again for more")]
 Exit = Annotated[bool, typer.Option("--detailed-exitcode", help="exit 2 where something would change")]
+Live = Annotated[bool, typer.Option("--live", help="wait for a real webhook of each store")]
 Slug = Annotated[str, typer.Argument(help="the store's short name")]
 _FILE = Path("stores.yaml")
 
 
 def add_to(stores: typer.Typer) -> None:
-    for verb in (plan, apply, check, discover, provision, show, suspend, resume, remove):
+    for verb in (plan, apply, check, discover, provision, token, show, suspend, resume, remove):
         stores.command()(verb)
 
 
@@ -49,11 +55,34 @@ def plan(file: File = _FILE, only: Only = None, detailed: Exit = False, as_json:
     raise typer.Exit(1 if failed else 2 if detailed and changes else 0)
 
 
-def check(file: File = _FILE, only: Only = None, as_json: Json = False) -> None:
-    """Say of each store what differs from the file; exit 1 if anything does."""
+def check(file: File = _FILE, only: Only = None, live: Live = False, as_json: Json = False) -> None:
+    """Say of each store what differs from the file; exit 1 if anything does.
+
+    With --live a contact of ours is made, edited and deleted in each store, and Chatwoot's webhook about it waited for.
+    """
+    if live:
+        _check_live(from_file.chosen(file, only or ()), as_json=as_json)
     answers = _planned(file, only or ())
     _tell_plan(answers, as_json=as_json)
     raise typer.Exit(1 if any(isinstance(one, Failed) or one.changes for one in answers) else 0)
+
+
+def _check_live(stores: list[WantedStore], *, as_json: bool) -> NoReturn:
+    with progress("waiting for webhooks"):
+        answers = _in_site(lambda site: try_live(site, stores), kafka=True)
+    if as_json:
+        print_json([asdict(one) for one in answers])
+    else:
+        show_table(("store", "seconds", ""), [_heard(one) for one in answers])
+    raise typer.Exit(0 if all(isinstance(one, Heard) and one.seconds is not None for one in answers) else 1)
+
+
+def _heard(one: Heard | Failed) -> tuple[str, str, str]:
+    if isinstance(one, Failed):
+        return one.slug, "", one.reason
+    if one.seconds is None:
+        return one.slug, "", "its webhook did not come: see `wootstream tail --refused`, and Chatwoot's Sidekiq"
+    return one.slug, f"{one.seconds:.2f}", "its webhook came"
 
 
 def apply(file: File = _FILE, only: Only = None, as_json: Json = False) -> None:
@@ -106,6 +135,24 @@ def discover(
         sys.stdout.write(yaml.safe_dump(found, sort_keys=False, allow_unicode=False))
 
 
+def token(
+    account_id: Annotated[int, typer.Argument(help="the account of a store")],
+    base_url: Annotated[str, typer.Option(help="its Chatwoot")],
+    agent_email: Annotated[str, typer.Option(help="whose token; made where nobody has the address")],
+    platform_token: Annotated[str, typer.Option(envvar="WOOTSTREAM_PLATFORM_TOKEN", help="a secret")],
+    role: Annotated[str, typer.Option(help="agent or administrator")] = "agent",
+) -> None:
+    """Print a token for somebody who acts in a store's account, as JSON; it is told to whoever asks for it again."""
+    given = {"account_id": account_id, "agent_email": agent_email, "role": role}
+    try:
+        request = GenerateTokenRequest.model_validate(given)
+    except ValidationError as error:
+        raise Refusal(f"no token can be made: {describe(error)}") from error
+    secret = SecretStr(platform_token)
+    answer = _in_site(lambda site: generated(site, base_url.rstrip("/"), secret, request))
+    print_json(answer.model_dump() | {"access_token": answer.access_token.get_secret_value()})
+
+
 def show(slug: Slug, as_json: Json = False) -> None:
     """All that is known of a store, without its secrets."""
     found = _in_site(lambda site: lifecycle.shown(site, slug))
@@ -155,9 +202,9 @@ def _set_status(slug: str, status: str, *, as_json: bool) -> None:
         print(f"store {slug} is {status}{'' if changed else ' already'}")
 
 
-def _in_site(work: Callable[[Site], Coroutine[Any, Any, T]]) -> T:
+def _in_site(work: Callable[[Site], Coroutine[Any, Any, T]], *, kafka: bool = False) -> T:
     async def run() -> T:
-        async with opened(installed(kafka=False)) as site:
+        async with opened(installed(kafka=kafka)) as site:
             return await work(site)
 
     return asyncio.run(run())

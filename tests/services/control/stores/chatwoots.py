@@ -62,13 +62,15 @@ async def site_of(settings: Settings, transport: httpx.AsyncBaseTransport) -> As
         yield site
 
 
-def file_of(folder: Path, stores: dict[str, Any], *, platform_token: str | None = None, **more: Any) -> Path:
+def file_of(
+    folder: Path, stores: dict[str, Any], *, platform_token: str | None = None, address: str | None = None
+) -> Path:
     """A stores.yaml with its secrets beside it."""
     # A server of this file's own: the tests share a database, in which an account is one store's.
-    server = {"base_url": f"http://127.{'.'.join(str(part) for part in secrets.token_bytes(3))}"}
+    server = {"base_url": address or f"http://127.{'.'.join(str(part) for part in secrets.token_bytes(3))}"}
     if platform_token:
         (folder / "platform.token").write_text(platform_token)
         server["platform_token"] = "file:platform.token"
     path = folder / "stores.yaml"
-    path.write_text(yaml.safe_dump({"chatwoots": {"main": server}, "stores": stores} | more))
+    path.write_text(yaml.safe_dump({"chatwoots": {"main": server}, "stores": stores}))
     return path

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
 from db.pool import Pool
+from local.chatwoot import seed
 from local.chatwoot.app import serving
 from local.chatwoot.double import Double
 from services.kernel import Refusal, Settings
@@ -107,6 +109,25 @@ async def test_one_store_is_provisioned_by_the_specifications_request(double: tu
     shown = {name: account.settings[name] for name in ("name", "locale", "domain", "support_email")}
     assert shown == {"name": slug, "locale": "de", "domain": f"{slug}.example", "support_email": "support@shop.example"}
     assert (bool(first["changes"]), second["changes"]) == (True, [])
+
+
+async def test_token_of_an_agent_is_made_unless_it_would_hold_elsewhere(
+    double: tuple[Double, str], tmp_path: Path
+) -> None:
+    chat, address = double
+    await call("stores", "apply", written(tmp_path, address, some(1)))
+    (account,) = chat.state.accounts.values()
+    another = seed.add_account(chat, 77, token="administrator")
+    (taken,) = (chat.state.users[number].email for number in another.members)
+    asked = ("stores", "token", str(account.id), "--base-url", address, "--platform-token", chat.state.platform_token)
+
+    made = orjson.loads((await call(*asked, "--agent-email", "jan@shop.example")).stdout)
+
+    (inbox,) = chat.state.inboxes_of(account)
+    assert account.members[chat.state.tokens[made["access_token"]].id]["role"] == "agent"
+    assert (made["website_token"], made["expires_at"]) == (inbox.token, None)
+    with pytest.raises(Refusal, match="belongs to account 77 already"):
+        await call(*asked, "--agent-email", taken)
 
 
 async def test_a_chatwoot_in_a_private_network_is_not_called_unless_that_is_allowed(
