@@ -9,12 +9,13 @@ from pydantic import ValidationError
 T = TypeVar("T")
 
 _MOST_DIGITS = 4_000  # Python and pydantic take 4,300
-# From its first digit on: else each digit of a number just short of it would be tried in turn, 11 s for 4 MiB.
-_LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d,}" % (_MOST_DIGITS + 1))
-# Half a pair of UTF-16 escapes: a high one without the low one, or a low one without the high one.
+_TOO_LONG = b"0" * (_MOST_DIGITS + 1)
+_DIGITS = bytes(b"0"[0] if byte in b"0123456789" else b" "[0] for byte in range(256))
+# Half a pair of UTF-16 escapes: a high one without the low one, or a low one without the high one. Both begin alike, so
+# that what has no escapes is passed over: looking at each byte of 4 MiB in turn took 70 ms.
 _HALF_PAIR = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|[c-fC-F][0-9a-fA-F]{2}(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
 )
 
 
@@ -41,4 +42,14 @@ def mend(body: bytes) -> bytes:
     utf8 = body.decode("utf-8", "replace").encode()
     # an escaped backslash escapes nothing itself: out of sight while escapes are looked for
     hidden = _HALF_PAIR.sub(rb"\\ufffd", utf8.replace(rb"\\", b"\0\0"))
-    return _LONG_NUMBER.sub(lambda digits: digits[0][:_MOST_DIGITS], hidden.replace(b"\0\0", rb"\\"))
+    return _shortened(hidden.replace(b"\0\0", rb"\\"))
+
+
+def _shortened(text: bytes) -> bytes:
+    """By searches alone: an expression for long numbers costs 60 ms for 4 MiB without any."""
+    digits, done, parts = text.translate(_DIGITS), 0, []
+    while (begin := digits.find(_TOO_LONG, done)) >= 0:
+        parts.append(text[done : begin + _MOST_DIGITS])
+        end = digits.find(b" ", begin)
+        done = end if end >= 0 else len(text)
+    return b"".join((*parts, text[done:]))
