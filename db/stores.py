@@ -52,6 +52,10 @@ update public.chatwoot_accounts set account_status = 'deleted', updated_at = now
   vouching_secret_previous = null, unsigned = false, path_token_sha256 = null
 where organization_id = $1 and account_status <> 'deleted'
 """
+_LISTED_TO_PEOPLE = """
+select organization_id, slug, account_name, account_status, chatwoot_base_url, chatwoot_account_id, release, website_token, domains, push,
+  locale, timezone, currency from public.chatwoot_accounts order by slug
+"""
 _ACCOUNT = "select * from public.chatwoot_accounts where organization_id = $1 and account_status <> 'deleted'"
 
 
@@ -102,6 +106,11 @@ async def set_status(conn: Connection, organization_id: UUID, status: str) -> bo
 async def retire(conn: Connection, organization_id: UUID) -> None:
     """The store is deleted: its row stays, for its figures, without its secrets."""
     await conn.execute(_RETIRE, organization_id)
+
+
+async def listed_to_people(conn: Connection) -> Sequence[Row]:
+    """The same as a person sees them: in the scope of one, those where their role may."""
+    return await conn.fetch(_LISTED_TO_PEOPLE)
 
 
 async def listed(conn: Connection) -> Sequence[Row]:

@@ -11,6 +11,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from db import stores
+from db.pool import PEOPLE, scoped_as_person
 from db.records.dead_letters import LetterFilter
 from schemas.bounds import MOST_INT8
 from services.control import audit_log, settings
@@ -21,19 +23,22 @@ from services.control.doctor.finding import gravest
 from services.control.ledger import adoption
 from services.control.ledger.audit import audit
 from services.control.stores import attach
-from services.kernel import Process, Refusal, Settings
+from services.kernel import Process, Refusal
+from services.kernel.actor import acting, note
 from services.kernel.cli.terminal import since
+from services.kernel.people import Scope
 from services.kernel.web.callers import refusal
 
 _MOST = 1_000
 _DIGITS = 19
 _AT_ONCE = 4  # each verb opens connections of its own
 _WAIT_SECONDS = 10.0
+_LONGEST = 200
 _NAMES = {"store": "a store's short name; left out: every store", "since": "30m, 12h, 7d, or a date or time",
           "reason": "only where the reason contains this", "max": f"at most so many, up to {_MOST}",
           "id": "only this letter; again for more", "reveal": "true: with personal data; it is written down",
           "group": "only of this consumer group", "topic": "only of this topic"}  # fmt: skip
-Answer = Callable[[Settings, Request], Awaitable[Any]]
+Answer = Callable[[Process, Request], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Operation:
     summary: str
     answer: Answer = field(repr=False)
     query: Sequence[str] = ()
+    people: Scope | None = None  # the scope of a person's token that may; None: the operator alone
 
 
 def add_to(process: Process) -> None:
@@ -53,11 +59,12 @@ def add_to(process: Process) -> None:
         return
     room = asyncio.Semaphore(_AT_ONCE)
     for one in OPERATIONS:
-        process.route(one.path, process.callers.guarded(_endpoint(one, process.settings, room)), methods=(one.method,))
+        endpoint = process.callers.guarded(_endpoint(one, process, room), people=one.people)
+        process.route(one.path, endpoint, methods=(one.method,))
 
 
 def _endpoint(
-    operation: Operation, settings: Settings, room: asyncio.Semaphore
+    operation: Operation, process: Process, room: asyncio.Semaphore
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if unknown := set(request.query_params) - set(operation.query):
@@ -70,7 +77,8 @@ def _endpoint(
         except TimeoutError:
             return refusal(503, "others are being answered", {"retry-after": "10"})
         try:
-            told = await operation.answer(settings, request)
+            await _note_person(process, operation, request)
+            told = await operation.answer(process, request)
         finally:
             room.release()
         return Response(orjson.dumps(told, default=_plain), media_type="application/json")
@@ -78,78 +86,90 @@ def _endpoint(
     return endpoint
 
 
+async def _note_person(process: Process, operation: Operation, request: Request) -> None:
+    """What a person asks is written down before it is answered; the operator's own reading is not."""
+    if acting().person:
+        async with process.pool().acquire(timeout=10) as conn, conn.transaction():
+            await note(conn, f"{operation.method} {operation.path}", store=None, thing=request.url.path[:_LONGEST])
+
+
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else dict(value)
 
 
-async def _stores(settings: Settings, _request: Request) -> Any:
-    return await attach.listed(settings)
+async def _stores(process: Process, _request: Request) -> Any:
+    if (person := acting().person) is None:
+        return await attach.listed(process.settings)
+    async with scoped_as_person(process.pool(PEOPLE), person) as conn:
+        return await stores.listed_to_people(conn)
 
 
-async def _store(settings: Settings, request: Request) -> Any:
+async def _store(process: Process, request: Request) -> Any:
     slug = request.path_params["store"]
-    found = [row for row in await attach.listed(settings) if row["slug"] == slug]
+    found = [row for row in await _stores(process, request) if row["slug"] == slug]
     if not found:
         raise Refusal(f"there is no store {slug[:63]!r}")
     return found[0]
 
 
-async def _audit(settings: Settings, request: Request) -> Any:
-    return (await audit(settings, since=since(request.query_params.get("since")))).as_json()
+async def _audit(process: Process, request: Request) -> Any:
+    return (await audit(process.settings, since=since(request.query_params.get("since")))).as_json()
 
 
-async def _offsets(settings: Settings, request: Request) -> Any:
+async def _offsets(process: Process, request: Request) -> Any:
     asked = request.query_params
-    return await adoption.show(settings, group=asked.get("group"), topic=asked.get("topic"))
+    return await adoption.show(process.settings, group=asked.get("group"), topic=asked.get("topic"))
 
 
-async def _letters(settings: Settings, request: Request) -> Any:
+async def _letters(process: Process, request: Request) -> Any:
     store = request.query_params.get("store")
-    return await letters.by_reason(settings, _wanted(request), store=store, limit=_limit(request) or 50)
+    return await letters.by_reason(process.settings, _wanted(request), store=store, limit=_limit(request) or 50)
 
 
-async def _letter(settings: Settings, request: Request) -> Any:
+async def _letter(process: Process, request: Request) -> Any:
     reveal = request.query_params.get("reveal") == "true"
-    return await letters.show(settings, _number(request.path_params["id"]), reveal=reveal)
+    return await letters.show(process.settings, _number(request.path_params["id"]), reveal=reveal)
 
 
-async def _redrive(settings: Settings, request: Request) -> Any:
+async def _redrive(process: Process, request: Request) -> Any:
     store = request.query_params.get("store")
-    return await redrive(settings, _wanted(request), store=store, limit=_limit(request), advance=_nobody_looks)
+    return await redrive(process.settings, _wanted(request), store=store, limit=_limit(request), advance=_nobody_looks)
 
 
-async def _discard(settings: Settings, request: Request) -> Any:
+async def _discard(process: Process, request: Request) -> Any:
     store = request.query_params.get("store")
-    done = await letters.discard(settings, _wanted(request), store=store, limit=_limit(request), advance=_nobody_looks)
+    done = await letters.discard(
+        process.settings, _wanted(request), store=store, limit=_limit(request), advance=_nobody_looks
+    )
     return {"discarded": done}
 
 
-async def _doctor(settings: Settings, _request: Request) -> Any:
-    findings = await check(settings)
+async def _doctor(process: Process, _request: Request) -> Any:
+    findings = await check(process.settings)
     told = [asdict(one) | {"severity": one.severity.name.lower()} for one in findings]
     return {"verdict": gravest(findings).name.lower(), "findings": told}
 
 
-async def _settings(_settings: Settings, _request: Request) -> Any:
+async def _settings(_process: Process, _request: Request) -> Any:
     return [asdict(one) for one in settings.settings()]
 
 
-async def _audit_log(settings: Settings, request: Request) -> Any:
+async def _audit_log(process: Process, request: Request) -> Any:
     asked = request.query_params
     return await audit_log.read(
-        settings, store=asked.get("store"), since=since(asked.get("since")), limit=_limit(request) or 100
+        process.settings, store=asked.get("store"), since=since(asked.get("since")), limit=_limit(request) or 100
     )
 
 
-async def _openapi(_settings: Settings, _request: Request) -> Any:
+async def _openapi(_process: Process, _request: Request) -> Any:
     return description(version("wootstream"))
 
 
 _CHOICE = ("store", "reason", "since", "id", "max")
 OPERATIONS = (
     Operation("GET", "/api/openapi.json", "this description", _openapi),
-    Operation("GET", "/api/stores", "every store, without its secrets", _stores),
-    Operation("GET", "/api/stores/{store}", "one of them", _store),
+    Operation("GET", "/api/stores", "every store, without its secrets", _stores, people="read"),
+    Operation("GET", "/api/stores/{store}", "one of them", _store, people="read"),
     Operation("GET", "/api/audit", "what became of every record that was accepted", _audit, ("since",)),
     Operation("GET", "/api/offsets", "ledger and log side by side", _offsets, ("group", "topic")),
     Operation("GET", "/api/dead-letters", "how many wait, by reason", _letters, _CHOICE),
@@ -215,6 +235,7 @@ def _described(one: Operation) -> Mapping[str, Any]:
             "200": {"description": "as the command line's --json", "content": {"application/json": {"schema": {}}}},
             "400": _error("it cannot be done as asked"),
             "401": _error("a wrong token"),
+            "403": _error("a token that may not ask this"),
             "429": _error("too many wrong tokens at once"),
             "503": _error("a server is away, or others are being answered"),
         },

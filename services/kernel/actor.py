@@ -18,6 +18,7 @@ class Actor:
 
     name: str
     source: str
+    person: UUID | None = None  # None: the operator
 
 
 _ACTING: ContextVar[Actor | None] = ContextVar("acting", default=None)

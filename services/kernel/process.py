@@ -46,7 +46,7 @@ class Process:
         self.chatwoot = Chatwoot(settings, self.clock, self.registry)
         self.site = Site(self.registry, self.metrics)
         self.consumers = Consumers(settings, self.clock, self.pool)
-        self.callers = Callers(settings, self.clock, self.registry)
+        self.callers = Callers(settings, self.clock, self.registry, self.pool)
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()

@@ -17,6 +17,7 @@ from services.control.doctor.finding import Finding, fault, warning, well
 from services.control.doctor.judging import installation, stores
 from services.control.doctor.seen import MachineSeen, ServerSeen, StoreRow
 from services.kernel.chatwoot import Chatwoot
+from services.kernel.cli.environment import stores_named
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
 from services.kernel.errors import Retryable, Stop, Verdict, cure, describe, verdict
@@ -98,8 +99,11 @@ class Checkup:
 
         async def own_rows() -> Iterable[Finding]:
             nonlocal rows
-            if self.pool and machine.has_key(self.settings):
-                rows = await store_rows.look(self.pool, load_secrets(self.settings))
+            if self.pool is None:
+                return []
+            if not machine.has_key(self.settings):  # to load one would make it
+                return stores.without_key(len(await stores_named(self.pool, None)))
+            rows = await store_rows.look(self.pool, load_secrets(self.settings))
             return [well("stores", f"{len(rows)} are active")]
 
         found = await self._bounded("stores", own_rows())

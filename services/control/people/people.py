@@ -11,6 +11,7 @@ import asyncpg
 
 from db import api_tokens, members
 from db.pool import Connection, Pool, scoped
+from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Refusal
 from services.kernel.people import hashed, new_token
@@ -47,7 +48,10 @@ async def add(pool: Pool, store: str, email: str, role: Role) -> bool:
     async with scoped(pool, {organization}) as conn:
         await _check_ours(conn)
         person = await _person(conn, email) or await _new_person(conn, email)
-        return await members.put(conn, organization, person, role)
+        changed = await members.put(conn, organization, person, role)
+        if changed:
+            await note(conn, "people add", store=organization, thing=f"{person} as {role}")
+        return changed
 
 
 async def remove(pool: Pool, store: str, email: str) -> bool:
@@ -55,7 +59,11 @@ async def remove(pool: Pool, store: str, email: str) -> bool:
     organization = (await stores_named(pool, store))[store]
     async with scoped(pool, {organization}) as conn:
         await _check_ours(conn)
-        return await members.remove(conn, organization, await _known(conn, email))
+        person = await _known(conn, email)
+        removed = await members.remove(conn, organization, person)
+        if removed:
+            await note(conn, "people remove", store=organization, thing=str(person))
+        return removed
 
 
 async def listed(pool: Pool, store: str | None) -> list[Member]:
@@ -76,13 +84,18 @@ async def add_token(
     token = new_token()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         person = await _known(conn, email)
-        return await api_tokens.add(conn, person, name, hashed(token), scopes=scopes, expires_at=expires_at), token
+        number = await api_tokens.add(conn, person, name, hashed(token), scopes=scopes, expires_at=expires_at)
+        await note(conn, "people token", store=None, thing=f"{number} for {person}: {', '.join(sorted(scopes))}")
+        return number, token
 
 
 async def revoke_token(pool: Pool, token: UUID) -> bool:
     """From now on it is good for nothing; False if it was already."""
-    async with pool.acquire(timeout=10) as conn:
-        return await api_tokens.revoke(conn, token)
+    async with pool.acquire(timeout=10) as conn, conn.transaction():
+        revoked = await api_tokens.revoke(conn, token)
+        if revoked:
+            await note(conn, "people revoke", store=None, thing=str(token))
+        return revoked
 
 
 async def tokens(pool: Pool) -> list[Token]:

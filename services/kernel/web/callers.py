@@ -1,4 +1,4 @@
-"""Who may ask for what is not for the world: the bearer of WOOTSTREAM_API_TOKEN, and whoever guesses is slowed down.
+"""Who may ask for what is not for the world: the bearer of WOOTSTREAM_API_TOKEN, and people with tokens of their own.
 
 A wrong token waits before it is answered, the longer the more its sender was wrong, and few wait at once: so guessing
 costs time and no memory. A right token never waits.
@@ -7,15 +7,18 @@ costs time and no memory. A right token never waits.
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from db.pool import Pool
 from services.kernel.actor import Actor, acting_as
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
+from services.kernel.people import Scope, authenticate
 from services.kernel.settings import Settings
 from services.kernel.web.addresses import client_of, sender
 
@@ -31,33 +34,45 @@ log = structlog.get_logger()
 class Callers:
     """One for a process."""
 
-    def __init__(self, settings: Settings, clock: Clock, registry: CollectorRegistry) -> None:
+    def __init__(self, settings: Settings, clock: Clock, registry: CollectorRegistry, pool: Callable[[], Pool]) -> None:
         self._token = settings.api_token
         self._hops = settings.proxy_hops
         self._clock = clock
+        self._pool = pool
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._waiting = 0
         # Somebody guesses, or has an old token: the log says whence.
         self._failed = Counter("wootstream_logins_failed", "Requests with a wrong token", registry=registry)
 
-    def guarded(self, endpoint: AsksEndpoint) -> AsksEndpoint:
-        """The endpoint for those who may, acting as themselves; what it refuses is one sentence."""
+    def guarded(self, endpoint: AsksEndpoint, *, people: Scope | None = None) -> AsksEndpoint:
+        """The endpoint for the operator, and for people whose token has the scope `people`, acting as themselves.
+
+        What it refuses is one sentence.
+        """
 
         async def answer(request: Request) -> Response:
             whence = client_of(request.scope, self._hops).address
-            if not self._knows(request.headers.get("authorization", "")):
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer":
                 return await self._turned_away(whence)
-            with acting_as(Actor(_OPERATOR, whence)):
-                return await _answered(endpoint, request)
+            if self._is_operator(token):
+                with acting_as(Actor(_OPERATOR, whence)):
+                    return await endpoint(request)
+            person = await authenticate(self._pool(), token)
+            if person is None:
+                return await self._turned_away(whence)
+            if people not in person.scopes:
+                return refusal(403, "this token may not ask that")
+            with acting_as(Actor(str(person.id), whence, person.id)):
+                return await endpoint(request)
 
-        return answer
+        return partial(_answered, answer)
 
-    def _knows(self, authorization: str) -> bool:
-        scheme, _, given = authorization.partition(" ")
+    def _is_operator(self, given: str) -> bool:
         token = self._token.get_secret_value() if self._token else ""
         # In constant time: how long a refusal takes must not spell the token.
         right = secrets.compare_digest(given.encode(), token.encode())
-        return bool(token) and right and scheme.lower() == "bearer"
+        return bool(token) and right
 
     async def _turned_away(self, whence: str) -> Response:
         self._failed.inc()

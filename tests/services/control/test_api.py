@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import httpx
@@ -13,8 +14,10 @@ from pydantic import SecretStr
 from schemas.stores import StoreOptions
 from services.control import api
 from services.control.app import add_to
+from services.control.people import people
 from services.control.stores import attach
 from services.kernel import Process
+from services.kernel.cli.environment import database
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.kernel_bench import Bench
 from tests.services.control.dead_letters.test_letters import SECRET, poison, set_aside
@@ -100,3 +103,27 @@ async def test_a_change_at_the_command_line_is_kept_by_the_names_of_what_changed
     assert attached["object"].startswith("attached: account_name, api_access_token")
     assert (changed["actor"], changed["store"]) == (getpass.getuser(), store.slug)
     assert changed["source"].startswith("cli@")
+
+
+async def test_person_sees_the_stores_that_row_security_shows_and_is_written_down(
+    bench: Bench, client: httpx.AsyncClient
+) -> None:
+    mine, other, email = shop(), shop(account_id=8), "manager@shop.example"
+    for one in (mine, other):
+        await attach.add(bench.settings, one)
+    async with database(bench.settings) as pool:
+        await people.add(pool, mine.slug, email, "manager")
+        until = datetime.now(UTC) + timedelta(days=1)
+        token = (await people.add_token(pool, email, "laptop", scopes=["read"], expires_at=until))[1]
+    bearer = {"authorization": f"Bearer {token}"}
+
+    seen = await client.get("/api/stores", headers=bearer)
+    refused = [
+        (await client.get(path, headers=bearer)).status_code
+        for path in (f"/api/stores/{other.slug}", "/api/audit", "/api/audit-log")
+    ]
+
+    assert ([one["slug"] for one in seen.json()], refused) == ([mine.slug], [400, 403, 403])
+    asked = [one for one in (await client.get("/api/audit-log")).json() if one["action"].startswith("GET")]
+    assert [one["object"] for one in asked] == [f"/api/stores/{other.slug}", "/api/stores"]
+    assert {one["actor"] for one in asked} != {"operator"}

@@ -36,6 +36,15 @@ def server(seen: ServerSeen, *, calls_per_second: float, private: bool) -> Itera
         )  # fmt: skip
 
 
+def without_key(attached: int) -> Iterator[Finding]:
+    """A new installation has none yet; one with stores has lost it."""
+    if attached:
+        seen = f"{attached} stores are attached, and no installation key is here to open their secrets"
+        yield fault("keys", seen, "give every process the key that sealed them")
+    else:
+        yield well("stores", "none is attached yet")
+
+
 def store(row: StoreRow, seen: AccountSeen, *, public_url: str, events: Collection[str],
           attributes: Collection[str]) -> Iterator[Finding]:  # fmt: skip
     """One store: its secrets, its webhook, its attribute definitions, and whether it is heard."""

@@ -76,6 +76,11 @@ def test_account(seen: AccountSeen, severity: Severity, words: str) -> None:
     one_of(judged(seen=seen), severity, words)
 
 
+def test_lost_key_is_a_fault_only_where_stores_are_attached() -> None:
+    assert faults(stores.without_key(0)) == []
+    one_of(stores.without_key(3), FAULT, "3 stores are attached")
+
+
 def test_store_without_a_token_is_only_warned_of() -> None:
     one_of(judged(replace(STORE, token=None), AccountSeen()), WARNING, "API token: none")
 

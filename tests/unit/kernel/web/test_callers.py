@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from db.pool import SERVICE, Pool, open_pool
 from services.kernel.actor import Actor, acting
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal, Stop
@@ -39,9 +40,14 @@ async def who(_request: Request) -> Response:
     return PlainTextResponse(f"{acting().name} from {acting().source}")
 
 
+def no_pool() -> Pool:
+    """Whose token has not the form of a person's is not looked up."""
+    return open_pool("postgresql://nowhere.invalid/none", SERVICE)
+
+
 def callers(clock: Clock, **settings: Any) -> tuple[Callers, CollectorRegistry]:
     registry = CollectorRegistry()
-    return Callers(Settings.model_validate({"api_token": _TOKEN} | settings), clock, registry), registry
+    return Callers(Settings.model_validate({"api_token": _TOKEN} | settings), clock, registry, no_pool), registry
 
 
 async def test_who_bears_the_token_acts_as_the_operator_and_never_waits() -> None:
