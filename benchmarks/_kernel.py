@@ -33,18 +33,18 @@ _INSERT = "insert into wootstream.bench select * from unnest($1::uuid[], $2::big
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class BenchEvent:
     """The event: the decoded body."""
 
     record: Record
     body: dict[str, Any]
 
 
-def read(record: Record) -> Heard:
-    return Heard(record, orjson.loads(record.value))
+def read(record: Record) -> BenchEvent:
+    return BenchEvent(record, orjson.loads(record.value))
 
 
-async def keep(conn: Connection, events: Sequence[Heard]) -> Collection[Record]:
+async def keep(conn: Connection, events: Sequence[BenchEvent]) -> Collection[Record]:
     """One unnest insert a batch."""
     stores = [event.record.store for event in events]
     rows = stores, [event.body.get("id", 0) for event in events], [event.body["event"] for event in events]
@@ -139,7 +139,7 @@ class KernelBench:
     async def kernel_without_sql(self, batch: int) -> float:
         stretch = Stretch(self.records, time.process_time)
 
-        async def apply(_conn: Connection, events: Sequence[Heard]) -> Collection[Record]:
+        async def apply(_conn: Connection, events: Sequence[BenchEvent]) -> Collection[Record]:
             stretch.passed(len(events))
             return [event.record for event in events]
 
@@ -150,7 +150,7 @@ class KernelBench:
     async def with_ledger(self, batch: int) -> float:
         stretch = Stretch(self.records, time.perf_counter)
 
-        async def apply(conn: Connection, events: Sequence[Heard]) -> Collection[Record]:
+        async def apply(conn: Connection, events: Sequence[BenchEvent]) -> Collection[Record]:
             news = await keep(conn, events)
             stretch.passed(len(events))
             return news

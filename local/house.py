@@ -47,7 +47,6 @@ KNOWN: Mapping[str, str] = {
     "Change": "a fact of a conversation; what a stores file would change in an account",
     "Fault": "of a request on the web; of a line in a stores file",
     "Member": "of an account; of the crowd of connections",
-    "Person": "whom the operator lets in; whose attributes the sender computes",
     "Refused": "a door's refusal; what Chatwoot refused while it was set up",
     "Scope": "what a person may see; which dead letters a verb may touch",
     "Site": "what a process answers over HTTP; a shop's storefront",
@@ -57,7 +56,9 @@ KNOWN: Mapping[str, str] = {
     "lifecycle": "of a conversation; of a store",
     "kafka": "the doctor's questions to it; the stack's own",
     "people": "those due, those who may log in, and the kernel's word of who asks",
+    "tokens": "that open the doors to a page; that open Chatwoot to us",
     "services/kernel": "what a process has: its rooms stand beside what belongs to none",
+    "services/control/stores": "a store's whole life with its operator; it wants rooms by subject",
 }
 
 
