@@ -19,7 +19,7 @@ SERVICE = "wootstream_service"
 PRIVACY = "wootstream_privacy"
 PEOPLE = "authenticated"
 
-# database.md §3: a service that hangs must not hold locks, and a dead peer must be noticed.
+# A service that hangs must not hold locks, and a dead peer must be noticed.
 _TRANSACTION_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "5s",

@@ -1,4 +1,4 @@
-"""What a store is set up with: webhooks, custom attributes, labels, teams (facts §4.6, §4.7)."""
+"""What a store is set up with: webhooks, custom attributes, labels, teams."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Contacts in lists: pages, search, filters (facts §4.2)."""
+"""Contacts in lists: pages, search, filters."""
 
 from typing import Any
 

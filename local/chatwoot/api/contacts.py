@@ -1,4 +1,4 @@
-"""One contact over HTTP (facts §4.2)."""
+"""One contact over HTTP."""
 
 from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.model import contact_changes

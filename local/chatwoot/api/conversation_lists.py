@@ -1,4 +1,4 @@
-"""Conversations in lists: pages, counts, filters (facts §4.3)."""
+"""Conversations in lists: pages, counts, filters."""
 
 from collections.abc import Sequence
 from datetime import timedelta

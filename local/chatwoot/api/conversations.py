@@ -1,4 +1,4 @@
-"""One conversation over HTTP (facts §4.3)."""
+"""One conversation over HTTP."""
 
 from datetime import UTC, datetime
 

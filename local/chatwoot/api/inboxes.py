@@ -1,4 +1,4 @@
-"""Inboxes over HTTP (facts §4.5)."""
+"""Inboxes over HTTP."""
 
 from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import unprocessable

@@ -1,4 +1,4 @@
-"""Messages and assignments of one conversation over HTTP (facts §4.3, §4.4)."""
+"""Messages and assignments of one conversation over HTTP."""
 
 from local.chatwoot.api.routing import ApiCall, conversation_of, route
 from local.chatwoot.errors import not_found, unprocessable

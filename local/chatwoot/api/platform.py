@@ -1,4 +1,4 @@
-"""The Platform API: accounts, users and who belongs where (facts §3)."""
+"""The Platform API: accounts, users and who belongs where."""
 
 from collections.abc import Callable
 from typing import Any

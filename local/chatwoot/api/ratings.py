@@ -1,4 +1,4 @@
-"""Ratings over HTTP (facts §4.8)."""
+"""Ratings over HTTP."""
 
 from collections import Counter
 

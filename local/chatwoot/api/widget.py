@@ -1,4 +1,4 @@
-"""What the widget in a shop's page says, for the website that its token names (facts §5)."""
+"""What the widget in a shop's page says, for the website that its token names."""
 
 import hashlib
 import hmac

@@ -15,7 +15,7 @@ _CONVERSATION = """
     status assignee_id updated_at additional_attributes team_id snoozed_until custom_attributes
     first_reply_created_at priority waiting_since cached_label_list label_list
 """.split()
-# Only these make a conversation_updated (facts: app/models/conversation.rb, list of notified changes).
+# Only these make a conversation_updated (app/models/conversation.rb, list of notified changes).
 _NOTIFIED = set(
     """
     team_id assignee_id status snoozed_until custom_attributes label_list waiting_since

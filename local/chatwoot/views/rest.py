@@ -1,4 +1,4 @@
-"""REST forms of contacts, conversations and messages: other wrappers and types than in webhooks (facts §4)."""
+"""REST forms of contacts, conversations and messages: other wrappers and types than in webhooks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What changed → which webhooks hear of it (facts: app/listeners/webhook_listener.rb)."""
+"""What changed → which webhooks hear of it (app/listeners/webhook_listener.rb)."""
 
 from collections.abc import Callable
 from typing import Any
