@@ -117,4 +117,4 @@ def test_mending_changes_nothing_in_sound_json(body: bytes) -> None:
         sound = _ANY.validate_json(body)
     except ValidationError:
         return
-    assert _ANY.validate_json(json_text.mend(body)) == sound
+    assert repr(_ANY.validate_json(json_text.mend(body))) == repr(sound)  # NaN equals nothing, itself included
