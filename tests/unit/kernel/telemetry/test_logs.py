@@ -126,7 +126,8 @@ def test_sentry_is_told_what_the_log_tells_and_no_more(capsys: pytest.CaptureFix
     structlog.get_logger().error("process_fails", exc_info=_refused_by_postgres())
     [event] = sent
     assert (event["message"], event["level"]) == ("process_fails", "error")
-    assert event["extra"]["exception"] == _lines(capsys)[1]["exception"]
+    [logged] = [line for line in _lines(capsys) if line["event"] == "process_fails"]  # as above
+    assert event["extra"]["exception"] == logged["exception"]
     assert SECRET not in json.dumps(event, default=str)
 
 
