@@ -115,7 +115,7 @@ class Labels(Inbound):
     payload: Annotated[tuple[Label, ...], Field(max_length=2 * MOST_ELEMENTS)]
 
 
-class Refused(Inbound):
+class SetupRefused(Inbound):
     """A 4xx, whose texts are in the account's language: attributes say which column, `error` is Chatwoot's own."""
 
     attributes: OrNone[tuple[Name, ...]] = None

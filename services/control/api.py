@@ -26,7 +26,7 @@ from services.control.stores import attach
 from services.kernel import Process, Refusal
 from services.kernel.actor import acting, note
 from services.kernel.cli.terminal import since
-from services.kernel.people import Scope
+from services.kernel.people import TokenScope
 from services.kernel.web.callers import refusal
 
 _MOST = 1_000
@@ -50,7 +50,7 @@ class Operation:
     summary: str
     answer: Answer = field(repr=False)
     query: Sequence[str] = ()
-    people: Scope | None = None  # the scope of a person's token that may; None: the operator alone
+    people: TokenScope | None = None  # the scope of a person's token that may; None: the operator alone
 
 
 def add_to(process: Process) -> None:

@@ -13,8 +13,8 @@ from uuid import UUID
 from db import api_tokens
 from db.pool import Pool
 
-Scope = Literal["read", "personal", "change"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+TokenScope = Literal["read", "personal", "change"]
+SCOPES: tuple[TokenScope, ...] = get_args(TokenScope)
 _PREFIX = "wst_"  # so that scanners of repositories know it
 _BYTES = 32
 _LONGEST = 100

@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, help="People of the stores, their roles 
 token = typer.Typer(no_args_is_help=True, help="Tokens that stand for a person at the HTTP API.")
 app.add_typer(token, name="token")
 
-Store = Annotated[str, typer.Argument(help="the store's short name")]
+StoreOption = Annotated[str, typer.Argument(help="the store's short name")]
 Email = Annotated[str, typer.Argument(help="the person's e-mail address")]
 _ADDRESS = re.compile(r"[^@\s\x00]{1,200}@[^@\s\x00]{1,200}")
 _DAYS = 90
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @app.command()
 def add(
-    store: Store,
+    store: StoreOption,
     email: Email,
     role: Annotated[str, typer.Option(help=f"one of {', '.join(get_args(Role))}")],
     as_json: Json = False,
@@ -49,7 +49,7 @@ def add(
 
 
 @app.command()
-def remove(store: Store, email: Email, as_json: Json = False) -> None:
+def remove(store: StoreOption, email: Email, as_json: Json = False) -> None:
     """Take somebody out of a store; what their tokens show of it is gone with the next request."""
     changed = _with(lambda pool: people.remove(pool, store, email))
     _say({"store": store, "email": email, "changed": changed},

@@ -16,7 +16,7 @@ from db.pool import Row
 from schemas.chatwoot.setup import STORE_MARK, PlatformAccount, PlatformAccounts, Token, User
 from services.control.stores.calls import PLATFORM, Api, RefusedCall
 from services.control.stores.file import WantedStore
-from services.control.stores.site import Site
+from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 
 _DOMAIN = "wootstream.invalid"  # reserved (RFC 2606): nobody's address, and no mail ever arrives
@@ -36,13 +36,13 @@ def technical_email(wanted: WantedStore, organization: UUID) -> str:
     return (wanted.entry.agent_email or f"store-{organization.hex}@{_DOMAIN}").lower()
 
 
-def platform(site: Site, wanted: WantedStore) -> Api:
+def platform(site: ChatwootSite, wanted: WantedStore) -> Api:
     if wanted.platform_token is None:
         raise Refusal("its chatwoot has no platform_token, and only that makes accounts")
     return site.api(wanted.base_url, wanted.platform_token)
 
 
-async def ensured(site: Site, wanted: WantedStore, organization: UUID) -> Access:
+async def ensured(site: ChatwootSite, wanted: WantedStore, organization: UUID) -> Access:
     """Make what is absent: user, account, membership. Raises Refusal where the user is somebody else's."""
     api = platform(site, wanted)
     await site.release(api)  # judges the address
@@ -53,7 +53,7 @@ async def ensured(site: Site, wanted: WantedStore, organization: UUID) -> Access
     return Access(account.id, await token_of(api, user))
 
 
-async def known(site: Site, wanted: WantedStore, organization: UUID) -> Access | None:
+async def known(site: ChatwootSite, wanted: WantedStore, organization: UUID) -> Access | None:
     """What an interrupted attempt has made so far; nothing is made."""
     steps = await site.steps(organization)
     if wanted.platform_token is None or any(not _made(steps, name) for name in ("user", "account", "member")):
@@ -70,7 +70,7 @@ def _made(steps: dict[str, Row], name: str) -> bool:
     return name in steps and steps[name]["done_at"] is not None
 
 
-async def _user(site: Site, api: Api, wanted: WantedStore, organization: UUID, steps: dict[str, Row]) -> User:
+async def _user(site: ChatwootSite, api: Api, wanted: WantedStore, organization: UUID, steps: dict[str, Row]) -> User:
     """Somebody who has this address already is answered unchanged, token and all."""
     if _made(steps, "user"):
         found: User | None = await api.find(User, f"{PLATFORM}/users/{steps['user']['chatwoot_id']}")
@@ -97,7 +97,7 @@ async def token_of(api: Api, user: User) -> SecretStr:
 
 
 async def _account(
-    site: Site, api: Api, wanted: WantedStore, organization: UUID, user: User, steps: dict[str, Row]
+    site: ChatwootSite, api: Api, wanted: WantedStore, organization: UUID, user: User, steps: dict[str, Row]
 ) -> PlatformAccount:
     found = await _found(api, organization, user, steps, technical_email(wanted, organization))
     if found is None:
@@ -168,7 +168,7 @@ async def _searched(api: Api, organization: UUID) -> PlatformAccount | None:
 
 
 async def _member(
-    site: Site,
+    site: ChatwootSite,
     api: Api,
     wanted: WantedStore,
     organization: UUID,

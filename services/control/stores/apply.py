@@ -21,8 +21,8 @@ from services.control.stores.access import Access
 from services.control.stores.attach import Added
 from services.control.stores.calls import PLATFORM, RefusedCall
 from services.control.stores.difference import (
+    AccountChange,
     Call,
-    Change,
     Doors,
     current_webhook,
     differences,
@@ -31,7 +31,7 @@ from services.control.stores.difference import (
 )
 from services.control.stores.file import WantedStore
 from services.control.stores.observed import Observed, observe
-from services.control.stores.site import Site
+from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal, Retryable, Sealed
 from services.kernel.errors import describe
 
@@ -49,16 +49,16 @@ class Planned:
     """What `apply` would change of one store."""
 
     slug: str
-    changes: Sequence[Change]
+    changes: Sequence[AccountChange]
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedPlan:
     """What it changed; `added` tells secrets that were made, once."""
 
     slug: str
     organization_id: UUID
-    changes: Sequence[Change]
+    changes: Sequence[AccountChange]
     added: Added
 
 
@@ -76,26 +76,28 @@ class Ground:
         return self.wanted.is_made or "inbox" in self.steps
 
 
-async def plan(site: Site, wanted: WantedStore) -> Planned:
+async def plan(site: ChatwootSite, wanted: WantedStore) -> Planned:
     """The changes; nothing is changed. Raises Refusal, Retryable."""
     ground = await _ground(site, wanted)
     found = await _known_access(site, ground) or await access.known(site, wanted, ground.organization)
     if found is None:
-        made = [Change("+", step, what) for step, what in _PLATFORM_STEPS]  # type: ignore[arg-type]
+        made = [AccountChange("+", step, what) for step, what in _PLATFORM_STEPS]  # type: ignore[arg-type]
         doors = await _doors(site, ground)
         changes = differences(wanted, Observed(), _NEW, doors, ours=True)
-        return Planned(wanted.slug, [*made, *_store_last(changes, [Change("+", "store", f"store {wanted.slug}")])])
+        return Planned(
+            wanted.slug, [*made, *_store_last(changes, [AccountChange("+", "store", f"store {wanted.slug}")])]
+        )
     doors = await _doors(site, ground, found)
     observed = await observe(site.api(wanted.base_url, found.token), found.account_id)
     changes = differences(wanted, observed, found.account_id, doors, ours=ground.inbox_is_ours)
     return Planned(wanted.slug, _store_last(changes, _row_changes(site, ground, found, observed, doors)))
 
 
-async def apply(site: Site, wanted: WantedStore) -> Applied:
+async def apply(site: ChatwootSite, wanted: WantedStore) -> AppliedPlan:
     """Make the changes, and say which. Raises Refusal, Retryable."""
     ground = await _ground(site, wanted)
     if wanted.is_made and await _known_access(site, ground) is None:
-        changes = [Change("+", step, what) for step, what in _PLATFORM_STEPS if step not in ground.steps]  # type: ignore[arg-type]
+        changes = [AccountChange("+", step, what) for step, what in _PLATFORM_STEPS if step not in ground.steps]  # type: ignore[arg-type]
         found = await access.ensured(site, wanted, ground.organization)
         return await _settled(site, ground, found, changes)
     found = await _access(site, ground)
@@ -109,7 +111,7 @@ async def apply(site: Site, wanted: WantedStore) -> Applied:
         return await _settled(site, ground, found, [])
 
 
-async def entered(site: Site, wanted: WantedStore) -> tuple[UUID, Access]:
+async def entered(site: ChatwootSite, wanted: WantedStore) -> tuple[UUID, Access]:
     """The store's id, and its account where it is attached. Raises Refusal where it is not."""
     ground = await _ground(site, wanted)
     if ground.row is None:
@@ -117,7 +119,7 @@ async def entered(site: Site, wanted: WantedStore) -> tuple[UUID, Access]:
     return ground.organization, await _access(site, ground)
 
 
-async def _ground(site: Site, wanted: WantedStore) -> Ground:
+async def _ground(site: ChatwootSite, wanted: WantedStore) -> Ground:
     organization = await attach.organization_of(site.pool, wanted.slug, wanted.entry.organization_id)
     before = await site.account(organization)
     if before and wanted.entry.account_id not in (None, before["chatwoot_account_id"]):
@@ -125,7 +127,7 @@ async def _ground(site: Site, wanted: WantedStore) -> Ground:
     return Ground(wanted, organization, before, await site.steps(organization))
 
 
-async def _known_access(site: Site, ground: Ground) -> Access | None:
+async def _known_access(site: ChatwootSite, ground: Ground) -> Access | None:
     """What the file says of an account that is there, else what is known of one that was made."""
     wanted, before = ground.wanted, ground.row
     if wanted.entry.account_id is not None and wanted.api_access_token is not None:
@@ -140,14 +142,14 @@ async def _known_access(site: Site, ground: Ground) -> Access | None:
     return Access(before["chatwoot_account_id"], SecretStr(token))
 
 
-async def _access(site: Site, ground: Ground) -> Access:
+async def _access(site: ChatwootSite, ground: Ground) -> Access:
     found = await _known_access(site, ground)
     if found is None:
         raise Refusal("its account cannot be entered: say its api_access_token")
     return found
 
 
-async def _doors(site: Site, ground: Ground, found: Access | None = None) -> Doors:
+async def _doors(site: ChatwootSite, ground: Ground, found: Access | None = None) -> Doors:
     wanted, before = ground.wanted, ground.row
     token = found.token if found else wanted.platform_token
     release = await site.release(site.api(wanted.base_url, token or SecretStr("")))
@@ -165,7 +167,7 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _opened(site: Site, ground: Ground, columns: Sequence[str]) -> list[str]:
+def _opened(site: ChatwootSite, ground: Ground, columns: Sequence[str]) -> list[str]:
     """What the doors know now. A previous secret is sealed as it was, for the column where it was the current one."""
     opened = []
     for column in columns:
@@ -179,7 +181,7 @@ def _opened(site: Site, ground: Ground, columns: Sequence[str]) -> list[str]:
     return opened
 
 
-async def _settled(site: Site, ground: Ground, found: Access, made: list[Change]) -> Applied:
+async def _settled(site: ChatwootSite, ground: Ground, found: Access, made: list[AccountChange]) -> AppliedPlan:
     """Look, change, look again, until there is nothing to change; then the row; then the webhook hears."""
     wanted, api = ground.wanted, site.api(ground.wanted.base_url, found.token)
     doors = await _doors(site, ground, found)
@@ -204,11 +206,11 @@ async def _settled(site: Site, ground: Ground, found: Access, made: list[Change]
         await api.do(change.call.method, change.call.path, change.call.body)
         made.append(change)
     await _finished(site, ground, observed, doors)
-    return Applied(wanted.slug, ground.organization, made, added)
+    return AppliedPlan(wanted.slug, ground.organization, made, added)
 
 
 async def _stored(
-    site: Site, ground: Ground, found: Access, observed: Observed, doors: Doors, made: list[Change]
+    site: ChatwootSite, ground: Ground, found: Access, observed: Observed, doors: Doors, made: list[AccountChange]
 ) -> Added:
     """The store's own row, by the same path as `stores add`."""
     changes = _row_changes(site, ground, found, observed, doors)
@@ -221,7 +223,7 @@ async def _stored(
     return await attach.put(site.pool, site.vault, _options(ground, found, observed, doors))
 
 
-async def _finished(site: Site, ground: Ground, observed: Observed, doors: Doors) -> None:
+async def _finished(site: ChatwootSite, ground: Ground, observed: Observed, doors: Doors) -> None:
     """Every step that was begun, also by an attempt that was interrupted, is done."""
     inbox, webhook = widget_inbox(ground.wanted, observed), current_webhook(observed, doors)
     ids = {"inbox": inbox.id if inbox else None, "webhook": webhook.id if webhook else None}
@@ -230,15 +232,17 @@ async def _finished(site: Site, ground: Ground, observed: Observed, doors: Doors
             await site.done(ground.organization, step, ids.get(step))
 
 
-def _store_last(changes: Sequence[Change], store: Sequence[Change]) -> list[Change]:
+def _store_last(changes: Sequence[AccountChange], store: Sequence[AccountChange]) -> list[AccountChange]:
     """The order in which it is done: the webhook's events after the row."""
     events = [one for one in changes if one.step == "events"]
     return [*(one for one in changes if one.step != "events"), *store, *events]
 
 
-def _row_changes(site: Site, ground: Ground, found: Access, observed: Observed, doors: Doors) -> list[Change]:
+def _row_changes(
+    site: ChatwootSite, ground: Ground, found: Access, observed: Observed, doors: Doors
+) -> list[AccountChange]:
     if ground.row is None:
-        return [Change("+", "store", f"store {ground.wanted.slug}")]
+        return [AccountChange("+", "store", f"store {ground.wanted.slug}")]
     before, options = dict(ground.row), _options(ground, found, observed, doors)
     columns = row.wanted(options, ground.organization, before, site.vault).columns
     changed = [name for name, value in columns.items() if value != before[name] and name not in _UNSEEN]
@@ -250,10 +254,10 @@ def _row_changes(site: Site, ground: Ground, found: Access, observed: Observed, 
     return changes
 
 
-def _row_change(name: str, before: Any, after: Any) -> Change:
+def _row_change(name: str, before: Any, after: Any) -> AccountChange:
     if name in _SECRETS:
-        return Change("~", "store", name, "(sealed)" if before else None, "(another)" if after else None)
-    return Change("~", "store", name, _text(before), _text(after))
+        return AccountChange("~", "store", name, "(sealed)" if before else None, "(another)" if after else None)
+    return AccountChange("~", "store", name, _text(before), _text(after))
 
 
 def _text(value: Any) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from schemas.chatwoot.setup import Refused
+from schemas.chatwoot.setup import SetupRefused
 from schemas.values import json_text
 from services.kernel import Chatwoot, Refusal, Retryable
 from services.kernel.chatwoot import ChatwootAnswer
@@ -64,7 +64,7 @@ class Api:
 
 def _reason(answer: ChatwootAnswer) -> str:
     try:
-        refused = json_text.read(Refused.model_validate_json, answer.content)
+        refused = json_text.read(SetupRefused.model_validate_json, answer.content)
     except ValidationError:
         return ""
     return refused.error or ", ".join(refused.attributes or ())

@@ -13,7 +13,7 @@ from services.control.stores.file import WantedStore
 from services.control.stores.observed import Observed, account_path
 from services.kernel.errors import Refusal
 
-Step = Literal["user", "account", "member", "inbox", "attributes", "labels", "webhook", "store", "events"]
+SetupStep = Literal["user", "account", "member", "inbox", "attributes", "labels", "webhook", "store", "events"]
 # A webhook that was just made is deaf until the doors know its secret: Chatwoot sends each event once. This event is
 # never delivered (seen on 3.16.0 and 4.13.0), and before 3.2 it is not known.
 _QUIET, _QUIET_BEFORE_3_2 = "inbox_updated", "webwidget_triggered"
@@ -30,9 +30,9 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AccountChange:
     sign: Literal["+", "~", "-"]
-    step: Step
+    step: SetupStep
     what: str
     before: str | None = None
     after: str | None = None
@@ -81,7 +81,7 @@ class Doors:
 
 def differences(
     wanted: WantedStore, observed: Observed, account: int | str, doors: Doors, *, ours: bool
-) -> list[Change]:
+) -> list[AccountChange]:
     """What Chatwoot lacks, in the order in which it is made. `ours`: the website inbox was made by us."""
     path = account_path(account)
     return [
@@ -126,7 +126,7 @@ def _origins(wanted: WantedStore) -> str:
     return ",".join(one if "://" in one else f"https://{one}" for one in storefronts(wanted) or ())
 
 
-def _inbox(wanted: WantedStore, observed: Observed, path: str, *, ours: bool) -> Iterator[Change]:
+def _inbox(wanted: WantedStore, observed: Observed, path: str, *, ours: bool) -> Iterator[AccountChange]:
     entry, found = wanted.entry, widget_inbox(wanted, observed)
     name = entry.account_name or wanted.slug
     if found is None:
@@ -136,7 +136,7 @@ def _inbox(wanted: WantedStore, observed: Observed, path: str, *, ours: bool) ->
         channel = {"type": "web_widget", "website_url": url, "hmac_mandatory": mandatory}
         body = {"name": name, "channel": channel | {"allowed_domains": _origins(wanted)}}
         zone = {"timezone": entry.timezone} if entry.timezone else {}
-        yield Change(
+        yield AccountChange(
             "+", "inbox", f"website inbox {name}", after=url, call=Call("POST", f"{path}/inboxes", body | zone)
         )
         return
@@ -148,10 +148,10 @@ def _inbox(wanted: WantedStore, observed: Observed, path: str, *, ours: bool) ->
     for key, value in changed.items():
         call = Call("PATCH", f"{path}/inboxes/{found.id}", {"channel": {key: value}})
         before = getattr(found, key)
-        yield Change("~", "inbox", f"website inbox {found.name}, {key}", str(before), str(value), call)
+        yield AccountChange("~", "inbox", f"website inbox {found.name}, {key}", str(before), str(value), call)
 
 
-def _attributes(observed: Observed, path: str) -> Iterator[Change]:
+def _attributes(observed: Observed, path: str) -> Iterator[AccountChange]:
     there = {one.attribute_key: one for one in observed.definitions}
     for one in attributes.SPECIFIED:
         kind = {"attribute_display_type": one.display_type, "attribute_values": list(one.values)}
@@ -164,25 +164,25 @@ def _attributes(observed: Observed, path: str) -> Iterator[Change]:
             }
             body = {"custom_attribute_definition": names | kind}
             call = Call("POST", f"{path}/custom_attribute_definitions", body)
-            yield Change("+", "attributes", what, after=one.display_type, call=call)
+            yield AccountChange("+", "attributes", what, after=one.display_type, call=call)
         elif found.attribute_display_type != one.display_type or not {*one.values} <= {*(found.attribute_values or ())}:
             call = Call(
                 "PATCH", f"{path}/custom_attribute_definitions/{found.id}", {"custom_attribute_definition": kind}
             )
             before = _kind(found.attribute_display_type, found.attribute_values or ())
-            yield Change("~", "attributes", what, before, _kind(one.display_type, one.values), call)
+            yield AccountChange("~", "attributes", what, before, _kind(one.display_type, one.values), call)
 
 
 def _kind(display_type: str, values: Collection[str]) -> str:
     return f"{display_type} ({', '.join(values)})" if values else display_type
 
 
-def _labels(wanted: WantedStore, observed: Observed, path: str) -> Iterator[Change]:
+def _labels(wanted: WantedStore, observed: Observed, path: str) -> Iterator[AccountChange]:
     there = {one.title for one in observed.labels}
     for title in wanted.entry.labels or ():
         if title not in there:
             body = {"label": {"title": title, "show_on_sidebar": True}}
-            yield Change("+", "labels", f"label {title}", call=Call("POST", f"{path}/labels", body))
+            yield AccountChange("+", "labels", f"label {title}", call=Call("POST", f"{path}/labels", body))
 
 
 def current_webhook(observed: Observed, doors: Doors) -> AccountWebhook | None:
@@ -191,7 +191,7 @@ def current_webhook(observed: Observed, doors: Doors) -> AccountWebhook | None:
     return min(ours, key=lambda one: (doors.rank(one), one.id), default=None)
 
 
-def _webhooks(wanted: WantedStore, observed: Observed, path: str, doors: Doors) -> Iterator[Change]:
+def _webhooks(wanted: WantedStore, observed: Observed, path: str, doors: Doors) -> Iterator[AccountChange]:
     current = current_webhook(observed, doors)
     if current is None:
         quiet = _QUIET if doors.release >= (3, 2) else _QUIET_BEFORE_3_2
@@ -202,15 +202,15 @@ def _webhooks(wanted: WantedStore, observed: Observed, path: str, doors: Doors) 
                 "subscriptions": [quiet],
             }
         }
-        yield Change("+", "webhook", f"webhook {doors.url}", call=Call("POST", f"{path}/webhooks", body))
+        yield AccountChange("+", "webhook", f"webhook {doors.url}", call=Call("POST", f"{path}/webhooks", body))
     elif current.secret is None and doors.path_token(current) is None:
         body = {"webhook": {"url": _secret_url(doors), "subscriptions": list(current.subscriptions)}}
         what = f"webhook {doors.url}, a secret path: it is not signed"
-        yield Change("~", "webhook", what, call=Call("PATCH", f"{path}/webhooks/{current.id}", body))
+        yield AccountChange("~", "webhook", what, call=Call("PATCH", f"{path}/webhooks/{current.id}", body))
     for one in observed.webhooks:
         if current and one.id != current.id and doors.is_ours(one) and doors.knows(current) and not doors.knows(one):
             what = f"webhook {doors.url} (number {one.id}: the doors know another)"
-            yield Change("-", "webhook", what, call=Call("DELETE", f"{path}/webhooks/{one.id}"))
+            yield AccountChange("-", "webhook", what, call=Call("DELETE", f"{path}/webhooks/{one.id}"))
     if current is None or {*current.subscriptions} != {*EVENTS}:
         yield _events(current, path)
 
@@ -219,11 +219,11 @@ def _secret_url(doors: Doors) -> str:
     return f"{doors.url}/{secrets.token_urlsafe(_PATH_TOKEN_BYTES)}"
 
 
-def _events(current: AccountWebhook | None, path: str) -> Change:
+def _events(current: AccountWebhook | None, path: str) -> AccountChange:
     """The webhook hears what we use and nothing else. Made last: from then on the doors get what it says."""
     before = None if current is None else ", ".join(sorted(current.subscriptions))
     call = None
     if current is not None:
         body = {"webhook": {"url": current.url, "subscriptions": list(EVENTS)}}
         call = Call("PATCH", f"{path}/webhooks/{current.id}", body)
-    return Change("~" if current else "+", "events", "webhook's events", before, ", ".join(sorted(EVENTS)), call)
+    return AccountChange("~" if current else "+", "events", "webhook's events", before, ", ".join(sorted(EVENTS)), call)

@@ -8,13 +8,13 @@ from pydantic import SecretStr
 from schemas.chatwoot.setup import Membership, SetUpInboxes, User
 from services.control.stores.calls import Api, RefusedCall
 from services.control.stores.observed import account_path
-from services.control.stores.site import Site
+from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 
 _LONGEST_SLUG = 63
 
 
-async def discovered(site: Site, base_url: str, token: SecretStr, reference: str) -> dict[str, Any]:
+async def discovered(site: ChatwootSite, base_url: str, token: SecretStr, reference: str) -> dict[str, Any]:
     """A whole file; the token is named by its place. Raises Refusal where nobody knows it."""
     api = site.api(base_url, token)
     await site.release(api)  # judges the address

@@ -39,7 +39,7 @@ class WantedStore:
         return self.entry.account_id is None
 
 
-class Fault(NamedTuple):
+class FileFault(NamedTuple):
     where: Where
     reason: str
 
@@ -54,7 +54,7 @@ def read(path: Path) -> list[WantedStore]:
     return stores
 
 
-def _parsed(path: Path) -> tuple[Any, dict[Where, int], list[Fault]]:
+def _parsed(path: Path) -> tuple[Any, dict[Where, int], list[FileFault]]:
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -78,12 +78,12 @@ class _Reader(yaml.constructor.SafeConstructor):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.lines: dict[Where, int] = {}
-        self.faults: list[Fault] = []
+        self.faults: list[FileFault] = []
 
     def value(self, node: Any, where: Where) -> Any:
         self.lines.setdefault(where, node.start_mark.line + 1)
         if len(where) > _DEEPEST:
-            self.faults.append(Fault(where, "is nested too deeply"))
+            self.faults.append(FileFault(where, "is nested too deeply"))
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, where)
@@ -92,7 +92,7 @@ class _Reader(yaml.constructor.SafeConstructor):  # type: ignore[misc]
         try:
             return self.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self.faults.append(Fault(where, "has a value that YAML cannot read"))
+            self.faults.append(FileFault(where, "has a value that YAML cannot read"))
             return None
 
     def _mapping(self, node: Any, where: Where) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class _Reader(yaml.constructor.SafeConstructor):  # type: ignore[misc]
         for key, _ in node.value:
             if written[str(key.value)] > 1:
                 self.lines[(*where, str(key.value))] = key.start_mark.line + 1
-        self.faults += [Fault((*where, name), "stands there twice") for name, times in written.items() if times > 1]
+        self.faults += [FileFault((*where, name), "stands there twice") for name, times in written.items() if times > 1]
         self.flatten_mapping(node)
         found = {}
         for key, value in node.value:
@@ -110,7 +110,7 @@ class _Reader(yaml.constructor.SafeConstructor):  # type: ignore[misc]
         return found
 
 
-def _model_faults(document: Any) -> list[Fault]:
+def _model_faults(document: Any) -> list[FileFault]:
     try:
         StoresFile.model_validate(document)
     except ValidationError as error:
@@ -118,13 +118,13 @@ def _model_faults(document: Any) -> list[Fault]:
     return []
 
 
-def _faults(error: ValidationError, where: Where) -> Iterator[Fault]:
+def _faults(error: ValidationError, where: Where) -> Iterator[FileFault]:
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         reason = "there is no such key" if one["type"] == "extra_forbidden" else one["msg"]
-        yield Fault((*where, *one["loc"]), reason.removeprefix("Value error, "))
+        yield FileFault((*where, *one["loc"]), reason.removeprefix("Value error, "))
 
 
-def _wanted(document: Any, folder: Path) -> tuple[list[WantedStore], list[Fault]]:
+def _wanted(document: Any, folder: Path) -> tuple[list[WantedStore], list[FileFault]]:
     """Every store that can be read by itself, and what is wrong between the stores, or with their secrets."""
     servers = _readable(document, "chatwoots", Server)
     defaults = _read_as(StoreDefaults, _part(document, "defaults")) or StoreDefaults()
@@ -137,7 +137,7 @@ def _wanted(document: Any, folder: Path) -> tuple[list[WantedStore], list[Fault]
             known = ", ".join(_part(document, "chatwoots")) or "none"
             if name not in _part(document, "chatwoots"):
                 reason = f"names no chatwoot of {known}" if name else f"must name one of {known}"
-                faults.append(Fault(("stores", slug, "chatwoot"), reason))
+                faults.append(FileFault(("stores", slug, "chatwoot"), reason))
             continue
         store, more = _with_secrets(slug, entry, name, servers[name], folder)
         faults += more
@@ -147,24 +147,26 @@ def _wanted(document: Any, folder: Path) -> tuple[list[WantedStore], list[Fault]
 
 def _with_secrets(
     slug: str, entry: StoreEntry, name: str, server: Server, folder: Path
-) -> tuple[WantedStore, list[Fault]]:
+) -> tuple[WantedStore, list[FileFault]]:
     references = {key: (("stores", slug, key), getattr(entry, key)) for key in _SECRETS}
     if entry.account_id is None:
         references["platform_token"] = (("chatwoots", name, "platform_token"), server.platform_token)
     found: dict[str, SecretStr] = {}
-    faults: list[Fault] = []
+    faults: list[FileFault] = []
     for key, (where, reference) in references.items():
         try:
             if reference:
                 found[key] = secret_at(reference, folder)
         except Refusal as refusal:
-            faults.append(Fault(where, str(refusal)))
+            faults.append(FileFault(where, str(refusal)))
     if entry.account_id is None and not server.platform_token:
-        faults.append(Fault(("stores", slug), f"has no account_id, and chatwoot {name} no platform_token to make one"))
+        faults.append(
+            FileFault(("stores", slug), f"has no account_id, and chatwoot {name} no platform_token to make one")
+        )
     return WantedStore(slug, entry, server.base_url, **found), faults
 
 
-def _shared(stores: list[WantedStore]) -> list[Fault]:
+def _shared(stores: list[WantedStore]) -> list[FileFault]:
     """What two stores cannot both have."""
     faults = []
     for key in ("account_id", "website_token", "agent_email", "organization_id"):
@@ -173,7 +175,7 @@ def _shared(stores: list[WantedStore]) -> list[Fault]:
             value = getattr(store.entry, key)
             mark = (store.base_url, value)
             if value is not None and first.setdefault(mark, store.slug) != store.slug:
-                faults.append(Fault(("stores", store.slug, key), f"is {first[mark]}'s already"))
+                faults.append(FileFault(("stores", store.slug, key), f"is {first[mark]}'s already"))
     return faults
 
 
@@ -194,7 +196,7 @@ def _read_as(model: type[BaseModel], value: object) -> Any:
         return None  # the file's own model names the mistake
 
 
-def _told(path: Path, faults: list[Fault], lines: dict[Where, int]) -> str:
+def _told(path: Path, faults: list[FileFault], lines: dict[Where, int]) -> str:
     rows = sorted({(_line(fault.where, lines), _key(fault.where), fault.reason) for fault in faults})
     count = f"{len(rows)} mistake{'s' if len(rows) > 1 else ''}"
     return "\n".join((f"{path} has {count}:", *(f"  line {line}: {key}: {reason}" for line, key, reason in rows)))

@@ -14,13 +14,13 @@ from pydantic import SecretStr, ValidationError
 from schemas.provisioning import CreateAccountRequest, GenerateTokenRequest
 from schemas.stores_file import StoreEntry
 from services.control.stores import from_file, lifecycle
-from services.control.stores.apply import Applied, Planned
-from services.control.stores.difference import Change
+from services.control.stores.apply import AppliedPlan, Planned
+from services.control.stores.difference import AccountChange
 from services.control.stores.discover import discovered
 from services.control.stores.file import WantedStore
 from services.control.stores.live import Heard
 from services.control.stores.live import live as try_live
-from services.control.stores.site import Failed, Site, opened
+from services.control.stores.site import ChatwootSite, Failed, opened
 from services.control.stores.tokens import generated
 from services.kernel import Refusal
 from services.kernel.cli.environment import installed
@@ -125,7 +125,7 @@ def discover(
 ) -> None:
     """Print the accounts of an administrator's token as a file of stores, to be edited."""
 
-    async def work(site: Site) -> dict[str, Any]:
+    async def work(site: ChatwootSite) -> dict[str, Any]:
         return await discovered(site, base_url.rstrip("/"), SecretStr(token), reference)
 
     found = _in_site(work)
@@ -202,7 +202,7 @@ def _set_status(slug: str, status: str, *, as_json: bool) -> None:
         print(f"store {slug} is {status}{'' if changed else ' already'}")
 
 
-def _in_site(work: Callable[[Site], Coroutine[Any, Any, T]], *, kafka: bool = False) -> T:
+def _in_site(work: Callable[[ChatwootSite], Coroutine[Any, Any, T]], *, kafka: bool = False) -> T:
     async def run() -> T:
         async with opened(installed(kafka=kafka)) as site:
             return await work(site)
@@ -226,7 +226,7 @@ def _tell_plan(answers: Sequence[Planned | Failed], *, as_json: bool) -> None:
 
 
 def _applied(stores: list[WantedStore], *, as_json: bool) -> None:
-    ready: list[Applied] = []
+    ready: list[AppliedPlan] = []
     try:
         with progress("applying") as step:
             answers = _in_site(lambda site: from_file.applied(site, stores, step, ready.append))
@@ -238,7 +238,7 @@ def _applied(stores: list[WantedStore], *, as_json: bool) -> None:
     raise typer.Exit(1 if any(isinstance(one, Failed) for one in answers) else 0)
 
 
-def _tell_applied(answers: Sequence[Applied | Failed], *, as_json: bool) -> None:
+def _tell_applied(answers: Sequence[AppliedPlan | Failed], *, as_json: bool) -> None:
     if as_json:
         print_json([_as_json(one) for one in answers])
         return
@@ -246,40 +246,40 @@ def _tell_applied(answers: Sequence[Applied | Failed], *, as_json: bool) -> None
         _tell(one.slug, one.reason if isinstance(one, Failed) else one.changes)
         for name, secret in _made(one).items():
             print(f"      {name}: {secret} (told this once)")
-    _tell_sum([one for one in answers if isinstance(one, Applied)], len(answers), "made")
+    _tell_sum([one for one in answers if isinstance(one, AppliedPlan)], len(answers), "made")
 
 
-def _made(one: Applied | Failed) -> dict[str, str]:
+def _made(one: AppliedPlan | Failed) -> dict[str, str]:
     if isinstance(one, Failed):
         return {}
     secrets = {"event secret": one.added.made_event_secret, "vouching secret": one.added.made_vouching_secret}
     return {name: secret for name, secret in secrets.items() if secret}
 
 
-def _as_json(one: Planned | Applied | Failed) -> dict[str, Any]:
+def _as_json(one: Planned | AppliedPlan | Failed) -> dict[str, Any]:
     if isinstance(one, Failed):
         return {"slug": one.slug, "error": one.reason}
     answer: dict[str, Any] = {"slug": one.slug, "changes": [change.as_json() for change in one.changes]}
-    if isinstance(one, Applied):
+    if isinstance(one, AppliedPlan):
         answer |= {"organization_id": one.organization_id, "event_secret": one.added.made_event_secret,
                    "vouching_secret": one.added.made_vouching_secret}  # fmt: skip
     return answer
 
 
-def _tell(slug: str, found: str | Sequence[Change]) -> None:
+def _tell(slug: str, found: str | Sequence[AccountChange]) -> None:
     if not found:
         return
     lines = [f"! {found}"] if isinstance(found, str) else [_line(one) for one in found]
     print(printable_lines("\n".join([f"store {slug}", *(f"  {line}" for line in lines)])))
 
 
-def _line(change: Change) -> str:
+def _line(change: AccountChange) -> str:
     if change.sign == "~":
         return f"~ {change.what}: {change.before or '(nothing)'} → {change.after or '(nothing)'}"
     return f"{change.sign} {change.what}" + (f": {change.after}" if change.after else "")
 
 
-def _tell_sum(answers: Sequence[Planned | Applied], stores: int, done: str) -> None:
+def _tell_sum(answers: Sequence[Planned | AppliedPlan], stores: int, done: str) -> None:
     every = [change.sign for one in answers for change in one.changes]
     failed = stores - len(answers)
     counts = f"{every.count('+')} {done}, {every.count('~')} to change, {every.count('-')} to remove"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from schemas.provisioning import CreateAccountRequest
 from schemas.stores_file import StoreEntry
-from services.control.stores.apply import Applied, Planned, apply, plan
+from services.control.stores.apply import AppliedPlan, Planned, apply, plan
 from services.control.stores.file import WantedStore, read
-from services.control.stores.site import Failed, Site, each
+from services.control.stores.site import ChatwootSite, Failed, each
 from services.kernel import Refusal
 
-Step = Callable[[int, int], None]
+FileStep = Callable[[int, int], None]
 
 
 def chosen(path: Path, only: Sequence[str]) -> list[WantedStore]:
@@ -22,18 +22,21 @@ def chosen(path: Path, only: Sequence[str]) -> list[WantedStore]:
     return [one for one in stores if not only or one.slug in only]
 
 
-async def planned(site: Site, stores: Sequence[WantedStore], step: Step) -> list[Planned | Failed]:
+async def planned(site: ChatwootSite, stores: Sequence[WantedStore], step: FileStep) -> list[Planned | Failed]:
     """What `apply` would change; nothing is changed."""
     return await each(site, stores, partial(plan, site), _slug, step)
 
 
 async def applied(
-    site: Site, stores: Sequence[WantedStore], step: Step, heard: Callable[[Applied], None] = lambda done: None
-) -> list[Applied | Failed]:
+    site: ChatwootSite,
+    stores: Sequence[WantedStore],
+    step: FileStep,
+    heard: Callable[[AppliedPlan], None] = lambda done: None,
+) -> list[AppliedPlan | Failed]:
     """Make it so. `heard` is told of each store at once: what was made shall be shown if the rest is interrupted."""
     async with site.alone() as ours:
 
-        async def one(store: WantedStore) -> Applied:
+        async def one(store: WantedStore) -> AppliedPlan:
             if not await ours():
                 raise Refusal("the lock that keeps two of these apart was lost: say the same again")
             done = await apply(site, store)

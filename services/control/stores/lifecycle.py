@@ -11,7 +11,7 @@ from schemas.chatwoot.setup import AccountWebhooks
 from services.control.stores.calls import Api
 from services.control.stores.difference import Doors
 from services.control.stores.observed import account_path
-from services.control.stores.site import Site
+from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 from services.kernel.cli.environment import stores_named
 
@@ -24,7 +24,7 @@ _SECRETS = ("api_access_token", "webhook_secret", "webhook_secret_previous", "ev
             "vouching_secret", "vouching_secret_previous")  # fmt: skip
 
 
-async def shown(site: Site, slug: str) -> dict[str, Any]:
+async def shown(site: ChatwootSite, slug: str) -> dict[str, Any]:
     """Its row without secrets, of which it says which there are; and the steps that made it."""
     organization, row = await _known(site, slug)
     steps = await site.steps(organization)
@@ -37,14 +37,14 @@ async def shown(site: Site, slug: str) -> dict[str, Any]:
     }
 
 
-async def set_status(site: Site, slug: str, status: str) -> bool:
+async def set_status(site: ChatwootSite, slug: str, status: str) -> bool:
     """Suspended: the doors answer its senders 401, nothing is pushed. Chatwoot itself is not touched."""
     organization, _row = await _known(site, slug)
     async with site.alone(), scoped(site.pool, {organization}) as conn:
         return await table.set_status(conn, organization, status)
 
 
-async def remove(site: Site, slug: str, *, keep_webhook: bool) -> list[str]:
+async def remove(site: ChatwootSite, slug: str, *, keep_webhook: bool) -> list[str]:
     """Our webhook goes, then our secrets; what Chatwoot and our tables hold of conversations stays."""
     organization, row = await _known(site, slug)
     async with site.alone():
@@ -54,7 +54,7 @@ async def remove(site: Site, slug: str, *, keep_webhook: bool) -> list[str]:
     return removed
 
 
-async def _known(site: Site, slug: str) -> tuple[UUID, Row]:
+async def _known(site: ChatwootSite, slug: str) -> tuple[UUID, Row]:
     organization = (await stores_named(site.pool, slug))[slug]
     row = await site.account(organization)
     if row is None:
@@ -62,7 +62,7 @@ async def _known(site: Site, slug: str) -> tuple[UUID, Row]:
     return organization, row
 
 
-async def _remove_webhooks(site: Site, slug: str, organization: UUID, row: Row) -> list[str]:
+async def _remove_webhooks(site: ChatwootSite, slug: str, organization: UUID, row: Row) -> list[str]:
     if not row["api_access_token"]:
         raise Refusal(
             f"store {slug} has no API token to remove its webhook with: remove it by hand, say --keep-webhook"
@@ -78,6 +78,6 @@ async def _remove_webhooks(site: Site, slug: str, organization: UUID, row: Row) 
     return [doors.url for _ in ours]
 
 
-def _doors(site: Site, slug: str) -> Doors:
+def _doors(site: ChatwootSite, slug: str) -> Doors:
     url = f"{site.settings.public_url.rstrip('/')}/webhooks/chatwoot/{slug}"
     return Doors(url, release=(), secrets=(), token_is_known=lambda token: False)

@@ -20,7 +20,7 @@ from services.control.stores.apply import entered
 from services.control.stores.calls import Api, RefusedCall
 from services.control.stores.file import WantedStore
 from services.control.stores.observed import account_path
-from services.control.stores.site import Failed, Site
+from services.control.stores.site import ChatwootSite, Failed
 from services.kernel import Refusal, Retryable, Settings, Stop
 from services.kernel.errors import describe
 from services.kernel.kafka import client
@@ -49,7 +49,7 @@ class _Edited:
     at: float
 
 
-async def live(site: Site, stores: Sequence[WantedStore]) -> list[Heard | Failed]:
+async def live(site: ChatwootSite, stores: Sequence[WantedStore]) -> list[Heard | Failed]:
     """Of every store whether its webhook arrives; those that are not set up say so."""
     async with _from_now_on(site.settings) as consumer:
         answers = await asyncio.gather(*(_tried(site, store) for store in stores))
@@ -63,14 +63,14 @@ async def live(site: Site, stores: Sequence[WantedStore]) -> list[Heard | Failed
     return [failed.get(store.slug) or heard[store.slug] for store in stores]
 
 
-async def _tried(site: Site, wanted: WantedStore) -> _Edited | Failed:
+async def _tried(site: ChatwootSite, wanted: WantedStore) -> _Edited | Failed:
     try:
         return await _edited(site, wanted)
     except (Refusal, Retryable) as reason:
         return Failed(wanted.slug, describe(reason))
 
 
-async def _edited(site: Site, wanted: WantedStore) -> _Edited:
+async def _edited(site: ChatwootSite, wanted: WantedStore) -> _Edited:
     organization, found = await entered(site, wanted)
     api = site.api(wanted.base_url, found.token)
     await site.release(api)  # judges the address
@@ -102,7 +102,7 @@ async def _deleted(edited: _Edited) -> Failed | None:
     return None
 
 
-async def _arrivals(site: Site, consumer: Any, edited: Mapping[bytes, _Edited]) -> dict[bytes, float]:
+async def _arrivals(site: ChatwootSite, consumer: Any, edited: Mapping[bytes, _Edited]) -> dict[bytes, float]:
     arrived: dict[bytes, float] = {}
     end = site.clock.monotonic() + _PATIENCE_SECONDS
     while arrived.keys() != edited.keys() and site.clock.monotonic() < end:

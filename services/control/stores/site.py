@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ChatwootSite:
     """Open for one verb."""
 
     settings: Settings
@@ -104,14 +104,14 @@ def _asked_in_turn(conn: Connection) -> Callable[[], Awaitable[bool]]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[Site]:
+async def opened(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[ChatwootSite]:
     """Raises Stop when the database cannot be used. `transport` in place of the network."""
     clock = Clock()
     inner = transport or CheckedTransport(private=settings.chatwoot_private_addresses)
     chatwoot = Chatwoot(settings, clock, CollectorRegistry(), inner)
     try:
         async with database(settings, connections=_AT_ONCE + 1) as pool:
-            yield Site(settings, pool, load_secrets(settings), chatwoot, clock)
+            yield ChatwootSite(settings, pool, load_secrets(settings), chatwoot, clock)
     finally:
         await chatwoot.close()
 
@@ -125,7 +125,7 @@ class Failed:
 
 
 async def each(
-    site: Site,
+    site: ChatwootSite,
     stores: Sequence[Item],
     work: Callable[[Item], Awaitable[T]],
     name: Callable[[Item], str],

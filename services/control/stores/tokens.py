@@ -10,13 +10,13 @@ from schemas.chatwoot.setup import User
 from schemas.provisioning import GenerateTokenRequest, GenerateTokenResponse
 from services.control.stores.access import token_of
 from services.control.stores.calls import PLATFORM, Api
-from services.control.stores.site import Site
+from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 from services.kernel.cli.environment import stores_named
 
 
 async def generated(
-    site: Site, base_url: str, platform_token: SecretStr, request: GenerateTokenRequest
+    site: ChatwootSite, base_url: str, platform_token: SecretStr, request: GenerateTokenRequest
 ) -> GenerateTokenResponse:
     """Make the person if nobody has the address, and a member with that role. Raises Refusal.
 
@@ -39,7 +39,7 @@ async def _join(api: Api, user: User, request: GenerateTokenRequest) -> None:
     await api.do("POST", f"{PLATFORM}/accounts/{request.account_id}/account_users", member)
 
 
-async def _store(site: Site, base_url: str, account_id: int) -> Row:
+async def _store(site: ChatwootSite, base_url: str, account_id: int) -> Row:
     known = await stores_named(site.pool, None)
     async with scoped(site.pool, known.values()) as conn:
         rows = await table.listed(conn)

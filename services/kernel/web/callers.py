@@ -18,7 +18,7 @@ from db.pool import Pool
 from services.kernel.actor import Actor, acting_as
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
-from services.kernel.people import Scope, authenticate
+from services.kernel.people import TokenScope, authenticate
 from services.kernel.settings import Settings
 from services.kernel.web.addresses import client_of, sender
 
@@ -44,7 +44,7 @@ class Callers:
         # Somebody guesses, or has an old token: the log says whence.
         self._failed = Counter("wootstream_logins_failed", "Requests with a wrong token", registry=registry)
 
-    def guarded(self, endpoint: AsksEndpoint, *, people: Scope | None = None) -> AsksEndpoint:
+    def guarded(self, endpoint: AsksEndpoint, *, people: TokenScope | None = None) -> AsksEndpoint:
         """The endpoint for the operator, and for people whose token has the scope `people`, acting as themselves.
 
         What it refuses is one sentence.

@@ -48,7 +48,7 @@ class Loop(Protocol):
     def create_task(self, coro: Coroutine[Any, Any, None], /) -> asyncio.Task[None]: ...
 
 
-class Member(Protocol):
+class CrowdMember(Protocol):
     """A connection as the crowd sees it."""
 
     room: "Room"
@@ -69,7 +69,7 @@ class Room:
     def __init__(self, name: str, seconds: float) -> None:
         self.name = name
         self.seconds = seconds
-        self.since: dict[Member, float] = {}
+        self.since: dict[CrowdMember, float] = {}
 
 
 class Crowd:
@@ -94,7 +94,7 @@ class Crowd:
         self._due = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
-    def admit(self, member: Member) -> bool:
+    def admit(self, member: CrowdMember) -> bool:
         """Whether it may stay, for which another may have had to go."""
         many = self._of_address[member.address] >= self.limits.per_address and not self.limits.proxy_hops
         if many and not self._make_room(member.address):
@@ -108,13 +108,13 @@ class Crowd:
         self._judge_crowding()
         return True
 
-    def enter(self, member: Member, room: Room) -> None:
+    def enter(self, member: CrowdMember, room: Room) -> None:
         """It goes to another room."""
         if member.room.since.pop(member, None) is not None:  # else it has left
             member.room = room
             self._note(member)
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: CrowdMember) -> None:
         """It is no longer there. Twice is once."""
         if member.room.since.pop(member, None) is None:
             return
@@ -132,7 +132,7 @@ class Crowd:
     def answered(self, address: str) -> None:
         _less(self._requests, address)
 
-    def _note(self, member: Member) -> None:
+    def _note(self, member: CrowdMember) -> None:
         room = member.room
         now = self.loop.time()
         room.since[member] = now
@@ -178,7 +178,7 @@ class Crowd:
                 self._wake_at(since + seconds)
 
 
-def _until(room: Room, now: float) -> Iterable[tuple[Member, float]]:
+def _until(room: Room, now: float) -> Iterable[tuple[CrowdMember, float]]:
     for member, since in room.since.items():
         if since + room.seconds > now:
             return

@@ -11,7 +11,7 @@ import yaml
 
 from local.chatwoot.app import app
 from local.chatwoot.double import Double
-from services.control.stores.site import Site, opened
+from services.control.stores.site import ChatwootSite, opened
 from services.kernel import Settings
 
 _WRITES = {"POST", "PATCH", "DELETE"}
@@ -57,7 +57,7 @@ def told(settings: Settings, **more: Any) -> Settings:
 
 
 @asynccontextmanager
-async def site_of(settings: Settings, transport: httpx.AsyncBaseTransport) -> AsyncIterator[Site]:
+async def site_of(settings: Settings, transport: httpx.AsyncBaseTransport) -> AsyncIterator[ChatwootSite]:
     async with opened(told(settings), transport) as site:
         yield site
 

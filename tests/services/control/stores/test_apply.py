@@ -15,7 +15,7 @@ from local.chatwoot.model.rows import Account
 from schemas.chatwoot import attributes
 from schemas.chatwoot.webhooks import EVENTS
 from services.control.stores import from_file
-from services.control.stores.apply import Applied
+from services.control.stores.apply import AppliedPlan
 from services.control.stores.file import WantedStore
 from services.control.stores.site import Failed
 from services.kernel import Settings
@@ -35,7 +35,7 @@ def quiet(done: int, total: int) -> None:
     """No bar."""
 
 
-async def applied(settings: Settings, stores: list[WantedStore], transport: Mortal) -> list[Applied | Failed]:
+async def applied(settings: Settings, stores: list[WantedStore], transport: Mortal) -> list[AppliedPlan | Failed]:
     async with site_of(settings, transport) as site:
         return await from_file.applied(site, stores, quiet)
 
@@ -108,7 +108,7 @@ async def test_store_that_is_killed_after_each_of_its_calls_is_there_once_and_th
     assert_whole(settings, double, entries, found)
     calm = Mortal(double)
     (again,) = await applied(settings, stores, calm)
-    assert isinstance(again, Applied)
+    assert isinstance(again, AppliedPlan)
     assert (again.changes, calm.writes, again.added.outcome) == ([], [], "unchanged")
     assert await planned(settings, stores, Mortal(double)) == {slug: [] for slug in entries}
     assert await rows(admin_pool, entries) == found
@@ -147,7 +147,7 @@ async def test_plan_says_what_apply_does_and_changes_nothing(settings: Settings,
     (done,) = await applied(settings, stores, Mortal(double))
 
     assert looking.writes == []
-    assert isinstance(done, Applied)
+    assert isinstance(done, AppliedPlan)
     assert Counter(line[2:] for line in plan) == Counter(one.what for one in done.changes)
     assert len(plan) == 3 + 1 + len(attributes.SPECIFIED) + 2 + 1 + 1 + 1
 
@@ -184,7 +184,7 @@ async def test_what_somebody_changed_of_ours_is_mended(settings: Settings, admin
 
     (done,) = await applied(settings, stores, Mortal(double))
 
-    assert isinstance(done, Applied)
+    assert isinstance(done, AppliedPlan)
     assert _lines(done.changes) == ["~ contact attribute customer_tier", "+ label vip", "+ label refund",
                                     "~ webhook's events"]  # fmt: skip
     assert_whole(settings, double, entries, await rows(admin_pool, entries))
@@ -204,7 +204,7 @@ async def test_technical_user_of_another_account_stops_its_store_and_no_other(
 
     assert isinstance(answers[0], Failed)
     assert "belongs to account 7 already" in answers[0].reason
-    assert isinstance(answers[1], Applied)
+    assert isinstance(answers[1], AppliedPlan)
     assert (len(double.state.accounts), account.webhooks) == (2, {})
 
 
@@ -219,5 +219,5 @@ async def test_token_that_was_changed_in_chatwoot_is_fetched_again(settings: Set
 
     (done,) = await applied(settings, stores, Mortal(double))
 
-    assert isinstance(done, Applied)
+    assert isinstance(done, AppliedPlan)
     assert _lines(done.changes) == ["~ api_access_token"]
