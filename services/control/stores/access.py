@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from db.pool import Row
 from schemas.chatwoot.setup import STORE_MARK, PlatformAccount, PlatformAccounts, Token, User
 from services.control.stores.calls import PLATFORM, Api, RefusedCall
-from services.control.stores.file import WantedStore
+from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 

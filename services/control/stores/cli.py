@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from schemas.stores import StoreOptions
 from services.control.stores import attach as control
-from services.control.stores import cli, file_cli
+from services.control.stores import cli
+from services.control.stores.declared import cli
 from services.control.stores.rotate_cli import rotate
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
@@ -161,4 +162,4 @@ def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
     print("\n".join(f"{name:<16}{text}" for name, text in lines.items() if text))
 
 
-file_cli.add_to(stores)
+cli.add_to(stores)

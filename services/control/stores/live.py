@@ -16,10 +16,10 @@ from aiokafka import TopicPartition
 
 from schemas.chatwoot.contacts import CreatedContact
 from schemas.topics import WEBHOOKS
-from services.control.stores.apply import entered
 from services.control.stores.calls import Api, RefusedCall
-from services.control.stores.file import WantedStore
-from services.control.stores.observed import account_path
+from services.control.stores.declared.apply import entered
+from services.control.stores.declared.observed import account_path
+from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import ChatwootSite, Failed
 from services.kernel import Refusal, Retryable, Settings, Stop
 from services.kernel.errors import describe

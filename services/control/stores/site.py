@@ -15,7 +15,7 @@ from db import provisioning, transactions
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from services.control.stores.calls import Api
-from services.control.stores.observed import release_of
+from services.control.stores.declared.observed import release_of
 from services.kernel import Chatwoot, Clock, Refusal, Retryable, Settings
 from services.kernel.cli.environment import database
 from services.kernel.errors import describe

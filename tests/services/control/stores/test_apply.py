@@ -14,9 +14,9 @@ from local.chatwoot.double import Double
 from local.chatwoot.model.rows import Account
 from schemas.chatwoot import attributes
 from schemas.chatwoot.webhooks import EVENTS
-from services.control.stores import from_file
-from services.control.stores.apply import AppliedPlan
-from services.control.stores.file import WantedStore
+from services.control.stores.declared import secrets_of_file
+from services.control.stores.declared.apply import AppliedPlan
+from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import Failed
 from services.kernel import Settings
 from tests.services.control.stores.chatwoots import Killed, Mortal, chatwoot, file_of, site_of
@@ -37,12 +37,12 @@ def quiet(done: int, total: int) -> None:
 
 async def applied(settings: Settings, stores: list[WantedStore], transport: Mortal) -> list[AppliedPlan | Failed]:
     async with site_of(settings, transport) as site:
-        return await from_file.applied(site, stores, quiet)
+        return await secrets_of_file.applied(site, stores, quiet)
 
 
 async def planned(settings: Settings, stores: list[WantedStore], transport: Mortal) -> dict[str, list[str]]:
     async with site_of(settings, transport) as site:
-        answers = await from_file.planned(site, stores, quiet)
+        answers = await secrets_of_file.planned(site, stores, quiet)
     return {one.slug: [one.reason] if isinstance(one, Failed) else _lines(one.changes) for one in answers}
 
 
@@ -68,7 +68,7 @@ async def test_stores_that_are_killed_after_every_few_calls_are_there_once(
     double, entries, seed_ = chatwoot(release), some(5), random.randrange(2**32)
     print(f"seed {seed_}")
     chance = random.Random(seed_)
-    stores = from_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
 
     deaths = 0
     while True:
@@ -90,7 +90,7 @@ async def test_store_that_is_killed_after_each_of_its_calls_is_there_once_and_th
 ) -> None:
     monkeypatch.setattr(attributes, "SPECIFIED", attributes.SPECIFIED[:3])
     double, entries = chatwoot(release), some(1)
-    stores = from_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
 
     last: list[str] = []
     while True:
@@ -139,7 +139,7 @@ def assert_whole(settings: Settings, double: Double, entries: dict[str, Any], fo
 
 async def test_plan_says_what_apply_does_and_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     double, entries = chatwoot(), some(1)
-    stores = from_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
     (slug,) = entries
 
     looking = Mortal(double)
@@ -158,7 +158,7 @@ async def test_what_is_not_ours_is_left_alone(settings: Settings, tmp_path: Path
     foreign = seed.add_webhook(double, account, "https://crm.example/hook", secret="theirs")
     (slug, entry), *_ = some(1, account_id=7, api_access_token="file:token").items()
     (tmp_path / "token").write_text("administrator\n")
-    stores = from_file.chosen(file_of(tmp_path, {slug: entry}), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, {slug: entry}), ())
     await applied(settings, stores, Mortal(double))
     (inbox,) = double.state.inboxes_of(account)
     inbox.channel |= {"hmac_mandatory": False, "allowed_domains": "https://another.example"}
@@ -173,7 +173,7 @@ async def test_what_is_not_ours_is_left_alone(settings: Settings, tmp_path: Path
 
 async def test_what_somebody_changed_of_ours_is_mended(settings: Settings, admin_pool: Pool, tmp_path: Path) -> None:
     double, entries = chatwoot(), some(1)
-    stores = from_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
     await applied(settings, stores, Mortal(double))
     (account,) = double.state.accounts.values()
     (webhook,) = account.webhooks.values()
@@ -198,7 +198,7 @@ async def test_technical_user_of_another_account_stops_its_store_and_no_other(
     (taken,) = double.state.users.values()
     first = next(iter(entries))
     entries[first]["agent_email"] = taken.email
-    stores = from_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
 
     answers = await applied(settings, stores, Mortal(double))
 
@@ -210,7 +210,7 @@ async def test_technical_user_of_another_account_stops_its_store_and_no_other(
 
 async def test_token_that_was_changed_in_chatwoot_is_fetched_again(settings: Settings, tmp_path: Path) -> None:
     double, entries = chatwoot(), some(1)
-    stores = from_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
     await applied(settings, stores, Mortal(double))
     (user,) = double.state.users.values()
     del double.state.tokens[user.token]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from schemas.published import documents
-from services.control.stores.file import read
+from services.control.stores.declared.stores_file_reader import read
 from services.kernel import Refusal
 
 _WRONG = """\

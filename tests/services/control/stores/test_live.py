@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from local.chatwoot.app import serving as chatwoot_serving
-from services.control.stores import from_file
 from services.control.stores import live as module
+from services.control.stores.declared import secrets_of_file
 from services.control.stores.live import Heard, live
 from services.control.stores.site import Failed, opened
 from services.kernel import Settings
@@ -25,9 +25,9 @@ async def test_a_real_webhook_is_waited_for(
     async with serving(settings) as (process, _), chatwoot_serving(double) as address:
         here = told(settings, public_url=process.address)
         path = file_of(tmp_path, entries, platform_token=double.state.platform_token, address=address)
-        stores = from_file.chosen(path, ())
+        stores = secrets_of_file.chosen(path, ())
         async with opened(here) as site:
-            await from_file.applied(site, stores[:2], quiet)
+            await secrets_of_file.applied(site, stores[:2], quiet)
             account = next(one for one in double.state.accounts.values() if one.name == deaf)
             account.webhooks.clear()
             monkeypatch.setattr(module, "_PATIENCE_SECONDS", 5.0)

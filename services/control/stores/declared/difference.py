@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from schemas.chatwoot import attributes
 from schemas.chatwoot.setup import AccountWebhook, SetUpInbox
 from schemas.chatwoot.webhooks import EVENTS
-from services.control.stores.file import WantedStore
-from services.control.stores.observed import Observed, account_path
+from services.control.stores.declared.observed import Observed, account_path
+from services.control.stores.declared.stores_file_reader import WantedStore
 from services.kernel.errors import Refusal
 
 SetupStep = Literal["user", "account", "member", "inbox", "attributes", "labels", "webhook", "store", "events"]

@@ -13,15 +13,16 @@ from pydantic import SecretStr, ValidationError
 
 from schemas.provisioning import CreateAccountRequest, GenerateTokenRequest
 from schemas.stores_file import StoreEntry
-from services.control.stores import from_file, lifecycle
-from services.control.stores.apply import AppliedPlan, Planned
-from services.control.stores.difference import AccountChange
-from services.control.stores.discover import discovered
-from services.control.stores.file import WantedStore
+from services.control.stores import suspension
+from services.control.stores.agent_tokens import generated
+from services.control.stores.declared import secrets_of_file
+from services.control.stores.declared.apply import AppliedPlan, Planned
+from services.control.stores.declared.difference import AccountChange
+from services.control.stores.declared.discover import discovered
+from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.live import Heard
 from services.control.stores.live import live as try_live
 from services.control.stores.site import ChatwootSite, Failed, opened
-from services.control.stores.tokens import generated
 from services.kernel import Refusal
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, progress
@@ -61,7 +62,7 @@ def check(file: File = _FILE, only: Only = None, live: Live = False, as_json: Js
     With --live a contact of ours is made, edited and deleted in each store, and Chatwoot's webhook about it waited for.
     """
     if live:
-        _check_live(from_file.chosen(file, only or ()), as_json=as_json)
+        _check_live(secrets_of_file.chosen(file, only or ()), as_json=as_json)
     answers = _planned(file, only or ())
     _tell_plan(answers, as_json=as_json)
     raise typer.Exit(1 if any(isinstance(one, Failed) or one.changes for one in answers) else 0)
@@ -90,7 +91,7 @@ def apply(file: File = _FILE, only: Only = None, as_json: Json = False) -> None:
 
     Ctrl-C, or worse, and the same again goes on. Secrets made for shops are shown once, as each store is ready.
     """
-    _applied(from_file.chosen(file, only or ()), as_json=as_json)
+    _applied(secrets_of_file.chosen(file, only or ()), as_json=as_json)
 
 
 def provision(
@@ -114,7 +115,7 @@ def provision(
         server = WantedStore(slug, StoreEntry(domain=domain), base_url.rstrip("/"), SecretStr(platform_token))
     except ValidationError as error:
         raise Refusal(f"store {slug} cannot be made: {describe(error)}") from error
-    _applied([from_file.as_wanted(request, server)], as_json=as_json)
+    _applied([secrets_of_file.as_wanted(request, server)], as_json=as_json)
 
 
 def discover(
@@ -155,7 +156,7 @@ def token(
 
 def show(slug: Slug, as_json: Json = False) -> None:
     """All that is known of a store, without its secrets."""
-    found = _in_site(lambda site: lifecycle.shown(site, slug))
+    found = _in_site(lambda site: suspension.shown(site, slug))
     if as_json:
         print_json(found)
         return
@@ -187,7 +188,7 @@ def remove(
     """Remove our webhook from Chatwoot and the store's secrets from here; its figures and its account stay."""
     if not yes:
         typer.confirm(f"Remove store {slug}? Its short name cannot be used again", abort=True, err=True)
-    removed = _in_site(lambda site: lifecycle.remove(site, slug, keep_webhook=keep_webhook))
+    removed = _in_site(lambda site: suspension.remove(site, slug, keep_webhook=keep_webhook))
     if as_json:
         print_json({"slug": slug, "webhooks_removed": len(removed)})
     else:
@@ -195,7 +196,7 @@ def remove(
 
 
 def _set_status(slug: str, status: str, *, as_json: bool) -> None:
-    changed = _in_site(lambda site: lifecycle.set_status(site, slug, status))
+    changed = _in_site(lambda site: suspension.set_status(site, slug, status))
     if as_json:
         print_json({"slug": slug, "status": status, "changed": changed})
     else:
@@ -211,9 +212,9 @@ def _in_site(work: Callable[[ChatwootSite], Coroutine[Any, Any, T]], *, kafka: b
 
 
 def _planned(file: Path, only: Sequence[str]) -> list[Planned | Failed]:
-    stores = from_file.chosen(file, only)
+    stores = secrets_of_file.chosen(file, only)
     with progress("looking") as step:
-        return _in_site(lambda site: from_file.planned(site, stores, step))
+        return _in_site(lambda site: secrets_of_file.planned(site, stores, step))
 
 
 def _tell_plan(answers: Sequence[Planned | Failed], *, as_json: bool) -> None:
@@ -229,7 +230,7 @@ def _applied(stores: list[WantedStore], *, as_json: bool) -> None:
     ready: list[AppliedPlan] = []
     try:
         with progress("applying") as step:
-            answers = _in_site(lambda site: from_file.applied(site, stores, step, ready.append))
+            answers = _in_site(lambda site: secrets_of_file.applied(site, stores, step, ready.append))
     except KeyboardInterrupt:
         _tell_applied(ready, as_json=as_json)
         print(f"interrupted: {len(ready)} of {len(stores)} are ready; the same again goes on", file=sys.stderr)

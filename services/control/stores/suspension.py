@@ -9,8 +9,8 @@ from db import stores as table
 from db.pool import Row, scoped
 from schemas.chatwoot.setup import AccountWebhooks
 from services.control.stores.calls import Api
-from services.control.stores.difference import Doors
-from services.control.stores.observed import account_path
+from services.control.stores.declared.difference import Doors
+from services.control.stores.declared.observed import account_path
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 from services.kernel.cli.environment import stores_named

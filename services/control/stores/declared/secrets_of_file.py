@@ -6,8 +6,8 @@ from pathlib import Path
 
 from schemas.provisioning import CreateAccountRequest
 from schemas.stores_file import StoreEntry
-from services.control.stores.apply import AppliedPlan, Planned, apply, plan
-from services.control.stores.file import WantedStore, read
+from services.control.stores.declared.apply import AppliedPlan, Planned, apply, plan
+from services.control.stores.declared.stores_file_reader import WantedStore, read
 from services.control.stores.site import ChatwootSite, Failed, each
 from services.kernel import Refusal
 

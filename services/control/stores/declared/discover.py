@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from schemas.chatwoot.setup import Membership, SetUpInboxes, User
 from services.control.stores.calls import Api, RefusedCall
-from services.control.stores.observed import account_path
+from services.control.stores.declared.observed import account_path
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
 

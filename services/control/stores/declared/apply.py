@@ -20,7 +20,7 @@ from services.control.stores import access, attach, row
 from services.control.stores.access import Access
 from services.control.stores.attach import Added
 from services.control.stores.calls import PLATFORM, RefusedCall
-from services.control.stores.difference import (
+from services.control.stores.declared.difference import (
     AccountChange,
     Call,
     Doors,
@@ -29,8 +29,8 @@ from services.control.stores.difference import (
     storefronts,
     widget_inbox,
 )
-from services.control.stores.file import WantedStore
-from services.control.stores.observed import Observed, observe
+from services.control.stores.declared.observed import Observed, observe
+from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal, Retryable, Sealed
 from services.kernel.errors import describe

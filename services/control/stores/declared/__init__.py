@@ -1,0 +1,1 @@
+"""Stores as one file declares them: read, compared with what is there, made so."""
