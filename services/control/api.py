@@ -26,7 +26,7 @@ from services.control.stores import attach
 from services.kernel import Process, Refusal
 from services.kernel.actor import acting, note
 from services.kernel.cli.terminal import since
-from services.kernel.people import TokenScope
+from services.kernel.person_tokens import TokenScope
 from services.kernel.web.callers import refusal
 
 _MOST = 1_000

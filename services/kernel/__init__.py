@@ -1,6 +1,6 @@
 """The kernel: the names that every service is written in."""
 
-from services.kernel.chatwoot import Chatwoot, ChatwootAnswer
+from services.kernel.chatwoot.chatwoot_client import Chatwoot, ChatwootAnswer
 from services.kernel.clock import Clock
 from services.kernel.consuming.consume import consume
 from services.kernel.errors import Invalid, Refusal, Retryable, Sealed, Stop

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from db.pool import SERVICE, Pool, TooMuchPower, open_pool
-from services.kernel.chatwoot import Chatwoot
+from services.kernel.chatwoot.chatwoot_client import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
 from services.kernel.consuming.subscriber import Consumers

@@ -10,7 +10,7 @@ from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts
 from schemas.values import json_text
 from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import ChatwootAnswer, Invalid, Process, Retryable, Sealed
-from services.kernel.chatwoot_account import ChatwootAccount, Gone, unsealed_token
+from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, Gone, unsealed_token
 from services.kernel.errors import describe
 
 _LOCKED_OUT = (401, 402, 403)  # bad token, suspended account, plan without API: the store's matter, not the contact's

@@ -14,7 +14,7 @@ from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_a
 from services.contacts.sending.due_work import Due, PushJob
 from services.contacts.sending.metrics import SenderMetrics
 from services.kernel import Process
-from services.kernel.chatwoot_account import Gone
+from services.kernel.chatwoot.chatwoot_account import Gone
 
 
 async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:

@@ -16,7 +16,7 @@ from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.push import settle
 from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Process
-from services.kernel.chatwoot_account import Gone
+from services.kernel.chatwoot.chatwoot_account import Gone
 
 _ASK_AGAIN = timedelta(days=1)  # a webhook tells sooner when they do turn up
 

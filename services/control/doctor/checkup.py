@@ -12,11 +12,11 @@ from db.pool import SERVICE, Pool, open_pool
 from schemas import topics
 from schemas.attributes import KINDS
 from schemas.chatwoot.webhooks import CONTACT_EVENTS, CONVERSATION_EVENTS
-from services.control.doctor import accounts, database, kafka, machine, store_rows
+from services.control.doctor import accounts, database, kafka_state, machine, store_rows
 from services.control.doctor.finding import Finding, fault, warning, well
 from services.control.doctor.judging import installation, stores
 from services.control.doctor.seen import MachineSeen, ServerSeen, StoreRow
-from services.kernel.chatwoot import Chatwoot
+from services.kernel.chatwoot.chatwoot_client import Chatwoot
 from services.kernel.cli.environment import stores_named
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
@@ -87,7 +87,7 @@ class Checkup:
     async def _kafka(self) -> Iterable[Finding]:
         if not self.settings.kafka_bootstrap_servers:
             return [fault("Kafka", "no address is known", f"set KAFKA_BOOTSTRAP_SERVERS, {_START}")]
-        return installation.kafka(await kafka.look(self.settings, topics.ALL), topics.ALL)
+        return installation.kafka(await kafka_state.look(self.settings, topics.ALL), topics.ALL)
 
     async def _database(self) -> Iterable[Finding]:
         if self.pool is None:

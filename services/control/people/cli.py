@@ -11,13 +11,13 @@ from uuid import UUID
 import typer
 
 from db.pool import Pool
-from services.control.people import people
-from services.control.people.people import Role
+from services.control.people import membership
+from services.control.people.membership import Role
 from services.kernel.cli.environment import database, installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
-from services.kernel.people import SCOPES
+from services.kernel.person_tokens import SCOPES
 
 app = typer.Typer(no_args_is_help=True, help="People of the stores, their roles and their tokens.")
 token = typer.Typer(no_args_is_help=True, help="Tokens that stand for a person at the HTTP API.")
@@ -43,7 +43,7 @@ def add(
         raise Refusal(f"there is no role {role}; there are: {', '.join(get_args(Role))}")
     if not _ADDRESS.fullmatch(email):
         raise Refusal(f"{email!r} is no e-mail address")
-    changed = _with(lambda pool: people.add(pool, store, email, cast("Role", role)))
+    changed = _with(lambda pool: membership.add(pool, store, email, cast("Role", role)))
     _say({"store": store, "email": email, "role": role, "changed": changed},
          f"{email} is {role} of {store}" + ("" if changed else ", as before"), as_json=as_json)  # fmt: skip
 
@@ -51,7 +51,7 @@ def add(
 @app.command()
 def remove(store: StoreOption, email: Email, as_json: Json = False) -> None:
     """Take somebody out of a store; what their tokens show of it is gone with the next request."""
-    changed = _with(lambda pool: people.remove(pool, store, email))
+    changed = _with(lambda pool: membership.remove(pool, store, email))
     _say({"store": store, "email": email, "changed": changed},
          f"{email} is no member of {store}" + (" any more" if changed else ", as before"), as_json=as_json)  # fmt: skip
 
@@ -62,7 +62,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Who is what in which store."""
-    rows = _with(lambda pool: people.listed(pool, store))
+    rows = _with(lambda pool: membership.listed(pool, store))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -82,7 +82,7 @@ def add_token(
     if unknown := set(scope or ()) - set(SCOPES):
         raise Refusal(f"there is no scope {', '.join(sorted(unknown))}; there are: {', '.join(SCOPES)}")
     until = Clock().now() + timedelta(days=days)
-    made, text = _with(lambda pool: people.add_token(pool, email, name, scopes=scope or ["read"], expires_at=until))
+    made, text = _with(lambda pool: membership.add_token(pool, email, name, scopes=scope or ["read"], expires_at=until))
     _say({"id": made, "token": text, "expires_at": until},
          f"token {made} of {email}, good until {until:%F}: {text} (told this once)", as_json=as_json)  # fmt: skip
 
@@ -90,7 +90,7 @@ def add_token(
 @token.command(name="list")
 def list_tokens(as_json: Json = False) -> None:
     """Every token, whose it is, what it may do, and when it was last used; never the token itself."""
-    rows = _with(people.tokens)
+    rows = _with(membership.tokens)
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -104,7 +104,7 @@ def revoke(
     token: Annotated[UUID, typer.Argument(help="its id, as `people token list` shows it")], as_json: Json = False
 ) -> None:
     """Make it good for nothing, at once."""
-    changed = _with(lambda pool: people.revoke_token(pool, token))
+    changed = _with(lambda pool: membership.revoke_token(pool, token))
     if not changed:
         raise Refusal(f"there is no token {token} that is good")
     _say({"id": token, "revoked": True}, f"token {token} is revoked", as_json=as_json)

@@ -9,7 +9,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from schemas.chatwoot.setup import SetupRefused
 from schemas.values import json_text
 from services.kernel import Chatwoot, Refusal, Retryable
-from services.kernel.chatwoot import ChatwootAnswer
+from services.kernel.chatwoot.chatwoot_client import ChatwootAnswer
 
 T = TypeVar("T")
 _MOST_BYTES = 16 * 1024 * 1024  # a list of all accounts of a large installation

@@ -22,7 +22,7 @@ from db import stores as table
 from db.pool import Pool, Row, scoped
 from schemas.vouching import SECRET_PREFIX
 from services.kernel import Chatwoot, Clock, Refusal
-from services.kernel.chatwoot_account import ChatwootAccount, unsealed_token
+from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, unsealed_token
 from services.kernel.cli.environment import stores_named
 from services.kernel.secrets import Secrets
 

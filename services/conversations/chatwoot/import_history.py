@@ -18,7 +18,7 @@ from schemas.topics import WEBHOOKS
 from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.chatwoot.cli import asking, reader_for, refusing, stores_asked
 from services.kernel import Process, Record, Refusal, Retryable, Stop
-from services.kernel.chatwoot_account import Gone, Unanswered
+from services.kernel.chatwoot.chatwoot_account import Gone, Unanswered
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import progress
 from services.kernel.clock import Schedule

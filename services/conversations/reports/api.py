@@ -15,7 +15,7 @@ from db.pool import scoped
 from services.conversations.reports.comparison import compare_each
 from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
-from services.kernel.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_account import Unanswered
 from services.kernel.cli.environment import stores_named
 from services.kernel.web.callers import refusal
 

@@ -18,7 +18,7 @@ from db.pool import Pool
 from services.kernel.actor import Actor, acting_as
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
-from services.kernel.people import TokenScope, authenticate
+from services.kernel.person_tokens import TokenScope, authenticate
 from services.kernel.settings import Settings
 from services.kernel.web.addresses import client_of, sender
 

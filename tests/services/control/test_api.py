@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from schemas.stores import StoreOptions
 from services.control import api
 from services.control.app import add_to
-from services.control.people import people
+from services.control.people import membership
 from services.control.stores import attach
 from services.kernel import Process
 from services.kernel.cli.environment import database
@@ -112,9 +112,9 @@ async def test_person_sees_the_stores_that_row_security_shows_and_is_written_dow
     for one in (mine, other):
         await attach.add(bench.settings, one)
     async with database(bench.settings) as pool:
-        await people.add(pool, mine.slug, email, "manager")
+        await membership.add(pool, mine.slug, email, "manager")
         until = datetime.now(UTC) + timedelta(days=1)
-        token = (await people.add_token(pool, email, "laptop", scopes=["read"], expires_at=until))[1]
+        token = (await membership.add_token(pool, email, "laptop", scopes=["read"], expires_at=until))[1]
     bearer = {"authorization": f"Bearer {token}"}
 
     seen = await client.get("/api/stores", headers=bearer)

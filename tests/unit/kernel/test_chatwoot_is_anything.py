@@ -13,8 +13,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.kernel import Chatwoot, ChatwootAnswer, Clock, Retryable, Settings
-from services.kernel.bounded_network import SLICE_BYTES
-from services.kernel.chatwoot import MOST_BYTES
+from services.kernel.chatwoot.bounded_network import SLICE_BYTES
+from services.kernel.chatwoot.chatwoot_client import MOST_BYTES
 from tests.eventually import PATIENCE_SECONDS
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -134,7 +134,7 @@ async def test_what_is_no_answer_is_retryable_and_costs_little_memory(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     for limit in ("_FIRST_BYTE_SECONDS", "_WHOLE_SECONDS"):  # a busy machine under tracemalloc would reach ours
-        monkeypatch.setattr(f"services.kernel.chatwoot.{limit}", PATIENCE_SECONDS)
+        monkeypatch.setattr(f"services.kernel.chatwoot.chatwoot_client.{limit}", PATIENCE_SECONDS)
     answer, reason = _ANSWERS[kind]
     tracemalloc.start()
     try:
@@ -185,8 +185,8 @@ async def test_bytes_behind_the_end_of_a_gzip_answer_are_nothing() -> None:
 )
 async def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes) -> None:
     """However alive it looks; the limits are made short, so that the test is."""
-    monkeypatch.setattr("services.kernel.chatwoot._FIRST_BYTE_SECONDS", 0.2)
-    monkeypatch.setattr("services.kernel.chatwoot._WHOLE_SECONDS", 0.4)
+    monkeypatch.setattr("services.kernel.chatwoot.chatwoot_client._FIRST_BYTE_SECONDS", 0.2)
+    monkeypatch.setattr("services.kernel.chatwoot.chatwoot_client._WHOLE_SECONDS", 0.4)
     async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(Retryable, match="does not answer"):
             await _ask(_dripping(head, drop))

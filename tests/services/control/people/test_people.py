@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.pool import PEOPLE, Pool, open_pool, scoped_as_person
-from services.control.people import people
-from services.control.people.people import Role
+from services.control.people import membership
+from services.control.people.membership import Role
 from services.kernel import Refusal, Settings
-from services.kernel.people import authenticate, hashed
+from services.kernel.person_tokens import authenticate, hashed
 from tests.services.attached import attach
 from tests.services.control.verbs import answer, call
 
@@ -35,7 +35,7 @@ async def people_pool(settings: Settings) -> AsyncIterator[Pool]:
 
 async def token_of(pool: Pool, email: str, *, days: int = 1) -> str:
     until = datetime.now(UTC) + timedelta(days=days)
-    return (await people.add_token(pool, email, "laptop", scopes=["read"], expires_at=until))[1]
+    return (await membership.add_token(pool, email, "laptop", scopes=["read"], expires_at=until))[1]
 
 
 @pytest.mark.parametrize(("role", "sees"), [("owner", True), ("admin", True), ("manager", True), ("staff", False)])
@@ -43,7 +43,7 @@ async def test_person_sees_as_row_security_says_whatever_the_query_forgets(
     role: Role, sees: bool, pool: Pool, admin_pool: Pool, people_pool: Pool
 ) -> None:
     store, _other, email = await attach(admin_pool), await attach(admin_pool), somebody()
-    await people.add(pool, slug(store), email, role)
+    await membership.add(pool, slug(store), email, role)
     person = await authenticate(pool, await token_of(pool, email.upper()))
 
     assert person is not None
@@ -51,16 +51,16 @@ async def test_person_sees_as_row_security_says_whatever_the_query_forgets(
         assert [row["organization_id"] for row in await conn.fetch(_SEEN)] == [store] * sees
     async with people_pool.acquire() as conn:  # and nothing of it stays behind the transaction
         assert await conn.fetch(_SEEN) == []
-    await people.remove(pool, slug(store), email)
+    await membership.remove(pool, slug(store), email)
     async with scoped_as_person(people_pool, person.id) as conn:
         assert await conn.fetch(_SEEN) == []
 
 
 async def test_token_is_good_until_it_is_revoked_or_its_time_is_over(pool: Pool, admin_pool: Pool) -> None:
     store, email = await attach(admin_pool), somebody()
-    await people.add(pool, slug(store), email, "staff")
+    await membership.add(pool, slug(store), email, "staff")
     good, late = await token_of(pool, email), await token_of(pool, email, days=-1)
-    known = {one.id: one for one in await people.tokens(pool) if one.email == email}
+    known = {one.id: one for one in await membership.tokens(pool) if one.email == email}
     person = await authenticate(pool, good)
 
     assert person is not None
@@ -68,8 +68,8 @@ async def test_token_is_good_until_it_is_revoked_or_its_time_is_over(pool: Pool,
     assert [await authenticate(pool, one) for one in (late, good + "x", "", "wst_" + "x" * 1000, "wst_\udcff")] == [
         None
     ] * 5
-    assert next(one for one in await people.tokens(pool) if one.id == person.token).last_used_at is not None
-    assert [await people.revoke_token(pool, person.token) for _ in range(2)] == [True, False]
+    assert next(one for one in await membership.tokens(pool) if one.id == person.token).last_used_at is not None
+    assert [await membership.revoke_token(pool, person.token) for _ in range(2)] == [True, False]
     assert await authenticate(pool, good) is None
     async with admin_pool.acquire() as conn:
         held = await conn.fetchval("select token_sha256 from wootstream.api_tokens where id = $1", person.token)

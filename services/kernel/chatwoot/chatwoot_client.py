@@ -18,7 +18,7 @@ import httpx
 from prometheus_client import CollectorRegistry, Counter
 
 from schemas.values.depth import too_many
-from services.kernel.bounded_network import bound, heard
+from services.kernel.chatwoot.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings

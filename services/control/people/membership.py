@@ -14,7 +14,7 @@ from db.pool import Connection, Pool, scoped
 from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Refusal
-from services.kernel.people import hashed, new_token
+from services.kernel.person_tokens import hashed, new_token
 
 Role = Literal["owner", "admin", "manager", "staff"]
 

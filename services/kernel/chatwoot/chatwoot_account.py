@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from services.kernel.chatwoot import MOST_BYTES, Chatwoot, ChatwootAnswer
+from services.kernel.chatwoot.chatwoot_client import MOST_BYTES, Chatwoot, ChatwootAnswer
 from services.kernel.secrets import Secrets
 
 

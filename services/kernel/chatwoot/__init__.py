@@ -1,0 +1,1 @@
+"""How Chatwoot's API is called: paced, bounded, one account's token."""
