@@ -42,24 +42,7 @@ SAME_MODULE: Mapping[str, str] = {
     ),
 }  # fmt: skip
 # Two meanings, and full rooms, that are known: what tells them apart until one is renamed. A test says which have gone.
-KNOWN: Mapping[str, str] = {
-    "Applied": "of a batch in the kernel, of a stores file in control",
-    "Change": "a fact of a conversation; what a stores file would change in an account",
-    "Fault": "of a request on the web; of a line in a stores file",
-    "Member": "of an account; of the crowd of connections",
-    "Refused": "a door's refusal; what Chatwoot refused while it was set up",
-    "Scope": "what a person may see; which dead letters a verb may touch",
-    "Site": "what a process answers over HTTP; a shop's storefront",
-    "Step": "of an explanation, of a difference, of a run through a stores file",
-    "Store": "what the doors know; an option of the verbs about people",
-    "file": "the spool's, on disk; the operator's, of stores",
-    "lifecycle": "of a conversation; of a store",
-    "kafka": "the doctor's questions to it; the stack's own",
-    "people": "those due, those who may log in, and the kernel's word of who asks",
-    "tokens": "that open the doors to a page; that open Chatwoot to us",
-    "services/kernel": "what a process has: its rooms stand beside what belongs to none",
-    "services/control/stores": "a store's whole life with its operator; it wants rooms by subject",
-}
+KNOWN: Mapping[str, str] = {}
 
 
 def modules() -> Iterator[Path]:

@@ -1,15 +1,12 @@
 """What it hears."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.shop import OrderEvent
 from services.kernel import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """An order whose money went back."""
-
+class Refund(NamedTuple):
     record: Record
     customer_id: str
 

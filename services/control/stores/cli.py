@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from schemas.stores import StoreOptions
 from services.control.stores import attach as control
-from services.control.stores import cli
-from services.control.stores.declared import cli
+from services.control.stores.declared import cli as declared
 from services.control.stores.rotate_cli import rotate
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
@@ -51,28 +50,28 @@ Stdin = Annotated[bool, typer.Option("--secrets-stdin", help="read the secrets a
 
 @stores.command()
 def add(
-    slug: cli.Slug,
-    base_url: cli.BaseUrl = None,
-    account: cli.Account = None,
-    website_token: cli.WebsiteToken = None,
-    name: cli.Name = None,
-    release: cli.Release = None,
-    unsigned: cli.Unsigned = False,
-    domains: cli.Domains = None,
-    push: cli.Push = None,
-    locale: cli.Locale = None,
-    timezone: cli.Timezone = None,
-    currency: cli.Currency = None,
-    bots: cli.Bots = None,
-    organization: cli.Organization = None,
-    api_access_token: cli.ApiToken = None,
-    webhook_secret: cli.WebhookSecret = None,
-    event_secret: cli.EventSecret = None,
-    vouching_secret: cli.VouchingSecret = None,
-    identity_key: cli.IdentityKey = None,
-    forget_previous: cli.ForgetPrevious = False,
-    path_token: cli.PathToken = None,
-    stdin: cli.Stdin = False,
+    slug: Slug,
+    base_url: BaseUrl = None,
+    account: Account = None,
+    website_token: WebsiteToken = None,
+    name: Name = None,
+    release: Release = None,
+    unsigned: Unsigned = False,
+    domains: Domains = None,
+    push: Push = None,
+    locale: Locale = None,
+    timezone: Timezone = None,
+    currency: Currency = None,
+    bots: Bots = None,
+    organization: Organization = None,
+    api_access_token: ApiToken = None,
+    webhook_secret: WebhookSecret = None,
+    event_secret: EventSecret = None,
+    vouching_secret: VouchingSecret = None,
+    identity_key: IdentityKey = None,
+    forget_previous: ForgetPrevious = False,
+    path_token: PathToken = None,
+    stdin: Stdin = False,
     as_json: Json = False,
 ) -> None:
     """Attach an existing account, or change what the options name; the rest stays as it is.
@@ -100,18 +99,18 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    told = [
+    cells = [
         (row["slug"], row["account_status"], row["chatwoot_base_url"], row["chatwoot_account_id"], row["release"],
          "unsigned" if row["unsigned"] else "signed", row["push"], " ".join(row["domains"]), row["timezone"],
          row["organization_id"])
         for row in rows
     ]  # fmt: skip
-    show(_COLUMNS, told, footer="" if rows else "none yet: add one with `wootstream stores add`")
+    show(_COLUMNS, cells, footer="" if rows else "none yet: add one with `wootstream stores add`")
 
 
-def _store(slug: str, **told: Any) -> StoreOptions:
+def _store(slug: str, **given: Any) -> StoreOptions:
     try:
-        return StoreOptions.model_validate({"slug": slug} | told)
+        return StoreOptions.model_validate({"slug": slug} | given)
     except ValidationError as error:
         raise Refusal(f"store {slug} cannot be added: {describe(error)}") from error
 
@@ -140,7 +139,7 @@ def _asked(given: dict[str, str | None], unsigned: bool) -> dict[str, str | None
 
 def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
     address = public_url.rstrip("/")
-    told = {
+    answer = {
         "slug": added.slug,
         "organization_id": added.organization_id,
         "outcome": added.outcome,
@@ -150,16 +149,16 @@ def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
         "vouching_secret": added.made_vouching_secret,
     }
     if as_json:
-        print_json(told)
+        print_json(answer)
         return
     lines = {
         f"store {added.slug}": f"{added.outcome} ({added.organization_id})",
-        "webhook URL": told["webhook_url"] or "as told when it was made; a path token given now replaces it",
-        "event URL": told["event_url"],
+        "webhook URL": answer["webhook_url"] or "as told when it was made; a path token given now replaces it",
+        "event URL": answer["event_url"],
         "event secret": added.made_event_secret and f"{added.made_event_secret} (told this once)",
         "vouching secret": added.made_vouching_secret and f"{added.made_vouching_secret} (told this once)",
     }
     print("\n".join(f"{name:<16}{text}" for name, text in lines.items() if text))
 
 
-cli.add_to(stores)
+declared.add_to(stores)

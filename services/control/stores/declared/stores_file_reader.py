@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from schemas.stores_file import Server, StoreDefaults, StoreEntry, StoresFile
+from services.control.stores.declared.references import secret_at
 from services.kernel.errors import Refusal
-from services.kernel.references import secret_at
 
 _MOST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 12  # anchors can name what they stand in
