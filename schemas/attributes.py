@@ -1,30 +1,27 @@
-"""The specification's attributes of a contact, each with the kind under which Chatwoot shows it (facts §4.7)."""
+"""The attributes of a contact that are computed and pushed (specification, agent view; facts §4.7)."""
 
-from collections.abc import Mapping
-from typing import Literal
-
-Kind = Literal["text", "number", "date", "link", "checkbox"]
-
-# Money is text: it is sent as the store writes it, like "€2,450.00".
-KINDS: Mapping[str, Kind] = {
-    "store_id": "text",
-    "user_id": "text",
-    "customer_tier": "text",
-    "support_priority": "text",
-    "order_count": "number",
-    "total_spent": "text",
-    "average_order_value": "text",
-    "last_order_date": "date",
-    "purchase_frequency": "text",
-    "registration_date": "date",
-    "preferred_language": "text",
-    "marketing_consent": "checkbox",
-    "previous_tickets": "number",
-    "satisfaction_score": "number",
-    "current_cart_value": "text",
-    "current_cart_items": "number",
-    "last_page_visited": "link",
-    "session_duration": "number",
-}
+# What we push; how Chatwoot shows each is said in schemas/chatwoot/attributes.py.
+PUSHED = frozenset(
+    {
+        "store_id",
+        "user_id",
+        "customer_tier",
+        "support_priority",
+        "order_count",
+        "total_spent",
+        "average_order_value",
+        "last_order_date",
+        "purchase_frequency",
+        "registration_date",
+        "preferred_language",
+        "marketing_consent",
+        "previous_tickets",
+        "satisfaction_score",
+        "current_cart_value",
+        "current_cart_items",
+        "last_page_visited",
+        "session_duration",
+    }
+)
 # Said only while somebody is talking to the person, and at most once a minute; never removed afterwards.
 VOLATILE = frozenset({"current_cart_value", "current_cart_items", "last_page_visited", "session_duration"})

@@ -65,6 +65,7 @@ class SetUpInbox(Inbound):
     channel_type: Name
     website_token: OrNone[Name] = None
     website_url: OrNone[_Url] = None
+    hmac_token: OrNone[SecretStr] = None  # administrators see it
     hmac_mandatory: OrNone[bool] = None
     allowed_domains: OrNone[str] = None
 

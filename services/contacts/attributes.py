@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
-from schemas.attributes import KINDS, VOLATILE
+from schemas.attributes import PUSHED, VOLATILE
 from schemas.bounds import EARLIEST, LATEST
 from schemas.values.money import amounts, written
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 PRIORITY_BY_TIER = {"Platinum": "urgent", "Gold": "high", "Silver": "medium", "Bronze": "low"}
 # Mean days between a person's orders, at most → how often they buy.
 _FREQUENCIES = ((45, "monthly"), (135, "quarterly"))
-ALL = frozenset(KINDS)
+ALL = PUSHED
 
 
 @dataclass(frozen=True, slots=True)

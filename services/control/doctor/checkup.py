@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from db.pool import SERVICE, Pool, open_pool
 from schemas import topics
-from schemas.attributes import KINDS
+from schemas.attributes import PUSHED
 from schemas.chatwoot.webhooks import CONTACT_EVENTS, CONVERSATION_EVENTS
 from services.control.doctor import accounts, database, kafka_state, machine, store_rows
 from services.control.doctor.finding import Finding, fault, warning, well
@@ -154,7 +154,7 @@ class Checkup:
             await accounts.look_at_account(self.chatwoot, row),
             public_url=self.settings.public_url,
             events=CONVERSATION_EVENTS | CONTACT_EVENTS,
-            attributes=KINDS.keys(),
+            attributes=PUSHED,
         )
 
 

@@ -40,7 +40,7 @@ _NEW = "(new)"
 _PLATFORM_STEPS = (("user", "technical user"), ("account", "account"), ("member", "administrator of the account"))
 # Of the account's row, what the account in Chatwoot has as well.
 _OF_THE_ACCOUNT = {"account_name": "name", "locale": "locale", "support_email": "support_email"}
-_SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret")
+_SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret", "identity_key")
 _UNSEEN = ("path_token_sha256", "webhook_secret_previous", "event_secret_previous", "vouching_secret_previous")
 
 
@@ -277,6 +277,7 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
         "release": None if ground.row else ".".join(map(str, doors.release[:3])),
         "website_token": inbox.website_token if inbox else None,
         "api_access_token": found.token,
+        "identity_key": inbox.hmac_token if inbox else None,
         "event_secret": wanted.event_secret,
         "vouching_secret": wanted.vouching_secret,
         "domains": storefronts(wanted),

@@ -20,7 +20,7 @@ from local.chatwoot.app import serving
 from local.chatwoot.double import Double
 from local.stack import Stack
 from schemas import topics
-from schemas.attributes import KINDS
+from schemas.attributes import PUSHED
 from schemas.stores import StoreOptions
 from services.control.doctor.checkup import check
 from services.control.doctor.finding import Finding, Severity
@@ -81,7 +81,7 @@ async def _set_up(double: Double, settings: Settings, chatwoot: str) -> None:
     seed.add_webhook(double, account, f"{settings.public_url}/webhooks/chatwoot/nl", secret="s3cret")
     headers, path = {"api_access_token": "t0ken"}, f"{chatwoot}/api/v1/accounts/{_ACCOUNT}/custom_attribute_definitions"
     async with httpx.AsyncClient(headers=headers) as client:
-        for key in KINDS:
+        for key in sorted(PUSHED):
             made = await client.post(path, json={"attribute_key": key, "attribute_model": "contact_attribute"})
             made.raise_for_status()
     store = {
@@ -204,7 +204,7 @@ FAULTS: dict[str, tuple[Fault, Severity, str, str]] = {
     "webhook with fewer events": (fewer_events, Severity.FAULT, "webhook", "does not tell of contact_created"),
     "webhook with another secret": (another_secret, Severity.FAULT, "webhook", "signs with another secret"),
     "token expired": (expired_token, Severity.FAULT, "API token", "Chatwoot answers 401"),
-    "definition missing": (no_definition, Severity.WARNING, "attributes", "store_id"),
+    "definition missing": (no_definition, Severity.WARNING, "attributes", "average_order_value"),
     "conversation unheard": (unheard_conversation, Severity.WARNING, "silence", "no webhook was heard ever"),
     "migration missing": (missing_migration, Severity.FAULT, "migrations", "0016_vouching_secret.sql"),
     "topic setting missing": (

@@ -19,6 +19,7 @@ from services.control.stores.declared.apply import AppliedPlan
 from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import Failed
 from services.kernel import Settings
+from services.kernel.secrets import load_secrets
 from tests.services.control.stores.chatwoots import Killed, Mortal, chatwoot, file_of, site_of
 
 _RELEASES = ("3.16.0", "4.13.0")
@@ -126,6 +127,10 @@ def assert_whole(settings: Settings, double: Double, entries: dict[str, Any], fo
         assert sorted(webhook.subscriptions) == sorted(EVENTS)
         assert [member["role"] for member in account.members.values()] == ["administrator"]
         assert inbox.token == row["website_token"]
+        opened = load_secrets(settings).open(
+            row["identity_key"], organization=row["organization_id"], column="identity_key"
+        )
+        assert opened == inbox.hmac_token
         assert inbox.channel["hmac_mandatory"] is True
         assert inbox.channel["allowed_domains"] == f"https://{slug}.example"
         kinds = {one["attribute_key"]: one["attribute_display_type"] for one in account.definitions.values()}

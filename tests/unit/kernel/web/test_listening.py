@@ -1,4 +1,4 @@
-"""A process listens often enough that a flood of connections cannot keep the next sender out, and says who has its port."""
+"""A process listens often enough that no flood of connections keeps the next sender out, and says who has its port."""
 
 import socket
 
