@@ -16,7 +16,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz lock clean
+.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz image lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
@@ -40,6 +40,8 @@ check: install  ## look, change nothing: format, lint, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/shellcheck $$(grep -rlE '^#!.*[/ ](ba)?sh$$' .ci deploy local)
 
 fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -77,9 +79,17 @@ hostile: install  ## N=1000 acts of a store that attacks, another does not notic
 fuzz: install  ## N=1000 examples for every property
 	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)
 
-lock: install  ## resolve the dependencies anew into requirements.lock
-	@$(BIN)/uv pip compile --quiet pyproject.toml --group dev --generate-hashes --universal --python-version 3.11 --upgrade \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --output-file requirements.lock
+image: install  ## the image of every service, by a Docker engine that answers or can be started
+	@local/image/build
+
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --upgrade \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+lock: install  ## resolve the dependencies anew into the lock files, the image's with the same versions
+	@$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	@sed -nE 's/^([^ #]+==[^\]+[^ \]) *\\$$/\1/p' requirements.lock > $(VENV)/pins.txt
+	@$(COMPILE) pyproject.toml --all-extras --constraint $(VENV)/pins.txt --output-file requirements-run.lock
+	@echo hatchling | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file deploy/requirements-build.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches
 	@if [ -x $(BIN)/wootstream ]; then for place in .local .local/test .local/test/chaos; do \

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from services.kernel.cli.environment import environment, local_stack
-from services.kernel.settings import Settings
+from services.kernel.settings import Settings, is_secret
 
 HIDDEN = "(hidden)"
 
@@ -37,18 +37,13 @@ def _setting(name: str, field: FieldInfo, given: Settings, filled: dict[str, str
     return Setting(
         name=name,
         variable=Settings.variable(name),
-        value=_text(SecretStr(filled[name]) if _is_secret(field) else filled[name])
+        value=_text(SecretStr(filled[name]) if is_secret(field) else filled[name])
         if name in filled
         else _text(getattr(given, name)),
         source="local stack" if name in filled else "environment" if name in given.model_fields_set else "default",
         default=None if field.default is PydanticUndefined else _text(field.default),
         meaning=field.description or "",
     )
-
-
-def _is_secret(field: FieldInfo) -> bool:
-    # The annotation may be SecretStr or SecretStr | None; both are shown hidden.
-    return "SecretStr" in str(field.annotation)
 
 
 def _text(value: object) -> str | None:

@@ -1,16 +1,51 @@
 """All that the environment may say, read once into a frozen value; nothing else reads the environment."""
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from db.address import read
 
+_SECRET_FILE_BYTES = 64 * 1024
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """A secret from the file that VARIABLE_FILE names: it is in no listing of a container's environment."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Raises SettingsError, naming the variable and nothing of the file."""
+        variable = f"{Settings.variable(field_name)}_FILE"
+        # The installation key has a setting for its file, in which there may be several.
+        if field_name == "installation_key" or not is_secret(field) or not (path := os.environ.get(variable)):
+            return None, field_name, False
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                return file.read(_SECRET_FILE_BYTES).strip(), field_name, False
+        except (OSError, UnicodeError) as error:
+            raise SettingsError(
+                f"{variable}: the file that it names cannot be read ({type(error).__name__})"
+            ) from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {name: value for value, name, _ in found if value is not None}
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether its value is hidden wherever settings are shown."""
+    # The annotation may be SecretStr or SecretStr | None.
+    return "SecretStr" in str(field.annotation)
+
 
 class Settings(BaseSettings):
-    """`wootstream settings` prints each with its meaning, default and where the value came from."""
+    """`wootstream settings` prints each with its meaning, default and where the value came from.
+
+    A secret may also lie in a file, which VARIABLE_FILE names; the variable itself comes first.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="WOOTSTREAM_",
@@ -128,6 +163,18 @@ class Settings(BaseSettings):
     configs_per_minute_network: int = Field(
         1_200, gt=0, description="pages of one store that one /24 or /48 network may open in a minute"
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the caller says, the environment, the files that it names."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @field_validator("database_url", "database_direct_url")
     @classmethod

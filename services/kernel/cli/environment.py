@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from db import stores
 from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
@@ -26,6 +27,8 @@ def environment() -> Settings:
     """What the environment alone says. Raises Stop, naming the variable that cannot be read."""
     try:
         return Settings()
+    except SettingsError as error:
+        raise Stop(f"a setting cannot be read: {error}") from error
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         sentences = (f"{Settings.variable(str(one['loc'][0]))}: {one['msg']}" for one in faults)
