@@ -33,6 +33,7 @@ from services.kernel.kafka.topics import ensure_topics
 from services.kernel.printable import printable_lines
 from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 from services.widget import app as widget
+from services.widget import cli as widget_verbs
 
 SERVICES: dict[str, Callable[[Process], None]] = {
     "ingress": ingress.add_to,
@@ -96,6 +97,7 @@ figures.add_to(app)
 control.add_to(app)
 keys.add_to(app, lambda settings: (Spools(settings), StoreCopies(settings)))
 pushes.add_to(app)
+widget_verbs.add_to(app)
 doors.add_to(app)
 spool.add_to(app)
 if _has_local():

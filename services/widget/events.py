@@ -1,23 +1,44 @@
 """One accepted POST of a visitor's browser → its rows."""
 
 import ipaddress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
 from pydantic import TypeAdapter
 
-from db.widget import WidgetEventRow
+from db.widget.event_rows import WidgetEventRow
 from schemas.beacons import WidgetReport, moment
-from schemas.bounds import json_value
+from schemas.bounds import EARLIEST, json_value
 from schemas.values import json_text
 from services.kernel import Invalid, Record
 
 _OLDEST, _AHEAD = timedelta(days=27), timedelta(days=62)  # of months that have a partition, whatever their length
 _REPORTS = TypeAdapter(tuple[WidgetReport, ...])
+CountGone = Callable[[UUID, int], None]  # so many events of this store
 _DATA_BYTES, _DATA_DEPTH = 8 * 1024, 8
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSpan:
+    """When the oldest partition begins, and from when on the stores keep events that do not keep all."""
+
+    first_month: datetime
+    by_store: Mapping[UUID, datetime]
+
+    def has_gone(self, store: UUID, at: datetime) -> bool:
+        """Whether an event of that moment comes too late to be kept."""
+        return at < max(self.first_month, self.by_store.get(store, self.first_month))
+
+
+EVERYTHING = KeptSpan(EARLIEST, {})
+
+
+def _count_nothing(_store: UUID, _events: int) -> None:
+    """Nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +49,18 @@ class WidgetPost:
     rows: tuple[WidgetEventRow, ...]
 
 
-def read(record: Record) -> WidgetPost | None:
-    """The door judged each event already: what does not fit here is no event at all."""
+def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _count_nothing) -> WidgetPost | None:
+    """The door judged each event already: what does not fit here is no event at all.
+
+    None where nothing is left to keep; `ignored` hears of what comes after its store's time is over.
+    """
     reports = json_text.read(_REPORTS.validate_json, record.value)
-    if not reports:
+    all_rows = tuple(row(record.store, one) for one in reports)
+    rows = tuple(one for one in all_rows if not kept.has_gone(record.store, one.created_at))
+    if gone := len(all_rows) - len(rows):
+        ignored(record.store, gone)
+    if not rows:
         return None
-    rows = tuple(row(record.store, one) for one in reports)
     received_at = record.received_at
     # Foreign writers are not judged by the door, and a month that nobody spoke of has no partition.
     if not all(received_at - _OLDEST <= one.created_at <= received_at + _AHEAD for one in rows):

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
-import structlog
-
-from db import widget as table
-from db.pool import Connection, scoped
-from services.kernel import Process, Record
+from db.pool import Connection
+from db.widget import event_rows as table
+from services.kernel import Record
 from services.widget.events import WidgetPost
-
-log = structlog.get_logger()
 
 
 async def keep(conn: Connection, posts: Sequence[WidgetPost]) -> set[Record]:
@@ -21,11 +17,3 @@ async def keep(conn: Connection, posts: Sequence[WidgetPost]) -> set[Record]:
             first.setdefault((one.organization_id, one.created_at, one.id), (post.record, one))
     added = await table.add(conn, [one for _, one in first.values()])
     return {first[key][0] for key in added}
-
-
-async def ensure_partitions(process: Process) -> bool:
-    """Last month to three months ahead: also what waited in the topic for a week finds its month."""
-    async with scoped(process.pool(), ()) as conn:
-        if made := await table.ensure_partitions(conn):
-            log.info("partitions_made", partitions=made)
-    return False

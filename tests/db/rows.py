@@ -54,6 +54,9 @@ TENANTS: dict[str, Tenant] = {
     "public.chatwoot_widget_events": Tenant(
         lambda n: {"id": uuid.uuid4(), "event_type": "widget_loaded", "created_at": NOW}, KEEP, people=MANAGERS
     ),
+    "wootstream.widget_retention": Tenant(
+        lambda n: {"days": 365}, CHANGE, owner=READ, everywhere=frozenset({OWNER}), change="days"
+    ),
     "wootstream.inboxes": Tenant(lambda n: {"inbox_id": n}, CHANGE),
     "wootstream.directory": Tenant(lambda n: {"kind": "agent", "id": n}, CHANGE),
     "wootstream.directory_readings": Tenant(lambda n: {"asked_at": NOW}, CHANGE),

@@ -12,7 +12,6 @@ import pytest
 import uuid_utils
 from pydantic import ValidationError
 
-from db import widget as table
 from db.pool import Pool, scoped
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Invalid, Record
@@ -122,9 +121,3 @@ async def test_what_is_no_array_of_events_is_set_aside(value: bytes) -> None:
     record = Record("widget.events", b"", value, (("store", b"7a000000-0000-4000-8000-000000000001"),))
     with pytest.raises((ValidationError, ValueError)):
         events.read(record)
-
-
-async def test_partitions_that_exist_are_left_alone(pool: Pool) -> None:
-    async with scoped(pool, ()) as conn:
-        await table.ensure_partitions(conn)
-        assert await table.ensure_partitions(conn) == []

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import pytest
 
 import db
-from db import widget
 from db.people import contacts, customers, visits
 from db.people.contacts import ContactRow, NamesRow
 from db.people.customers import CustomerRow, OrderRow, ShopFactRow
@@ -28,7 +27,8 @@ from db.reporting.conversations import (
     ReportingEventRow,
 )
 from db.reporting.facts import ChangeRow, MessageRow, RatingRow
-from db.widget import WidgetEventRow
+from db.widget import event_rows
+from db.widget.event_rows import WidgetEventRow
 
 _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (AcknowledgedRow, acknowledged, "_PUT"),
@@ -49,7 +49,7 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (ReportingEventRow, conversations, "_PUT_EVENTS"),
     (ShopFactRow, customers, "_ADD_FACTS"),
     (VisitRow, visits, "_PUT_VISITS"),
-    (WidgetEventRow, widget, "_ADD"),
+    (WidgetEventRow, event_rows, "_ADD"),
 ]
 _INTO = re.compile(r"insert into [\w.]+(?: as \w+)?\s*\(([^)]+)\)")
 _UNNEST = re.compile(r"unnest\(((?:\$\d+::[\w.]+\[\](?:,\s*)?)+)\)(?:\s+with ordinality)?(?:\s+as \w+ \(([^)]+)\))?")

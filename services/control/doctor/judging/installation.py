@@ -169,7 +169,7 @@ def _roles(seen: DatabaseSeen) -> Iterator[Finding]:
 
 def _partitions(seen: DatabaseSeen, now: datetime) -> Iterator[Finding]:
     about, until = "widget partitions", seen.partitions_until
-    cure = "run `wootstream run widget`, which makes them, and see its log"
+    cure = "run `wootstream partitions`, which makes them; `wootstream run widget` does so daily, see its log"
     if until is None or until <= now:
         yield fault(about, "there is none for today: events of the storefronts cannot be kept", cure)
     elif until - now < PARTITIONS_AHEAD:

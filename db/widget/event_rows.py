@@ -1,4 +1,4 @@
-"""Widget events, in monthly partitions."""
+"""Widget events, each once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,6 @@ select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::
 on conflict do nothing
 returning organization_id, created_at, id
 """
-_ENSURE = "select * from wootstream.ensure_widget_partitions()"
 
 
 class WidgetEventRow(NamedTuple):
@@ -44,8 +43,3 @@ async def add(conn: Connection, rows: Sequence[WidgetEventRow]) -> set[Key]:
     """Keep events; the keys (store, moment, id) of those that were not known. One row a key."""
     found = await conn.fetch(_ADD, *(list(column) for column in zip(*rows, strict=True)))
     return {(row["organization_id"], row["created_at"], row["id"]) for row in found}
-
-
-async def ensure_partitions(conn: Connection) -> list[str]:
-    """Make what is missing of last month's to three months ahead; the names of those made."""
-    return [row["ensure_widget_partitions"] for row in await conn.fetch(_ENSURE)]

@@ -1,0 +1,62 @@
+"""`wootstream partitions …`."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from db.pool import Connection
+from db.widget import retention
+from services.kernel import Clock, Refusal
+from services.kernel.actor import note
+from services.kernel.cli.environment import database, each_store, installed
+from services.kernel.cli.terminal import Json, print_json, show
+from services.widget import months
+
+partitions = typer.Typer(help="The months of widget events: makes what is missing, and shows them.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs of this service."""
+    app.add_typer(partitions, name="partitions")
+
+
+@partitions.callback(invoke_without_command=True)
+def show_months(ctx: typer.Context, as_json: Json = False) -> None:
+    """The months of widget events: makes what is missing, and shows them."""
+    if ctx.invoked_subcommand is not None:
+        return
+    found = asyncio.run(_ensured())
+    if as_json:
+        print_json(found.as_json())
+        return
+    rows = [
+        (one.name, f"{one.begins:%F}", f"{one.ends:%F}", "kept" if one.attached else "let go", one.rows, one.bytes)
+        for one in found.months
+    ]
+    made = f"made {', '.join(found.made)}; " if found.made else ""
+    footer = f"{made}{found.days_ahead} days ahead"
+    show(("partition", "from", "before", "state", "rows (estimate)", "bytes"), rows, footer=footer)
+
+
+async def _ensured() -> months.Months:
+    async with database(installed(kafka=False)) as pool:
+        return await months.ensure(pool, Clock().now())
+
+
+@partitions.command()
+def keep(
+    store: Annotated[str, typer.Argument(help="the store's short name")],
+    days: Annotated[int, typer.Argument(help=f"{retention.FEWEST_DAYS} to {retention.MOST_DAYS}")],
+) -> None:
+    """Let a store keep single events for so many days; their daily counts stay. What is gone does not come back."""
+    if not retention.FEWEST_DAYS <= days <= retention.MOST_DAYS:
+        raise Refusal(f"a store keeps single events for {retention.FEWEST_DAYS} to {retention.MOST_DAYS} days")
+
+    async def kept(conn: Connection, organization: UUID, slug: str) -> None:
+        await retention.keep(conn, organization, days)
+        await note(conn, "partitions keep", store=organization, thing=f"{slug}: {days} days")
+
+    asyncio.run(each_store(store, kept))
+    print(f"{store} keeps single events for {days} days")
