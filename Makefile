@@ -35,13 +35,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $(READY)
 
-check: install  ## look, change nothing: format, lint, types, imports
+check: install  ## look, change nothing: format, lint, types, imports, what deploys
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hadolint deploy/Dockerfile
-	$(BIN)/shellcheck $$(grep -rlE '^#!.*[/ ](ba)?sh$$' .ci deploy local)
+	@local/image/check
 
 fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     kafka_replication: int = Field(
         1, ge=1, description="replicas of each topic; 3 in production, min.insync is one less"
     )
+    kafka_topic_bytes: int | None = Field(
+        None,
+        ge=256 * 1024**2,
+        description="bytes of one topic on each broker, erasures' apart: beyond them the oldest goes; absent: any",
+    )
     group_instance: str | None = Field(None, description="static membership: unique and stable, the pod's name")
     session_timeout_seconds: float = Field(10.0, gt=1, description="a consumer silent for so long loses its partitions")
     metadata_max_age_seconds: float = Field(

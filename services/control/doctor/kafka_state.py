@@ -29,6 +29,7 @@ async def look(settings: Settings, wanted: Sequence[Topic]) -> KafkaSeen:
             since_4=await _since_4(admin),
             replication=settings.kafka_replication,
             topics={name: _topic(partitions, configs.get(name, {})) for name, partitions in there.items()},
+            topic_bytes=settings.kafka_topic_bytes,
         )
 
 

@@ -27,6 +27,7 @@ class KafkaSeen:
     since_4: bool
     replication: int  # as the settings want it
     topics: Mapping[str, TopicSeen]
+    topic_bytes: int | None = None  # as the settings want it
 
 
 @dataclass(frozen=True, slots=True)

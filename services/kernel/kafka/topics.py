@@ -36,13 +36,19 @@ class Admin:
         await self._client.close()
 
 
+def overrides_of(topic: Topic, settings: Settings) -> dict[str, str]:
+    """What this installation wants of a topic."""
+    insync = max(1, settings.kafka_replication - 1)
+    return topic.overrides(min_insync_replicas=insync, most_bytes=settings.kafka_topic_bytes)
+
+
 async def ensure_topics(settings: Settings, wanted: Sequence[Topic] = topics.ALL) -> list[str]:
     """Make the topics that are absent and set every override of the others; return the names of the new ones.
 
     A broker tells of a new topic a moment after it was made: until then whoever starts would be told that it is absent.
     """
     replication = settings.kafka_replication
-    overrides = {topic.name: topic.overrides(min_insync_replicas=max(1, replication - 1)) for topic in wanted}
+    overrides = {topic.name: overrides_of(topic, settings) for topic in wanted}
     async with asyncio.timeout(_DEADLINE_SECONDS), Admin(settings) as admin:
         made = await admin.create_topics(
             [NewTopic(one.name, one.partitions, replication, topic_configs=overrides[one.name]) for one in wanted]

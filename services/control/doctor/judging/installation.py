@@ -88,12 +88,12 @@ def kafka(seen: KafkaSeen, wanted: Sequence[Topic]) -> Iterator[Finding]:
         if found is None:
             yield fault(f"topic {topic.name}", "is absent", _TOPICS)
         else:
-            yield from _topic(topic, found, seen.replication)
+            yield from _topic(topic, found, seen)
 
 
-def _topic(wanted: Topic, seen: TopicSeen, replication: int) -> Iterator[Finding]:
-    about = f"topic {wanted.name}"
-    overrides = wanted.overrides(min_insync_replicas=max(1, replication - 1))
+def _topic(wanted: Topic, seen: TopicSeen, cluster: KafkaSeen) -> Iterator[Finding]:
+    about, replication = f"topic {wanted.name}", cluster.replication
+    overrides = wanted.overrides(min_insync_replicas=max(1, replication - 1), most_bytes=cluster.topic_bytes)
     differ = [
         f"{name} is {seen.settings.get(name)}, not {value}"
         for name, value in overrides.items()

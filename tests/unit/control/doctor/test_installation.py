@@ -114,3 +114,7 @@ def test_database(changed: dict[str, Any], severity: Severity, words: str) -> No
 def test_partitions_that_end_in_thirty_days_are_enough() -> None:
     seen = replace(DATABASE, partitions_until=NOW + timedelta(days=30))
     assert faults(installation.database(seen, NOW)) == []
+
+
+def test_topic_without_its_bound_in_bytes_is_told() -> None:
+    one_of(installation.kafka(replace(KAFKA, topic_bytes=2**30), [TOPIC]), FAULT, "retention.bytes is None")
