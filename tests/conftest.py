@@ -5,6 +5,7 @@ records of others would disturb, topics of its own. A test that asks for none of
 """
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Every Chatwoot of the tests is on this machine, also for the processes that they start.
+    os.environ.setdefault(Settings.variable("chatwoot_private_addresses"), "1")
     # Two cores are shared with Kafka and PostgreSQL: an example's duration says nothing here.
     hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
     hypothesis.settings.load_profile("tests")

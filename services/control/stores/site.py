@@ -20,7 +20,7 @@ from services.kernel import Chatwoot, Clock, Refusal, Retryable, Settings
 from services.kernel.cli.environment import database
 from services.kernel.errors import describe
 from services.kernel.secrets import Secrets, load_secrets
-from services.kernel.web.targets import CheckedTransport, check_target
+from services.kernel.web.targets import check_target
 
 _LOCK = "wootstream/stores"
 _AT_ONCE = 8  # stores; the client's pace bounds the calls
@@ -107,8 +107,7 @@ def _asked_in_turn(conn: Connection) -> Callable[[], Awaitable[bool]]:
 async def opened(settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> AsyncIterator[ChatwootSite]:
     """Raises Stop when the database cannot be used. `transport` in place of the network."""
     clock = Clock()
-    inner = transport or CheckedTransport(private=settings.chatwoot_private_addresses)
-    chatwoot = Chatwoot(settings, clock, CollectorRegistry(), inner)
+    chatwoot = Chatwoot(settings, clock, CollectorRegistry(), transport)
     try:
         async with database(settings, connections=_AT_ONCE + 1) as pool:
             yield ChatwootSite(settings, pool, load_secrets(settings), chatwoot, clock)

@@ -1,8 +1,9 @@
-"""What a server may send before it has said something: bounded, and heard in slices between which the loop goes on.
+"""Connections to Chatwoots: only where a call may go, and bounded in what comes before an answer has said something.
 
 h11, below httpx, parses whatever it is given in one go, and skips without a word what is neither head nor body: interim
 answers (100, 103), sizes of chunks with their extensions, trailers. A field of 18 KB of blanks before a NUL holds it up
-for a second: its expression tries every pair of them. So it is given little at once, and little in a row.
+for a second: its expression tries every pair of them. So it is given little at once, and little in a row,
+in slices between which the loop goes on.
 """
 
 import asyncio
@@ -14,6 +15,9 @@ from typing import Any
 import httpcore
 import httpx
 
+from services.kernel.web.targets import NotCalled, resolved
+
+_ADDRESSES = 3  # of one name that are tried
 # h11 needs 5 µs for a chunk or interim answer, and 30 ms for blanks that fill two slices of trailers.
 SLICE_BYTES = 1536
 _MOST_HEAD_BYTES = 16 * 1024  # with interim answers
@@ -71,6 +75,8 @@ class BoundedStream(httpcore.AsyncNetworkStream):
 
 
 class _BoundedBackend(httpcore.AnyIOBackend):
+    """To any address: a proxy's is the operator's own word."""
+
     async def connect_tcp(
         self,
         host: str,
@@ -82,14 +88,45 @@ class _BoundedBackend(httpcore.AnyIOBackend):
         return BoundedStream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-def bound(client: httpx.AsyncClient) -> None:
-    """Let every connection of this client be bounded, through the proxies of the environment, too.
+class _CheckedBackend(_BoundedBackend):
+    """To addresses that may be called. Connections belong to a name and not to its address, of which others may be."""
 
-    httpcore takes a backend, httpx hands none on and reads the environment only where it makes the transports itself.
+    def __init__(self, *, private: bool) -> None:
+        super().__init__()
+        self._private = private
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            first, *others = await resolved(host, port, private=self._private)
+        except NotCalled:
+            raise
+        except (OSError, TimeoutError) as error:
+            raise httpcore.ConnectError(str(error) or "its name is not resolved in time") from error
+        for address in (first, *others[: _ADDRESSES - 1]):
+            try:
+                return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+def bound(client: httpx.AsyncClient, *, private: bool) -> None:
+    """Let every connection of this client be bounded, and those to servers lead to a private network only if `private`.
+
+    httpcore takes a backend, httpx hands none on and reads the environment's proxies only where it makes the transports
+    itself. Through a proxy, the proxy decides where calls may go.
     """
-    for transport in (client._transport, *client._mounts.values()):
+    backends = [(client._transport, _CheckedBackend(private=private))]
+    for transport, backend in [*backends, *((one, _BoundedBackend()) for one in client._mounts.values())]:
         if isinstance(transport, httpx.AsyncHTTPTransport):
-            transport._pool._network_backend = _BoundedBackend()
+            transport._pool._network_backend = backend
 
 
 def heard(response: httpx.Response) -> None:

@@ -22,6 +22,7 @@ from services.kernel.chatwoot.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
+from services.kernel.web.targets import NotCalled
 
 _CONNECT_SECONDS = 5.0
 _FIRST_BYTE_SECONDS = 10.0  # from the call to the end of the answer's head
@@ -116,7 +117,7 @@ class Chatwoot:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
             transport=transport,
         )
-        bound(self._client)
+        bound(self._client, private=settings.chatwoot_private_addresses)
         # Calls by answer. 429 growing: the pace is too high for this server, or somebody shares our address.
         self._calls = Counter("wootstream_chatwoot_calls", "Calls to Chatwoot", ("method", "status"), registry=registry)
 
@@ -158,6 +159,9 @@ class Chatwoot:
                     content = await _content(response, most_bytes)
                 finally:
                     await response.aclose()
+        except NotCalled as refused:
+            self._calls.labels(request.method, NotCalled.__name__).inc()
+            raise Retryable(f"Chatwoot is not called: {refused}") from refused
         except (httpx.HTTPError, TimeoutError, zlib.error) as error:
             self._calls.labels(request.method, type(error).__name__).inc()
             raise Retryable(f"Chatwoot does not answer: {type(error).__name__}") from error

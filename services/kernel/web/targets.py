@@ -10,8 +10,6 @@ import socket
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-import httpx
-
 from services.kernel.errors import Refusal
 
 _RESOLVE_SECONDS = 5.0
@@ -31,12 +29,16 @@ async def check_target(base_url: str, *, private: bool) -> None:
         raise Refusal(f"{base_url} is not called: {error or 'its name is not resolved in time'}") from error
 
 
-async def resolved(host: str, port: int, *, private: bool) -> str:
-    """The address to connect to. Raises OSError, TimeoutError, PermissionError for one that may not be called."""
+async def resolved(host: str, port: int, *, private: bool) -> list[str]:
+    """The addresses to connect to. Raises OSError, TimeoutError, and NotCalled where one of them may not be called."""
     addresses = await _addresses(host, port)
     if not private and any(not is_public(one) for one in addresses):
-        raise PermissionError(f"{host} is in a private network (allow it with WOOTSTREAM_CHATWOOT_PRIVATE_ADDRESSES=1)")
-    return str(addresses[0])
+        raise NotCalled(f"{host} is in a private network (allow it with WOOTSTREAM_CHATWOOT_PRIVATE_ADDRESSES=1)")
+    return [str(one) for one in addresses]
+
+
+class NotCalled(PermissionError):
+    """The name leads where no call may go."""
 
 
 async def _addresses(host: str, port: int) -> list[Address]:
@@ -56,26 +58,3 @@ def is_public(address: Address) -> bool:
         if within is not None:
             return is_public(within)
     return address.is_global and not address.is_multicast
-
-
-class CheckedTransport(httpx.AsyncHTTPTransport):
-    """Connects to the address that was judged; certificates are still held against the name."""
-
-    def __init__(self, *, private: bool) -> None:
-        super().__init__(limits=httpx.Limits(max_connections=None, max_keepalive_connections=100))
-        self._private = private
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.host
-        try:
-            address = await resolved(host, request.url.port or _PORTS[request.url.scheme], private=self._private)
-        except (OSError, TimeoutError) as error:
-            raise httpx.ConnectError(str(error), request=request) from error
-        there = httpx.Request(
-            request.method,
-            request.url.copy_with(host=address),
-            headers=request.headers,  # the Host among them
-            stream=request.stream,
-            extensions={**request.extensions, "sni_hostname": host},
-        )
-        return await super().handle_async_request(there)

@@ -1,14 +1,19 @@
 """Where calls may go is judged by the address that a name leads to, in whatever clothes it comes."""
 
 import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from local.chatwoot.app import serving
+from local.chatwoot.app import listening, serving
 from local.chatwoot.double import Double
-from services.kernel import Refusal
-from services.kernel.web.targets import CheckedTransport, check_target, is_public
+from services.kernel import Chatwoot, Clock, Refusal, Retryable, Settings
+from services.kernel.chatwoot.chatwoot_client import ChatwootAnswer
+from services.kernel.web.targets import check_target, is_public
 
 _PRIVATE = (
     "127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "::1", "fe80::1",
@@ -43,8 +48,49 @@ async def test_what_is_no_address_of_a_chatwoot_is_refused(url: str) -> None:
 async def test_the_connection_itself_goes_only_where_it_may() -> None:
     async with serving(Double()) as address:
         named = address.replace("127.0.0.1", "localhost")
-        async with httpx.AsyncClient(transport=CheckedTransport(private=True)) as client:
-            assert (await client.get(named + "/api")).json()["version"] == "4.13.0"
-        async with httpx.AsyncClient(transport=CheckedTransport(private=False)) as client:
-            with pytest.raises(httpx.ConnectError, match="private network"):
-                await client.get(named + "/api")
+        assert b"4.13.0" in (await _asked(named, private=True)).content
+        with pytest.raises(Retryable, match="is not called: localhost is in a private network"):
+            await _asked(named, private=False)
+
+
+async def test_a_redirect_into_the_network_is_not_followed() -> None:
+    called: list[str] = []
+
+    async def elsewhere(scope: Scope, _receive: Receive, send: Send) -> None:
+        called.append(scope["path"])
+        await Response(status_code=302, headers={"location": "/inside"})(scope, _receive, send)
+
+    async with listening(elsewhere) as address:
+        with pytest.raises(Retryable, match="leads elsewhere"):
+            await _asked(address, private=True)
+
+    assert called == ["/api"]
+
+
+async def test_two_names_of_one_address_share_no_connection() -> None:
+    """What stands before both may choose the server by the connection's first name."""
+    clients: set[object] = set()
+
+    async def who(scope: Scope, _receive: Receive, send: Send) -> None:
+        clients.add(scope["client"])
+        await JSONResponse({})(scope, _receive, send)
+
+    async with listening(who) as address, _client(private=True) as client:
+        for name in ("localhost", "127.0.0.1", "localhost"):
+            await client.call(address.replace("127.0.0.1", name), "GET", "/api", token="word")
+
+    assert len(clients) == 2
+
+
+async def _asked(address: str, *, private: bool) -> ChatwootAnswer:
+    async with _client(private=private) as client:
+        return await client.call(address, "GET", "/api", token="word")
+
+
+@asynccontextmanager
+async def _client(*, private: bool) -> AsyncIterator[Chatwoot]:
+    client = Chatwoot(Settings(chatwoot_private_addresses=private), Clock(), CollectorRegistry())
+    try:
+        yield client
+    finally:
+        await client.close()
