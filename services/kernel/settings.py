@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     database_direct_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("database_direct_url", "DATABASE_DIRECT_URL"),
-        description="PostgreSQL itself, for `migrate`, where DATABASE_URL leads through a pooler",
+        description="PostgreSQL itself, where DATABASE_URL leads through a pooler; `migrate` and the doors need it",
     )
     kafka_bootstrap_servers: str | None = Field(
         None,
@@ -140,7 +140,8 @@ class Settings(BaseSettings):
     )
     chatwoot_calls_per_second: float = Field(40.0, gt=0, description="pace towards one Chatwoot, of its 3,000 a minute")
     chatwoot_private_addresses: bool = Field(
-        False, description="whether a Chatwoot may be called in a private network or on this machine"
+        False,
+        description="whether a Chatwoot may be called in a private network or on this machine, by verbs and services",
     )
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")

@@ -1,4 +1,5 @@
-"""The stores kept fresh: changes every 8 s, new names when asked for; from a copy on disk while PostgreSQL is away."""
+"""The stores kept fresh: changes when told of, and every 8 s; new names when asked for; from a copy on disk while
+PostgreSQL is away."""
 
 import asyncio
 import re
@@ -70,6 +71,7 @@ class StoreCache:
         self._lookup = Lookup(process.clock, self._look, most=max(1, process.settings.http_connections // 2))
         self._versions: dict[str, int] = {}  # by the store's id as text, which thousands of compare ten times as fast
         self._polled_at = process.clock.monotonic()
+        self.changed = asyncio.Event()  # something that the next look will find
         self.known = KnownStores()
         self.loaded = False
         self._recall()
@@ -97,6 +99,7 @@ class StoreCache:
 
     async def refresh(self) -> bool:
         """Read what has changed; while PostgreSQL is away the stores in memory stay as they are."""
+        self.changed.clear()
         before = dict(self._versions)
         try:
             async with self._reading() as conn:

@@ -14,6 +14,7 @@ class Line:
         self._ends: list[asyncio.StreamWriter] = []
         self.flows = asyncio.Event()
         self.flows.set()
+        self.cut = False  # whoever connects is turned away
         self.url = ""
 
     @asynccontextmanager
@@ -30,8 +31,22 @@ class Line:
             for end in self._ends:
                 end.close()
 
+    @property
+    def carries(self) -> bool:
+        """Somebody has connected, and not only to see whether a pooler is there."""
+        return sum(not end.is_closing() for end in self._ends) >= 2
+
+    def break_off(self) -> None:
+        """End what there is, and let nothing new begin."""
+        self.cut = True
+        for end in self._ends:
+            end.close()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.append(writer)
+        if self.cut:
+            writer.close()
+            return
         there = await asyncio.open_connection(self._there.hostname, self._there.port)
         self._ends.append(there[1])
         await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))

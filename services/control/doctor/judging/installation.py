@@ -134,11 +134,11 @@ def database(seen: DatabaseSeen, now: datetime) -> Iterator[Finding]:
         yield warning(about, "the connection is not encrypted", "add sslmode=verify-full to DATABASE_URL")
     if seen.pooled and not seen.has_direct_url:
         yield warning(
-            "pooler", "DATABASE_URL leads through one, and `wootstream migrate` needs the server itself",
+            "pooler", "DATABASE_URL leads through one; `migrate`, and doors told of changes, need the server itself",
             "set DATABASE_DIRECT_URL",
         )  # fmt: skip
     elif seen.pooled:
-        yield well("pooler", "DATABASE_URL leads through one, DATABASE_DIRECT_URL is there for migrations")
+        yield well("pooler", "DATABASE_URL leads through one, DATABASE_DIRECT_URL is there")
 
 
 def _migrations(seen: DatabaseSeen) -> Iterator[Finding]:

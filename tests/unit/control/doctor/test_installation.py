@@ -104,7 +104,7 @@ def test_topic(changed: dict[str, Any], severity: Severity, words: str) -> None:
         ({"partitions_until": datetime(2026, 4, 1, tzinfo=UTC)}, WARNING, "end on 2026-04-01"),
         ({"ahead_seconds": -7.5}, WARNING, "our clock is 7.5 s behind that of PostgreSQL"),
         ({"encrypted": False}, WARNING, "not encrypted"),
-        ({"pooled": True}, WARNING, "needs the server itself"),
+        ({"pooled": True}, WARNING, "need the server itself"),
     ],
 )  # fmt: skip
 def test_database(changed: dict[str, Any], severity: Severity, words: str) -> None:
