@@ -1,4 +1,5 @@
-"""How long from just before a webhook is posted to the door until its row can be seen, while others flow."""
+"""How long from just before a webhook is posted to the door until its row can be seen, while others flow; and what a
+message costs in a conversation of 5,000 against one in conversations of 50, webhooks in batches of 50."""
 
 import asyncio
 import secrets
@@ -13,6 +14,7 @@ import httpx
 import orjson
 
 from benchmarks._conversations import CONSUMED, GREETINGS, ConversationsBench, group_of
+from db.pool import SERVICE, Pool, open_pool
 from local.replay.webhook_sender import sign
 from schemas.topics import WEBHOOKS
 from services.conversations import app as conversations
@@ -20,11 +22,14 @@ from services.ingress import app as ingress
 from services.kernel import Process, Record
 from services.kernel.kafka.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
+from tests.services.conversations.bench import apply
+from tests.services.conversations.dialogues import dialogue
 
 _SEEN = "select true from wootstream.conversations where organization_id = $1 and conversation_id = $2"
 _NUMBERS = range(10_000, 60_000, 10_000)  # of the conversations that probes begin
 _LIKE = next(one for one in account_webhooks(RUNS[0]) if one.event == "message_created")
 _SIGNS = "update public.chatwoot_accounts set webhook_secret = $2, chatwoot_account_id = $3 where organization_id = $1"
+_LONG, _SHORT, _BATCH = 5_000, 50, 50
 
 
 @dataclass(frozen=True)
@@ -111,4 +116,26 @@ async def _wait(bench: ConversationsBench, door: TimedDoor, number: int) -> floa
     async with bench.looks.acquire() as conn:
         while not await conn.fetchval(_SEEN, door.store, number):
             await asyncio.sleep(0.002)
+    return time.perf_counter() - began
+
+
+async def long_against_short(bench: ConversationsBench) -> float:
+    """How many times as much: 1 is the same."""
+    url = bench.settings.database_url
+    assert url is not None
+    pool = open_pool(url.get_secret_value(), SERVICE)
+    try:
+        store = await bench.attach(1, "4.13.0")
+        numbers = range(2, 2 + _LONG // _SHORT)
+        short = [one for number in numbers for one in dialogue(store, conversation=number, messages=_SHORT)]
+        await apply(pool, dialogue(store, conversation=1_000, messages=_SHORT), batch=_BATCH)  # warms connections up
+        took = await _seconds(pool, short)
+        return await _seconds(pool, dialogue(store, conversation=1, messages=_LONG)) / took
+    finally:
+        await pool.close()
+
+
+async def _seconds(pool: Pool, given: Sequence[Record]) -> float:
+    began = time.perf_counter()
+    await apply(pool, given, batch=_BATCH)
     return time.perf_counter() - began

@@ -13,8 +13,7 @@ import asyncpg
 
 from benchmarks._command import command
 from benchmarks._conversations import BARE_TABLE, ConversationsBench
-from benchmarks._latency import latency
-from benchmarks._lengths import long_against_short
+from benchmarks._latency import latency, long_against_short
 from benchmarks._stack import open_stack
 from db.migrate import migrate
 from schemas.topics import Topic
