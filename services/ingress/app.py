@@ -25,7 +25,7 @@ from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch
 from services.ingress.spool.undelivered import UndeliveredWriter
 from services.ingress.stores import store_cache
-from services.ingress.stores.listener import StoreListener
+from services.ingress.stores.change_notices import ChangeNotices
 from services.kernel import Process, Stop, every
 
 
@@ -43,7 +43,7 @@ def add_to(process: Process) -> None:
         process, doors.stores.refresh, name="stores", seconds=store_cache.POLL_SECONDS, wake=doors.stores.changed,
         needed=False,
     )  # fmt: skip
-    process.background("listener to stores", StoreListener(process, doors.stores.changed).listen)
+    process.background("listener to stores", ChangeNotices(process, doors.stores.changed).listen)
     every(process, doors.refusal_counts.write, name="refusals", seconds=refusal_counts.WRITE_SECONDS, needed=False)
     note = first_deliveries.WRITE_SECONDS
     every(process, doors.first_deliveries.write, name="first deliveries", seconds=note, needed=False)

@@ -13,7 +13,7 @@ from db.stores import DOOR_COLUMNS
 from services.control.stores import suspension
 from services.control.stores.site import opened
 from services.ingress.stores import store_cache
-from services.ingress.stores.listener import StoreListener
+from services.ingress.stores.change_notices import ChangeNotices
 from services.kernel import Settings
 from services.kernel.clock import Schedule
 from tests.eventually import eventually
@@ -68,10 +68,10 @@ async def test_a_suspension_is_known_at_another_process_without_its_poll(setting
 async def test_the_poll_finds_it_where_nobody_tells(
     settings: Settings, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def deaf(_listener: StoreListener) -> None:
+    async def deaf(_notices: ChangeNotices) -> None:
         """Whoever listens to nobody."""
 
-    monkeypatch.setattr(StoreListener, "listen", deaf)
+    monkeypatch.setattr(ChangeNotices, "listen", deaf)
     monkeypatch.setattr(store_cache, "POLL_SECONDS", 0.2)
     shop = await open_shop(admin_pool, settings)
     async with serving(settings) as (_, client):

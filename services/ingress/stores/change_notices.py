@@ -14,7 +14,7 @@ from services.kernel import Process, Stop
 log = structlog.get_logger()
 
 
-class StoreListener:
+class ChangeNotices:
     """Sets `changed` when something has changed of some store, for as long as the process lives."""
 
     def __init__(self, process: Process, changed: asyncio.Event) -> None:
