@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from db.pool import Connection, use_json
 from schemas.topics import Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
+from services.kernel.forgetting.sieve import nobody
 from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.publishing import publish_all
@@ -114,11 +115,11 @@ class Bench:
 
     @asynccontextmanager
     async def consuming(
-        self, *, read: Any = read, apply: Any = None, clock: Clock | None = None
+        self, *, read: Any = read, apply: Any = None, subjects: Any = nobody, clock: Clock | None = None
     ) -> AsyncIterator[Process]:
         """A process of its own that consumes the topic; stopped as by SIGTERM at the end."""
         process = Process(self.settings, clock)
-        consume(process, self.topic, group=self.group, read=read, apply=apply or self.apply)
+        consume(process, self.topic, group=self.group, read=read, apply=apply or self.apply, subjects=subjects)
         serving = asyncio.create_task(process.serve())
         try:
             yield process

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -12,16 +13,24 @@ from wootstream.ledger
 where consumer_group = $1 and topic = $2 and partition = any ($3::int[])
 order by partition for update
 """
-# All that a batch asks before it begins, in one statement. `gone` takes the scope's row, so row security has it by then.
+# All that a batch asks before it begins, in one statement. `gone` and `erased` take the scope's row, so row security has it by then.
 _ENTER = """
 with scope as materialized (select set_config('wootstream.organizations', $4::uuid[]::text, true) as organizations),
 gone as materialized (
   select array(
     select unnest($4::uuid[]) except select organization_id from public.chatwoot_accounts where scope.organizations is not null
   ) as stores from scope
+),
+erased as materialized (
+  select array_agg(s.store) as stores, array_agg(e.latest) as latest
+  from scope cross join unnest($4::uuid[]) as s (store) cross join lateral (
+    select max(received_before) as latest from wootstream.erased_subjects
+    where organization_id = s.store and scope.organizations is not null
+  ) as e where e.latest is not null
 )
-select l.partition, l.next_offset, l.anchor_offset, l.anchor_id, l.cluster_id, l.first_offset, l.era, gone.stores as gone
-from gone cross join wootstream.ledger l
+select l.partition, l.next_offset, l.anchor_offset, l.anchor_id, l.cluster_id, l.first_offset, l.era, gone.stores as gone,
+  erased.stores as erased, erased.latest
+from gone cross join erased cross join wootstream.ledger l
 where l.consumer_group = $1 and l.topic = $2 and l.partition = any ($3::int[])
 order by l.partition for update of l
 """
@@ -94,6 +103,15 @@ class Move:
     redelivered: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What a batch knows once it has its place. Without a row, no scope."""
+
+    rows: dict[int, LedgerRow]
+    gone: set[UUID]
+    erased: dict[UUID, datetime]
+
+
 _PLACE = tuple(field.name for field in fields(LedgerRow))
 _MOVED = tuple(field.name for field in fields(Move))
 
@@ -105,14 +123,18 @@ async def lock(conn: Connection, group: str, topic: str, partitions: Collection[
 
 async def enter(
     conn: Connection, group: str, topic: str, partitions: Collection[int], stores: Collection[UUID]
-) -> tuple[dict[int, LedgerRow], set[UUID]]:
+) -> Entered:
     """Lock as above, and let row security show these stores: both until the transaction ends. Without a row, no scope.
 
     Says also which of the stores were gone when it was asked, which is before it had the lock: what a store deleted
-    meanwhile leaves behind, a foreign key refuses, and the second, careful attempt asks again.
+    meanwhile leaves behind, a foreign key refuses, and the second, careful attempt asks again. And until when, in which
+    of them, something received may be about somebody who was erased: an erasure lets no batch ask while it is undecided.
     """
     rows = await conn.fetch(_ENTER, group, topic, list(partitions), list(stores))
-    return _places(rows), set(rows[0]["gone"]) if rows else set()
+    if not rows:
+        return Entered({}, set(), {})
+    erased = dict(zip(rows[0]["erased"] or (), rows[0]["latest"] or (), strict=True))
+    return Entered(_places(rows), set(rows[0]["gone"]), erased)
 
 
 async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, LedgerRow]:

@@ -11,6 +11,6 @@ _PAUSE_SECONDS = 0.5
 
 def add_to(process: Process) -> None:
     """Consume contacts; send in one process of the installation."""
-    consume(process, topics.WEBHOOKS, group="contacts", read=events.read, apply=handlers.keep)
+    consume(process, topics.WEBHOOKS, group="contacts", read=events.read, apply=handlers.keep, subjects=events.subjects)
     sender = AttributeSender(process, SenderMetrics(process.registry))
     every(process, sender.shift, name="contacts", seconds=_PAUSE_SECONDS, alone=True)

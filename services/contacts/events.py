@@ -1,5 +1,6 @@
 """One webhook → a contact as of a moment by Chatwoot's clock."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,7 @@ from schemas.chatwoot.webhooks import CONTACT_EVENTS, ContactEvent, parse
 from schemas.values import json_text
 from services.contacts.matching import KnownContact
 from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 
 # A contact's creation, and a conversation's, come without the moment of the contact's last change: whatever names one
 # is newer.
@@ -56,6 +58,12 @@ def read(record: Record) -> ContactSeen | None:
         return None
     contact = parse(record.event, record.value)
     return ContactSeen(record, contact, _moment(contact)) if isinstance(contact, ContactEvent) else None
+
+
+def subjects(event: ContactSeen) -> Iterable[Subject]:
+    """Whom it is about, by each name that the contact bears."""
+    one = event.contact
+    return subjects_named(contacts=[one.id], customers=[one.identifier], emails=[one.email], phones=[one.phone_number])
 
 
 def _moment(contact: ContactEvent) -> datetime:

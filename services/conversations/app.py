@@ -11,6 +11,8 @@ _LOOK_SECONDS = 10.0
 
 def add_to(process: Process) -> None:
     """Consume the stores' webhooks about conversations and messages; answer reports."""
-    consume(process, topics.WEBHOOKS, group="conversations", read=events.read, apply=handlers.keep)
+    consume(
+        process, topics.WEBHOOKS, group="conversations", read=events.read, apply=handlers.keep, subjects=events.subjects
+    )
     every(process, AccountDetails(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
     api.add_to(process)

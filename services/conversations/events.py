@@ -1,6 +1,6 @@
 """One record of chatwoot.webhooks → the facts about a conversation in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,6 +17,7 @@ from services.conversations.chatwoot.api_facts import facts_seen
 from services.conversations.figures.facts import Facts
 from services.conversations.webhook_facts import facts_of
 from services.kernel import Invalid, Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 
 Key = tuple[UUID, int]
 T = TypeVar("T")
@@ -51,6 +52,11 @@ def read(record: Record) -> ConversationFacts | None:
     if isinstance(event, ConversationEvent):
         return ConversationFacts(record, (record.store, event.id), facts_of(event, sent_at=sent_at))
     return None
+
+
+def subjects(event: ConversationFacts) -> Iterable[Subject]:
+    """Whose conversation it is. By its number, too: not every body says who the contact is."""
+    return subjects_named(conversations=[event.key[1]], contacts=[event.facts.snapshot.state.contact_id])
 
 
 def _parse(record: Record, parse: Callable[[bytes], T]) -> T:

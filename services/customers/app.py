@@ -9,5 +9,10 @@ from services.kernel import Process, consume
 
 def add_to(process: Process) -> None:
     """Two groups: members of one group would have to bear one static name, and each would throw the other out."""
-    consume(process, topics.SHOP_EVENTS, group="customers", read=events.read, apply=handlers.keep)
-    consume(process, topics.WIDGET_EVENTS, group="visits", read=visit_events.read, apply=visit_handlers.keep)
+    consume(
+        process, topics.SHOP_EVENTS, group="customers", read=events.read, apply=handlers.keep, subjects=events.subjects
+    )
+    consume(
+        process, topics.WIDGET_EVENTS, group="visits", read=visit_events.read, apply=visit_handlers.keep,
+        subjects=visit_events.subjects,
+    )  # fmt: skip

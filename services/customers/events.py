@@ -1,5 +1,6 @@
 """One record of shop.events → what the shop said. Trusted systems write it directly, so it is judged here, too."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from db.people.customers import ShopFactRow
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
 from schemas.values import json_text
 from services.kernel import Invalid, Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 
 _EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
 
@@ -63,6 +65,12 @@ def read(record: Record) -> ShopFact | None:
     if event.time > record.received_at + AHEAD:
         raise Invalid("time lies in the future")
     return _customer(record, event) if isinstance(event, CustomerEvent) else _order(record, event)
+
+
+def subjects(event: ShopFact) -> Iterable[Subject]:
+    """The customer, by each name that the shop told."""
+    profile = event.profile
+    return subjects_named(customers=[event.customer_id], emails=[profile.get("email")], phones=[profile.get("phone")])
 
 
 def _customer(record: Record, event: CustomerEvent) -> ShopFact:

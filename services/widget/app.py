@@ -18,4 +18,6 @@ def add_to(process: Process) -> None:
     keeping = Keeping(process, metrics)
     every(process, partial(months.ensure_daily, process, metrics), name="widget partitions", seconds=_DAY_SECONDS)
     every(process, keeping.refresh, name="widget events kept", seconds=_KEEPING_SECONDS)
-    consume(process, topics.WIDGET_EVENTS, group="widget", read=keeping.read, apply=keeping.keep)
+    consume(
+        process, topics.WIDGET_EVENTS, group="widget", read=keeping.read, apply=keeping.keep, subjects=events.subjects
+    )

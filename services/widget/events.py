@@ -1,7 +1,7 @@
 """One accepted POST of a visitor's browser → its rows."""
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from schemas.beacons import WidgetReport, moment
 from schemas.bounds import EARLIEST, json_value
 from schemas.values import json_text
 from services.kernel import Invalid, Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 
 _OLDEST, _AHEAD = timedelta(days=27), timedelta(days=62)  # of months that have a partition, whatever their length
 _REPORTS = TypeAdapter(tuple[WidgetReport, ...])
@@ -66,6 +67,15 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
     if not all(received_at - _OLDEST <= one.created_at <= received_at + _AHEAD for one in rows):
         raise Invalid("an event's id names a moment far from when it was received")
     return WidgetPost(record, rows)
+
+
+def subjects(event: WidgetPost) -> Iterable[Subject]:
+    """Whose browser it was: the session, and who the shop said it is."""
+    return subjects_named(
+        customers=[one.customer_id for one in event.rows],
+        sessions=[one.session_id for one in event.rows],
+        users=[one.user_id for one in event.rows],
+    )
 
 
 def row(store: UUID, event: WidgetReport) -> WidgetEventRow:

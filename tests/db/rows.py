@@ -101,9 +101,23 @@ TENANTS: dict[str, Tenant] = {
         lambda n: {"step": ("user", "account", "member")[n % 3], "chatwoot_base_url": "https://a.example"}, CHANGE
     ),
     "wootstream.due": Tenant(lambda n: {"person": f"customer:c{n}"}, ALL),
+    "wootstream.erased_subjects": Tenant(
+        lambda n: {"digest": bytes([n]) * 16, "received_before": NOW, "request_id": uuid.uuid4()}, READ, privacy=ALL,
+        change="request_id",
+    ),
+    "wootstream.privacy_requests": Tenant(
+        lambda n: {"id": uuid.UUID(int=n), "kind": "erasure", "source": "verb", "deadline": NOW}, KEEP, privacy=ALL,
+        change="state",
+    ),
+    "wootstream.privacy_steps": Tenant(
+        lambda n: {"request_id": uuid.UUID(int=1), "step": f"step {n}", "proof": {}}, READ, privacy=ALL, change="proof"
+    ),
+    "wootstream.legal_holds": Tenant(
+        lambda n: {"digest": bytes([n]) * 16, "reason": "a lawsuit"}, READ, privacy=ALL, change="reason"
+    ),
     "wootstream.audit_log": Tenant(
         lambda n: {"actor": "somebody", "action": "show", "object": f"letter {n}"},
-        KEEP, privacy={"select"}, nobodys=frozenset({SERVICE}),
+        KEEP, privacy={"select", "insert"}, nobodys=frozenset({SERVICE}),
     ),
     "wootstream.refusals": Tenant(
         lambda n: {"door": "webhooks", "reason": "signature", "count": n, "last_at": NOW},

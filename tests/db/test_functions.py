@@ -16,6 +16,7 @@ _MAY_EXECUTE = {
     "widget_rows_since()": {_SERVICE, _PRIVACY},
     "detach_widget_month(timestamp with time zone)": {_PRIVACY},
     "drop_widget_month(timestamp with time zone)": {_PRIVACY},
+    "hold_ledger()": {_PRIVACY},
     "known_users(uuid[])": {_SERVICE},
     "users(uuid[],text[])": {_SERVICE},
     "dead_letter_stores()": {_SERVICE},

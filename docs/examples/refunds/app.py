@@ -7,4 +7,6 @@ from services.kernel import Process, consume
 
 def add_to(process: Process) -> None:
     """A group of its own sees every record."""
-    consume(process, topics.SHOP_EVENTS, group="refunds", read=events.read, apply=handlers.keep)
+    consume(
+        process, topics.SHOP_EVENTS, group="refunds", read=events.read, apply=handlers.keep, subjects=events.subjects
+    )

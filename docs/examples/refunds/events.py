@@ -1,9 +1,11 @@
 """What it hears."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.shop import OrderEvent
 from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 
 
 class Refund(NamedTuple):
@@ -16,3 +18,8 @@ def read(record: Record) -> Refund | None:
     if record.event != "order.refunded":
         return None
     return Refund(record, OrderEvent.model_validate_json(record.value).data.customer_id)
+
+
+def subjects(refund: Refund) -> Iterable[Subject]:
+    """Whom it is about: what was received before they were erased is not applied."""
+    return subjects_named(customers=[refund.customer_id])

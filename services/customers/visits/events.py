@@ -11,6 +11,7 @@ from schemas.beacons import WidgetReport, moment
 from schemas.values import json_text
 from services.customers.visits.visit import ShopVisit
 from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 
 _REPORTS = TypeAdapter(tuple[WidgetReport, ...])
 
@@ -37,6 +38,13 @@ def read(record: Record) -> VisitsSeen | None:
     """None for guests: nobody is there to tell."""
     visits = tuple(_visits(record.store, json_text.read(_REPORTS.validate_json, record.value)))
     return VisitsSeen(record, visits) if visits else None
+
+
+def subjects(event: VisitsSeen) -> Iterable[Subject]:
+    """The customers, and the sessions in which they were."""
+    return subjects_named(
+        customers=[one.customer_id for one in event.visits], sessions=[one.session_id for one in event.visits]
+    )
 
 
 def _visits(store: UUID, reports: Iterable[WidgetReport]) -> Iterator[ShopVisit]:

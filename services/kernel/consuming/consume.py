@@ -6,7 +6,7 @@ escapes into FastStream, for it would go on with the next batch.
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -20,6 +20,8 @@ from services.kernel.consuming.positions import Positions
 from services.kernel.consuming.probe import Here
 from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
 from services.kernel.errors import Verdict, describe, kind, verdict
+from services.kernel.forgetting.sieve import About, nobody
+from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.kernel.process import Process
 from services.kernel.record import Record, store_of
 
@@ -42,9 +44,14 @@ def consume(
     group: str,
     read: Callable[[Record], E | None],
     apply: Callable[[Connection, Sequence[E]], Awaitable[Collection[Record]]],
+    subjects: Callable[[E], Iterable[Subject]] = nobody,
 ) -> None:
-    """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news."""
-    consumption = Consumption(process, Subscription(group, topic.name, read, apply))
+    """Read a topic as `group`: `read` makes events, `apply` keeps a batch and says which were news.
+
+    `subjects` are the people an event is about: what was received before one of them was erased is not applied.
+    """
+    about = About(Pseudonyms(process.secrets), subjects)
+    consumption = Consumption(process, Subscription(group, topic.name, read, apply, about))
     subscriber = process.consumers.subscriber(topic, group, listener=consumption.positions)
     subscriber(consumption.handle)
     consumption.positions.watch(subscriber)

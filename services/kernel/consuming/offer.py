@@ -1,8 +1,9 @@
 """The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, count, commit."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from itertools import groupby
 from operator import attrgetter
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from db.pool import Pool
+from db.pool import Connection, Pool
 from db.records import dead_letters, ledger
 from db.records.dead_letters import Letter
 from db.records.ledger import LedgerRow
@@ -19,6 +20,7 @@ from services.kernel.consuming.bisect import Applied, Apply, E, apply_in_halves
 from services.kernel.consuming.outcomes import count, moves_of
 from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
+from services.kernel.forgetting.sieve import About
 from services.kernel.record import Record, store_of, text_of
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
@@ -54,6 +56,7 @@ class Subscription(Generic[E]):
     topic: str
     read: Callable[[Record], E | None]
     apply: Apply[E]
+    about: About[E]
     suspicion: Suspicion = field(default_factory=Suspicion)
 
 
@@ -82,9 +85,14 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         # Row security shows this batch's stores and no other.
         named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        rows, gone = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
+        entered = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
+        rows = entered.rows
         fresh, redelivered = _sift(records, rows, result)
-        events, bad, bugs = _read(subscription, fresh, gone)
+        events, bad, bugs = _read(subscription, fresh, entered.gone)
+        if entered.erased:  # ignored from here on, also what would be set aside
+            forgotten = await _forgotten(conn, subscription, entered.erased, events, bad)
+            events = [event for event in events if event.record not in forgotten]
+            bad = {one: why for one, why in bad.items() if one not in forgotten}
         if care is Care.WHOLE:  # the usual case: one call, no savepoint
             applied = Applied(set(await subscription.apply(conn, events)), worked=True) if events else Applied()
         else:
@@ -153,6 +161,19 @@ def _read(
             bugs.append((record, error))
             bad[record] = (BUG, describe(error))
     return events, bad, bugs
+
+
+async def _forgotten(
+    conn: Connection,
+    subscription: Subscription[E],
+    erased: Mapping[UUID, datetime],
+    events: Sequence[E],
+    bad: Iterable[Record],
+) -> set[Record]:
+    """Records about people who were erased since they were received."""
+    about = subscription.about
+    named = {event.record: about.event(event) for event in events} | {one: about.unreadable(one) for one in bad}
+    return await about.those_erased(conn, erased, named)
 
 
 def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) -> Sequence[Record]:

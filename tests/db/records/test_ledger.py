@@ -31,8 +31,7 @@ class Known:
     other: uuid.UUID
 
     async def enter(self, conn: Any, *partitions: int) -> dict[int, ledger.LedgerRow]:
-        places, _ = await ledger.enter(conn, self.group, "topic", partitions, [self.ours])
-        return places
+        return (await ledger.enter(conn, self.group, "topic", partitions, [self.ours])).rows
 
     async def move(self, move: Move) -> None:
         async with self.pool.acquire() as conn, conn.transaction():
@@ -79,11 +78,11 @@ async def test_whoever_enters_hears_which_of_the_stores_named_are_gone(known: Kn
     async with known.pool.acquire() as conn:
         async with conn.transaction():
             named = [known.ours, known.other, unheard_of]
-            places, gone = await ledger.enter(conn, known.group, "topic", [0, 1, 99], named)
+            entered = await ledger.enter(conn, known.group, "topic", [0, 1, 99], named)
         async with conn.transaction():
             nowhere = await ledger.enter(conn, known.group, "topic", [99], named)
-    assert (sorted(places), gone) == ([0, 1], {known.other, unheard_of})
-    assert nowhere == ({}, set())
+    assert (sorted(entered.rows), entered.gone) == ([0, 1], {known.other, unheard_of})
+    assert nowhere == ledger.Entered({}, set(), {})
 
 
 async def test_whoever_enters_anew_sees_the_stores_named_now_from_the_first_statement_on(known: Known) -> None:
@@ -91,8 +90,7 @@ async def test_whoever_enters_anew_sees_the_stores_named_now_from_the_first_stat
     async with known.pool.acquire() as conn, conn.transaction():
         for _ in range(10):  # PostgreSQL plans a statement anew for its first five times, then once and for all
             for store in (known.other, known.ours):
-                _, missed = await ledger.enter(conn, known.group, "topic", [0, 1], [store])
-                gone |= missed
+                gone |= (await ledger.enter(conn, known.group, "topic", [0, 1], [store])).gone
         seen = await _visible(conn)
     assert (gone, seen) == (set(), {known.ours})
 

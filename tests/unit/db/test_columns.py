@@ -14,6 +14,8 @@ from db.people import contacts, customers, visits
 from db.people.contacts import ContactRow, NamesRow
 from db.people.customers import CustomerRow, OrderRow, ShopFactRow
 from db.people.visits import VisitRow
+from db.privacy import erased
+from db.privacy.erased import ErasedRow
 from db.records import acknowledged, dead_letters, refusals
 from db.records.acknowledged import AcknowledgedRow
 from db.records.dead_letters import Letter
@@ -37,6 +39,7 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (ConversationCustomerRow, conversations, "_PUT_CUSTOMERS"),
     (ConversationRow, conversations, "_PUT_ROWS"),
     (CustomerRow, customers, "_PUT_CUSTOMERS"),
+    (ErasedRow, erased, "_ADD"),
     (EventCountRow, conversations, "_TRIM_EVENTS"),
     (HeadRow, conversations, "_PUT_HEADS"),
     (Letter, dead_letters, "_INSERT"),

@@ -1,0 +1,49 @@
+"""Who was erased, by keyed hash, and until which moment what was received about them is dropped."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from db.pool import Connection
+
+_AMONG = """
+select e.organization_id, e.digest, e.received_before
+from unnest($1::uuid[], $2::bytea[]) as n (organization_id, digest)
+join wootstream.erased_subjects e using (organization_id, digest)
+"""
+# Never earlier than it was: what a later erasure dropped stays dropped when an older one is applied again.
+_ADD = """
+insert into wootstream.erased_subjects as e (organization_id, digest, received_before, request_id)
+select * from unnest($1::uuid[], $2::bytea[], $3::timestamptz[], $4::uuid[]) order by 1, 2
+on conflict (organization_id, digest) do update
+  set received_before = excluded.received_before, request_id = excluded.request_id
+  where excluded.received_before > e.received_before
+"""
+_HOLD = "select wootstream.hold_ledger()"
+
+
+class ErasedRow(NamedTuple):
+    """The columns of _ADD."""
+
+    organization_id: UUID
+    digest: bytes
+    received_before: datetime
+    request_id: UUID
+
+
+async def among(conn: Connection, named: Sequence[tuple[UUID, bytes]]) -> Mapping[tuple[UUID, bytes], datetime]:
+    """Those of (store, digest) that were erased, and until when what was received is dropped."""
+    rows = await conn.fetch(_AMONG, [store for store, _ in named], [digest for _, digest in named])
+    return {(row["organization_id"], row["digest"]): row["received_before"] for row in rows}
+
+
+async def add(conn: Connection, rows: Sequence[ErasedRow]) -> None:
+    """Remember them as erased."""
+    if rows:
+        await conn.execute(_ADD, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def hold_consumers(conn: Connection) -> None:
+    """Wait until no batch is under way, and let none begin before this transaction ends. As role wootstream_privacy."""
+    await conn.execute(_HOLD)

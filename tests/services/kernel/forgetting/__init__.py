@@ -1,0 +1,1 @@
+"""Erased people and what is consumed later."""
