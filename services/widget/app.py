@@ -4,7 +4,7 @@ from functools import partial
 
 from schemas import topics
 from services.kernel import Process, consume, every
-from services.widget import months
+from services.widget import events, months
 from services.widget.keeping import Keeping
 from services.widget.metrics import WidgetMetrics
 
