@@ -45,6 +45,11 @@ insert into wootstream.due (organization_id, person)
 select organization_id, 'customer:' || customer_id from wootstream.customers where organization_id = $1 order by 1, 2
 on conflict do nothing
 """
+_BEHIND = """
+select count(*) as people, coalesce(extract(epoch from max(clock_timestamp() - greatest(d.not_before, d.waiting_since))), 0)::float8 as seconds
+from wootstream.due d join public.chatwoot_accounts a using (organization_id)
+where a.account_status = 'active' and a.push <> 'off' and d.not_before <= clock_timestamp()
+"""
 _POSTPONE = """
 update wootstream.due set attempts = attempts + $4, not_before = clock_timestamp() + $3
 where organization_id = $1 and person = $2
@@ -70,6 +75,13 @@ async def mark_everyone(conn: Connection, store: UUID) -> None:
 async def waiting(conn: Connection, stores: Collection[UUID]) -> set[UUID]:
     """Which of these stores have somebody due now."""
     return {row["store"] for row in await conn.fetch(_WAITING, list(stores))}
+
+
+async def behind(conn: Connection) -> Row:
+    """How many people are due now at stores in scope that push, and for how many seconds the first has been."""
+    row = await conn.fetchrow(_BEHIND)
+    assert row is not None
+    return row
 
 
 async def ready(conn: Connection, stores: Collection[UUID], *, limit: int) -> Sequence[Row]:

@@ -1,7 +1,7 @@
 """What the audit holds against each other besides the ledger: acknowledgements, losses, eras; and who looked at what."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -16,6 +16,7 @@ select consumer_group, topic, partition, max(closed_at) as closed_at from wootst
 group by consumer_group, topic, partition
 """
 _NOTE = "insert into wootstream.audit_log (actor, source, action, organization_id, object) values ($1, $2, $3, $4, $5)"
+_LATELY = "select action, count(*) as acts from wootstream.audit_log where at > now() - $1::interval group by action"
 _NOTED = """
 select l.at, l.actor, l.source, l.action, a.slug as store, l.object
 from wootstream.audit_log l left join public.chatwoot_accounts a on a.organization_id = l.organization_id and a.account_status <> 'deleted'
@@ -52,3 +53,8 @@ async def note(conn: Connection, *, actor: str, source: str, action: str, store:
 async def noted(conn: Connection, *, store: UUID | None, since: datetime | None, limit: int) -> Sequence[Row]:
     """The latest first, of the stores in scope and what concerns none."""
     return await conn.fetch(_NOTED, store, since, limit)
+
+
+async def lately(conn: Connection, span: timedelta) -> Sequence[Row]:
+    """How often each action was noted in that time, at the stores in scope and where it concerns none."""
+    return await conn.fetch(_LATELY, span)

@@ -1,6 +1,6 @@
 """Every metric of the kernel by name, with its meaning and what to do when it moves."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -10,6 +10,8 @@ class Metrics:
     """One set per process, on the process's own registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        # Memory, processor time, open files, start of this process: `process_…`, as every exporter names them.
+        ProcessCollector(registry=registry)
         # What became of each record: applied, duplicate, ignored, dead. `dead` growing: read `dead-letters list`.
         self.records = Counter(
             "wootstream_records",

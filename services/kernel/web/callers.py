@@ -43,6 +43,9 @@ class Callers:
         self._waiting = 0
         # Somebody guesses, or has an old token: the log says whence.
         self._failed = Counter("wootstream_logins_failed", "Requests with a wrong token", registry=registry)
+        # Requests by who asks: the operator, or the id of a person's token (`people list` says whose). Many times what
+        # is usual: a program in a loop, or somebody who collects; `people revoke`.
+        self._asked = Counter("wootstream_api_requests", "Requests by token", ("caller",), registry=registry)
 
     def guarded(self, endpoint: AsksEndpoint, *, people: TokenScope | None = None) -> AsksEndpoint:
         """The endpoint for the operator, and for people whose token has the scope `people`, acting as themselves.
@@ -56,11 +59,13 @@ class Callers:
             if scheme.lower() != "bearer":
                 return await self._turned_away(whence)
             if self._is_operator(token):
+                self._asked.labels(_OPERATOR).inc()
                 with acting_as(Actor(_OPERATOR, whence)):
                     return await endpoint(request)
             person = await authenticate(self._pool(), token)
             if person is None:
                 return await self._turned_away(whence)
+            self._asked.labels(str(person.token)).inc()
             if people not in person.scopes:
                 return refusal(403, "this token may not ask that")
             with acting_as(Actor(str(person.id), whence, person.id)):
