@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks._command import command
 from benchmarks._kernel import KernelBench, open_bench
 from benchmarks._stack import open_stack
-from services.kernel.run import collect_seldom
+from services.kernel.run import CONSUMERS_COLLECT_AFTER, collect_seldom
 
 BATCHES = (50, 200, 500)
 
@@ -24,7 +24,7 @@ OneRun = Callable[[int], Awaitable[float]]
 
 async def measure(records: int, rounds: int) -> dict[str, Any]:
     """Alternate each pair on the same topic, with the collector as `wootstream run` sets it, for both of a pair."""
-    collect_seldom()
+    collect_seldom(CONSUMERS_COLLECT_AFTER)
     async with (
         open_stack() as (stack, folder),
         open_bench(stack.kafka, stack.database_url, folder, records) as bench,

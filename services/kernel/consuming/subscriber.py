@@ -94,6 +94,11 @@ class Consumers:
             self._broker = make_broker(self._settings)
         return self._broker
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody reads a topic here."""
+        return self._broker is not None
+
     def subscriber(self, topic: Topic, group: str, **more: Any) -> Any:
         """One that reads `topic` as `group` from the start on; `more` are FastStream's own options."""
         self._topics.append(topic)

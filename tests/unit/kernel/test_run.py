@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.kernel.run import collect_seldom
+from services.kernel.run import CONSUMERS_COLLECT_AFTER, collect_seldom
 
 
 @pytest.fixture
@@ -20,5 +20,5 @@ def collector() -> Iterator[None]:
 @pytest.mark.usefixtures("collector")
 def test_what_is_there_at_the_start_is_never_walked_by_the_collector() -> None:
     before = len(gc.get_objects())
-    collect_seldom()
+    collect_seldom(CONSUMERS_COLLECT_AFTER)
     assert len(gc.get_objects()) < before / 100
