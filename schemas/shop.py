@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from schemas.bounds import moment
+from schemas.bounds import URL_CHARACTERS, moment
 from schemas.values.numbers import WHOLE
 
 ShopEventType = Literal[
@@ -24,6 +24,7 @@ AHEAD = timedelta(minutes=10)
 _EARLIEST = 1990
 _MOST_MINOR = 10**14  # a thousand times what any order was, and far from what a bigint or a sum of them holds
 _WITHOUT_NUL = r"^[^\x00]*$"
+_MOST_CATEGORIES = 50
 
 
 def _sane(value: datetime) -> datetime:
@@ -46,6 +47,8 @@ ShopId = Annotated[_Storable, Field(min_length=1, max_length=255)]
 Text = Annotated[_Storable, Field(max_length=255)]
 _MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|2[01][0-9]{2})-"}
 ShopMoment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
+Category = Annotated[_Storable, Field(min_length=1, max_length=100)]
+ShopUrl = Annotated[_Storable, Field(pattern=r"^https?://[^\s\x00]+$", max_length=URL_CHARACTERS)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=_MOST_MINOR), WHOLE]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
@@ -80,7 +83,11 @@ class CustomerData(ShopModel):
 
 
 class OrderData(ShopModel):
-    """An order by the shop's own id; the price in whole minor units. A refund without an amount returns everything."""
+    """An order by the shop's own id; the price in whole minor units. A refund without an amount returns everything.
+
+    `order_number` is what the customer knows it by, `order_url` where the shop shows it, `categories` what kinds of
+    things its lines are: of each the newest event that names it counts.
+    """
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_PRICED, _UNPRICED]})
 
@@ -88,6 +95,9 @@ class OrderData(ShopModel):
     order_id: ShopId
     amount_minor: Amount | None = None
     currency: Currency | None = None
+    order_number: Text | None = None
+    order_url: ShopUrl | None = None
+    categories: Annotated[tuple[Category, ...], Field(max_length=_MOST_CATEGORIES, strict=False)] | None = None
 
     @model_validator(mode="after")
     def _money_is_whole(self) -> "OrderData":

@@ -13,8 +13,14 @@ _KEY = ("organization_id", "order_id or customer_id")
 # A repeat has the same source and id (CloudEvents 1.0, `id`): it changes nothing, whatever it holds.
 _ADD_FACTS = """
 insert into wootstream.shop_facts
-  (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bigint[], $9::text[])
+  (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency, order_number,
+  order_url, categories)
+select organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency, order_number, order_url,
+  categories::jsonb
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+  $10::text[], $11::text[], $12::text[])
+  as f (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency, order_number, order_url,
+    categories)
 order by 1, 2, 3 on conflict do nothing
 returning organization_id, source, event_id
 """
@@ -29,17 +35,20 @@ from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
 join wootstream.orders o using (organization_id, order_id) order by 1, 2 for update of o
 """
 _FACTS = """
-select f.organization_id, f.order_id, f.kind, f.happened_at, f.source, f.event_id, f.customer_id, f.amount_minor, f.currency
+select f.organization_id, f.order_id, f.kind, f.happened_at, f.source, f.event_id, f.customer_id, f.amount_minor, f.currency,
+  f.order_number, f.order_url, f.categories
 from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
 join wootstream.shop_facts f using (organization_id, order_id)
 """
 _PUT_ORDERS = """
 update wootstream.orders o set
   customer_id = n.customer_id, currency = n.currency, total_minor = n.total_minor, refunded_minor = n.refunded_minor,
-  placed_at = n.placed_at, paid_at = n.paid_at, refunded_at = n.refunded_at, cancelled_at = n.cancelled_at, updated_at = now()
+  placed_at = n.placed_at, paid_at = n.paid_at, refunded_at = n.refunded_at, cancelled_at = n.cancelled_at,
+  order_number = n.order_number, order_url = n.order_url, categories = n.categories::jsonb, updated_at = now()
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::timestamptz[],
-  $9::timestamptz[], $10::timestamptz[])
-  as n (organization_id, order_id, customer_id, currency, total_minor, refunded_minor, placed_at, paid_at, refunded_at, cancelled_at)
+  $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::text[])
+  as n (organization_id, order_id, customer_id, currency, total_minor, refunded_minor, placed_at, paid_at, refunded_at, cancelled_at,
+    order_number, order_url, categories)
 where o.organization_id = n.organization_id and o.order_id = n.order_id
 """
 _BEGIN_CUSTOMERS = """
@@ -53,7 +62,10 @@ join wootstream.customers c using (organization_id, customer_id) order by 1, 2 f
 """
 # An order counts once it was placed or paid, unless cancelled; money counts once paid, less what was returned.
 _SUMS = """
-select o.organization_id, o.customer_id, a.currency as store_currency, o.currency, count(*) as orders,
+select o.organization_id, o.customer_id, a.currency as store_currency, a.tier_rules, o.currency, count(*) as orders,
+  count(*) filter (where coalesce(placed_at, paid_at) > now() - interval '365 days') as orders_in_year,
+  least(coalesce(sum(greatest(total_minor - refunded_minor, 0)) filter (where paid_at > now() - interval '365 days'), 0),
+    9223372036854775807)::bigint as spent_in_year,
   count(*) filter (where paid_at is not null) as paid,
   least(coalesce(sum(greatest(total_minor - refunded_minor, 0)) filter (where paid_at is not null), 0), 9223372036854775807)::bigint as spent,
   min(coalesce(placed_at, paid_at)) as first_at, max(coalesce(placed_at, paid_at)) as last_at
@@ -61,7 +73,7 @@ from unnest($1::uuid[], $2::text[]) as k (organization_id, customer_id)
 join wootstream.orders o using (organization_id, customer_id)
 join public.chatwoot_accounts a on a.organization_id = o.organization_id and a.account_status <> 'deleted'
 where cancelled_at is null and (placed_at is not null or paid_at is not null)
-group by 1, 2, 3, 4
+group by 1, 2, 3, 4, 5
 """
 _PUT_CUSTOMERS = """
 update wootstream.customers c set
@@ -90,6 +102,9 @@ class ShopFactRow(NamedTuple):
     order_id: str | None
     amount_minor: int | None
     currency: str | None
+    order_number: str | None
+    order_url: str | None
+    categories: str | None  # JSON: the driver takes a list in an array for another dimension
 
 
 class OrderRow(NamedTuple):
@@ -105,6 +120,9 @@ class OrderRow(NamedTuple):
     paid_at: datetime | None
     refunded_at: datetime | None
     cancelled_at: datetime | None
+    order_number: str | None
+    order_url: str | None
+    categories: str  # JSON
 
 
 class CustomerRow(NamedTuple):

@@ -25,22 +25,45 @@ _PEOPLE = """
 select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.user_id, c.last_synced_at, k.customer_id,
   k.preferred_language, k.marketing_consent, k.registered_at, k.order_count, k.spent, k.paid_orders, k.first_order_at,
   k.last_order_at, k.customer_tier, t.tickets, t.satisfaction, s.page_url, s.cart_minor, s.cart_currency, s.cart_items,
-  case when s.last_at is not null then least(extract(epoch from s.last_at - s.first_at), 2147483647)::int end as visit_seconds
+  case when s.last_at is not null then least(extract(epoch from s.last_at - s.first_at), 2147483647)::int end as visit_seconds,
+  t.escalated, o.recent_orders, f.favorite_categories
 from unnest($1::uuid[], $2::int[], $3::int[]) as d (organization_id, account_id, contact_id)
 join public.chatwoot_contacts c on c.organization_id = d.organization_id and c.chatwoot_account_id = d.account_id
   and c.chatwoot_contact_id = d.contact_id
 left join lateral wootstream.customer_of_contact(c.organization_id, c.customer_id, c.email, c.phone) w on true
 left join wootstream.customers k on k.organization_id = c.organization_id and k.customer_id = w.customer_id
 cross join lateral (
-  select count(*) filter (where status = 'resolved')::int as tickets, round(avg(satisfaction_rating), 1)::float8 as satisfaction,
-    coalesce(bool_or(status in ('open', 'pending')), false) as talking
+  select count(*) filter (where v.status = 'resolved')::int as tickets, round(avg(v.satisfaction_rating), 1)::float8 as satisfaction,
+    coalesce(bool_or(v.status in ('open', 'pending')), false) as talking,
+    bool_or(w.reopenings > 0 or w.priority = 'urgent' or 'escalated' = any (w.labels)) as escalated
   from public.chatwoot_conversations v
+  left join wootstream.conversations w on w.organization_id = v.organization_id and w.conversation_id = v.chatwoot_conversation_id
   where v.organization_id = c.organization_id and v.chatwoot_account_id = c.chatwoot_account_id and v.chatwoot_contact_id = c.chatwoot_contact_id
 ) t
 left join lateral (
   select * from wootstream.visits s
   where t.talking and s.organization_id = k.organization_id and s.customer_id = k.customer_id order by last_at desc limit 1
 ) s on true
+cross join lateral (
+  select coalesce(jsonb_agg(to_jsonb(r) order by r.at desc, r.order_id desc), '[]') as recent_orders from (
+    select order_id, order_number, order_url, coalesce(placed_at, paid_at) as at, currency, total_minor, refunded_minor,
+      paid_at is not null as paid, cancelled_at is not null as cancelled
+    from wootstream.orders where organization_id = k.organization_id and customer_id = k.customer_id
+      and (placed_at is not null or paid_at is not null)
+    order by coalesce(placed_at, paid_at) desc, order_id desc limit 3
+  ) r
+) o
+cross join lateral (
+  select coalesce(array_agg(category order by weight desc, category), '{}') as favorite_categories from (
+    select category, sum(weight) as weight from (
+      select jsonb_array_elements_text(categories) as category, 3 as weight from wootstream.orders
+      where organization_id = k.organization_id and customer_id = k.customer_id and cancelled_at is null
+      union all
+      select jsonb_array_elements_text(categories), 1 from wootstream.visits
+      where organization_id = k.organization_id and customer_id = k.customer_id
+    ) c group by category order by weight desc, category limit 3
+  ) g
+) f
 """
 _ACKNOWLEDGE = """
 update public.chatwoot_contacts set cached_attributes = $4, written_keys = $5,

@@ -6,7 +6,7 @@ Chatwoot stores values as they come: the type decides how an agent sees and filt
 
 from typing import Literal, NamedTuple
 
-DisplayType = Literal["text", "number", "date", "list", "checkbox"]
+DisplayType = Literal["text", "number", "date", "list", "checkbox", "link"]
 
 
 class Attribute(NamedTuple):
@@ -43,4 +43,7 @@ SPECIFIED = (
     Attribute("previous_tickets", "number"),
     Attribute("satisfaction_score", "number"),
     Attribute("escalation_history", "checkbox"),
+    Attribute("recent_orders", "text"),
+    Attribute("last_order_status", "list", ("placed", "paid", "partly refunded", "refunded", "cancelled")),
+    Attribute("last_order_url", "link"),
 )

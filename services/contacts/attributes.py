@@ -34,6 +34,29 @@ class CurrentVisit:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentOrder:
+    """One of the newest orders; money in minor units."""
+
+    number: str
+    at: datetime
+    currency: str | None
+    total_minor: int | None
+    refunded_minor: int
+    paid: bool
+    cancelled: bool
+    url: str | None = None
+
+    @property
+    def status(self) -> str:
+        """The last thing that changes what the customer may expect."""
+        if self.cancelled:
+            return "cancelled"
+        if self.refunded_minor:
+            return "refunded" if self.refunded_minor >= (self.total_minor or 0) else "partly refunded"
+        return "paid" if self.paid else "placed"
+
+
+@dataclass(frozen=True, slots=True)
 class KnownPerson:
     """A customer as our tables know them; money in minor units by currency."""
 
@@ -52,6 +75,9 @@ class KnownPerson:
     customer_tier: str | None = None
     tickets: int = 0
     satisfaction: float | None = None
+    escalated: bool | None = None  # None: never a conversation
+    recent_orders: tuple[RecentOrder, ...] = ()  # the newest first, three at most
+    favorite_categories: tuple[str, ...] = ()
     visit: CurrentVisit | None = None  # only while a conversation is open
 
 
@@ -68,11 +94,16 @@ def attributes(person: KnownPerson, allowed: Collection[str] | None = None) -> d
         "average_order_value": _average(person),
         "last_order_date": _date(person.last_order_at, days),
         "purchase_frequency": _frequency(person),
+        "favorite_categories": ", ".join(person.favorite_categories) or None,
+        "recent_orders": _recent(person, days),
+        "last_order_status": person.recent_orders[0].status if person.recent_orders else None,
+        "last_order_url": person.recent_orders[0].url if person.recent_orders else None,
         "registration_date": _date(person.registered_at, days),
         "preferred_language": person.preferred_language,
         "marketing_consent": person.marketing_consent,
         "previous_tickets": person.tickets or None,
         "satisfaction_score": person.satisfaction,
+        "escalation_history": person.escalated,
         **_volatile(person.visit),
     }
     names = ALL if allowed is None else ALL & set(allowed)
@@ -106,6 +137,16 @@ def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:
     if moment is None or not EARLIEST <= moment < LATEST:
         return None
     return moment.astimezone(zone).date().isoformat()
+
+
+def _recent(person: KnownPerson, zone: ZoneInfo) -> str | None:
+    """ "#1042 2024-01-15 €450.00 paid; …", the newest first."""
+    return "; ".join(" ".join(filter(None, _order_words(one, zone))) for one in person.recent_orders) or None
+
+
+def _order_words(order: RecentOrder, zone: ZoneInfo) -> tuple[str | None, ...]:
+    price = None if order.total_minor is None or not order.currency else written(order.total_minor, order.currency)
+    return order.number, _date(order.at, zone), price, order.status
 
 
 def _average(person: KnownPerson) -> str | None:

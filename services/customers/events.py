@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from db.people.customers import ShopFactRow
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
 from schemas.values import json_text
+from services.customers.categories import json
 from services.kernel import Invalid, Record
 from services.kernel.forgetting.subjects import Subject, subjects_named
 
@@ -31,6 +32,9 @@ class ShopFact:
     order_id: str | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    order_number: str | None = None
+    order_url: str | None = None
+    categories: tuple[str, ...] | None = None
     profile: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -50,6 +54,9 @@ class ShopFact:
             order_id=self.order_id,
             amount_minor=self.amount_minor,
             currency=self.currency,
+            order_number=self.order_number,
+            order_url=self.order_url,
+            categories=None if self.categories is None else json(self.categories),
         )
 
 
@@ -94,4 +101,7 @@ def _order(record: Record, event: OrderEvent) -> ShopFact:
         order_id=event.data.order_id,
         amount_minor=event.data.amount_minor,
         currency=event.data.currency,
+        order_number=event.data.order_number,
+        order_url=event.data.order_url,
+        categories=event.data.categories,
     )

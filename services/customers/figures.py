@@ -1,14 +1,13 @@
 """What a customer is to the shop: the newest word on each field of the profile, and figures over the orders."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas.tiers import DEFAULT, TierRules
 from schemas.values.money import digits
 
-# From so much spent (paid, less refunds, in the store's currency; other currencies are not converted and do not count).
-TIERS = (("Platinum", 5_000), ("Gold", 2_000), ("Silver", 500), ("Bronze", 0))
 PROFILE_FIELDS = ("email", "phone", "name", "preferred_language", "marketing_consent", "registered_at")
 
 
@@ -57,12 +56,14 @@ def figures(sums: Iterable[Mapping[str, Any]]) -> Figures:
         paid_orders={row["currency"]: row["paid"] for row in paid},
         first_order_at=min((row["first_at"] for row in rows), default=None),
         last_order_at=max((row["last_at"] for row in rows), default=None),
-        customer_tier=tier(spent.get(own, 0), own) if own else None,
+        customer_tier=_tier(rows, own) if own else None,
     )
 
 
-def tier(spent_minor: int, currency: str) -> str:
-    """The highest tier whose threshold is reached."""
+def _tier(rows: Sequence[Mapping[str, Any]], currency: str) -> str | None:
+    """By the store's rules, over all orders or those of the last 365 days; spent is paid, less refunds."""
+    rules = TierRules.model_validate(rows[0]["tier_rules"]) if rows[0]["tier_rules"] else DEFAULT
+    spent, orders = ("spent", "orders") if rules.within == "ever" else ("spent_in_year", "orders_in_year")
+    minor = sum(row[spent] for row in rows if row["currency"] == currency)
     # Yen have no minor unit and dinars three digits: thresholds are in whole units of any currency.
-    spent = spent_minor / 10 ** digits(currency)
-    return next((name for name, threshold in TIERS if spent >= threshold), TIERS[-1][0])
+    return rules.tier(minor / 10 ** digits(currency), sum(row[orders] for row in rows))

@@ -1,6 +1,6 @@
 """An order is a function of the set of its facts: any order of arrival, any repetition, the same row."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from db.people.customers import OrderRow
 from schemas.bounds import MOST_INT8
+from services.customers.categories import json
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
 
@@ -22,6 +23,9 @@ class OrderFact:
     customer_id: str
     amount_minor: int | None = None
     currency: str | None = None
+    order_number: str | None = None
+    order_url: str | None = None
+    categories: Sequence[str] | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OrderFact":
@@ -33,6 +37,9 @@ class OrderFact:
             customer_id=row["customer_id"],
             amount_minor=row["amount_minor"],
             currency=row["currency"],
+            order_number=row["order_number"],
+            order_url=row["order_url"],
+            categories=row["categories"],
         )
 
 
@@ -48,6 +55,9 @@ class Order:
     paid_at: datetime | None
     refunded_at: datetime | None
     cancelled_at: datetime | None
+    order_number: str | None
+    order_url: str | None
+    categories: Sequence[str]
 
     def row(self, store: UUID, order_id: str) -> OrderRow:
         """As the orders table has it."""
@@ -62,6 +72,9 @@ class Order:
             paid_at=self.paid_at,
             refunded_at=self.refunded_at,
             cancelled_at=self.cancelled_at,
+            order_number=self.order_number,
+            order_url=self.order_url,
+            categories=json(self.categories),
         )
 
 
@@ -80,11 +93,19 @@ def order(facts: Iterable[OrderFact]) -> Order:
         paid_at=min(_moments(ordered, PAID), default=None),
         refunded_at=max(_moments(ordered, REFUNDED), default=None),
         cancelled_at=min(_moments(ordered, CANCELLED), default=None),
+        order_number=_newest(ordered, "order_number"),
+        order_url=_newest(ordered, "order_url"),
+        categories=_newest(ordered, "categories") or (),
     )
 
 
 def _last(ordered: list[OrderFact], kind: str) -> OrderFact | None:
     return next((fact for fact in reversed(ordered) if fact.kind == kind and fact.amount_minor is not None), None)
+
+
+def _newest(ordered: list[OrderFact], name: str) -> Any:
+    """The newest word; what an event leaves out stays as it was."""
+    return next((said for fact in reversed(ordered) if (said := getattr(fact, name)) is not None), None)
 
 
 def _moments(ordered: list[OrderFact], kind: str) -> Iterator[datetime]:

@@ -11,7 +11,7 @@ from db.people import pushes
 from db.pool import Connection, Row
 from schemas.attributes import VOLATILE
 from schemas.bounds import MOST_INT4
-from services.contacts.attributes import CurrentVisit, KnownPerson, attributes
+from services.contacts.attributes import CurrentVisit, KnownPerson, RecentOrder, attributes
 from services.contacts.difference import Difference, difference
 from services.contacts.matching import Key
 from services.contacts.sending.sender_account import SenderAccount
@@ -154,7 +154,24 @@ def _person(account: SenderAccount, row: Row) -> KnownPerson:
         customer_tier=row["customer_tier"],
         tickets=row["tickets"],
         satisfaction=row["satisfaction"],
+        escalated=row["escalated"],
+        recent_orders=tuple(_order(one) for one in row["recent_orders"]),
+        favorite_categories=tuple(row["favorite_categories"]),
         visit=_visit(row),
+    )
+
+
+def _order(order: Mapping[str, Any]) -> RecentOrder:
+    """As PostgreSQL writes a row in JSON."""
+    return RecentOrder(
+        number=order["order_number"] or order["order_id"],
+        at=datetime.fromisoformat(order["at"]),
+        currency=order["currency"],
+        total_minor=order["total_minor"],
+        refunded_minor=order["refunded_minor"],
+        paid=order["paid"],
+        cancelled=order["cancelled"],
+        url=order["order_url"],
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from schemas.beacons import WidgetReport, moment
+from schemas.bounds import Name
 from schemas.values import json_text
 from services.customers.visits.visit import ShopVisit
 from services.kernel import Record
@@ -24,6 +25,14 @@ class Cart(BaseModel):
     value_minor: int = Field(ge=0, le=10**14)
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     items: int = Field(ge=0, le=10**6)
+
+
+class CategoryPage(BaseModel):
+    """What page_viewed may say of a page: the kind of things it shows."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    category: Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +76,18 @@ def _visit(store: UUID, report: WidgetReport) -> ShopVisit:
     visit = ShopVisit(store, *_who(report), at, at)
     if report.page_url:
         visit = replace(visit, page_at=at, page_url=report.page_url)
+    if report.event_type == "page_viewed" and "category" in report.event_data:
+        visit = _with_category(visit, report)
     if report.event_type == "cart_updated":
         visit = _with_cart(visit, report)
     return visit
+
+
+def _with_category(visit: ShopVisit, report: WidgetReport) -> ShopVisit:
+    try:
+        return replace(visit, categories=frozenset({CategoryPage.model_validate(report.event_data).category}))
+    except ValidationError:  # in words of its own: the event is kept, the category is not read
+        return visit
 
 
 def _with_cart(visit: ShopVisit, report: WidgetReport) -> ShopVisit:

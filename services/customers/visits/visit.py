@@ -6,6 +6,9 @@ from uuid import UUID
 
 from db.people.visits import Key, VisitRow
 from db.pool import Row
+from services.customers.categories import json
+
+MOST_CATEGORIES = 50  # of a session; a robot looks at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class ShopVisit:
     cart_minor: int | None = None
     cart_currency: str | None = None
     cart_items: int | None = None
+    categories: frozenset[str] = frozenset()
 
     @property
     def key(self) -> Key:
@@ -43,6 +47,7 @@ class ShopVisit:
             cart_minor=row["cart_minor"],
             cart_currency=row["cart_currency"],
             cart_items=row["cart_items"],
+            categories=frozenset(row["categories"]),
         )
 
     def row(self) -> VisitRow:
@@ -59,6 +64,7 @@ class ShopVisit:
             cart_minor=self.cart_minor,
             cart_currency=self.cart_currency,
             cart_items=self.cart_items,
+            categories=json(self.categories),
         )
 
     def then(self, other: "ShopVisit") -> "ShopVisit":
@@ -76,4 +82,6 @@ class ShopVisit:
             cart_minor=cart.cart_minor,
             cart_currency=cart.cart_currency,
             cart_items=cart.cart_items,
+            # sorted before it is cut, so that any order of arrival ends the same
+            categories=frozenset(sorted(self.categories | other.categories)[:MOST_CATEGORIES]),
         )
