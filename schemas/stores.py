@@ -4,11 +4,13 @@ import re
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
 from schemas import bounds
+from schemas.attributes import PUSHED
 from schemas.bounds import MOST_ELEMENTS, NAME_CHARACTERS, URL_CHARACTERS, Id
 from schemas.chatwoot.rest import ReleaseNumber
+from schemas.tiers import TierRules
 from schemas.vouching import SECRET_PREFIX, key
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
@@ -37,7 +39,15 @@ def _a_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _pushed(name: str) -> str:
+    if name not in PUSHED:
+        raise ValueError(f"is none of {', '.join(sorted(PUSHED))}")
+    return name
+
+
 Email = Annotated[str, Field(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$")]
+AttributeName = Annotated[str, AfterValidator(_pushed), WithJsonSchema({"enum": sorted(PUSHED)})]
+AttributeNames = Annotated[tuple[AttributeName, ...], Field(max_length=len(PUSHED))]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
 
@@ -68,6 +78,9 @@ class StoreOptions(BaseModel):
     timezone: OperatorText | None = None
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     support_email: Email | None = None
+    create_contacts: bool | None = None
+    allowed_attributes: AttributeNames | None = None
+    tiers: TierRules | None = None
     bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
 
     @model_validator(mode="after")

@@ -7,7 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
 from schemas.provisioning import Host, Locale
-from schemas.stores import SLUG, WEBSITE_TOKEN, Email, OperatorText
+from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, OperatorText
+from schemas.tiers import TierRules
 
 _REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 _MOST_STORES = 5_000
@@ -51,6 +52,12 @@ class StoreDefaults(_Model):
     timezone: OperatorText | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     push: Literal["off", "shadow", "live"] | None = None
+    create_contacts: bool | None = None
+    """also make contacts of customers whom Chatwoot does not know; default: no"""
+    allowed_attributes: AttributeNames | None = None
+    """which attributes may leave for Chatwoot; default: all of them"""
+    tiers: TierRules | None = None
+    """from which spending or how many orders on a customer has a tier"""
     labels: Annotated[tuple[LabelName, ...], Field(max_length=MOST_ELEMENTS)] | None = None
     """labels that must be there; others are left alone"""
     hmac_mandatory: bool | None = None

@@ -12,8 +12,9 @@ comment on column wootstream.orders.categories is 'Kinds of things in the order;
 alter table wootstream.visits add column categories jsonb not null default '[]';
 comment on column wootstream.visits.categories is 'Kinds of things whose pages were seen in this session.';
 
--- Thresholds of a store's own; null: the default ones.
-alter table public.chatwoot_accounts add column tier_rules jsonb;
+-- Thresholds of a store's own; null: the default ones. After a change all its customers are reckoned again, in steps.
+alter table public.chatwoot_accounts add column tier_rules jsonb, add column tiers_after text;
 comment on column public.chatwoot_accounts.tier_rules is 'From which spending or how many orders on a customer has a tier, ever or within a year; null: the default.';
+comment on column public.chatwoot_accounts.tiers_after is 'Up to which customer id tiers follow the rules; null: all.';
 -- Whom the passing of time may move to another tier: orders that grow a year old.
 create index orders_paid on wootstream.orders (organization_id, paid_at) where paid_at is not null;

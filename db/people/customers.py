@@ -87,6 +87,29 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
     order_count, spent, paid_orders, first_order_at, last_order_at, customer_tier)
 where c.organization_id = n.organization_id and c.customer_id = n.customer_id
 """
+# A store whose rules changed, or begun with: its customers by id, a step at a time.
+_BEHIND = """
+select organization_id, tiers_after from public.chatwoot_accounts where tiers_after is not null order by organization_id limit 1
+"""
+_NEXT_CUSTOMERS = """
+select organization_id, customer_id from wootstream.customers where organization_id = $1 and customer_id > $2
+order by customer_id limit $3
+"""
+_TIERS_AFTER = """
+update public.chatwoot_accounts set tiers_after = $3 where organization_id = $1 and tiers_after = $2
+"""
+# Paid a year ago since they were last reckoned. A month back at most, so that years of orders are not looked through
+# every hour: a service that stood still for longer is told by its store's rules set anew.
+_AGED = """
+select distinct c.organization_id, c.customer_id
+from public.chatwoot_accounts a
+join wootstream.orders o on o.organization_id = a.organization_id
+join wootstream.customers c on c.organization_id = o.organization_id and c.customer_id = o.customer_id
+where a.tier_rules ->> 'within' = 'year'
+  and o.paid_at > now() - interval '395 days' and o.paid_at <= now() - interval '365 days'
+  and c.updated_at < o.paid_at + interval '365 days'
+order by 1, 2 limit $1
+"""
 _CUSTOMER = "select * from wootstream.customers where organization_id = $1 and customer_id = $2"
 
 
@@ -183,6 +206,28 @@ async def sums(conn: Connection, customers: Collection[Key]) -> Sequence[Row]:
 async def put_customers(conn: Connection, rows: Sequence[CustomerRow]) -> None:
     """Write these customers anew; they must be locked."""
     await conn.execute(_PUT_CUSTOMERS, *_columns(rows, CustomerRow._fields))
+
+
+async def behind(conn: Connection) -> Row | None:
+    """A store in scope whose tiers follow newer rules only up to `tiers_after`."""
+    return await conn.fetchrow(_BEHIND)
+
+
+async def next_customers(conn: Connection, store: UUID, after: str, limit: int) -> list[Key]:
+    """The next customers by id."""
+    return [
+        (row["organization_id"], row["customer_id"]) for row in await conn.fetch(_NEXT_CUSTOMERS, store, after, limit)
+    ]
+
+
+async def tiers_after(conn: Connection, store: UUID, before: str, now: str | None) -> None:
+    """Say how far they follow; nothing where the rules changed meanwhile, for then it begins anew."""
+    await conn.execute(_TIERS_AFTER, store, before, now)
+
+
+async def aged(conn: Connection, limit: int) -> list[Key]:
+    """Customers with a year's rules of whom an order has become a year old since they were reckoned."""
+    return [(row["organization_id"], row["customer_id"]) for row in await conn.fetch(_AGED, limit)]
 
 
 async def customer(conn: Connection, store: UUID, customer_id: str) -> Row | None:

@@ -1,6 +1,6 @@
 """What Chatwoot should hold of a person: the specification's attributes, as far as the store allows them to leave."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
-from schemas.attributes import PUSHED, VOLATILE
+from schemas.attributes import PUSHED
 from schemas.bounds import EARLIEST, LATEST
 from schemas.values.money import amounts, written
 
@@ -81,45 +81,19 @@ class KnownPerson:
     visit: CurrentVisit | None = None  # only while a conversation is open
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """One attribute: what it means, from what it is reckoned, and its value for a person; None: nothing to say."""
+
+    meaning: str
+    source: str
+    value: Callable[[KnownPerson], Any]
+
+
 def attributes(person: KnownPerson, allowed: Collection[str] | None = None) -> dict[str, Any]:
     """The wanted attributes; None where there is nothing to say. `allowed` None means the specification's list."""
-    days = _zone(person.timezone)
-    every = {
-        "store_id": str(person.store),
-        "user_id": str(person.user_id) if person.user_id else None,
-        "customer_tier": person.customer_tier,
-        "support_priority": PRIORITY_BY_TIER.get(person.customer_tier or ""),
-        "order_count": person.order_count,
-        "total_spent": amounts(dict(person.spent), person.currency),
-        "average_order_value": _average(person),
-        "last_order_date": _date(person.last_order_at, days),
-        "purchase_frequency": _frequency(person),
-        "favorite_categories": ", ".join(person.favorite_categories) or None,
-        "recent_orders": _recent(person, days),
-        "last_order_status": person.recent_orders[0].status if person.recent_orders else None,
-        "last_order_url": person.recent_orders[0].url if person.recent_orders else None,
-        "registration_date": _date(person.registered_at, days),
-        "preferred_language": person.preferred_language,
-        "marketing_consent": person.marketing_consent,
-        "previous_tickets": person.tickets or None,
-        "satisfaction_score": person.satisfaction,
-        "escalation_history": person.escalated,
-        **_volatile(person.visit),
-    }
     names = ALL if allowed is None else ALL & set(allowed)
-    return {name: every[name] for name in sorted(names)}
-
-
-def _volatile(visit: CurrentVisit | None) -> dict[str, Any]:
-    if visit is None:
-        return dict.fromkeys(VOLATILE)
-    cart = None if visit.cart_minor is None else written(visit.cart_minor, visit.cart_currency or "")
-    return {
-        "current_cart_value": cart,
-        "current_cart_items": visit.cart_items,
-        "last_page_visited": visit.page_url,
-        "session_duration": visit.seconds,
-    }
+    return {name: DERIVED[name].value(person) for name in sorted(names)}
 
 
 @lru_cache
@@ -132,21 +106,25 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _date(moment: datetime | None, zone: ZoneInfo) -> str | None:
+def _day(person: KnownPerson, moment: datetime | None) -> str | None:
     """The store's own calendar day, as "2024-01-15". An earlier release kept moments that no calendar has."""
     if moment is None or not EARLIEST <= moment < LATEST:
         return None
-    return moment.astimezone(zone).date().isoformat()
+    return moment.astimezone(_zone(person.timezone)).date().isoformat()
 
 
-def _recent(person: KnownPerson, zone: ZoneInfo) -> str | None:
+def _recent(person: KnownPerson) -> str | None:
     """ "#1042 2024-01-15 €450.00 paid; …", the newest first."""
-    return "; ".join(" ".join(filter(None, _order_words(one, zone))) for one in person.recent_orders) or None
+    return "; ".join(" ".join(filter(None, _order_words(person, one))) for one in person.recent_orders) or None
 
 
-def _order_words(order: RecentOrder, zone: ZoneInfo) -> tuple[str | None, ...]:
+def _order_words(person: KnownPerson, order: RecentOrder) -> tuple[str | None, ...]:
     price = None if order.total_minor is None or not order.currency else written(order.total_minor, order.currency)
-    return order.number, _date(order.at, zone), price, order.status
+    return order.number, _day(person, order.at), price, order.status
+
+
+def _newest(person: KnownPerson) -> RecentOrder | None:
+    return person.recent_orders[0] if person.recent_orders else None
 
 
 def _average(person: KnownPerson) -> str | None:
@@ -162,3 +140,98 @@ def _frequency(person: KnownPerson) -> str | None:
         return None
     gap = (person.last_order_at - person.first_order_at).days / (person.order_count - 1)
     return next((name for days, name in _FREQUENCIES if gap <= days), "yearly")
+
+
+def _of_visit(value: Callable[[CurrentVisit], Any]) -> Callable[[KnownPerson], Any]:
+    return lambda person: value(person.visit) if person.visit else None
+
+
+def _of_newest(value: Callable[[RecentOrder], Any]) -> Callable[[KnownPerson], Any]:
+    return lambda person: value(newest) if (newest := _newest(person)) else None
+
+
+def _cart(visit: CurrentVisit) -> str | None:
+    return None if visit.cart_minor is None else written(visit.cart_minor, visit.cart_currency or "")
+
+
+_ORDERS = "shop events about orders"
+_CHATS = "Chatwoot's webhooks"
+_VISIT = "beacons of a customer whom the shop vouched for"
+_PROFILE = "shop events about the customer, the newest word"
+# In the specification's order; docs/attributes.md is written from it.
+DERIVED: Mapping[str, Derived] = {
+    "customer_tier": Derived(
+        "the highest tier whose threshold is reached by what was spent (paid, less refunds, in the store's currency) or"
+        " by the number of orders, ever or within the last 365 days",
+        f"{_ORDERS}; the store's `tiers`",
+        lambda person: person.customer_tier,
+    ),
+    "order_count": Derived("orders placed or paid and not cancelled", _ORDERS, lambda person: person.order_count),
+    "total_spent": Derived(
+        "what was paid less what was refunded, each currency by itself, the store's first",
+        _ORDERS,
+        lambda person: amounts(dict(person.spent), person.currency),
+    ),
+    "last_order_date": Derived(
+        "the day of the newest order that counts, in the store's time zone",
+        _ORDERS,
+        lambda person: _day(person, person.last_order_at),
+    ),
+    "preferred_language": Derived("as the shop says it", _PROFILE, lambda person: person.preferred_language),
+    "store_id": Derived("the store's organization", "the store's row", lambda person: str(person.store)),
+    "user_id": Derived(
+        "the person's user in the host's own table, where the contact bears its id as identifier",
+        _CHATS,
+        lambda person: str(person.user_id) if person.user_id else None,
+    ),
+    "registration_date": Derived(
+        "the day of registration, in the store's time zone",
+        _PROFILE,
+        lambda person: _day(person, person.registered_at),
+    ),
+    "marketing_consent": Derived(
+        "whether the customer may be written to for marketing", _PROFILE, lambda person: person.marketing_consent
+    ),
+    "support_priority": Derived(
+        "by the tier: Platinum urgent, Gold high, Silver medium, Bronze low",
+        "`customer_tier`",
+        lambda person: PRIORITY_BY_TIER.get(person.customer_tier or ""),
+    ),
+    "current_cart_value": Derived("of the newest cart of the newest session", _VISIT, _of_visit(_cart)),
+    "current_cart_items": Derived("items in that cart", _VISIT, _of_visit(lambda visit: visit.cart_items)),
+    "last_page_visited": Derived("of the newest session", _VISIT, _of_visit(lambda visit: visit.page_url)),
+    "session_duration": Derived(
+        "seconds between the first and the last event of that session", _VISIT, _of_visit(lambda visit: visit.seconds)
+    ),
+    "favorite_categories": Derived(
+        "the three kinds of things that stand in most: an order that was not cancelled weighs 3, a session 1",
+        f"`categories` of {_ORDERS}; `category` of pages in {_VISIT}",
+        lambda person: ", ".join(person.favorite_categories) or None,
+    ),
+    "purchase_frequency": Derived(
+        "by the mean number of days between orders, from two on: monthly up to 45, quarterly up to 135, else yearly",
+        _ORDERS,
+        _frequency,
+    ),
+    "average_order_value": Derived(
+        "what was spent by the number of paid orders, in the store's currency, to the nearest minor unit",
+        _ORDERS,
+        _average,
+    ),
+    "previous_tickets": Derived("resolved conversations", _CHATS, lambda person: person.tickets or None),
+    "satisfaction_score": Derived(
+        "the mean of the ratings, to one decimal, out of 5", _CHATS, lambda person: person.satisfaction
+    ),
+    "escalation_history": Derived(
+        "whether a conversation was opened again after it had been resolved, is urgent, or bears the label `escalated`",
+        _CHATS,
+        lambda person: person.escalated,
+    ),
+    "recent_orders": Derived("the newest three orders: number, day, amount, status", _ORDERS, _recent),
+    "last_order_status": Derived(
+        "of the newest order: placed, paid, partly refunded, refunded, cancelled",
+        _ORDERS,
+        _of_newest(lambda order: order.status),
+    ),
+    "last_order_url": Derived("where the shop shows the newest order", _ORDERS, _of_newest(lambda order: order.url)),
+}

@@ -1,10 +1,14 @@
 """shop.events → orders and customers, widget.events → where they are; contacts hears who is due."""
 
+from functools import partial
+
 from schemas import topics
-from services.customers import events, handlers
+from services.customers import events, handlers, regrading
 from services.customers.visits import events as visit_events
 from services.customers.visits import handlers as visit_handlers
-from services.kernel import Process, consume
+from services.kernel import Process, consume, every
+
+_LOOK_SECONDS = 600.0  # an order is a year old to the day, not to the minute
 
 
 def add_to(process: Process) -> None:
@@ -12,6 +16,7 @@ def add_to(process: Process) -> None:
     consume(
         process, topics.SHOP_EVENTS, group="customers", read=events.read, apply=handlers.keep, subjects=events.subjects
     )
+    every(process, partial(regrading.turn, process), name="tiers", seconds=_LOOK_SECONDS, alone=True, needed=False)
     consume(
         process, topics.WIDGET_EVENTS, group="visits", read=visit_events.read, apply=visit_handlers.keep,
         subjects=visit_events.subjects,

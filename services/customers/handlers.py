@@ -50,6 +50,12 @@ async def _reckon_orders(conn: Connection, keys: Collection[Key]) -> set[Key]:
     return owners | {(row["organization_id"], row["customer_id"]) for row in before if row["customer_id"]}
 
 
+async def reckon_again(conn: Connection, people: Collection[Key]) -> None:
+    """Where rules or the passing of time move figures, without any news; who is reckoned is due."""
+    await _reckon_customers(conn, people, ())
+    await due.mark(conn, [(store, f"customer:{one}") for store, one in people])
+
+
 async def _reckon_customers(conn: Connection, people: Collection[Key], news: Sequence[ShopFact]) -> None:
     rows = await table.lock_customers(conn, people)
     profiles = {(row["organization_id"], row["customer_id"]): Profile.kept(row) for row in rows}

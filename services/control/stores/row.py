@@ -25,13 +25,16 @@ _DEFAULTS: Mapping[str, Any] = {
     "timezone": "Europe/Amsterdam",
     "currency": "EUR",
     "unsigned": False,
+    "create_contacts": False,
 }
 _ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
 _PREVIOUS = (*(f"{column}_previous" for column in _ROTATED), "path_token_sha256_previous")
 _SECRETS = (*COLUMNS, "path_token_sha256", "path_token_sha256_previous")
-_COLUMNS = {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"} | {
-    name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency", "support_email")
-}
+_COLUMNS = (
+    {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"}
+    | {name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency", "support_email")}
+    | {"create_contacts": "create_contacts"}
+)
 _NEEDED = {
     "chatwoot_base_url": "--base-url",
     "chatwoot_account_id": "--account",
@@ -51,12 +54,16 @@ class WantedRow:
 
 def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:
     """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
-    known = dict.fromkeys((*_SECRETS, "support_email")) | dict(before or {"account_name": store.slug, **_DEFAULTS})
+    known = dict.fromkeys((*_SECRETS, "support_email", "allowed_attributes", "tier_rules", "tiers_after")) | dict(
+        before or {"account_name": store.slug, **_DEFAULTS}
+    )
     seal = _Seal(vault, organization, known)
     told = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
     columns = known | {"organization_id": organization, "slug": store.slug} | told
-    if store.domains is not None:
-        columns["domains"] = list(store.domains)
+    for name, items in (("domains", store.domains), ("allowed_attributes", store.allowed_attributes)):
+        if items is not None:
+            columns[name] = list(items)
+    columns |= _tiers(store, known)
     _check(store, columns, before)
     token = _path_token(store, known)
     columns |= _signed(store, seal) | _unsigned(store, token)
@@ -109,6 +116,13 @@ class _Seal:
             return self.vault.open(sealed, organization=self.organization, column=column) if sealed else None
         except Sealed:
             return None
+
+
+def _tiers(store: StoreOptions, known: Mapping[str, Any]) -> dict[str, Any]:
+    """After a change all customers are reckoned again, from the first."""
+    if store.tiers is None or (rules := store.tiers.model_dump(exclude_none=True)) == known["tier_rules"]:
+        return {}
+    return {"tier_rules": rules, "tiers_after": ""}
 
 
 def _signed(store: StoreOptions, seal: _Seal) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """An order follows from the set of its facts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -35,6 +36,13 @@ def test_any_order_of_arrival_gives_the_same_order(facts: list[OrderFact], chanc
     shuffled = list(facts)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert order(shuffled) == order(facts)
+
+
+def test_of_number_address_and_categories_the_newest_word_counts() -> None:
+    placed = replace(_fact(PLACED, amount=100), order_number="1", order_url="https://x.example/1", categories=("beds",))
+    paid = replace(_fact(PAID, minute=5), order_number="1-b", categories=())
+    seen = order([paid, placed])
+    assert (seen.order_number, seen.order_url, seen.categories) == ("1-b", "https://x.example/1", ())
 
 
 def test_refunds_add_up_and_never_exceed_the_price() -> None:

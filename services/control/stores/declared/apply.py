@@ -41,7 +41,17 @@ _PLATFORM_STEPS = (("user", "technical user"), ("account", "account"), ("member"
 # Of the account's row, what the account in Chatwoot has as well.
 _OF_THE_ACCOUNT = {"account_name": "name", "locale": "locale", "support_email": "support_email"}
 _SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret", "identity_key")
-_UNSEEN = ("path_token_sha256", "webhook_secret_previous", "event_secret_previous", "vouching_secret_previous")
+# What stands in the file as it stands in the row, or nearly so.
+_AS_DECLARED = (
+    "push", "locale", "timezone", "currency", "bot_inboxes", "create_contacts", "allowed_attributes", "tiers"
+)  # fmt: skip
+_UNSEEN = (
+    "tiers_after",
+    "path_token_sha256",
+    "webhook_secret_previous",
+    "event_secret_previous",
+    "vouching_secret_previous",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +292,7 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
         "vouching_secret": wanted.vouching_secret,
         "domains": storefronts(wanted),
         "support_email": entry.support_email or entry.email,
-        **{name: getattr(entry, name) for name in ("push", "locale", "timezone", "currency", "bot_inboxes")},
+        **{name: getattr(entry, name) for name in _AS_DECLARED},
     }
     if webhook is not None:
         told |= _proof(webhook.secret, doors.path_token(webhook), doors)

@@ -165,3 +165,46 @@ async def test_the_cart_is_told_only_while_a_conversation_is_open_and_once_a_min
     await bench.ripen(store)
     await bench.sender.shift()
     assert (bench.api.attributes(host(store), 7)["current_cart_items"], await bench.mailbox(store)) == (4, [])
+
+
+_FOUR_ORDERS = """
+insert into wootstream.orders (organization_id, order_id, customer_id, currency, total_minor, refunded_minor,
+  placed_at, paid_at, cancelled_at, order_number, order_url, categories)
+select $1, 'o' || n, 'c1', 'EUR', n * 1000, case n when 3 then 500 else 0 end,
+  timestamptz '2026-01-01' + n * interval '1 day',
+  case when n <> 4 then timestamptz '2026-02-01' end, case n when 2 then now() end,
+  '#' || n, 'https://shop.example/o/' || n,
+  case n when 2 then '["cancelled things"]'::jsonb when 4 then '["lamps", "beds"]' else '["beds"]' end
+from generate_series(1, 4) n
+"""
+_FOUR_SESSIONS = """
+insert into wootstream.visits (organization_id, customer_id, session_id, first_at, last_at, categories)
+select $1, 'c1', 's' || n, now(), now(), '["chairs", "tables"]'::jsonb from generate_series(1, 4) n
+"""
+_REOPENED = """
+with shown as (
+  insert into public.chatwoot_conversations
+    (organization_id, chatwoot_account_id, chatwoot_conversation_id, chatwoot_contact_id, status)
+  values ($1, $2, 1, 7, 'resolved')
+)
+insert into wootstream.conversations (organization_id, conversation_id, reopenings) values ($1, 1, 1)
+"""
+
+
+async def test_what_they_buy_their_last_orders_and_that_they_were_escalated_is_told(bench: Bench) -> None:
+    store = await bench.store()
+    await bench.customer(store)
+    await bench.contact(store, customer_id="c1")
+    async with scoped(bench.pool, {store}) as conn:
+        await conn.execute(_FOUR_ORDERS, store)
+        await conn.execute(_FOUR_SESSIONS, store)
+        await conn.execute(_REOPENED, store, ACCOUNT_ID)
+    await bench.change(store)
+    await bench.sender.shift()
+    held = bench.api.attributes(host(store), 7)
+    assert held["favorite_categories"] == "beds, chairs, tables"  # 9, then 4 sessions each, then lamps with 3
+    assert held["recent_orders"] == (
+        "#4 2026-01-05 €40.00 placed; #3 2026-01-04 €30.00 partly refunded; #2 2026-01-03 €20.00 cancelled"
+    )
+    assert (held["last_order_status"], held["last_order_url"]) == ("placed", "https://shop.example/o/4")
+    assert held["escalation_history"] is True

@@ -1,6 +1,7 @@
 """`stores apply`: what a store needs is there once, however often its making is interrupted."""
 
 import random
+import secrets
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -226,3 +227,26 @@ async def test_token_that_was_changed_in_chatwoot_is_fetched_again(settings: Set
 
     assert isinstance(done, AppliedPlan)
     assert _lines(done.changes) == ["~ api_access_token"]
+
+
+async def test_rules_of_tiers_and_what_may_leave_are_the_files_and_new_rules_reckon_everybody_again(
+    settings: Settings, admin_pool: Pool, tmp_path: Path
+) -> None:
+    double, rules = chatwoot("4.13.0"), {"within": "year", "tiers": {"Gold": {"orders": 3}}}
+    entries = some(1, tiers=rules, create_contacts=True, allowed_attributes=["customer_tier", "order_count"])
+    address = f"http://127.{'.'.join(str(part) for part in secrets.token_bytes(3))}"
+
+    def declared() -> list[WantedStore]:
+        path = file_of(tmp_path, entries, platform_token=double.state.platform_token, address=address)
+        return secrets_of_file.chosen(path, ())
+
+    stores = declared()
+    await applied(settings, stores, Mortal(double))
+    assert await planned(settings, stores, Mortal(double)) == {slug: [] for slug in entries}
+    (row,) = (await rows(admin_pool, entries)).values()
+    assert (row["tier_rules"], row["tiers_after"], row["create_contacts"]) == (rules, "", True)
+    assert row["allowed_attributes"] == ["customer_tier", "order_count"]
+
+    (entry,) = entries.values()
+    entry["tiers"] = {"tiers": {"Gold": {"spent": 100}}}
+    assert await planned(settings, declared(), Mortal(double)) == {slug: ["~ tier_rules"] for slug in entries}
