@@ -37,7 +37,8 @@ SAME_MODULE: Mapping[str, str] = {
     "spool": "the spool, and its benchmark",
     **dict.fromkeys(
         ("account_details acknowledged attributes audit beacons completeness contacts conversations facts identity "
-         "inboxes months provisioning refusals reports rest shop stores topics undelivered webhooks widget").split(),
+         "inboxes months provisioning refusals retention reports rest shop stores topics undelivered "
+         "webhooks widget").split(),
         _LAYERS,
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Widget events, each once."""
+"""Widget events, each once, and in the same statement their daily counts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,17 +7,26 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.pool import Connection
+from db.widget.daily import COUNT_INTO_DAYS
 
 Key = tuple[UUID, datetime, UUID]
 
-_ADD = """
+# One statement: what was there already is neither inserted nor counted.
+_ADD = f"""
+with added as (
 insert into public.chatwoot_widget_events (organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url,
   user_agent, ip_address, referrer, load_time_ms, widget_version, event_data)
 select * from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
   $9::text[], $10::inet[], $11::text[], $12::int[], $13::text[], $14::jsonb[]) order by 1, 2, 3
 on conflict do nothing
-returning organization_id, created_at, id
-"""
+returning organization_id, created_at, id, event_type, page_url, user_agent, load_time_ms, event_data
+), counted as (
+{COUNT_INTO_DAYS.format(events="added")}
+on conflict (organization_id, day, event_type, page_group, device_class, load_ms) do update set
+  events = d.events + excluded.events, failures = d.failures + excluded.failures
+)
+select organization_id, created_at, id from added
+"""  # noqa: S608
 
 
 class WidgetEventRow(NamedTuple):

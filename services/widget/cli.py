@@ -10,9 +10,10 @@ from db.pool import Connection
 from db.widget import retention
 from services.kernel import Clock, Refusal
 from services.kernel.actor import note
-from services.kernel.cli.environment import database, each_store, installed
+from services.kernel.cli.environment import database, each_store, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.widget import months
+from services.widget.retention import rebuild as rebuild_days
 
 partitions = typer.Typer(help="The months of widget events: makes what is missing, and shows them.")
 
@@ -60,3 +61,25 @@ def keep(
 
     asyncio.run(each_store(store, kept))
     print(f"{store} keeps single events for {days} days")
+
+
+@partitions.command()
+def rebuild(
+    store: Annotated[str, typer.Argument(help="the store's short name; left out: every store")] = "",
+    as_json: Json = False,
+) -> None:
+    """Count the days anew from the single events that are kept; older days stay as they were counted.
+
+    After an upgrade from a release that did not count, or when a store's time zone was changed. Of a person who was
+    forgotten nothing is counted any more.
+    """
+    days = asyncio.run(_rebuilt(store))
+    if as_json:
+        print_json(days)
+        return
+    show(("store", "days counted"), list(days.items()))
+
+
+async def _rebuilt(store: str) -> dict[str, int]:
+    async with database(installed(kafka=False)) as pool:
+        return {slug: await rebuild_days(pool, one) for slug, one in (await stores_named(pool, store)).items()}

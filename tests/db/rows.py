@@ -54,6 +54,13 @@ TENANTS: dict[str, Tenant] = {
     "public.chatwoot_widget_events": Tenant(
         lambda n: {"id": uuid.uuid4(), "event_type": "widget_loaded", "created_at": NOW}, KEEP, people=MANAGERS
     ),
+    "public.chatwoot_widget_daily": Tenant(
+        lambda n: {
+            "day": NOW.date(), "event_type": "widget_loaded", "page_group": "home", "device_class": "mobile",
+            "load_ms": n, "events": 1,
+        },
+        ALL, people=MANAGERS, change="events",
+    ),
     "wootstream.widget_retention": Tenant(
         lambda n: {"days": 365}, CHANGE, owner=READ, everywhere=frozenset({OWNER}), change="days"
     ),

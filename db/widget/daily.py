@@ -1,0 +1,123 @@
+"""Daily counts of widget events: counted with each batch, and anew from the events that are kept."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+Grouping = Literal["total", "days", "pages"]
+
+# A day is one of the store's own calendar; of a store that was attached anew the account that lives says which.
+ZONE = """
+  select coalesce((select a.timezone from public.chatwoot_accounts a where a.organization_id = {store}
+    order by a.account_status = 'deleted', a.created_at desc limit 1), 'UTC') as zone"""
+# The one place that says what is counted: of a batch's new events, and of all events of a day. Sorted, for batches of
+# other partitions count the same days.
+COUNT_INTO_DAYS = f"""
+insert into public.chatwoot_widget_daily as d (organization_id, day, event_type, page_group, device_class, load_ms, events, failures)
+select e.organization_id, (e.created_at at time zone z.zone)::date, e.event_type, wootstream.page_group(e.page_url),
+  wootstream.device_class(e.user_agent), wootstream.load_step(e.load_time_ms), count(*),
+  count(*) filter (where e.event_type = 'widget_loaded' and e.event_data -> 'failed' = 'true')
+from {{events}} e join (
+  select s.organization_id, z.zone from (select distinct organization_id from {{events}}) s, lateral ({ZONE.format(store="s.organization_id")}) z
+) z using (organization_id)
+group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
+"""  # noqa: S608
+_OF_DAY = f"""
+select e.* from public.chatwoot_widget_events e, ({ZONE.format(store="$1")}) z
+where e.organization_id = $1 and e.created_at >= $2::date::timestamp at time zone z.zone
+  and e.created_at < ($2::date + 1)::timestamp at time zone z.zone
+"""  # noqa: S608
+# Writers wait meanwhile: whoever has inserted events of the day has also counted them, or will do so afterwards.
+_ALONE = "lock table public.chatwoot_widget_daily in share row exclusive mode"
+_FORGET_DAY = "delete from public.chatwoot_widget_daily where organization_id = $1 and day = $2"
+_REBUILD_DAY = f"with of_day as ({_OF_DAY}) {COUNT_INTO_DAYS.format(events='of_day')}"
+_IS_COUNTED = f"""
+select coalesce((select sum(events) from public.chatwoot_widget_daily where organization_id = $1 and day = $2), 0)
+  >= (select count(*) from ({_OF_DAY}) e)
+"""  # noqa: S608
+# Conversations with an order of the same customer within a week, where the shop vouched for who it was.
+_COUNT_ORDERS = f"""
+with followed as (
+  select wootstream.page_group(e.page_url) as page_group, wootstream.device_class(e.user_agent) as device_class,
+    wootstream.load_step(e.load_time_ms) as load_ms, count(*) as ordered
+  from ({_OF_DAY}) e
+  where e.event_type = 'conversation_started' and e.customer_id is not null and exists (
+    select from wootstream.orders o where o.organization_id = e.organization_id and o.customer_id = e.customer_id
+      and o.placed_at >= e.created_at and o.placed_at < e.created_at + interval '7 days' and o.cancelled_at is null)
+  group by 1, 2, 3
+), due as (
+  select d.page_group, d.device_class, d.load_ms, coalesce(f.ordered, 0) as ordered
+  from public.chatwoot_widget_daily d left join followed f using (page_group, device_class, load_ms)
+  where d.organization_id = $1 and d.day = $2 and d.event_type = 'conversation_started'
+    and d.ordered <> coalesce(f.ordered, 0)
+  order by d.page_group, d.device_class, d.load_ms for update of d
+)
+update public.chatwoot_widget_daily d set ordered = due.ordered from due
+where d.organization_id = $1 and d.day = $2 and d.event_type = 'conversation_started'
+  and d.page_group = due.page_group and d.device_class = due.device_class and d.load_ms = due.load_ms
+"""  # noqa: S608
+_DAYS_KEPT = f"""
+select min(e.created_at at time zone z.zone)::date as first, max(e.created_at at time zone z.zone)::date as last
+from ({ZONE.format(store="$1")}) z, lateral (
+  (select created_at from public.chatwoot_widget_events where organization_id = $1 order by created_at limit 1)
+  union all
+  (select created_at from public.chatwoot_widget_events where organization_id = $1 order by created_at desc limit 1)
+) e
+"""  # noqa: S608
+_ZONE_OF = ZONE.format(store="$1")
+_FIGURES = """
+select case $4 when 'days' then day::text when 'pages' then page_group end as id,
+  sum(events) filter (where event_type = 'widget_loaded')::bigint as loaded, sum(failures)::bigint as failures,
+  sum(events) filter (where event_type = 'widget_opened')::bigint as opened,
+  sum(events) filter (where event_type = 'conversation_started')::bigint as started, sum(ordered)::bigint as ordered,
+  sum(events) filter (where event_type = 'message_sent')::bigint as messages
+from public.chatwoot_widget_daily where organization_id = $1 and day between $2 and $3 group by 1 order by 1
+"""
+_LOAD_TIMES = """
+select case $4 when 'days' then day::text when 'pages' then page_group end as id, load_ms, sum(events)::bigint as events
+from public.chatwoot_widget_daily
+where organization_id = $1 and day between $2 and $3 and event_type = 'widget_loaded' and load_ms > 0
+group by 1, 2 order by 1, 2
+"""
+
+
+async def rebuild_day(conn: Connection, organization: UUID, day: date) -> None:
+    """Count a day of the store's calendar anew from its events; its orders, too."""
+    await conn.execute(_ALONE)
+    await conn.execute(_FORGET_DAY, organization, day)
+    await conn.execute(_REBUILD_DAY, organization, day)
+    await conn.execute(_COUNT_ORDERS, organization, day)
+
+
+async def is_counted(conn: Connection, organization: UUID, day: date) -> bool:
+    """Whether the day's counts reach its events. They may exceed them: of a person who was forgotten the counts stay."""
+    return bool(await conn.fetchval(_IS_COUNTED, organization, day))
+
+
+async def count_orders(conn: Connection, organization: UUID, day: date) -> None:
+    """Count again which of the day's conversations were followed by an order."""
+    await conn.execute(_COUNT_ORDERS, organization, day)
+
+
+async def days_kept(conn: Connection, organization: UUID) -> tuple[date, date] | None:
+    """First and last day, of the store's calendar, of which there are events."""
+    row = await conn.fetchrow(_DAYS_KEPT, organization)
+    return (row["first"], row["last"]) if row and row["first"] else None
+
+
+async def zone(conn: Connection, organization: UUID) -> str:
+    """The IANA zone of the store's calendar; UTC for one without an account."""
+    return str(await conn.fetchval(_ZONE_OF, organization))
+
+
+async def figures(conn: Connection, organization: UUID, first: date, last: date, by: Grouping) -> Sequence[Row]:
+    """Sums of these days by day or kind of page, or in all: id, loaded, failures, opened, started, ordered, messages."""
+    return await conn.fetch(_FIGURES, organization, first, last, by)
+
+
+async def load_times(conn: Connection, organization: UUID, first: date, last: date, by: Grouping) -> Sequence[Row]:
+    """The histograms of the same groups: id, load_ms (a step's upper end), events."""
+    return await conn.fetch(_LOAD_TIMES, organization, first, last, by)
