@@ -50,10 +50,11 @@ class Connection(Protocol):
 class Pool:
     """Connections of one role, opened on first use, so that a process also starts while PostgreSQL is away."""
 
-    def __init__(self, database_url: str, role: str, size: int) -> None:
+    def __init__(self, database_url: str, role: str, size: int, observe: Callable[[Connection], Connection]) -> None:
         self._address = read(database_url)
         self._role = role
         self._size = size
+        self._observe = observe
         self._pool: Any = None
         self._wrap: Callable[[Any], Connection] = _as_it_is
         self._opening = asyncio.Lock()
@@ -66,7 +67,7 @@ class Pool:
                 await self._open()
         try:
             async with self._pool.acquire(timeout=timeout) as connection:
-                yield self._wrap(connection)
+                yield self._observe(self._wrap(connection))
         except asyncpg.InternalClientError as lost:
             # What the driver says of some connections that PostgreSQL ended in the middle of a statement.
             raise asyncpg.ConnectionDoesNotExistError("the connection is lost") from lost
@@ -120,9 +121,14 @@ class TooMuchPower(RuntimeError):
     """The role in effect bypasses row security: a service refuses to run as such."""
 
 
-def open_pool(database_url: str, role: str, *, size: int = 4) -> Pool:
-    """A pool whose connections act as `role`: the administrator's login takes it at connect, and row security applies."""
-    return Pool(database_url, role, size)
+def open_pool(
+    database_url: str, role: str, *, size: int = 4, observe: Callable[[Connection], Connection] = _as_it_is
+) -> Pool:
+    """A pool whose connections act as `role`: the administrator's login takes it at connect, and row security applies.
+
+    `observe` may put something around each connection that is handed out.
+    """
+    return Pool(database_url, role, size, observe)
 
 
 async def use_json(connection: Any) -> None:

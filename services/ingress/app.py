@@ -31,7 +31,7 @@ from services.kernel import Process, Stop, every
 
 def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
-    doors = DoorContext(process, acceptance_of(process))
+    doors = DoorContext(process, process.following.keeper(acceptance_of(process)))
     process.door(WEBHOOKS, Door(doors, Webhooks(doors)))
     process.door(BEACONS, Door(doors, Beacons(doors)))
     process.door(PAGES, Door(doors, WidgetConfigs(doors)))

@@ -17,6 +17,7 @@ from services.kernel.errors import Stop, describe
 from services.kernel.publishing.publish import Publisher
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
+from services.kernel.telemetry.following import Follower, follower_of
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.trouble import Trouble
 from services.kernel.web.callers import Callers
@@ -36,14 +37,15 @@ log = structlog.get_logger()
 class Process:
     """What one process has: settings, clock, metrics, pools, Kafka, Chatwoot's client, HTTP, background work."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None, following: Follower | None = None) -> None:
         self.settings = settings
         self.clock = clock or Clock()
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
+        self.following = following or follower_of(settings)
         self.secrets = load_secrets(settings)
         self.publisher = Publisher(settings, self.clock)
-        self.chatwoot = Chatwoot(settings, self.clock, self.registry)
+        self.chatwoot = Chatwoot(settings, self.clock, self.registry, following=self.following)
         self.site = Site(self.registry, self.metrics)
         self.consumers = Consumers(settings, self.clock, self.pool)
         self.callers = Callers(settings, self.clock, self.registry, self.pool)
@@ -63,7 +65,8 @@ class Process:
         if role not in self._pools:
             if self.settings.database_url is None:
                 raise Stop("no database: set DATABASE_URL, or start the local stack with: wootstream local start")
-            self._pools[role] = open_pool(self.settings.database_url.get_secret_value(), role, size=_POOL_CONNECTIONS)
+            url = self.settings.database_url.get_secret_value()
+            self._pools[role] = open_pool(url, role, size=_POOL_CONNECTIONS, observe=self.following.connection)
         return self._pools[role]
 
     def route(
@@ -78,7 +81,7 @@ class Process:
 
     def door(self, prefix: str, app: Any) -> None:
         """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
-        self.site.door(prefix, app)
+        self.site.door(prefix, self.following.door(prefix, app))
 
     def background(self, name: str, work: _Act, *, ends_itself: bool = False) -> None:
         """Run `work` for the life of the process, again after a while when it fails; only a Stop ends the process.
@@ -163,6 +166,7 @@ class Process:
             # Last of all: what was closed before may have written its last rows.
             if not await closed_within(_CLOSING_SECONDS, f"pool {role}", pool.close()):
                 pool.terminate()
+        await self.following.close()
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:

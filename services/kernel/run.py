@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from services.kernel.process import Process
 from services.kernel.settings import Settings
-from services.kernel.telemetry.sentry import report_errors
+from services.kernel.telemetry.sentry import report_errors, send_last_errors
 from services.kernel.telemetry.watchdog import Watchdog
 
 # The collector looks at the young after so many new containers. What it finds at doors are cycles of connections that
@@ -23,8 +23,11 @@ async def run(settings: Settings, services: Sequence[Callable[[Process], None]])
     for add_to in services:
         add_to(process)
     collect_seldom(CONSUMERS_COLLECT_AFTER if process.consumers.wanted else DOORS_COLLECT_AFTER)
-    with Watchdog():
-        return await process.serve()
+    try:
+        with Watchdog():
+            return await process.serve()
+    finally:
+        send_last_errors()
 
 
 def collect_seldom(after: int = DOORS_COLLECT_AFTER) -> None:

@@ -106,6 +106,16 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("sentry_dsn", "SENTRY_DSN"),
         description="Sentry, told every error that is logged; needs the extra `sentry`",
     )
+    environment: str = Field("production", description="which installation this is, for Sentry and traces")
+    follow_records: bool = Field(
+        False, description="whether each record's way is logged, a line at each step, by its id: for some minutes"
+    )
+    otel_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+$",
+        description="OpenTelemetry's collector (OTLP over HTTP), http://host:4318; needs the extra `otel`",
+    )
+    otel_share: float = Field(0.01, ge=0, le=1, description="share of requests and calls that is traced")
     http_host: str = Field("127.0.0.1", description="address that the HTTP server binds")
     http_port: int = Field(8080, ge=0, le=65535, description="port of the HTTP server; 0 takes a free one")
     api_token: SecretStr | None = Field(

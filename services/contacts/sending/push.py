@@ -39,6 +39,7 @@ async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:
         await pushes.acknowledge(conn, job.key, held, written=written, at=process.clock.now())
         await settle(conn, job.due)
     counts.sent(store, calls=made, marks=_marks(job.due))
+    process.following.sent(store, contact_id, made)
 
 
 async def settle(conn: Connection, due: Iterable[Due]) -> None:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
+from services.ingress.acceptance import NoRoom, TooLarge
 from services.ingress.doors.answer import TAKEN, DoorAnswer, json_answer
 from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
@@ -19,6 +19,7 @@ from services.ingress.stores.store_cache import StoreCache
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 from services.kernel.publishing.verdicts import NeverTaken
+from services.kernel.telemetry.following import Keeper
 from services.kernel.web.exchange import HEAD_AT
 
 # These a store's row decides, which may have been changed a moment ago.
@@ -28,7 +29,7 @@ _DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORI
 class DoorContext:
     """The stores, the limits, and where accepted records go."""
 
-    def __init__(self, process: Process, acceptance: Acceptance) -> None:
+    def __init__(self, process: Process, keeper: Keeper) -> None:
         self.process = process
         self.metrics = IngressMetrics(process.registry)
         self.stores = StoreCache(process, self.metrics)
@@ -38,11 +39,11 @@ class DoorContext:
         self.first_deliveries = FirstDeliveries(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
-        self._acceptance = acceptance
+        self._keeper = keeper
 
     async def keep(self, door: str, store: Store, record: Record, deadline: float) -> None:
         """Return once the record is durable; then it counts as accepted. Raises TooLarge, NeverTaken, NoRoom."""
-        await self._acceptance.keep(record, deadline)
+        await self._keeper.keep(record, deadline)
         self.metrics.accepted(door, store.key).inc()
 
     def answer_to_several(self, door: str, store: Store, kept: int, refusals: Sequence[EventRefusal]) -> DoorAnswer:

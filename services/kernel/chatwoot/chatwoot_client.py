@@ -22,6 +22,7 @@ from services.kernel.chatwoot.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
 from services.kernel.settings import Settings
+from services.kernel.telemetry.following import Follower
 from services.kernel.web.targets import NotCalled
 
 _CONNECT_SECONDS = 5.0
@@ -103,7 +104,10 @@ class Chatwoot:
         clock: Clock,
         registry: CollectorRegistry,
         transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        following: Follower | None = None,
     ) -> None:
+        self._following = following or Follower()
         self._clock = clock
         self._gap_seconds = 1 / settings.chatwoot_calls_per_second
         self._paces: dict[str, Pace] = {}
@@ -140,7 +144,8 @@ class Chatwoot:
         headers = {**_ASKED, "api_access_token": token}
         try:
             request = self._client.build_request(method, base_url + path, json=body, params=query, headers=headers)
-            answer = await self._ask(request, most_bytes)
+            with self._following.call(method, request.url.host):
+                answer = await self._ask(request, most_bytes)
         except Retryable:
             breaker.failed(self._clock.monotonic())
             raise

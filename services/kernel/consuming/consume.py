@@ -51,7 +51,7 @@ def consume(
     `subjects` are the people an event is about: what was received before one of them was erased is not applied.
     """
     about = About(Pseudonyms(process.secrets), subjects)
-    consumption = Consumption(process, Subscription(group, topic.name, read, apply, about))
+    consumption = Consumption(process, Subscription(group, topic.name, read, apply, about, process.following))
     subscriber = process.consumers.subscriber(topic, group, listener=consumption.positions)
     subscriber(consumption.handle)
     consumption.positions.watch(subscriber)
@@ -111,7 +111,8 @@ class Consumption(Generic[E]):
 
     async def _apply(self, records: Sequence[Record], care: Care) -> Offered:
         async with asyncio.timeout(_HANDLER_SECONDS if care is Care.DOUBT else None):
-            return await offer(self._process.pool(), self._subscription, records, care)
+            with self._subscription.following.batch(self._subscription.group, records):
+                return await offer(self._process.pool(), self._subscription, records, care)
 
     async def _patiently(self, step: Callable[[S], Awaitable[T]], subject: S, give_up_at: float) -> T:
         """Try until the world is ready. Raises _GivenUp before Kafka takes us for dead, or when we must stop."""

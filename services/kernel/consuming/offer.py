@@ -22,6 +22,7 @@ from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
 from services.kernel.forgetting.sieve import About
 from services.kernel.record import Record, store_of, text_of
+from services.kernel.telemetry.following import Follower, SettledBatch
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
 _BY_PARTITION = attrgetter("partition")
@@ -57,6 +58,7 @@ class Subscription(Generic[E]):
     read: Callable[[Record], E | None]
     apply: Apply[E]
     about: About[E]
+    following: Follower = field(default_factory=Follower)
     suspicion: Suspicion = field(default_factory=Suspicion)
 
 
@@ -102,7 +104,8 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         # Raised in here, Broken takes the whole batch back: nothing of it is set aside.
         subscription.suspicion.weigh(bugs, worked=applied.worked)
         settled = _before_untried(fresh, applied, result)
-        counts = count(settled, asked={event.record for event in events}, news=applied.news, bad=bad)
+        asked = {event.record for event in events}
+        counts = count(settled, asked=asked, news=applied.news, bad=bad)
         letters = [letter_of(one, rows[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, subscription.group, subscription.topic, letters)
@@ -111,6 +114,7 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
             await ledger.move(conn, subscription.group, subscription.topic, moves)
     # Only what was committed counts from here on: an exception above leaves metrics and suspicion as they were.
     subscription.suspicion.note(bugs, worked=applied.worked)
+    subscription.following.settled(SettledBatch(subscription.group, settled, asked, applied.news, bad))
     result.dead.update(letter.kind for letter in letters)
     for (_, name, outcome), so_many in counts.items():
         result.outcomes[name, outcome] += so_many
