@@ -130,7 +130,9 @@ async def test_a_call_to_chatwoot_is_a_span_without_its_path(settings: Settings,
 
 
 @pytest.mark.usefixtures("topics")
-async def test_a_request_that_is_not_drawn_carries_no_header_and_leaves_no_span(settings: Settings, admin_pool: Pool) -> None:
+async def test_a_request_that_is_not_drawn_carries_no_header_and_leaves_no_span(
+    settings: Settings, admin_pool: Pool
+) -> None:
     shop = await open_shop(admin_pool, settings)
     await begin_at_the_end(settings, admin_pool, {"contacts": topics.WEBHOOKS})
     async with traced(settings, ContactsDouble(), share=0.0) as (client, spans):
