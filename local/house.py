@@ -18,7 +18,7 @@ SAME_IDEA: Mapping[str, str] = {
     "Figures": "what is computed from facts: of a conversation, of a customer",
     "Key": "the columns that name a row, in each module of tables and its reader",
     **dict.fromkeys("Account ContactInbox Conversation Message Token User Webhook".split(), _NOUN),
-    **dict.fromkeys("Currency Email JsonOption Locale Name SinceOption Slug StoreOption".split(), _OPTION),
+    **dict.fromkeys("Currency Email JsonOption Locale Name SinceOption Slug StoreOption UntilOption".split(), _OPTION),
 }
 # Modules whose name says their part in a room, wherever the room is; and those of one noun in several layers.
 SAME_MODULE: Mapping[str, str] = {

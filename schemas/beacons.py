@@ -47,7 +47,8 @@ class WidgetReport(BaseModel):
     """One event of a visitor's browser. `id` is a UUIDv7, and the moment in it is the event's.
 
     The door adds what it knows itself: the address, truncated unless the store keeps it whole, the browser's name, and
-    the customer where the shop vouched for one. `event_data` of cart_updated: value_minor, currency, items.
+    the customer where the shop vouched for one. `event_data` of cart_updated: value_minor, currency, items;
+    of widget_loaded: failed (true) where it did not come within the page's own time limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

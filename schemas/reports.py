@@ -1,6 +1,6 @@
 """What reports answer: the keys of Chatwoot's v2 reports, beside them what Chatwoot cannot say. Times in seconds."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -148,3 +148,48 @@ class Comparison(ReportAnswer):
     @property
     def equal(self) -> bool:
         return self.fault is None and not any(one.reason for one in self.figures)
+
+
+class WidgetUse(ReportAnswer):
+    """What the widget was used for, in all, on a day, or on a kind of page; `id` names the day or the kind.
+
+    Shares are of 0 to 1, null where there was nothing; load times in milliseconds, read from a histogram: at most a
+    quarter too long.
+    """
+
+    id: str | None = None
+    loads: int = 0
+    load_failures: int = 0
+    load_time_p50: int | None = None
+    load_time_p95: int | None = None
+    opens: int = 0
+    messages: int = 0
+    conversations_started: int = 0
+    followed_by_order: int = 0  # within 7 days, by the same customer, where the shop vouched for who it was
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def open_rate(self) -> float | None:
+        return self.opens / self.loads if self.loads else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def conversion(self) -> float | None:
+        """Conversations started, of the times that the widget was opened."""
+        return self.conversations_started / self.opens if self.opens else None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def order_rate(self) -> float | None:
+        return self.followed_by_order / self.conversations_started if self.conversations_started else None
+
+
+class WidgetUseReport(ReportAnswer):
+    """The widget of one store, from the first to the last day of its own calendar, both included."""
+
+    store: str
+    by: str
+    first_day: date
+    last_day: date
+    timezone: str
+    groups: tuple[WidgetUse, ...]

@@ -20,6 +20,7 @@ from services.control import cli as control
 from services.control.keys import cli as keys
 from services.conversations import app as conversations
 from services.conversations import cli as figures
+from services.conversations.reports.cli import report
 from services.customers import app as customers
 from services.ingress import app as ingress
 from services.ingress import cli as doors
@@ -97,7 +98,7 @@ figures.add_to(app)
 control.add_to(app)
 keys.add_to(app, lambda settings: (Spools(settings), StoreCopies(settings)))
 pushes.add_to(app)
-widget_verbs.add_to(app)
+widget_verbs.add_to(app, report)
 doors.add_to(app)
 spool.add_to(app)
 if _has_local():

@@ -4,7 +4,7 @@ from functools import partial
 
 from schemas import topics
 from services.kernel import Process, consume, every
-from services.widget import events, months, retention
+from services.widget import api, events, months, retention
 from services.widget.keeping import Keeping
 from services.widget.metrics import WidgetMetrics
 
@@ -15,6 +15,7 @@ _KEEPING_SECONDS = 60.0
 
 def add_to(process: Process) -> None:
     """Partitions are ensured at start and daily; what nobody keeps any more goes hourly, and is counted before."""
+    api.add_to(process)
     metrics = WidgetMetrics(process.registry)
     keeping = Keeping(process, metrics)
     every(process, partial(months.ensure_daily, process, metrics), name="widget partitions", seconds=_DAY_SECONDS)

@@ -1,4 +1,4 @@
-"""`wootstream partitions …`."""
+"""`wootstream partitions …`, and `wootstream report widget`."""
 
 import asyncio
 from typing import Annotated
@@ -13,13 +13,15 @@ from services.kernel.actor import note
 from services.kernel.cli.environment import database, each_store, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.widget import months
+from services.widget.report_cli import report as widget_report
 from services.widget.retention import rebuild as rebuild_days
 
 partitions = typer.Typer(help="The months of widget events: makes what is missing, and shows them.")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the verbs of this service."""
+def add_to(app: typer.Typer, reports: typer.Typer) -> None:
+    """Register the verbs of this service; its report is one of those that others have."""
+    reports.add_typer(widget_report, name="widget")
     app.add_typer(partitions, name="partitions")
 
 
