@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import itertools
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -24,9 +25,10 @@ from services.kernel import Chatwoot, Clock, Settings
 from services.kernel.secrets import load_secrets
 from tests.services.attached import ACCOUNT_ID, TOKEN, authorize
 from tests.services.ingress.bench import Shop, open_shop, signed
+from tests.services.ingress.wire import Wire, request, wire
 
 _PUBLIC = "https://in.example"
-_SENDERS = 8
+_SENDERS = 32
 Ingress = Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
@@ -44,32 +46,46 @@ class Scene:
 
     async def deliver(self, hook: Webhook, number: int, door: httpx.AsyncClient) -> int:
         """As Chatwoot does, on this webhook."""
+        path, headers, body = self._delivery(hook, number)
+        return self._answered(hook, number, (await door.post(path, content=body, headers=headers)).status_code)
+
+    @asynccontextmanager
+    async def traffic(self, *, per_second: int = 100) -> AsyncIterator[None]:
+        """Events, each at its moment and on every webhook that wants it, at one ingress and at the other."""
+        ending, begun = asyncio.Event(), time.monotonic()
+        due = ((number, begun + number / per_second) for number in itertools.count(1))
+
+        async def send(door: httpx.AsyncClient) -> None:
+            while not ending.is_set():
+                async with wire(str(door.base_url)) as line:
+                    while not (ending.is_set() or line.closed):
+                        number, moment = next(due)
+                        await asyncio.sleep(moment - time.monotonic())
+                        await self._deliver_to_all(number, line)
+
+        async with asyncio.TaskGroup() as senders:
+            for number in range(_SENDERS):
+                senders.create_task(send(self.doors[number % 2]))
+            yield
+            ending.set()
+
+    async def _deliver_to_all(self, number: int, line: Wire) -> None:
+        hooks = [one for one in self.account.webhooks.values() if "message_created" in one.subscriptions]
+        assert hooks, "nobody would be told of this event"
+        for hook in hooks:
+            status, _ = await line.ask(request(*self._delivery(hook, number)))
+            self._answered(hook, number, status)
+
+    def _delivery(self, hook: Webhook, number: int) -> tuple[str, dict[str, str], bytes]:
         body = b'{"event":"message_created","account":{"id":%d},"conversation":{"id":%d}}' % (ACCOUNT_ID, number)
         headers = signed(self.shop, body, at=datetime.now(UTC), secret=hook.secret) if hook.secret else {}
-        status = (await door.post(hook.url.removeprefix(_PUBLIC), content=body, headers=headers)).status_code
+        return hook.url.removeprefix(_PUBLIC), {"content-type": "application/json"} | headers, body
+
+    def _answered(self, hook: Webhook, number: int, status: int) -> int:
         self.answers.append((hook.url, status))
         if status == 204:
             self.kept.add(f"conversation:{number}")
         return status
-
-    @asynccontextmanager
-    async def traffic(self, *, per_second: int = 100) -> AsyncIterator[None]:
-        """Events, each on every webhook that wants it, at one ingress and at the other."""
-        ending, numbers = asyncio.Event(), itertools.count(1)
-
-        async def send() -> None:
-            while not ending.is_set():
-                number = next(numbers)
-                hooks = [one for one in self.account.webhooks.values() if "message_created" in one.subscriptions]
-                assert hooks, "nobody would be told of this event"
-                await asyncio.gather(*(self.deliver(one, number, self.doors[number % 2]) for one in hooks))
-                await asyncio.sleep(_SENDERS / per_second)
-
-        async with asyncio.TaskGroup() as senders:
-            for _ in range(_SENDERS):
-                senders.create_task(send())
-            yield
-            ending.set()
 
     async def rotate(self, what: What, pool: Pool, *, now: bool = False, **more: Any) -> Rotated:
         keys = load_secrets(self.settings)

@@ -1,9 +1,6 @@
 """Which stores the doors know: at once when one is attached, as ever while PostgreSQL is frozen, only what changed."""
 
 import asyncio
-import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -12,14 +9,13 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from db.pool import Pool
-from schemas.stores import StoreOptions
-from services.control.stores import attach
 from services.ingress.metrics import IngressMetrics
 from services.ingress.stores import store_cache as module
 from services.ingress.stores.store_cache import StoreCache
 from services.kernel import Process, Settings
 from tests.eventually import eventually
-from tests.services.ingress.bench import Shop, open_shop, post_webhook, serving
+from tests.services.ingress.attaching import attached_under_fire, invented, post
+from tests.services.ingress.bench import Shop, open_shop, serving
 from tests.services.ingress.freezing import Line
 
 pytestmark = pytest.mark.usefixtures("topics")
@@ -27,43 +23,13 @@ _BODY = b'{"event":"message_created","id":9,"account":{"id":3},"conversation":{"
 _ATTACHED = 5
 
 
-async def post(client: httpx.AsyncClient, shop: Shop) -> int:
-    return (await post_webhook(client, shop, _BODY, at=datetime.now(UTC))).status_code
-
-
-def invented() -> Shop:
-    store = uuid.uuid4()
-    return Shop(store, f"shop-{store.hex[:12]}", uuid.uuid4().hex, store.hex)
-
-
 async def test_a_store_is_taken_by_every_door_as_soon_as_its_attaching_has_returned(settings: Settings) -> None:
     """Its senders post all the while; what they began before it was attached may be refused, and nothing after."""
     async with serving(settings) as (_, one), serving(settings) as (_, other):
-        answers = await asyncio.gather(*(_attached_under_fire(settings, [one, other]) for _ in range(_ATTACHED)))
+        answers = await asyncio.gather(*(attached_under_fire(settings, [one, other]) for _ in range(_ATTACHED)))
 
     assert {status for before, _ in answers for status in before} == {401}
-    assert [after for _, after in answers] == [[204, 204]] * _ATTACHED
-
-
-async def _attached_under_fire(settings: Settings, doors: Sequence[httpx.AsyncClient]) -> tuple[list[int], list[int]]:
-    shop, attached = invented(), asyncio.Event()
-    before: list[int] = []
-
-    async def send(client: httpx.AsyncClient) -> int:
-        while not attached.is_set():
-            status = await post(client, shop)
-            if not attached.is_set():
-                before.append(status)
-        return await post(client, shop)
-
-    senders = [asyncio.create_task(send(client)) for client in doors]
-    await eventually(lambda: before)
-    account = {"base_url": f"https://{shop.slug}.example", "account_id": 3, "website_token": shop.website_token}
-    await attach.add(
-        settings, StoreOptions.model_validate({"slug": shop.slug, "webhook_secret": shop.secret} | account)
-    )
-    attached.set()
-    return before, list(await asyncio.gather(*senders))
+    assert {status for _, after in answers for status in after} == {204}
 
 
 async def test_while_postgresql_is_frozen_known_stores_are_served_and_unknown_names_answered_in_time(
