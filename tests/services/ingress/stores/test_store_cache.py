@@ -28,7 +28,7 @@ async def test_a_store_is_taken_by_every_door_as_soon_as_its_attaching_has_retur
     async with serving(settings) as (_, one), serving(settings) as (_, other):
         answers = await asyncio.gather(*(attached_under_fire(settings, [one, other]) for _ in range(_ATTACHED)))
 
-    assert {status for before, _ in answers for status in before} == {401}
+    assert {401} <= {status for before, _ in answers for status in before} <= {401, 204}
     assert {status for _, after in answers for status in after} == {204}
 
 
