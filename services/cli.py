@@ -1,9 +1,10 @@
 """`wootstream`: every verb; the only module that knows all services. What a verb does lives in its service."""
 
 import asyncio
+import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, NoReturn
 
 import asyncpg
@@ -13,19 +14,6 @@ from aiokafka.errors import KafkaError
 
 from db.address import BadAddress
 from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migrate
-from services.contacts import app as contacts
-from services.contacts import cli as pushes
-from services.control import app as verbs
-from services.control import cli as control
-from services.control.keys import cli as keys
-from services.conversations import app as conversations
-from services.conversations import cli as figures
-from services.conversations.reports.cli import report
-from services.customers import app as customers
-from services.ingress import app as ingress
-from services.ingress import cli as doors
-from services.ingress.sealed_files import Spools, StoreCopies
-from services.ingress.spool import cli as spool
 from services.kernel import Process, Refusal, Stop
 from services.kernel import run as run_services
 from services.kernel.cli.environment import environment, installed
@@ -33,28 +21,19 @@ from services.kernel.errors import describe
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.printable import printable_lines
 from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
-from services.widget import app as widget
-from services.widget import cli as widget_verbs
 
-SERVICES: dict[str, Callable[[Process], None]] = {
-    "ingress": ingress.add_to,
-    "conversations": conversations.add_to,
-    "widget": widget.add_to,
-    "customers": customers.add_to,
-    "contacts": contacts.add_to,
-    "control": verbs.add_to,
+# Modules by name: a process loads what it runs, and a verb what it does, not what all the others need.
+SERVICES: Mapping[str, str] = {
+    "ingress": "services.ingress.app",
+    "conversations": "services.conversations.app",
+    "widget": "services.widget.app",
+    "customers": "services.customers.app",
+    "contacts": "services.contacts.app",
+    "control": "services.control.app",
 }
-
-app = typer.Typer(
-    name="wootstream",
-    help="Ties many web shops to their Chatwoot accounts: nothing lost, nothing doubled, figures that agree.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+_LOCAL = ("local", "demo", "replay")
 
 
-@app.command()
 def run(
     names: Annotated[list[str] | None, typer.Argument(help=f"of: {', '.join(SERVICES)}; left out: all")] = None,
 ) -> None:
@@ -63,11 +42,15 @@ def run(
         raise Refusal(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
     settings = installed()
     configure_logs(settings.log_level, settings.log_format)
-    chosen = [add_to for name, add_to in SERVICES.items() if not names or name in names]
+    chosen = [_added_by(module) for name, module in SERVICES.items() if not names or name in names]
     raise typer.Exit(uvloop.run(run_services(settings, chosen)))
 
 
-@app.command(name="migrate")
+def _added_by(module: str) -> Callable[[Process], None]:
+    add_to: Callable[[Process], None] = importlib.import_module(module).add_to
+    return add_to
+
+
 def migrate_() -> None:
     """Bring the database to this release; needs an administrator's DATABASE_URL."""
     url = environment().database_direct_url or installed(kafka=False).database_url
@@ -76,7 +59,6 @@ def migrate_() -> None:
     print("\n".join(f"applied {name}" for name in names) or "nothing to do")
 
 
-@app.command()
 def topics() -> None:
     """Make the topics that are absent and set the settings of those that are there."""
     names = asyncio.run(ensure_topics(installed(database=False)))
@@ -94,27 +76,74 @@ def _only_in_a_checkout(_: Annotated[list[str] | None, typer.Argument(hidden=Tru
     raise Refusal("local, demo and replay work in a checkout alone: `make install` there, then .venv/bin/wootstream …")
 
 
-figures.add_to(app)
-control.add_to(app)
-keys.add_to(app, lambda settings: (Spools(settings), StoreCopies(settings)))
-pushes.add_to(app)
-widget_verbs.add_to(app, report)
-doors.add_to(app)
-spool.add_to(app)
-if _has_local():
-    from local import cli as local
+def _add_own(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command(name="migrate")(migrate_)
+    app.command()(topics)
 
-    local.add_to(app)
-else:
-    for verb in ("local", "demo", "replay"):
+
+def _add_figures(app: typer.Typer) -> None:
+    """Conversations' and the widget's, which stand side by side below `report`."""
+    importlib.import_module("services.conversations.cli").add_to(app)
+    reports = importlib.import_module("services.conversations.reports.cli")
+    importlib.import_module("services.widget.cli").add_to(app, reports.report)
+
+
+def _add_keys(app: typer.Typer) -> None:
+    """The one room that must be told of another's files."""
+    keys = importlib.import_module("services.control.keys.cli")
+    sealed = importlib.import_module("services.ingress.sealed_files")
+    keys.add_to(app, lambda settings: (sealed.Spools(settings), sealed.StoreCopies(settings)))
+
+
+def _add_local(app: typer.Typer) -> None:
+    if _has_local():
+        importlib.import_module("local.cli").add_to(app)
+        return
+    for verb in _LOCAL:
         app.command(name=verb, hidden=True, context_settings={"ignore_unknown_options": True})(_only_in_a_checkout)
+
+
+def _of(module: str) -> Callable[[typer.Typer], None]:
+    return lambda app: importlib.import_module(module).add_to(app)
+
+
+# Who adds which verbs, in the order of the help.
+VERBS: Sequence[tuple[Callable[[typer.Typer], None], tuple[str, ...]]] = (
+    (_add_own, ("run", "migrate", "topics")),
+    (_add_figures, ("report", "explain", "import", "partitions")),
+    (
+        _of("services.control.cli"),
+        ("stores", "doctor", "people", "audit", "audit-log", "offsets", "dead-letters", "settings"),
+    ),
+    (_add_keys, ("keys",)),
+    (_of("services.contacts.cli"), ("push",)),
+    (_of("services.ingress.cli"), ("tail", "verify", "openapi")),
+    (_of("services.ingress.spool.cli"), ("spool",)),
+    (_add_local, _LOCAL),
+)
+
+
+def command_line(asked: str | None = None) -> typer.Typer:
+    """The verbs of the room that has the one that is asked for; all, for the help or to say what there is."""
+    app = typer.Typer(
+        name="wootstream",
+        help="Ties many web shops to their Chatwoot accounts: nothing lost, nothing doubled, figures that agree.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # with a single verb typer would take the verb's name for its argument
+    for add in [add for add, verbs in VERBS if asked in verbs] or [add for add, _ in VERBS]:
+        add(app)
+    return app
 
 
 def main() -> None:
     """The command line: what a person can cure is one sentence and exit code 2."""
     quiet_client_logs()
     try:
-        app()
+        command_line(sys.argv[1] if len(sys.argv) > 1 else None)()
     except (Refusal, Stop, MigrationChanged, MigrationLocked) as reason:
         _refuse(str(reason))
     except MigrationPooled as reason:

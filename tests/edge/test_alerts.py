@@ -13,7 +13,7 @@ import pytest
 import typer.main
 import yaml
 
-from services.cli import app
+from services.cli import command_line
 
 _ROOT = Path(__file__).parents[2]
 _RULES = _ROOT / "deploy/prometheus/rules"
@@ -135,7 +135,7 @@ def verbs() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_verbs_of_the_runbooks_are_there_with_their_options() -> None:
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line())
     missing = []
     for page, words in verbs():
         command: Any = root

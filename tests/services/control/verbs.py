@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 from typer.testing import CliRunner, Result
 
-from services.cli import app
+from services.cli import command_line
 
 
 async def call(*arguments: str, given: bytes | None = None, environment: Mapping[str, str] | None = None) -> Result:
     """Run a verb in this process; what it raises is raised here."""
-    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, input=given, env=environment)
+    result = await asyncio.to_thread(
+        CliRunner().invoke, command_line(arguments[0]), arguments, input=given, env=environment
+    )
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

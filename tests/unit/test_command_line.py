@@ -1,0 +1,34 @@
+"""A verb loads its own room alone; the table that says which must be what the rooms add."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from services.cli import VERBS, command_line
+
+
+def _verbs(app: typer.Typer) -> set[str]:
+    return set(getattr(typer.main.get_command(app), "commands", {}))
+
+
+@pytest.mark.parametrize("verbs", [verbs for _, verbs in VERBS], ids=" ".join)
+def test_each_room_adds_the_verbs_that_the_table_says(verbs: tuple[str, ...]) -> None:
+    for verb in verbs:
+        assert _verbs(command_line(verb)) == set(verbs)
+
+
+def test_the_help_and_a_verb_that_nobody_has_know_all() -> None:
+    everything = {verb for _, verbs in VERBS for verb in verbs}
+    assert _verbs(command_line()) == _verbs(command_line("no-such-verb")) == everything
+
+
+def test_a_door_loads_nothing_of_the_operators_verbs_and_none_of_a_developers_machine() -> None:
+    program = (
+        "import sys, importlib; from services.cli import SERVICES, command_line; command_line('run')\n"
+        "importlib.import_module(SERVICES['ingress'])\n"
+        "print([name for name in sys.modules if name.startswith(('local.', 'services.control', 'services.contacts'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
