@@ -16,7 +16,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz image lock clean
+.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz image sbom lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
@@ -78,8 +78,12 @@ hostile: install  ## N=1000 acts of a store that attacks, another does not notic
 fuzz: install  ## N=1000 examples for every property
 	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)
 
-image: install  ## the image of every service, by a Docker engine that answers or can be started
+image: install  ## the image of every service; then compose.yaml brought up from it, traffic, audit, down and up again
 	@local/image/build
+	@local/image/compose --make && local/image/stand-ins/build && local/image/prove
+
+sbom: install  ## sbom.json: every package of the image with its hashes
+	@$(BIN)/python -m local.sbom > sbom.json
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --upgrade \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'

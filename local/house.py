@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-ROOMS = ("services", "schemas", "db", "local", "benchmarks")
+ROOMS = ("services", "schemas", "db", "local", "deploy", "benchmarks")
 FULL_ROOM = 14  # files beside sub-rooms: about a dozen can be looked through, two more are no reason to move
 _ROOT = Path(__file__).parent.parent
 

@@ -1,0 +1,1 @@
+"""What runs on an operator's host, beside what it configures."""

@@ -1,0 +1,102 @@
+"""`deploy/restore FOLDER`: a backup in the place of the database, which then catches up from Kafka by itself.
+
+The doors stay open: what they accept meanwhile lies in Kafka. The dump is restored beside the database and takes its
+name in one moment; what was there before is kept under another name until you drop it. What people and stores were
+added or changed since the backup must be done again: `stores apply` does it for a file of stores.
+"""
+
+from __future__ import annotations  # Python 3.9, as older distributions have it
+
+import argparse
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from deploy.host.backup import UTC, Manifest, backups, checksum, verify
+from deploy.host.compose import WORKERS, CannotDo, Compose, database, say
+
+_END_CONNECTIONS = (
+    "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{0}' and pid <> pg_backend_pid()"
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="deploy/restore", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="a backup; left out: the latest below backups/")
+    parser.add_argument(
+        "--seconds", type=float, default=3600, help="how long to wait until it has caught up (%(default)g)"
+    )
+    chosen = parser.parse_args(arguments)
+    before = restore(Compose(), chosen.folder or _latest(), seconds=chosen.seconds)
+    print(before)
+    return 0
+
+
+def _latest() -> Path:
+    found = backups(Path("backups"))
+    if not found:
+        raise CannotDo("there is no backup below backups/: name its folder")
+    return found[-1][0]
+
+
+def restore(compose: Compose, folder: Path, *, seconds: float) -> str:
+    """The name under which the database of before is kept. All checks come before the first change. Raises CannotDo."""
+    manifest = check(compose, folder)
+    name, moment = database(), f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    new, before = f"{name}_restored_{moment}", f"{name}_before_{moment}"
+    say(f"{folder}: made {manifest.made_at} by release {manifest.release}, checksums right")
+    compose.psql(f'create database "{new}"')
+    try:
+        with (folder / "database.dump").open("rb") as file:
+            compose.do("exec", "-T", "postgres", "pg_restore", "-U", "postgres", "-d", new, "--exit-on-error",
+                       "--single-transaction", stdin=file)  # fmt: skip
+    except CannotDo:
+        compose.psql(f'drop database "{new}"')
+        raise
+    say("restored beside the database that is in use; the workers stop")
+    compose.do("stop", *WORKERS)
+    _take_place(compose, new, name, before)
+    say(f"in its place; what was there is kept as {before}")
+    compose.do("run", "--rm", "--no-deps", "-T", "migrate")
+    compose.start(WORKERS)
+    _forget_again(compose)
+    answer = compose.audited(seconds=seconds)
+    read = sum(line["consumed"] for line in answer["topics"])
+    say(f"caught up: {read:,} records read, none missing, the audit is clean")
+    say(f"when you need it no more: drop database {before}")
+    return before
+
+
+def check(compose: Compose, folder: Path) -> Manifest:
+    """That the backup is whole, and the server there. Raises CannotDo."""
+    manifest = Manifest.read(folder)
+    for name, (wanted, _) in manifest.files.items():
+        path = folder / Path(name).name
+        if not path.exists() or checksum(path) != wanted:
+            raise CannotDo(f"{path} is not what was backed up: its checksum differs; choose another backup")
+    if verify(compose, folder / "database.dump") != manifest.tables:
+        raise CannotDo(f"{folder} lacks tables that it had: choose another backup")
+    return manifest
+
+
+def _take_place(compose: Compose, new: str, name: str, before: str) -> None:
+    """Two renames in one transaction. New connections are refused first, or a door would be back between the two."""
+    compose.psql(f'alter database "{name}" allow_connections false')
+    try:
+        compose.psql(_END_CONNECTIONS.format(name))
+        compose.psql(
+            f'begin; alter database "{name}" rename to "{before}"; alter database "{new}" rename to "{name}"; commit'
+        )
+    except CannotDo:
+        compose.psql(f'alter database "{name}" allow_connections true')
+        raise
+    compose.psql(f'alter database "{before}" allow_connections true')
+
+
+def _forget_again(compose: Compose) -> None:
+    """People who were forgotten after the backup was made: from their topic, where this release can."""
+    code, _, _ = compose.verb("privacy", "replay", "--help")
+    if code == 0:
+        code, _, said = compose.verb("privacy", "replay")
+        if code:
+            raise CannotDo(f"`privacy replay` failed, so that people may be back who were forgotten: {said.strip()}")

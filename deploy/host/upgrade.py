@@ -1,0 +1,75 @@
+"""`deploy/upgrade VERSION`: checks, a verified backup, the image, migrations, one service after the other, the audit.
+
+Migrations work beside the release that runs, so going back needs no restore: where anything fails, the version in .env
+and the containers are those of before.
+"""
+
+from __future__ import annotations  # Python 3.9, as older distributions have it
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.host.backup import backup
+from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, change_env, env, say
+
+_LEAST_FREE_BYTES = 5 * 1024**3
+_DOCTOR_FAULT = 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="deploy/upgrade", description=__doc__)
+    parser.add_argument("version", help="the release to run from now on: its checkout is this one")
+    parser.add_argument("--backups", type=Path, default=Path("backups"), help="folder of the backups (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=900, help="how long the audit may take to be clean (%(default)g)"
+    )
+    chosen = parser.parse_args(arguments)
+    upgrade(Compose(), chosen.version, backups=chosen.backups, seconds=chosen.seconds)
+    return 0
+
+
+def upgrade(compose: Compose, version: str, *, backups: Path, seconds: float) -> None:
+    """Raises CannotDo; the release of before then runs."""
+    before = env().get("WOOTSTREAM_VERSION")
+    if not before:
+        raise CannotDo("WOOTSTREAM_VERSION is not in .env: run deploy/setup")
+    check(compose)
+    backup(compose, backups)
+    change_env("WOOTSTREAM_VERSION", version)
+    try:
+        compose.do("build", "migrate")
+        compose.do("run", "--rm", "--no-deps", "-T", "migrate")
+        compose.do("run", "--rm", "--no-deps", "-T", "topics")
+        roll(compose)
+        compose.audited(seconds=seconds)
+    except (CannotDo, KeyboardInterrupt) as reason:
+        say(f"{reason or 'interrupted'}; back to {before}")
+        change_env("WOOTSTREAM_VERSION", before)
+        roll(compose)
+        raise CannotDo(f"{version} does not run here, and {before} runs again: {reason or 'interrupted'}") from reason
+    say(f"{version} runs, the audit is clean")
+
+
+def check(compose: Compose) -> None:
+    """Everything that can be known before the first change. Raises CannotDo."""
+    if (free := shutil.disk_usage(".").free) < _LEAST_FREE_BYTES:
+        raise CannotDo(f"only {free / 1024**3:.1f} GiB are free: an upgrade needs 5, for the backup and the image")
+    running = compose.do("ps", "--services", "--status=running").split()
+    if absent := [name for name in (*DOORS, *WORKERS, "postgres", "kafka", "nginx") if name not in running]:
+        raise CannotDo(f"{', '.join(absent)} do not run: mend that first, so that a failure has one cause")
+    code, out, said = compose.verb("doctor")
+    if code == _DOCTOR_FAULT:
+        raise CannotDo(f"`wootstream doctor` names a fault, mend it first: {(out or said).strip()}")
+
+
+def roll(compose: Compose) -> None:
+    """One door after the other, so that one always answers; then the rest. Raises CannotDo."""
+    for door in DOORS:
+        compose.start([door])
+        # The container of a new image has a new address, and nginx knows the old one.
+        compose.do("exec", "-T", "nginx", "nginx", "-s", "reload", "-c", "/etc/nginx/wootstream/nginx.conf")
+        say(f"{door} is up")
+    compose.start(WORKERS)
+    say(f"{', '.join(WORKERS)} are up")

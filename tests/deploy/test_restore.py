@@ -1,0 +1,68 @@
+"""Yesterday's backup in the place of today's database, with the doors open: it catches up from Kafka by itself."""
+
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+
+from services.control.ledger.audit import audit
+from tests.chaos.installation import Installation
+from tests.chaos.load import playing
+from tests.chaos.recording import Generation, Recording, attach, heard, rows
+from tests.chaos.running import nothing_in_flight, topics_of_its_own
+from tests.deploy.host import Host, host_of
+from tests.eventually import PATIENCE_SECONDS
+
+_WEBHOOKS = 60
+_PER_SECOND = 200.0
+
+
+async def _play(host: Host, generation: Generation) -> None:
+    async with (
+        httpx.AsyncClient(base_url=host.door, timeout=PATIENCE_SECONDS) as client,
+        playing(Recording(client, [generation], heard(_WEBHOOKS)), per_second=_PER_SECOND) as load,
+    ):
+        await load.finish()
+
+
+async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: Installation, tmp_path: Path) -> None:
+    yesterday, today = [await attach(installation.settings, number) for number in range(2)]
+    async with topics_of_its_own(installation), host_of(installation, tmp_path) as host:
+        await _play(host, yesterday)
+        await nothing_in_flight(installation)
+        made = await host.deploy("backup", "--keys", str(tmp_path / "keys"))
+        assert made.code == 0, made.err
+        await _play(host, today)
+        await nothing_in_flight(installation)
+        expected = [await rows(installation, one) for one in (yesterday, today)]
+
+        damaged = tmp_path / "damaged"
+        shutil.copytree(tmp_path / made.out, damaged)
+        with (damaged / "database.dump").open("ab") as dump:
+            dump.write(b"\0")
+        refused = await host.deploy("restore", str(damaged))
+        restored = await host.deploy("restore", "--seconds", str(PATIENCE_SECONDS))
+
+        assert restored.code == 0, restored.err
+        assert [await rows(installation, one) for one in (yesterday, today)] == expected
+        answer = await audit(installation.settings)
+        kept = await _tables(installation, restored.out)
+
+    assert (refused.code, "checksum differs" in refused.err) == (2, True)
+    assert (answer.clean, answer.in_flight) == (True, 0)
+    assert kept
+    backup = tmp_path / made.out
+    manifest = json.loads((backup / "manifest.json").read_text())
+    assert manifest["files"].keys() == {"database.dump", "spool-ingress-1.tar", "spool-ingress-2.tar"}
+    assert [
+        path.stat().st_mode & 0o077 for path in (backup, backup / "database.dump", *(tmp_path / "keys").iterdir())
+    ] == [0] * 3
+    assert "wootstream_backup_timestamp_seconds 1" in (tmp_path / "metrics" / "wootstream_backup.prom").read_text()
+    print("rows", sum(count for found in expected for count, _ in found.values()), "backup", made.err, restored.err)
+
+
+async def _tables(installation: Installation, database: str) -> bool:
+    """Whether what was there before is kept."""
+    async with installation.admin() as conn:
+        return bool(await conn.fetchval("select true from pg_database where datname = $1", database))

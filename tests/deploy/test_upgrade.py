@@ -1,0 +1,52 @@
+"""Checks, a verified backup, migrations, one service after the other; back to what ran where any of it fails."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.chaos.installation import Installation
+from tests.chaos.running import topics_of_its_own
+from tests.deploy.host import Host, host_of
+
+
+@pytest_asyncio.fixture
+async def host(installation: Installation, tmp_path: Path) -> AsyncIterator[Host]:
+    async with topics_of_its_own(installation), host_of(installation, tmp_path) as running:
+        yield running
+
+
+def _changes(host: Host) -> list[str]:
+    """What was asked of compose that changes something, without the options."""
+    said = [" ".join(one for one in call if not one.startswith("-")) for call in host.calls()[1:]]
+    return [one for one in said if one.split()[0] in ("build", "run", "stop", "up") and "verb" not in one]
+
+
+def _version(host: Host) -> str:
+    return (host.folder / ".env").read_text().partition("WOOTSTREAM_VERSION=")[2].split()[0]
+
+
+async def test_upgrade_rolls_one_after_the_other_and_goes_back_where_it_fails(host: Host) -> None:
+    workers = "up conversations widget customers contacts control"
+    rolled = ["up ingress-1", "up ingress-2", workers]
+
+    up = await host.deploy("upgrade", "2.0")
+    assert up.code == 0, up.err
+    assert (_version(host), _changes(host)) == ("2.0", ["build migrate", "run migrate", "run topics", *rolled])
+    assert len([*(host.folder / "backups").iterdir()]) == 1
+
+    host.fails_once("up")
+    begun = len(_changes(host))
+    back = await host.deploy("upgrade", "3.0")
+    assert back.code == 2
+    assert back.err.endswith(
+        "3.0 does not run here, and 2.0 runs again: `up --detach --no-deps --wait ingress-1` failed: up is told to fail"
+    )
+    assert (_version(host), _changes(host)[begun:][-3:]) == ("2.0", rolled)
+
+
+async def test_nothing_is_changed_where_the_backup_fails(host: Host) -> None:
+    host.fails_once("exec")
+    refused = await host.deploy("upgrade", "2.0")
+    assert (refused.code, _version(host), _changes(host)) == (2, "1.0", [])
+    assert [path for path in (host.folder / "backups").iterdir() if not path.name.startswith(".")] == []

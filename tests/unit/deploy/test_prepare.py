@@ -1,0 +1,189 @@
+"""`deploy/setup` makes what is not there and leaves the rest; `--check` finds each fault and names its cure."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.host import checks, prepare
+from deploy.host.backup import backups, prune
+from deploy.host.compose import CannotDo, Compose, env
+
+_ANSWERS = {"PUBLIC_NAME": "hooks.example.org", "ACME_EMAIL": "ops@example.org"}
+_NOW = 2_100_000_000.25  # after 2036, when the 32 bits of NTP have begun anew
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The operator's checkout."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "4.5.6"\n')
+    return tmp_path
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in [folder / ".env", *(folder / "secrets").iterdir()]}
+
+
+def test_second_setup_changes_nothing(folder: Path) -> None:
+    assert prepare.make(_ANSWERS, ask=None)
+    first = _content(folder)
+    assert prepare.make({}, ask=None) == []
+    assert _content(folder) == first
+
+
+def test_what_is_missing_is_added_and_agrees_with_what_was_there(folder: Path) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    url = (folder / "secrets" / "database_url").read_text()
+    (folder / "secrets" / "database_url").unlink()
+    kept = [line for line in (folder / ".env").read_text().splitlines() if not line.startswith("SENTRY_DSN")]
+    (folder / ".env").write_text("\n".join(kept) + "\n")
+
+    assert prepare.make({}, ask=None) == [".env: SENTRY_DSN", "secrets/database_url"]
+    assert (folder / "secrets" / "database_url").read_text() == url
+
+
+def test_env_is_its_owners_alone_and_no_secret_stands_in_it(folder: Path) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    secrets = [path.read_text().strip() for path in (folder / "secrets").iterdir()]
+    assert (folder / ".env").stat().st_mode & 0o077 == (folder / "secrets").stat().st_mode & 0o077 == 0
+    assert not any(secret in (folder / ".env").read_text() for secret in secrets)
+    assert env()["WOOTSTREAM_VERSION"] == "4.5.6"
+
+
+def test_answer_that_is_missing_is_named_and_nothing_is_made(folder: Path) -> None:
+    with pytest.raises(CannotDo, match="ACME_EMAIL is missing"):
+        prepare.make({"PUBLIC_NAME": "hooks.example.org"}, ask=None)
+    assert not (folder / ".env").exists()
+
+
+@pytest.mark.parametrize("bad", ["a$b", 'a"b', "a`b", "a\nb", "a#b"])
+def test_answer_that_compose_would_read_is_refused(bad: str) -> None:
+    with pytest.raises(CannotDo, match="PUBLIC_NAME"):
+        prepare.make(_ANSWERS | {"PUBLIC_NAME": bad}, ask=None)
+
+
+def test_answer_that_nobody_asked_for_is_refused() -> None:
+    with pytest.raises(CannotDo, match="nobody asks for PUBLIC_NAMES"):
+        prepare.make(_ANSWERS | {"PUBLIC_NAMES": "x"}, ask=None)
+
+
+def test_questions_are_five_and_asked_once() -> None:
+    asked: list[str] = []
+
+    def ask(question: prepare.SetupQuestion) -> str:
+        asked.append(question.variable)
+        return "x"
+
+    prepare.make({}, ask=ask)
+    prepare.make({}, ask=ask)
+    assert len(asked) == len(set(asked)) == 5
+
+
+def test_chatwoots_secrets_are_made_once(folder: Path) -> None:
+    assert "chatwoot.env" in prepare.make_chatwoot("chat.example.org")
+    first = (folder / "chatwoot.env").read_text()
+    assert prepare.make_chatwoot("chat.example.org") == []
+    assert (folder / "chatwoot.env").read_text() == first
+    assert (folder / "secrets" / "chatwoot_redis_password").read_text().strip() in first
+
+
+def test_check_without_setup_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare.main(["--check"]) == 1
+    assert "FAIL .env: is not there" in capsys.readouterr().out
+
+
+def test_secrets_that_are_missing_open_or_do_not_agree_are_found(folder: Path) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    names = [path.name for path in (folder / "secrets").iterdir()]
+    assert checks.keys(names).well
+    assert "absent missing" in checks.keys([*names, "absent"]).seen
+    (folder / "secrets" / "service_password").unlink()
+    (folder / "secrets" / "service_password").write_text("another")
+    assert "another password" in checks.keys(names).seen
+    (folder / "secrets").chmod(0o755)
+    assert "other accounts" in checks.keys(names).seen
+
+
+def test_env_that_others_may_open_or_that_lacks_a_line_is_found(folder: Path) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    assert checks.settings(env()).well
+    assert "lacks PUBLIC_NAME" in checks.settings(env() | {"PUBLIC_NAME": ""}).seen
+    (folder / ".env").chmod(0o644)
+    assert "others may open it" in checks.settings(env()).seen
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_port_is_free_or_ours_or_somebody_elses(ours: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert checks.port(taken, ours=ours, host="127.0.0.1").well is ours
+    assert checks.port(taken, ours=False, host="127.0.0.1").seen == "free"
+
+
+def test_disk_and_memory_need_room() -> None:
+    assert not checks.disk(Path(), free=checks.LEAST_DISK_BYTES - 1).well
+    assert checks.disk(Path(), free=checks.LEAST_DISK_BYTES).well
+    assert not checks.disk(Path(), free=checks.LEAST_DISK_BYTES, topics=checks.LEAST_DISK_BYTES).well
+    assert not checks.memory(checks.LEAST_MEMORY_BYTES - 1).well
+
+
+def test_name_that_leads_nowhere_or_to_whoever_asks_is_found() -> None:
+    assert checks.name("nobody.invalid").seen == "nobody knows it"
+    assert "whoever asks" in checks.name("localhost").seen
+
+
+@contextmanager
+def _time_server(moment: float) -> Iterator[int]:
+    """Tells this moment to the first who asks."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+
+        def answer() -> None:
+            _, asker = sock.recvfrom(48)
+            seconds, fraction = int(moment), int(moment % 1 * 2**32)
+            sock.sendto(bytes(40) + struct.pack("!II", (seconds + 2_208_988_800) % 2**32, fraction), asker)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield sock.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize(("ahead", "well"), [(0.0, True), (60.0, False), (-60.0, False)])
+def test_clock_is_held_against_a_time_server(ahead: float, well: bool) -> None:
+    with _time_server(_NOW) as number:
+        found = checks.clock("127.0.0.1", number=number, now=lambda: _NOW + ahead)
+    assert (found.well, found.seen.startswith(f"{abs(ahead):.1f} s")) == (well, True)
+
+
+def test_engine_that_is_absent_or_old_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WOOTSTREAM_COMPOSE", str(folder / "absent"))
+    assert "cannot be run" in checks.engine(Compose()).seen
+    compose = folder / "compose"
+    compose.write_text("#!/bin/sh\necho 1.29.2\n")
+    compose.chmod(0o755)
+    monkeypatch.setenv("WOOTSTREAM_COMPOSE", str(compose))
+    assert not checks.engine(Compose()).well
+    compose.write_text("#!/bin/sh\necho 2.40.3\n")
+    assert checks.engine(Compose()).well
+
+
+def test_old_backups_go_and_the_last_ones_never(folder: Path) -> None:
+    place = folder / "backups"
+    for day in range(1, 7):
+        (place / f"2020-01-0{day}T000000Z").mkdir(parents=True)
+    (place / "notes").mkdir()
+
+    assert [path.name[:10] for path in prune(place, days=14)] == ["2020-01-01", "2020-01-02", "2020-01-03"]
+    assert len(backups(place)) == 3
+    assert (place / "notes").exists()
+
+
+def test_answers_that_cannot_be_read_are_one_sentence(folder: Path) -> None:
+    with pytest.raises(CannotDo, match="cannot be read"):
+        prepare.main(["--from", str(folder / "absent")])
