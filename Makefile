@@ -41,6 +41,7 @@ check: install  ## look, change nothing: format, lint, types, imports, what depl
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@local/image/check
+	@local/edge/check
 
 fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff check --fix .
