@@ -49,7 +49,7 @@ async def test_firewall_holds_in_nftables_own_words(tmp_path: Path) -> None:
 
 
 async def test_a_list_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    script = shutil.copy(NGINX / "refresh-proxies", tmp_path)
+    script = str(shutil.copy(NGINX / "refresh-proxies", tmp_path))
     file, lists = tmp_path / "proxies.txt", [tmp_path / "v4", tmp_path / "v6"]
     file.write_text("# old\n192.0.2.0/24\n")
     lists[0].write_text("".join(f"10.{number}.0.0/16\n" for number in range(9)))
