@@ -23,14 +23,30 @@ def frame(record: Record) -> bytes:
     return _LENGTHS.pack(len(head), len(record.value)) + head + record.value
 
 
-def unframe(frames: bytes) -> Iterator[Record]:
-    """The records in their order. They keep id and received-at; their origin says from now on that they waited."""
+class Unframed(Exception):
+    """What was opened holds no records as this release frames them."""
+
+
+def unframe(frames: bytes) -> list[Record]:
+    """The records in their order. They keep id and received-at; their origin says from now on that they waited.
+
+    Raises Unframed.
+    """
+    try:
+        return list(_unframed(frames))
+    except (struct.error, ValueError, TypeError) as error:
+        raise Unframed(f"holds no records of this release ({type(error).__name__})") from error
+
+
+def _unframed(frames: bytes) -> Iterator[Record]:
     at = 0
     while at < len(frames):
         head_length, value_length = _LENGTHS.unpack_from(frames, at)
         value_at = at + _LENGTHS.size + head_length
         topic, key, headers = orjson.loads(frames[at + _LENGTHS.size : value_at])
         at = value_at + value_length
+        if at > len(frames):
+            raise ValueError("cut short")
         yield Record(
             topic,
             key.encode("latin-1") if key is not None else None,
@@ -45,5 +61,8 @@ def seal(secrets: Secrets, frames: Iterable[bytes]) -> bytes:
 
 
 def unseal(secrets: Secrets, sealed: bytes) -> bytes:
-    """Raises Sealed when it cannot be opened."""
-    return zlib.decompress(secrets.open_bytes(sealed, place=PLACE))
+    """Raises Sealed when it cannot be opened, Unframed when what it holds cannot be unpacked."""
+    try:
+        return zlib.decompress(secrets.open_bytes(sealed, place=PLACE))
+    except zlib.error as error:
+        raise Unframed("does not unpack") from error

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from services.ingress.spool.codec import frame, unframe
+from services.ingress.spool.codec import frame
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Chunk, ChunkOutcome
 from services.ingress.spool.spool import Spool
@@ -109,13 +109,12 @@ class Drainer:
 
     async def _offer(self, chunks: Sequence[Chunk]) -> bool:
         """True when Kafka took what it was offered: all, or the first few while it has yet to show that it is back."""
-        waiting = [(chunk, list(unframe(chunk.frames))) for chunk in chunks]
-        records = [record for _, some in waiting for record in some]
+        records = [record for chunk in chunks for record in chunk.waiting]
         offered = records if self._window == _RECORDS else records[: self._window]
         outcomes = await self._publisher.publish_all(offered)
         outcomes += [_NOT_OFFERED] * (len(records) - len(outcomes))
         each = zip(records, outcomes, strict=True)
-        settled = [self._settled(chunk, [next(each) for _ in some]) for chunk, some in waiting]
+        settled = [self._settled(chunk, [next(each) for _ in chunk.waiting]) for chunk in chunks]
         await self._settled_before()
         # The disk works while the next are published; more than these two are never unsettled.
         self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])

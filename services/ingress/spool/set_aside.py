@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.ingress.spool.codec import unframe, unseal
+from services.ingress.spool.codec import Unframed, unframe, unseal
 from services.kernel import Record
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
@@ -101,6 +101,6 @@ def _rows(path: Path, query: str, wanted: Wanted) -> Iterator[tuple[Any, ...]]:
 
 def _opened(secrets: Secrets, sealed: bytes) -> list[Record | None]:
     try:
-        return list(unframe(unseal(secrets, sealed)))
-    except Sealed:
+        return [*unframe(unseal(secrets, sealed))]
+    except (Sealed, Unframed):
         return [None]

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 import uuid_utils
 
-from services.ingress.spool.codec import frame, seal, unseal
+from services.ingress.spool.codec import Unframed, frame, seal, unframe, unseal
 from services.ingress.spool.file import ChunkRow, FileChange, NewChunk, SetAside, SpoolFile, Unreadable, claim
 from services.kernel import Record
 from services.kernel.errors import Sealed
@@ -29,12 +29,12 @@ class Full(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records that wait, framed; `file` and `id` say where they lie."""
+    """Records that wait; `file` and `id` say where they lie."""
 
     file: SpoolFile
     id: int
     records: int
-    frames: bytes
+    waiting: Sequence[Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ class Shelf:
 
     def _opened(self, file: SpoolFile, row: ChunkRow) -> Chunk | None:
         try:
-            return Chunk(file, row.id, row.records, unseal(self._secrets, row.sealed))
-        except Sealed as why:
+            return Chunk(file, row.id, row.records, unframe(unseal(self._secrets, row.sealed)))
+        except (Sealed, Unframed) as why:
             log.error("spool_chunk_is_set_aside", file=file.path.name, records=row.records, why=str(why))
             aside = SetAside(str(why), row.records, row.size, row.sealed)
             file.write((), [FileChange(row.id, row.records, refused=[aside])])

@@ -225,6 +225,10 @@ def _judged(response: httpx.Response, content: bytes) -> ChatwootAnswer:
         raise Retryable(f"Chatwoot answers {response.status_code}")
     if not (response.is_success or response.is_client_error):
         raise Retryable(f"Chatwoot answers {response.status_code}, which leads elsewhere: mend the store's --base-url")
+    # Chatwoot says in JSON what it does not have. A page that says so is a proxy's, which routes elsewhere just now:
+    # taken at its word, a person or a conversation would be forgotten.
+    if response.status_code == httpx.codes.NOT_FOUND and content and not is_json:
+        raise Retryable("Chatwoot's address answers 404 with a page: a proxy's, or mend the store's --base-url")
     if response.is_success and content and not is_json:
         raise Retryable("Chatwoot answers something that is no JSON: a proxy in between?")
     return ChatwootAnswer(response.status_code, content, is_json, response.headers.get("date", ""))

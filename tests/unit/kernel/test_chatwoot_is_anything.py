@@ -205,6 +205,13 @@ async def test_an_empty_answer_needs_no_content_type_and_a_refusal_none_either()
     assert (empty.content, empty.is_success, refusal.status_code, refusal.is_json) == (b"", True, 404, False)
 
 
+async def test_a_page_that_says_404_is_a_proxys_and_nobodys_end() -> None:
+    with pytest.raises(Retryable, match="answers 404 with a page"):
+        await _ask(_saying(b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n<h1/>404!"))
+    gone = await _ask(_saying(_sized(b'{"error":"Resource could not be found"}').replace(b"200 OK", b"404 Not Found")))
+    assert (gone.status_code, gone.is_json) == (404, True)
+
+
 async def test_no_cookie_of_one_answer_goes_with_the_next_call() -> None:
     heads: list[bytes] = []
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from services.ingress.spool.codec import unframe
 from services.ingress.spool.level import FillLevel
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import ChunkOutcome, Shelf
@@ -19,14 +18,14 @@ from services.kernel import Clock, Record
 from services.kernel.secrets import Secrets
 from tests.eventually import PATIENCE_SECONDS
 
-_KEY = os.urandom(32)
+KEY = os.urandom(32)
 
 
 @asynccontextmanager
 async def opened(
     directory: Path,
     *,
-    key: bytes = _KEY,
+    key: bytes = KEY,
     cap_bytes: int = 64 * 1024**2,
     shelf_of: type[Shelf] = Shelf,
     clock: Clock | None = None,
@@ -58,7 +57,7 @@ async def put(spool: Spool, records: Sequence[Record]) -> None:
 
 
 async def waiting(spool: Spool) -> list[Record]:
-    return [one for chunk in await spool.read(None, 100_000) for one in unframe(chunk.frames)]
+    return [one for chunk in await spool.read(None, 100_000) for one in chunk.waiting]
 
 
 async def drain(spool: Spool) -> None:

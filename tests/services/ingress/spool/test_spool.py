@@ -3,17 +3,20 @@
 import base64
 import os
 import sqlite3
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import structlog
 
+from services.ingress.spool.codec import PLACE, frame, seal
 from services.ingress.spool.set_aside import Wanted, counted
 from services.ingress.spool.shelf import ChunkOutcome, Full
 from services.kernel import Record
+from services.kernel.secrets import Secrets
 from tests.eventually import eventually
-from tests.services.ingress.spool.shelf_bench import drain, opened, put, put_until_full, record, waiting
+from tests.services.ingress.spool.shelf_bench import KEY, drain, opened, put, put_until_full, record, waiting
 from tests.services.ingress.spool.small_disk import fill, give_back, mounted
 
 _MEBIBYTE = 1024**2
@@ -84,6 +87,37 @@ async def test_damaged_chunk_is_set_aside_and_the_others_come_out(tmp_path: Path
         await drain(spool)
     with sqlite3.connect(file) as db:
         assert db.execute("select sealed from refused").fetchall() == [(bytes(100),)]
+
+
+_RELEASES_BEYOND: Mapping[str, Callable[[bytes], bytes] | None] = {
+    "cut short": lambda framed: framed[:-1],
+    "of other heads": lambda framed: framed[:8] + b"?" * (len(framed) - 8),
+    "of other lengths": lambda framed: b"\xff" * 8 + framed[8:],
+    "of a head that is no list": lambda _: struct.pack("<II", 1, 0) + b"7",
+    "not even packed": None,
+}
+
+
+@pytest.mark.parametrize("how", _RELEASES_BEYOND)
+async def test_chunk_that_opens_but_holds_no_records_of_ours_is_set_aside_like_one_that_does_not_open(
+    tmp_path: Path, how: str
+) -> None:
+    """Sealed by the right key: a later release's, read again after going back to this one. It stops nobody."""
+    async with opened(tmp_path) as spool:
+        await put(spool, [record(b"first")])
+        await put(spool, [record(b"second")])
+    framed, secrets, foreign = frame(record(b"later")), Secrets(KEY), _RELEASES_BEYOND[how]
+    sealed = seal(secrets, [foreign(framed)]) if foreign else secrets.seal_bytes(framed, place=PLACE)
+    [file] = tmp_path.glob("*.sqlite3")
+    with sqlite3.connect(file) as db:
+        db.execute("update chunks set sealed = ? where id = 1", (sealed,))
+
+    async with opened(tmp_path) as spool:
+        assert [one.value for one in await waiting(spool)] == [b"second"]
+        await drain(spool)
+    [aside] = counted(tmp_path, Wanted())
+    assert (aside.records, aside.topic) == (1, "")
+    assert "unpack" in aside.reason or "no records of this release" in aside.reason
 
 
 async def test_file_of_an_earlier_release_is_completed_and_takes_what_is_set_aside(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
-from services.ingress.spool.codec import frame
 from services.ingress.spool.drain import Drainer
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Chunk
@@ -34,7 +33,7 @@ class Scene:
             self.ahead.append(future)
         else:
             record = Record("t", b"k", b"{}", (("id", str(uuid4()).encode()),))
-            future.set_result([Chunk(cast(Any, None), 1, 1, frame(record))])
+            future.set_result([Chunk(cast(Any, None), 1, 1, [record])])
         return future
 
     def settle(self, _settled: object) -> "asyncio.Future[None]":
