@@ -6,6 +6,7 @@ N      ?= 1000
 ACTS   ?=
 SEED   ?=
 UNTIMED ?=
+BUILD  ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14 $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python)
 
 # Where it is set, each worker of the tests and each process that they start would compile all our sources anew.
@@ -16,10 +17,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz image sbom lock clean
+.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz image sbom k8s lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
 
 install: $(READY)  ## make .venv from the lock file
 
@@ -85,6 +86,9 @@ image: install  ## the image of every service; then compose.yaml brought up from
 
 sbom: install  ## sbom.json: every package of the image with its hashes
 	@$(BIN)/python -m local.sbom > sbom.json
+
+k8s: install  ## what a real Kubernetes API server thinks of every overlay (BUILD=1: build one first, 20 minutes)
+	@BUILD=$(BUILD) k8s/check/dry-run
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --upgrade \
   --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'

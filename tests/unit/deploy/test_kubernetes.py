@@ -206,3 +206,10 @@ def test_the_login_of_the_services_may_use_our_topics_and_no_other() -> None:
         one.name for one in topics.ALL
     }
     assert not {"All", "Alter", "Delete", "Create"} & {what for one in acls for what in one["operations"]}
+
+
+def test_the_operator_has_the_alerts_of_the_one_host() -> None:
+    [rule] = [one["spec"] for one in rendered("operators") if one["kind"] == "PrometheusRule"]
+    files = sorted((_K8S.parent / "deploy" / "prometheus" / "rules").glob("*.yaml"))
+    told = [yaml.safe_load(one.read_text())["groups"] for one in files if not one.name.endswith(".test.yaml")]
+    assert rule["groups"] == [group for groups in told for group in groups], "run k8s/check/alerts"
