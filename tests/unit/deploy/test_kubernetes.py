@@ -14,8 +14,8 @@ import yaml
 
 from schemas import topics
 from services.cli import SERVICES
-from services.control.settings import is_secret
 from services.kernel import Settings
+from services.kernel.settings import is_secret
 from services.kernel.telemetry.own_release import release
 
 _K8S = Path(__file__).parents[3] / "k8s"
