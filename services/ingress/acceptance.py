@@ -1,11 +1,15 @@
 """Acceptance: a record is kept, on every replica or in the spool, before anybody is answered 2xx."""
 
+import asyncio
+
 from services.ingress.spool.drain import Drainer
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Full
 from services.ingress.spool.spool import Spool
 from services.ingress.spool.switch import Switch, Way
 from services.kernel import Clock, Publisher, Record, Retryable
+from services.kernel.publishing.lanes import Position
+from services.kernel.publishing.publish import meaning
 from services.kernel.publishing.size import fits
 from services.kernel.publishing.verdicts import NeverTaken
 
@@ -72,6 +76,27 @@ class Acceptance:
             self._in_spool.inc()
         except Full as full:
             await self._publish_in_spite(record, full, deadline)
+
+    def offered(self, record: Record, deadline: float) -> "asyncio.Future[Position] | None":
+        """Kafka's acknowledgement, if nothing but that is to be waited for; `kept` tells what has become of it.
+
+        None, or not kept: `keep` is the way.
+        """
+        if self.switch.way is not Way.DIRECT or not fits(record) or self._share(deadline) < self._half_seconds:
+            return None
+        return self._publisher.offered(record, self._half_seconds)
+
+    def kept(self, offered: "asyncio.Future[Position]") -> bool:
+        """Whether the record is durable. Raises NeverTaken."""
+        if (error := offered.exception()) is None:
+            self._in_kafka.inc()
+            return True
+        away = meaning(error)
+        if isinstance(away, NeverTaken):
+            self._never_taken.inc()
+            raise away
+        self.switch.spool_first(str(away))
+        return False
 
     async def _publish(self, record: Record, seconds: float) -> None:
         try:

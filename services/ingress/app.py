@@ -7,7 +7,7 @@ from services.ingress.acceptance import Acceptance
 from services.ingress.acknowledged import AcknowledgedWriter
 from services.ingress.doors.beacons import PREFIX as BEACONS
 from services.ingress.doors.beacons import Beacons
-from services.ingress.doors.door import Door, DoorContext
+from services.ingress.doors.door import Door, DoorContext, WholeDoor
 from services.ingress.doors.identity import PATH as IDENTITY
 from services.ingress.doors.identity import Identities
 from services.ingress.doors.shop_events import PREFIX as EVENTS
@@ -31,8 +31,9 @@ from services.kernel import Process, Stop, every
 
 def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
-    doors = DoorContext(process, process.following.keeper(acceptance_of(process)))
-    process.door(WEBHOOKS, Door(doors, Webhooks(doors)))
+    acceptance = acceptance_of(process)
+    doors = DoorContext(process, process.following.keeper(acceptance))
+    process.door(WEBHOOKS, WholeDoor(doors, Webhooks(doors), acceptance))
     process.door(BEACONS, Door(doors, Beacons(doors)))
     process.door(PAGES, Door(doors, WidgetConfigs(doors)))
     process.door(EVENTS, Door(doors, ShopEvents(doors)))

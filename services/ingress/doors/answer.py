@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from starlette.types import Message, Send
 
+from services.kernel.web.exchange import Exchange
 from services.kernel.web.http import SECURITY
 
 AnswerHeaders = tuple[tuple[bytes, bytes], ...]
@@ -27,6 +28,10 @@ class DoorAnswer:
     async def send(self, send: Send) -> None:
         await send(self._start)
         await send(self._body)
+
+    def end(self, exchange: Exchange) -> None:
+        """Answer what a door took as a whole."""
+        exchange.answer(self._start, self._body)
 
     def allowing(self, origin: bytes) -> "DoorAnswer":
         """The same, readable by a page of this origin."""

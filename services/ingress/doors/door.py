@@ -1,11 +1,13 @@
 """What the doors share, and the step around each of them: every request ends in one answer and one count."""
 
-from collections.abc import Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from services.ingress.acceptance import NoRoom, TooLarge
+from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
 from services.ingress.doors.answer import TAKEN, DoorAnswer, json_answer
 from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
@@ -18,12 +20,22 @@ from services.ingress.stores.store import Store
 from services.ingress.stores.store_cache import StoreCache
 from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
+from services.kernel.publishing.lanes import Position
 from services.kernel.publishing.verdicts import NeverTaken
 from services.kernel.telemetry.following import Keeper
-from services.kernel.web.exchange import HEAD_AT
+from services.kernel.web.exchange import HEAD_AT, Exchange
 
 # These a store's row decides, which may have been changed a moment ago.
 _DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORIGIN})
+
+
+# What acceptance raises → what the sender hears.
+_MEANT: dict[type[Exception], Reason] = {
+    TooLarge: Reason.TOO_LARGE,
+    NoRoom: Reason.NO_ROOM,
+    NeverTaken: Reason.NEVER_TAKEN,
+}
+_REFUSALS: tuple[type[Exception], ...] = (Refused, *_MEANT)
 
 
 class DoorContext:
@@ -68,6 +80,20 @@ class RequestKind(Protocol):
     async def take(self, scope: Scope, receive: Receive) -> DoorAnswer: ...
 
 
+class WholeRequest(NamedTuple):
+    """One that was judged without a wait: what is to be kept, and what is answered then."""
+
+    store: Store
+    record: Record
+    answer: Callable[[], DoorAnswer]
+
+
+class WholeRequestKind(RequestKind, Protocol):
+    """One of which most requests are judged without a wait; None for the others. Raises what `take` raises."""
+
+    def take_whole(self, scope: Scope, body: bytes) -> WholeRequest | None: ...
+
+
 class Door:
     """The ASGI application around one kind of request."""
 
@@ -82,22 +108,58 @@ class Door:
         scope[DEADLINE] = scope[HEAD_AT] + self._answer_seconds
         try:
             answer = await self._take(scope, receive)
-        except Refused as refused:
-            answer = self._refuse(scope, refused)
-        except TooLarge:
-            answer = self._refuse(scope, Refused(Reason.TOO_LARGE))
-        except NoRoom:
-            answer = self._refuse(scope, Refused(Reason.NO_ROOM))
-        except NeverTaken:
-            answer = self._refuse(scope, Refused(Reason.NEVER_TAKEN))
+        except _REFUSALS as refusal:
+            answer = self._refuse(scope, refusal)
         finally:
             self._bodies.end(scope)
         await answer.send(send)
 
-    def _refuse(self, scope: Scope, refused: Refused) -> DoorAnswer:
+    def _refuse(self, scope: Scope, refusal: Exception) -> DoorAnswer:
+        refused = refusal if isinstance(refusal, Refused) else Refused(_MEANT[type(refusal)])
         named = None if refused.store else self._kind.store_of(scope)
         if named and refused.reason in _DOUBTFUL:
             self._doors.stores.doubt(named)
         self._doors.metrics.refused(self._kind.name, refused.reason).inc()
         self._doors.refusal_counts.note(self._kind.name, refused.reason, named.id if named else refused.store)
         return refused.answer
+
+
+class WholeDoor(Door):
+    """A door that most requests come through as a whole: no coroutine, no message, no task is made for them.
+
+    Whatever has to wait for more than Kafka, or is followed, is the `Door`'s.
+    """
+
+    def __init__(self, doors: DoorContext, kind: WholeRequestKind, acceptance: Acceptance) -> None:
+        super().__init__(doors, kind)
+        self._acceptance = acceptance
+        self._take_whole = kind.take_whole
+
+    def whole(self, exchange: Exchange) -> bool:
+        """Whether it is taken; then its answer comes once Kafka has its record."""
+        scope = exchange.scope
+        try:
+            whole = self._take_whole(scope, exchange.body)
+            deadline = scope[HEAD_AT] + self._answer_seconds
+            offered = self._acceptance.offered(whole.record, deadline) if whole else None
+        except _REFUSALS as refusal:
+            self._refuse(scope, refusal).end(exchange)
+            return True
+        except Exception:
+            return False  # it is raised again where it becomes a 500
+        if whole is None or offered is None:
+            return False
+        offered.add_done_callback(partial(self._answer, exchange, whole))
+        return True
+
+    def _answer(self, exchange: Exchange, whole: WholeRequest, offered: "asyncio.Future[Position]") -> None:
+        try:
+            kept = self._acceptance.kept(offered)
+        except NeverTaken as refusal:
+            self._refuse(exchange.scope, refusal).end(exchange)
+            return
+        if kept:
+            self._doors.metrics.accepted(self._kind.name, whole.store.key).inc()
+            whole.answer().end(exchange)
+        else:
+            exchange.start_over()

@@ -1,6 +1,7 @@
 """Chatwoot's door: POST /webhooks/chatwoot/{store}, for unsigned stores with /{path_token} behind it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -9,7 +10,7 @@ from starlette.types import Receive, Scope
 from schemas import topics
 from schemas.values.depth import too_deep, too_many
 from services.ingress.doors.answer import TAKEN, DoorAnswer
-from services.ingress.doors.door import DoorContext
+from services.ingress.doors.door import DoorContext, WholeRequest
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, WEBHOOK_BYTES, RequestHeaders, headers
 from services.ingress.signatures import has_path_token, signed_by, unix_seconds
@@ -110,10 +111,30 @@ class Webhooks:
         store = self._stores.known.by_slug.get(slug) or await self._stores.named(slug, scope[DEADLINE])
         given = headers(scope)
         body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
+        record = self._record(store, token, given, body)
+        await self._doors.keep(self.name, store, record, scope[DEADLINE])
+        return self._taken(store, scope)
+
+    def take_whole(self, scope: Scope, body: bytes) -> WholeRequest | None:
+        """The same for a known store. Raises Refused."""
+        slug, token = _slug_and_token(scope)
+        store = self._stores.known.by_slug.get(slug)
+        if store is None or scope["method"] != "POST":
+            return None
+        record = self._record(store, token, headers(scope), body)
+        return WholeRequest(store, record, partial(self._taken, store, scope))
+
+    def _taken(self, store: Store, scope: Scope) -> DoorAnswer:
+        if query := scope["query_string"]:
+            self._doors.first_deliveries.note(store.id, query)
+        return TAKEN
+
+    def _record(self, store: Store, token: str, given: RequestHeaders, body: bytes) -> Record:
+        """Raises Refused."""
         now = self._clock.now()
         self._verify(store, token, given, body, now)  # before any byte of the body is read as JSON
         event, subject = peek(body, store.account_id)
-        record = Record.accepted(
+        return Record.accepted(
             topics.WEBHOOKS.name,
             key=f"{store.key}:{subject}".encode(),
             value=body,
@@ -123,10 +144,6 @@ class Webhooks:
             received_at=now,
             extra=_extra(store, given),
         )
-        await self._doors.keep(self.name, store, record, scope[DEADLINE])
-        if query := scope["query_string"]:
-            self._doors.first_deliveries.note(store.id, query)
-        return TAKEN
 
     def _verify(self, store: Store, token: str, given: RequestHeaders, body: bytes, now: datetime) -> None:
         """A store that does not exist fails where a wrong signature does. Raises Refused."""

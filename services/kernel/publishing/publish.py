@@ -78,9 +78,12 @@ class Publisher:
             lane = await routes.found(record, seconds * _MEET_SHARE)
             return await lane.add(record, seconds * (1 - _MEET_SHARE))
         except _UNWELL as error:
-            if refused_for_good(error):
-                raise NeverTaken(describe(error)) from error
-            raise Retryable(f"Kafka did not acknowledge: {type(error).__name__}") from error
+            raise meaning(error) from error
+
+    def offered(self, record: Record, seconds: float) -> "asyncio.Future[Position] | None":
+        """What `publish` would wait for, where that can be had at once; what it raises `meaning` explains."""
+        lane = self._routes.known(record) if self._routes else None
+        return lane.add(record, seconds) if lane else None
 
     async def publish_all(self, records: Sequence[Record]) -> list[Position | Exception]:
         """What became of each, in the order given; waits for the client's own verdict, 5 to 12 s with Kafka dead.
@@ -130,6 +133,13 @@ class Publisher:
         """
         if self._routes is not None:
             await self._routes.stop()
+
+
+def meaning(error: BaseException) -> NeverTaken | Retryable:
+    """What an error of Kafka's means for whoever offered a record."""
+    if refused_for_good(error):
+        return NeverTaken(describe(error))
+    return Retryable(f"Kafka did not acknowledge: {type(error).__name__}")
 
 
 def _added(lane: Lane, record: Record) -> "asyncio.Future[Position]":

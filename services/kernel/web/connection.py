@@ -16,6 +16,9 @@
     rest        has its answer; what still comes is dropped   5 s                 closed
     closing     what was written flows out                    5 s                 cut off
 
+A request begins with its application as soon as its head is whole; one that a door takes as a whole (exchange.py),
+when its body is, too, if that will be short: in both ways it is in the state that the drawing says.
+
 The states are the rooms of the crowd (crowd.py), which looks at their deadlines and closes the longest idle one for a
 new one at the limit. Bytes are bounded, too: of a head, of what stands between two parts of a body (chunk sizes and
 their extensions), and of trailers, which are dropped. Of what is asked before the last answer little is read. A refusal
@@ -29,6 +32,7 @@ lets every server do: then a new parser is told how the body ends, and no more.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -38,7 +42,7 @@ from uvicorn.server import ServerState
 
 from services.kernel.web.addresses import client_of, sender
 from services.kernel.web.crowd import Crowd, Room
-from services.kernel.web.exchange import HEAD_AT, Exchange
+from services.kernel.web.exchange import HEAD_AT, Exchange, Whole
 from services.kernel.web.faults import Fault
 from services.kernel.web.head import WATCHED, HeadRefused, framing, target
 
@@ -49,18 +53,28 @@ _MOST_HEADERS = 100
 _MOST_ASKED = 16
 # A body that is no longer than this is read to its end after the answer; else the connection ends with the answer.
 _MOST_REST_BYTES = 64 * 1024
+# A body that is no longer than this is gathered for a door that takes requests as a whole.
+_MOST_WHOLE_BYTES = 64 * 1024
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
-class HttpConnection(asyncio.Protocol):
-    """One of a `Crowd`; `server` is uvicorn's, which knows it only to say goodbye to it."""
+def _nobody(_path: str) -> Whole | None:
+    return None
 
-    def __init__(self, crowd: Crowd, app: ASGIApp, server: ServerState) -> None:
+
+class HttpConnection(asyncio.Protocol):
+    """One of a `Crowd`; `server` is uvicorn's, which knows it only to say goodbye to it. `whole` names for each path
+    who takes its requests as a whole."""
+
+    def __init__(
+        self, crowd: Crowd, app: ASGIApp, server: ServerState, whole: Callable[[str], Whole | None] = _nobody
+    ) -> None:
         self.room: Room = crowd.head
         self.address = ""
         self.write_paused = False
         self._crowd = crowd
         self._app = app
+        self._whole = whole
         self._server = server
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
@@ -116,6 +130,8 @@ class HttpConnection(asyncio.Protocol):
         else:
             if self._fed > _MOST_BYTES:
                 self._refuse(Fault.HEAD_TOO_LARGE if self._reading is None else Fault.TOO_MUCH_FRAMING)
+        if self._asked and not self._asked[0].begun:
+            self._begin(self._asked[0])
         self._settle()
 
     def _stop(self, cause: BaseException | None) -> None:
@@ -160,7 +176,10 @@ class HttpConnection(asyncio.Protocol):
         if room is not crowd.idle:
             crowd.metrics.http_cut.labels(f"late_{room.name}").inc()
         if room is crowd.body:
-            self._asked[0].end_waiting()
+            exchange = self._asked[0]
+            exchange.end_waiting()
+            if not exchange.begun:
+                self.run(exchange)
             crowd.enter(self, crowd.answering)
         elif room is crowd.answering:
             exchange = self._asked[0]
@@ -206,8 +225,6 @@ class HttpConnection(asyncio.Protocol):
         exchange = self._judge()
         self._reading = exchange
         self._asked.append(exchange)
-        if len(self._asked) == 1:
-            self._start(exchange)
 
     def on_body(self, body: bytes) -> None:
         self._fed = 0
@@ -218,8 +235,11 @@ class HttpConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._upgrading or self._reading is None:
             return
-        self._reading.end_body()
-        self._last = self._last or not self._reading.keep_alive
+        exchange = self._reading
+        exchange.end_body()
+        if not exchange.begun:
+            exchange.scope[HEAD_AT] = time.monotonic()
+        self._last = self._last or not exchange.keep_alive
         self._reading, self._fed = None, 0
 
     # what a head says
@@ -241,6 +261,8 @@ class HttpConnection(asyncio.Protocol):
         exchange = Exchange(self, self._scope(version, self._parser.get_method().decode("ascii")), rest=length)
         exchange.keep_alive = version == "1.1" and not self._last and self._parser.should_keep_alive()
         exchange.expects = expects
+        if length <= _MOST_WHOLE_BYTES:
+            exchange.whole = self._whole(exchange.scope["path"])
         if self._crowd.limits.proxy_hops:
             self._count_in(exchange)
         if self._parser.should_upgrade():
@@ -323,7 +345,7 @@ class HttpConnection(asyncio.Protocol):
             self._end()
             return
         if self._asked:
-            self._start(self._asked[0])
+            self._begin(self._asked[0])
         else:
             self.resume_reading()
         self._settle()
@@ -421,7 +443,18 @@ class HttpConnection(asyncio.Protocol):
             self._reading_paused = True
             self._transport.pause_reading()
 
-    def _start(self, exchange: Exchange) -> None:
+    def _begin(self, exchange: Exchange) -> None:
+        """Its turn has come: somebody answers it, or a little more of it is waited for."""
+        if exchange.whole is None or exchange.expects or self.write_paused:
+            self.run(exchange)
+        elif not exchange.more_body:
+            exchange.begun = True
+            if not exchange.whole(exchange):
+                self.run(exchange)
+
+    def run(self, exchange: Exchange) -> None:
+        """Hand it to the application."""
+        exchange.begun = True
         exchange.task = task = self._crowd.loop.create_task(exchange.run(self._app))
         task.add_done_callback(self._server.tasks.discard)
         self._server.tasks.add(task)

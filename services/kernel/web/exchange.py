@@ -2,6 +2,7 @@
 
 import asyncio
 import http
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 # In the scope of a request whose body did not come in time; the door then answers 408.
 LATE = "wootstream.late"
-# In every scope: time.monotonic() of the moment when the request's head was whole.
+# In every scope: time.monotonic() of the moment when the request's head was whole, or all of it if nobody had begun.
 HEAD_AT = "wootstream.head_at"
+# Answers a whole request by `Exchange.answer`, now or later, or gives it back by `Exchange.start_over`. False: not this
+# one, let its application have it.
+Whole = Callable[["Exchange"], bool]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_UNREAD_BYTES = 64 * 1024  # as asyncio's own high-water mark
@@ -25,7 +29,10 @@ _STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() fo
 
 
 class Exchange:
-    """`receive` and `send` of one request; what its connection must know of it are its public fields."""
+    """`receive` and `send` of one request; what its connection must know of it are its public fields.
+
+    One that a door takes as a whole needs neither: it ends with `answer`.
+    """
 
     __slots__ = (
         "_bodiless",
@@ -38,6 +45,7 @@ class Exchange:
         "_parts",
         "_unread",
         "address",
+        "begun",
         "complete",
         "expects",
         "gone",
@@ -47,6 +55,7 @@ class Exchange:
         "rest",
         "scope",
         "task",
+        "whole",
         "written",
     )
 
@@ -57,6 +66,8 @@ class Exchange:
         self.expects = False  # its sender waits for 100 before the body
         self.rest = rest  # bytes of the body that are still to come
         self.address = ""  # under which it is counted
+        self.begun = False  # somebody is to answer it
+        self.whole: Whole | None = None  # who answers it if he may have all of it at once
         self.task: asyncio.Task[None] | None = None
         self.more_body = True
         self.late = False
@@ -103,6 +114,24 @@ class Exchange:
         """Nobody hears the answer any more."""
         self.gone = True
         self._wake()
+
+    @property
+    def body(self) -> bytes:
+        """What there is of it; for who takes it as a whole, for it stays here."""
+        if len(self._parts) > 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0] if self._parts else b""
+
+    def answer(self, start: Message, body: Message) -> None:
+        """The same as `send` twice, of an answer that is short."""
+        if not self.gone:
+            self._begin(start)
+            self._continue(body["body"], last=True)
+
+    def start_over(self) -> None:
+        """Let its application have it after all."""
+        if not self.gone:
+            self._connection.run(self)
 
     async def receive(self) -> Message:
         while not (self.gone or self.complete):

@@ -22,6 +22,7 @@ from services.kernel.settings import Settings
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import ConnectionLimits, Crowd
+from services.kernel.web.exchange import Whole
 
 # No answer is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
 SECURITY: tuple[tuple[bytes, bytes], ...] = (
@@ -47,6 +48,7 @@ class Site:
     def __init__(self, registry: CollectorRegistry, metrics: Metrics) -> None:
         self.ready = asyncio.Event()
         self._doors: list[tuple[str, Any]] = []
+        self._whole: list[tuple[str, Whole]] = []
         self._live_checks: list[Check] = []
         self._ready_checks: list[Check] = []
         self._remarks: list[Check] = []
@@ -61,8 +63,20 @@ class Site:
         self._starlette.router.routes.append(Route(path, endpoint, methods=list(methods)))
 
     def door(self, prefix: str, app: Any) -> None:
-        """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
+        """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing.
+
+        One that is there as a whole its method `whole` is offered first, if it has one (exchange.py).
+        """
         self._doors.append((prefix, app))
+        if whole := getattr(app, "whole", None):
+            self._whole.append((prefix, whole))
+
+    def whole(self, path: str) -> Whole | None:
+        """Who takes requests of this path as a whole."""
+        for prefix, whole in self._whole:
+            if path.startswith(prefix):
+                return whole
+        return None
 
     def live_unless(self, check: Check) -> None:
         """/live says 503 as long as `check` answers what is wrong."""
@@ -179,7 +193,7 @@ class HttpServer:
     def _connection(self, *, server_state: ServerState, **_more: Any) -> HttpConnection:
         """What uvicorn calls for each."""
         assert self._crowd
-        return HttpConnection(self._crowd, self._site, server_state)
+        return HttpConnection(self._crowd, self._site, server_state, self._site.whole)
 
     async def stop(self) -> None:
         """Accept nobody new, let open requests finish."""

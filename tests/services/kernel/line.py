@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import ConnectionLimits, Crowd
+from services.kernel.web.exchange import Exchange, Whole
 
 HEAD_SECONDS, BODY_SECONDS = 10.0, 5.0
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
@@ -125,6 +126,39 @@ class App:
         await send({"type": "http.response.body", "body": text})
 
 
+class WholeApp(App):
+    """Takes what it can as a whole; answers at once, in a moment, or gives it back, in turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+        self.held: list[Exchange] = []
+
+    def named(self, path: str) -> Whole | None:
+        return None if path == "/early" else self._whole
+
+    def _whole(self, exchange: Exchange) -> bool:
+        if exchange.scope["path"] == "/broken":
+            return False
+        self.taken += 1
+        if exchange.scope["path"] == "/held":
+            self.held.append(exchange)
+        elif self.taken % 2:
+            self.answer(exchange)
+        else:
+            later = self.answer if self.taken % 4 else Exchange.start_over
+            asyncio.get_running_loop().call_soon(later, exchange)
+        return True
+
+    def answer(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        self.asked.append((scope["method"], scope["path"], exchange.body))
+        text = b"a text" if scope["path"] == "/text" else b""
+        headers = [(b"content-length", b"6")] if text else []
+        start = {"type": "http.response.start", "status": 200 if text else 204, "headers": headers}
+        exchange.answer(start, {"type": "http.response.body", "body": text})
+
+
 class Lines:
     """A server's connections."""
 
@@ -150,7 +184,8 @@ class Line:
     """One of them, from the sender's side."""
 
     def __init__(self, lines: Lines, address: str) -> None:
-        self.connection = HttpConnection(lines.crowd, lines.asgi, lines.server)
+        whole = [lines.asgi.named] if isinstance(lines.asgi, WholeApp) else []
+        self.connection = HttpConnection(lines.crowd, lines.asgi, lines.server, *whole)
         self.socket = Socket(address)
         self.socket.lost = lambda: self.connection.connection_lost(None)
         self.connection.connection_made(self.socket)

@@ -1,10 +1,12 @@
 """A sender's time, shared out: whatever hangs, he is answered by his deadline, and what nobody can keep is refused."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from prometheus_client import CollectorRegistry
 
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -13,6 +15,8 @@ from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Full
 from services.ingress.spool.switch import Way
 from services.kernel import Clock, Record, Retryable
+from services.kernel.publishing.lanes import Position
+from services.kernel.publishing.verdicts import NeverTaken
 
 _SECONDS = 4.0
 
@@ -40,6 +44,11 @@ class Hung(Clock):
     async def publish(self, _record: Record, seconds: float) -> None:
         self._wait("kafka", seconds)
         raise Retryable("late")
+
+    def offered(self, _record: Record, seconds: float) -> "asyncio.Future[Position]":
+        self.waited.append("kafka")
+        assert seconds == _SECONDS / 2
+        return asyncio.get_running_loop().create_future()
 
     async def put(self, _record: Record, seconds: float) -> None:
         self._wait("disk", seconds)
@@ -103,3 +112,53 @@ async def test_what_no_topic_takes_is_refused_before_it_is_kept_anywhere(way: Wa
         await acceptance(hung).keep(record(b"x" * MAX_MESSAGE_BYTES), hung.at + _SECONDS)
 
     assert hung.waited == []
+
+
+@pytest.mark.parametrize("way", [Way.HOLDING, Way.SPOOL])
+async def test_what_must_wait_for_more_than_kafka_is_not_offered(way: Way) -> None:
+    hung = Hung(way, answered=True)
+
+    assert acceptance(hung).offered(record(), hung.at + _SECONDS) is None
+    assert hung.waited == []
+
+
+@pytest.mark.parametrize(("value", "spent"), [(b"x" * MAX_MESSAGE_BYTES, 0.0), (b"{}", 1.1)])
+async def test_what_is_too_large_or_late_is_not_offered(value: bytes, spent: float) -> None:
+    hung = Hung(Way.DIRECT, answered=True)
+
+    assert acceptance(hung).offered(record(value), hung.at + _SECONDS - spent) is None
+    assert hung.waited == []
+
+
+async def test_an_offered_record_that_kafka_acknowledges_is_kept() -> None:
+    hung = Hung(Way.DIRECT, answered=True)
+    accepting = acceptance(hung)
+    offered = accepting.offered(record(), hung.at + _SECONDS)
+    assert offered
+    offered.set_result((0, 7))
+
+    assert accepting.kept(offered)
+    assert hung.way is Way.DIRECT
+
+
+async def test_an_offered_record_that_kafka_does_not_take_in_time_goes_to_the_spool() -> None:
+    hung = Hung(Way.DIRECT, answered=True)
+    accepting = acceptance(hung)
+    offered = accepting.offered(record(), hung.at + _SECONDS)
+    assert offered
+    offered.set_exception(KafkaConnectionError())
+
+    assert not accepting.kept(offered)
+    assert hung.way is Way.SPOOL
+
+
+async def test_an_offered_record_that_kafka_never_takes_is_refused_and_turns_nobody_to_the_spool() -> None:
+    hung = Hung(Way.DIRECT, answered=True)
+    accepting = acceptance(hung)
+    offered = accepting.offered(record(), hung.at + _SECONDS)
+    assert offered
+    offered.set_exception(MessageSizeTooLargeError())
+
+    with pytest.raises(NeverTaken):
+        accepting.kept(offered)
+    assert hung.way is Way.DIRECT

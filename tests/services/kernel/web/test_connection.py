@@ -1,7 +1,7 @@
 """HTTP/1.1 as strangers speak it: what each shape of request is answered, and what becomes of its connection."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import hypothesis
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.web.addresses import sender
-from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, Lines
+from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, App, Lines, WholeApp
 
 _POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
 _GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -134,11 +134,12 @@ _SHAPES: list[tuple[str, Sequence[bytes], list[int], str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("app", [App, WholeApp])
 @pytest.mark.parametrize(("parts", "statuses", "fate"), [row[1:] for row in _SHAPES], ids=[row[0] for row in _SHAPES])
 async def test_each_shape_is_answered_and_its_connection_has_an_end(
-    parts: Sequence[bytes], statuses: list[int], fate: str
+    parts: Sequence[bytes], statuses: list[int], fate: str, app: type[App]
 ) -> None:
-    lines = Lines()
+    lines = Lines(app=app())
     line = lines.line()
 
     assert await line.say(*parts) == statuses
@@ -172,10 +173,13 @@ def _conversations(draw: st.DrawFn) -> list[bytes]:
     return [sent[since:until] for since, until in pairwise([0, *cuts, len(sent)])]
 
 
-@given(_conversations(), st.booleans())
+@given(_conversations(), st.booleans(), st.sampled_from([App, WholeApp]))
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.too_slow])
-async def test_whatever_is_said_the_connection_ends_and_leaves_nothing(parts: list[bytes], hangs_up: bool) -> None:
-    lines = Lines(proxy_hops=1)
+async def test_whatever_is_said_the_connection_ends_and_leaves_nothing(
+    parts: list[bytes], hangs_up: bool, app: type[App]
+) -> None:
+    asked = app()
+    lines = Lines(proxy_hops=1, app=asked)
     line = lines.line()
 
     statuses = await line.say(*parts)
@@ -184,7 +188,7 @@ async def test_whatever_is_said_the_connection_ends_and_leaves_nothing(parts: li
     await lines.loop.forward(200)
 
     assert set(statuses) <= {100, 200, 204, 400, 415, 417, 431, 500, 501, 505}
-    assert (500 in statuses) <= any(scope["path"] == "/broken" for scope in lines.app.scopes)
+    assert (500 in statuses) <= any(scope["path"] == "/broken" for scope in asked.scopes)
     assert not line.open
     assert [lines.crowd._count, *lines.server.connections, *lines.server.tasks, *lines.crowd._requests] == [0]
 
@@ -196,9 +200,48 @@ async def test_whatever_is_said_the_connection_ends_and_leaves_nothing(parts: li
 async def test_a_body_reaches_the_door_wherever_its_bytes_are_parted(upgrade: bytes, body: bytes) -> None:
     raw = _POST + upgrade + body
     for cut in range(1, len(raw)):
-        lines = Lines()
-        assert await lines.line().say(raw[:cut], raw[cut:]) == [204]
-        assert lines.app.asked == [("POST", "/", b"abc")]
+        for app in (App(), WholeApp()):
+            assert await Lines(app=app).line().say(raw[:cut], raw[cut:]) == [204]
+            assert app.asked == [("POST", "/", b"abc")]
+
+
+async def test_a_short_body_in_parts_is_gathered_for_a_door_that_takes_it_as_a_whole() -> None:
+    app = WholeApp()
+    line = Lines(app=app).line()
+
+    assert await line.say(_POST + b"content-length: 3\r\n\r\n", b"a", b"bc") == [204]
+    assert (app.taken, app.scopes) == (1, [])
+
+
+@pytest.mark.parametrize("sent", [b"content-length: 70000\r\n\r\n" + b"a" * 70_000, _CODED + b"\r\n" + _NONE])
+async def test_a_long_body_and_one_of_no_known_length_are_the_applications(sent: bytes) -> None:
+    app = WholeApp()
+
+    assert await Lines(app=app).line().say(_POST + sent) == [204]
+    assert (app.taken, len(app.scopes)) == (0, 1)
+
+
+@pytest.mark.parametrize("late", [WholeApp.answer, lambda _, held: held.start_over()])
+async def test_what_is_answered_after_its_sender_has_gone_reaches_nobody(late: Callable[..., None]) -> None:
+    app = WholeApp()
+    lines = Lines(app=app)
+    line = lines.line()
+    await line.say(_GET.replace(b"/", b"/held", 1))
+    line.socket.abort()
+    await line.say()
+
+    late(app, app.held[0])
+
+    assert (line.statuses, app.scopes, [*lines.server.tasks]) == ([], [], [])
+
+
+async def test_a_whole_request_of_who_reads_no_answers_is_the_applications() -> None:
+    app = WholeApp()
+    line = Lines(app=app).line()
+    line.connection.pause_writing()
+
+    assert await line.say(_GET) == []
+    assert (app.taken, len(app.scopes)) == (0, 1)
 
 
 async def test_addresses_are_told_as_asgi_wants_them() -> None:
@@ -252,11 +295,12 @@ _DEADLINES = [
 ]
 
 
+@pytest.mark.parametrize("app", [App, WholeApp])
 @pytest.mark.parametrize(("room", "sent", "seconds", "statuses"), _DEADLINES, ids=[row[0] for row in _DEADLINES])
 async def test_every_state_has_a_deadline_that_more_bytes_of_it_do_not_move(
-    room: str, sent: bytes, seconds: float, statuses: list[int]
+    room: str, sent: bytes, seconds: float, statuses: list[int], app: type[App]
 ) -> None:
-    lines = Lines()
+    lines = Lines(app=app())
     line = lines.line()
     await line.say(sent)
     assert line.connection.room.name == room
