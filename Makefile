@@ -17,7 +17,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test coverage pythons demo bench chaos hostile fuzz image sbom k8s lock clean
+.PHONY: help install check fix test coverage pythons demo bench chaos hostile forget fuzz image sbom k8s lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
@@ -76,6 +76,9 @@ chaos: install  ## KILLS=200 sudden deaths in the middle of the work, nothing lo
 hostile: install  ## N=1000 acts of a store that attacks, another does not notice (ACTS=a,b SEED=1 UNTIMED=1: see README)
 	$(BIN)/pytest tests/hostile --examples $(N) $(if $(ACTS),--acts $(ACTS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(UNTIMED),--untimed)
+
+forget: install  ## erase a person, replay, redrive, drain, restore: nothing of them comes back; the last line is the verdict
+	@$(BIN)/python -m tests.forget
 
 fuzz: install  ## N=1000 examples for every property
 	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)

@@ -30,6 +30,7 @@ SERVICES: Mapping[str, str] = {
     "customers": "services.customers.app",
     "contacts": "services.contacts.app",
     "control": "services.control.app",
+    "privacy": "services.privacy.app",
 }
 _LOCAL = ("local", "demo", "replay")
 
@@ -118,6 +119,7 @@ VERBS: Sequence[tuple[Callable[[typer.Typer], None], tuple[str, ...]]] = (
     ),
     (_add_keys, ("keys",)),
     (_of("services.contacts.cli"), ("push",)),
+    (_of("services.privacy.cli"), ("privacy",)),
     (_of("services.ingress.cli"), ("tail", "verify", "openapi")),
     (_of("services.ingress.spool.cli"), ("spool",)),
     (_add_local, _LOCAL),

@@ -1,0 +1,36 @@
+"""privacy.requests → erasures that an older database must do again; and all requests go on until they are settled."""
+
+import asyncio
+from collections.abc import Sequence
+
+from db.pool import Connection
+from schemas import topics
+from services.kernel import Process, Record, consume, every
+from services.kernel.forgetting.sieve import nobody
+from services.privacy import announcement, handlers
+from services.privacy.announcement import Announced
+from services.privacy.worker import PrivacyMetrics, PrivacyWorker
+
+_PAUSE_SECONDS = 20.0
+
+
+def add_to(process: Process) -> None:
+    """Consume what was erased, and carry on with what is open in one process of the installation."""
+    wake = asyncio.Event()
+
+    async def keep(conn: Connection, events: Sequence[Announced]) -> set[Record]:
+        news = await handlers.keep(conn, process.secrets, events)
+        if news:
+            wake.set()
+        return news
+
+    consume(
+        process,
+        topics.PRIVACY_REQUESTS,
+        group="privacy",
+        read=announcement.read,
+        apply=keep,
+        subjects=nobody,  # hashes alone
+    )
+    worker = PrivacyWorker(process, PrivacyMetrics(process.registry), wake)
+    every(process, worker.turn, name="privacy", seconds=_PAUSE_SECONDS, alone=True, wake=wake)

@@ -1,0 +1,176 @@
+"""`wootstream privacy …`: find, erase, hold, requests, resume, replay."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar, cast, get_args
+from uuid import UUID
+
+import typer
+
+from db.pool import PRIVACY, scoped
+from db.privacy import requests as table
+from services.kernel import Process, Refusal
+from services.kernel.actor import note
+from services.kernel.cli.environment import database, installed, stores_named
+from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.forgetting.subjects import Pseudonyms
+from services.privacy import erasure, worker
+from services.privacy.contact_removal import InChatwoot
+from services.privacy.who import PersonNames, find, meant
+
+app = typer.Typer(no_args_is_help=True, help="What people may ask of a store: to see, to take along, to be forgotten.")
+StoreName = Annotated[str, typer.Argument(help="the store's short name")]
+Who = Annotated[
+    str, typer.Argument(help="customer:ID, email:…, phone:…, contact:ID or session:ID; without: what it looks like")
+]
+T = TypeVar("T")
+
+
+def add_to(root: typer.Typer) -> None:
+    """Register the verbs of this service."""
+    root.add_typer(app, name="privacy")
+
+
+@app.command(name="find")
+def find_(store: StoreName, who: Who, as_json: Json = False) -> None:
+    """Every name of a person in a store; that somebody looked is written down."""
+
+    async def found(process: Process, organization: UUID) -> PersonNames:
+        async with scoped(process.pool(PRIVACY), {organization}) as conn:
+            await note(conn, "privacy find", store=organization, thing=f"a person by {meant(who).kind}")
+            return await find(conn, organization, meant(who))
+
+    _show_person(_with(store, found), as_json=as_json)
+
+
+@app.command()
+def erase(
+    store: StoreName,
+    who: Who,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show whom it would be about")] = False,
+    in_chatwoot: Annotated[str, typer.Option(help=f"their contact: {', '.join(get_args(InChatwoot))}")] = "delete",
+    as_json: Json = False,
+) -> None:
+    """Forget a person; exit 1 while a step waits, which then goes on by itself.
+
+    What was received about them before is never applied again, whatever is replayed, redriven, drained or put back."""
+    if in_chatwoot not in get_args(InChatwoot):
+        raise Refusal(f"their contact can be: {', '.join(get_args(InChatwoot))}")
+    asked = meant(who)
+    if dry_run:
+        _show_person(_with(store, lambda process, id_: erasure.look(process, id_, asked)), as_json=as_json)
+        return
+
+    async def erased(process: Process, organization: UUID) -> tuple[UUID, dict[str, str]]:
+        begun = await erasure.begin(process, organization, asked, in_chatwoot=cast("InChatwoot", in_chatwoot))
+        return begun.request, await erasure.carry_on(begun)
+
+    request, waiting = _with(store, erased)
+    _tell([(str(request), waiting)], as_json=as_json)
+
+
+@app.command()
+def hold(
+    store: StoreName,
+    who: Who,
+    reason: Annotated[str | None, typer.Option(help="why the law bids to keep this person's data")] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="it no longer does")] = False,
+) -> None:
+    """Refuse erasures of a person, with the reason."""
+    if bool(reason) == lift:
+        raise Refusal("say either --reason or --lift")
+
+    async def held(process: Process, organization: UUID) -> int:
+        async with scoped(process.pool(PRIVACY), {organization}) as conn:
+            person = await find(conn, organization, meant(who))
+            pseudonyms = Pseudonyms(process.secrets)
+            digests = [digest for one in person.subjects for digest in pseudonyms.of(organization, one)]
+            await note(conn, "privacy hold" + (" --lift" if lift else ""), store=organization, thing=reason or "lifted")
+            if lift:
+                return await table.lift(conn, organization, digests)
+            await table.hold(conn, organization, digests, reason or "")
+            return len(digests)
+
+    names = _with(store, held)
+    print(f"{names} names are held no longer" if lift else f"{names} names are held: {reason}")
+
+
+@app.command()
+def requests(store: StoreName, most: Annotated[int, typer.Option("--max", min=1)] = 100, as_json: Json = False) -> None:
+    """What people asked of a store, until when, and what is done of it; never who they are."""
+
+    async def listed(process: Process, organization: UUID) -> list[dict[str, object]]:
+        async with scoped(process.pool(PRIVACY), {organization}) as conn:
+            return [dict(row) for row in await table.listed(conn, limit=most)]
+
+    rows = _with(store, listed)
+    if as_json:
+        print_json(rows)
+        return
+    show(("request", "kind", "from", "asked", "until", "state", "steps done", "reason"),
+         [(row["id"], row["kind"], row["source"], f"{row['asked_at']:%F %H:%M}", f"{row['deadline']:%F}", row["state"],
+           " ".join(cast("dict[str, object]", row["steps"])), row["reason"]) for row in rows],
+         footer="" if rows else "nobody asked anything yet")  # fmt: skip
+
+
+@app.command()
+def resume(as_json: Json = False) -> None:
+    """Go on with every erasure that is not done; exit 1 while one waits. The service privacy does so by itself."""
+
+    async def resumed(process: Process) -> list[tuple[str, dict[str, str]]]:
+        return [(str(row["id"]), await worker.go_on(process, row)) for row in await worker.open_requests(process)]
+
+    _tell(asyncio.run(_in_process(resumed)), as_json=as_json)
+
+
+@app.command()
+def replay(as_json: Json = False) -> None:
+    """After a restore, before anything else runs: do every erasure that the topic knows and the database does not."""
+
+    _tell(asyncio.run(_in_process(worker.replay)), as_json=as_json)
+
+
+def _tell(outcomes: list[tuple[str, dict[str, str]]], *, as_json: bool) -> None:
+    if as_json:
+        print_json([{"request": request, "done": not waiting, "waiting": waiting} for request, waiting in outcomes])
+    for request, waiting in () if as_json else outcomes:
+        print(f"request {request}: " + ("forgotten" if not waiting else "not done yet, and goes on by itself:"))
+        for step, reason in waiting.items():
+            print(f"  {step}: {reason}")
+    if not outcomes and not as_json:
+        print("nothing to do")
+    raise typer.Exit(1 if any(waiting for _, waiting in outcomes) else 0)
+
+
+def _show_person(person: PersonNames, *, as_json: bool) -> None:
+    names: list[tuple[str, list[str]]] = [
+        ("customer", sorted(person.customers)), ("email", sorted(person.emails)), ("phone", sorted(person.phones)),
+        ("contact", sorted(map(str, person.contact_ids))), ("session", sorted(person.sessions)),
+        ("user", sorted(map(str, person.users))), ("conversation", sorted(map(str, person.conversations))),
+        ("shared with others, stays", sorted(f"{one.kind}:{one.name}" for one in person.shared)),
+    ]  # fmt: skip
+    if as_json:
+        print_json(dict(names))
+        return
+    show(("what", "names"), [(kind, ", ".join(all_)) for kind, all_ in names if all_],
+         footer="" if any(all_ for _, all_ in names) else "nobody is known by that")  # fmt: skip
+
+
+def _with(store: str, work: Callable[[Process, UUID], Awaitable[T]]) -> T:
+    async def done(process: Process) -> T:
+        return await work(process, (await stores_named(process.pool(), store))[store])
+
+    return asyncio.run(_in_process(done))
+
+
+async def _in_process(work: Callable[[Process], Awaitable[T]]) -> T:
+    settings = installed()
+    async with database(settings):  # says in one sentence what is wrong with it
+        process = Process(settings)
+        connecting = asyncio.create_task(process.publisher.connect())
+        try:
+            return await work(process)
+        finally:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            await process.close()

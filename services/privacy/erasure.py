@@ -1,0 +1,292 @@
+"""An erasure: the person is marked first, so that nothing received before brings them back, then leaves step by step.
+
+Each step leaves a proof in the transaction that did it. Whoever dies in between leaves the steps that are done; the
+next one goes on from there, and a step that was cut short does the same again. Until the last one the names are kept,
+sealed.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from db.pool import PRIVACY, Connection, Pool, scoped
+from db.privacy import erased, erasing, requests
+from db.privacy.erased import ErasedRow
+from services.kernel import Process, Record, Refusal
+from services.kernel.actor import note
+from services.kernel.errors import describe
+from services.kernel.forgetting.subjects import Pseudonyms, Subject
+from services.kernel.forgetting.unreadable import subjects_of_bytes
+from services.privacy import announcement, contact_removal
+from services.privacy.announcement import Announcement
+from services.privacy.by_hash import bearers
+from services.privacy.contact_removal import InChatwoot
+from services.privacy.sealed_person import opened, sealed
+from services.privacy.who import PersonNames, find
+
+DEADLINE = timedelta(days=30)  # one month, GDPR art. 12 (3)
+# Chatwoot's own numbers are never given twice. Until its contact is gone, and a day for webhooks on their way, whatever
+# names one is about the person who was erased.
+_UNTIL_SETTLED = timedelta(days=60)
+_WEBHOOKS_UNDER_WAY = timedelta(days=1)
+_CHATWOOTS_OWN = ("contact", "conversation")
+_SPAN = timedelta(days=7)
+_LETTERS = 200
+Do = Callable[["Erasure", Connection], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One that is under way."""
+
+    process: Process
+    store: UUID
+    request: UUID
+    asked_at: datetime
+    person: PersonNames
+    in_chatwoot: InChatwoot
+    source: str
+
+    @property
+    def pool(self) -> Pool:
+        return self.process.pool(PRIVACY)
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        return Pseudonyms(self.process.secrets)
+
+    def digests(self, *kinds: str) -> list[bytes]:
+        chosen = [one for one in self.person.subjects if not kinds or one.kind in kinds]
+        return sorted(digest for one in chosen for digest in self.pseudonyms.of(self.store, one))
+
+
+async def look(process: Process, store: UUID, asked: Subject) -> PersonNames:
+    """Who would be erased; changes nothing. Raises Refusal for whom the law bids to keep."""
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        person = await find(conn, store, asked)
+        await _refuse_held(conn, Pseudonyms(process.secrets), person)
+        return person
+
+
+async def begin(
+    process: Process,
+    store: UUID,
+    asked: Subject,
+    *,
+    in_chatwoot: InChatwoot = "delete",
+    source: str = "verb",
+    request: UUID | None = None,
+) -> Erasure:
+    """From the commit of this on nothing received before is applied any more. Raises Refusal for who must be kept.
+
+    `request` is that of a row which asks for it; without, it is a new one.
+    """
+    now = process.clock.now()
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        # Whoever applies a batch now has done so when we look, and whoever comes next knows of it.
+        await erased.hold_consumers(conn)
+        person = await find(conn, store, asked)
+        erasure = Erasure(process, store, request or uuid4(), now, person, in_chatwoot, source)
+        await _refuse_held(conn, erasure.pseudonyms, person)
+        await _mark(conn, erasure, _marks(erasure))
+        await note(conn, "privacy erase", store=store, thing=f"request {erasure.request}")
+    return erasure
+
+
+async def begin_again(process: Process, store: UUID, request: UUID, told: Announcement) -> Erasure:
+    """One that the topic tells of and this database does not know, for it was put back from before: whoever bears here
+    one of the names that it has the hashes of."""
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        await erased.hold_consumers(conn)
+        person = await bearers(conn, Pseudonyms(process.secrets), store, told.digests)
+        # An emptied contact may have become a person again since; a deleted one cannot.
+        how: InChatwoot = "delete" if told.in_chatwoot == "delete" else "keep"
+        erasure = Erasure(process, store, request, told.asked_at, person, how, "topic")
+        until = told.asked_at + (_WEBHOOKS_UNDER_WAY if how == "delete" else timedelta(0))
+        marks = [
+            ErasedRow(
+                organization_id=store,
+                digest=digest,
+                received_before=until if kind in _CHATWOOTS_OWN else told.asked_at,
+                request_id=request,
+            )
+            for digest, kind in told.digests.items()
+        ]
+        await _mark(conn, erasure, marks)
+        await requests.step_done(conn, store, request, "published", {"topic": "it came from there"})
+        await note(conn, "privacy replay", store=store, thing=f"request {request}")
+    return erasure
+
+
+async def _mark(conn: Connection, erasure: Erasure, marks: Sequence[ErasedRow]) -> None:
+    store, request = erasure.store, erasure.request
+    await erased.add(conn, marks)
+    subject = sealed(erasure.process.secrets, erasure.person, erasure.in_chatwoot)
+    await requests.add(
+        conn, store, request, kind="erasure", source=erasure.source, asked_at=erasure.asked_at,
+        deadline=erasure.asked_at + DEADLINE, subject=subject,
+    )  # fmt: skip
+    await requests.move(conn, store, request, "running", subject=subject)
+    await requests.step_done(conn, store, request, "marked", {"names": len(marks)})
+
+
+async def resumed(process: Process, conn: Connection, store: UUID, request: UUID) -> Erasure | None:
+    """One that somebody began; None where it is settled. Raises Sealed."""
+    row = await requests.one(conn, store, request)
+    if row is None or row["state"] != "running" or row["subject"] is None:
+        return None
+    person, in_chatwoot = opened(process.secrets, store, row["subject"])
+    return Erasure(process, store, request, row["asked_at"], person, in_chatwoot, row["source"])
+
+
+async def carry_on(erasure: Erasure) -> dict[str, str]:
+    """Do what is left; step → why it could not be done yet. Empty: the person is forgotten."""
+    async with scoped(erasure.pool, {erasure.store}) as conn:
+        done = await requests.steps_done(conn, erasure.store, erasure.request)
+    waiting: dict[str, str] = {}
+    for name, step in _STEPS.items():
+        if name in done:
+            continue
+        if name == "swept" and waiting:  # the last look is taken once all else is done
+            break
+        try:
+            await step(erasure, name)
+        except Exception as error:  # whatever it is, the other steps need not wait for it
+            waiting[name] = describe(error)
+    return waiting
+
+
+def _marks(erasure: Erasure) -> list[ErasedRow]:
+    until = erasure.asked_at + (_UNTIL_SETTLED if erasure.in_chatwoot == "delete" else timedelta(0))
+    return [
+        ErasedRow(
+            organization_id=erasure.store,
+            digest=digest,
+            received_before=until if subject.kind in _CHATWOOTS_OWN else erasure.asked_at,
+            request_id=erasure.request,
+        )
+        for subject in erasure.person.subjects
+        for digest in erasure.pseudonyms.of(erasure.store, subject)
+    ]
+
+
+async def _refuse_held(conn: Connection, pseudonyms: Pseudonyms, person: PersonNames) -> None:
+    digests = [digest for one in person.subjects for digest in pseudonyms.of(person.store, one)]
+    if reason := await requests.held(conn, person.store, digests):
+        raise Refusal(f"the law bids to keep this person's data: {reason} (`wootstream privacy hold --lift` ends that)")
+
+
+async def _publish(erasure: Erasure, name: str) -> None:
+    """An older database that is put back hears of it again from the topic."""
+    digests = {
+        digest: subject.kind
+        for subject in erasure.person.subjects
+        for digest in erasure.pseudonyms.of(erasure.store, subject)
+    }
+    announced = Announcement(erasure.request, erasure.asked_at, erasure.in_chatwoot, digests)
+    place = await announcement.publish(erasure.process, erasure.store, announced)
+    async with scoped(erasure.pool, {erasure.store}) as conn:
+        await requests.step_done(conn, erasure.store, erasure.request, name, {"topic": place})
+
+
+async def _events(erasure: Erasure, name: str) -> None:
+    """In short transactions: a store may have any number of events."""
+    person, store, changed = erasure.person, erasure.store, 0
+    async with scoped(erasure.pool, {store}) as conn:
+        span = await erasing.event_span(conn, store)
+    at, last = span or (erasure.asked_at, erasure.asked_at - _SPAN)
+    while at <= last:
+        async with scoped(erasure.pool, {store}) as conn:
+            changed += await erasing.events(
+                conn, store, customers=person.customers, sessions=person.sessions, users=person.users, begin=at,
+                end=at + _SPAN,
+            )  # fmt: skip
+        at += _SPAN
+    async with scoped(erasure.pool, {store}) as conn:
+        await requests.step_done(conn, store, erasure.request, name, {"chatwoot_widget_events": changed})
+
+
+async def _letters(erasure: Erasure, name: str) -> None:
+    """Also those that no service could read: by the names in their bytes."""
+    store, after, seen, forgotten = erasure.store, 0, 0, 0
+    texts = [one.name.encode() for one in erasure.person.subjects if one.kind in ("email", "phone")]
+    while True:
+        async with scoped(erasure.pool, {store}) as conn:
+            letters = await erasing.letters_after(conn, store, after, _LETTERS)
+            theirs = [row["id"] for row in letters if _names(row, erasure.person.subjects, texts)]
+            forgotten += await erasing.forget_letters(conn, store, theirs)
+        if not letters:
+            break
+        after, seen = letters[-1]["id"], seen + len(letters)
+    async with scoped(erasure.pool, {store}) as conn:
+        proof = {"dead_letters": forgotten, "looked at": seen}
+        await requests.step_done(conn, store, erasure.request, name, proof)
+
+
+def _names(row: Any, subjects: frozenset[Subject], texts: list[bytes]) -> bool:
+    value = row["record_value"] or b""
+    if any(text in value.lower() for text in texts):
+        return True
+    return not subjects.isdisjoint(subjects_of_bytes(Record(row["topic"], row["record_key"], value, ())))
+
+
+async def _visits(erasure: Erasure, conn: Connection) -> dict[str, Any]:
+    person = erasure.person
+    return {"visits": await erasing.visits(conn, erasure.store, person.customers, person.sessions)}
+
+
+async def _customers(erasure: Erasure, conn: Connection) -> dict[str, Any]:
+    return await erasing.customers(conn, erasure.store, erasure.person.customers)
+
+
+async def _contacts(erasure: Erasure, conn: Connection) -> dict[str, Any]:
+    return await erasing.contacts(conn, erasure.store, erasure.person.contact_ids)
+
+
+async def _conversations(erasure: Erasure, conn: Connection) -> dict[str, Any]:
+    person = erasure.person
+    return await erasing.conversations(conn, erasure.store, person.contact_ids, person.conversations)
+
+
+async def _in_chatwoot(erasure: Erasure, name: str) -> None:
+    proof = await contact_removal.remove(
+        erasure.process, erasure.store, erasure.person, erasure.in_chatwoot, by_names=erasure.source != "topic"
+    )
+    now = erasure.process.clock.now()
+    async with scoped(erasure.pool, {erasure.store}) as conn:
+        until = now + _WEBHOOKS_UNDER_WAY if erasure.in_chatwoot == "delete" else now
+        await erasing.settle(conn, erasure.store, erasure.digests(*_CHATWOOTS_OWN), until)
+        await requests.step_done(conn, erasure.store, erasure.request, name, proof)
+
+
+async def _sweep(erasure: Erasure, name: str) -> None:
+    """Once more, for what was under way: the sender may have had an answer of Chatwoot's in hand. Then it is done."""
+    async with scoped(erasure.pool, {erasure.store}) as conn:
+        again = [await step(erasure, conn) for step in (_visits, _customers, _contacts, _conversations)]
+        rows = sum(count for proof in again for count in proof.values())
+        await requests.step_done(conn, erasure.store, erasure.request, name, {"rows": rows})
+        await requests.move(conn, erasure.store, erasure.request, "done")
+
+
+def _at_once(do: Do) -> Callable[[Erasure, str], Awaitable[None]]:
+    async def step(erasure: Erasure, name: str) -> None:
+        async with scoped(erasure.pool, {erasure.store}) as conn:
+            proof = await do(erasure, conn)
+            await requests.step_done(conn, erasure.store, erasure.request, name, proof)
+
+    return step
+
+
+_STEPS: dict[str, Callable[[Erasure, str], Awaitable[None]]] = {
+    "published": _publish,
+    "events": _events,
+    "letters": _letters,
+    "visits": _at_once(_visits),
+    "customers": _at_once(_customers),
+    "contacts": _at_once(_contacts),
+    "conversations": _at_once(_conversations),
+    "chatwoot": _in_chatwoot,
+    "swept": _sweep,
+}

@@ -1,0 +1,102 @@
+"""Requests that are not settled go on by themselves: begun by a verb that died, asked by a shop, told by the topic."""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from db import stores
+from db.pool import PRIVACY, Row, scoped
+from db.privacy import requests
+from services.kernel import Process, Refusal, Sealed
+from services.privacy import erasure, topic
+from services.privacy.announcement import announcement_in
+from services.privacy.handlers import COLUMN
+from services.privacy.who import meant
+
+log = structlog.get_logger()
+
+
+class PrivacyMetrics:
+    """What of people's requests is open."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # Erasures not done yet. Above 0 for an hour: `privacy requests` says which step waits, and why.
+        self.open = Gauge("wootstream_privacy_open_erasures", "Erasures not done yet", registry=registry)
+        # Seconds until the nearest deadline of an open request, a month from its beginning. Below 5 days: see above.
+        self.deadline = Gauge(
+            "wootstream_privacy_deadline_seconds", "Seconds until the nearest deadline, 0 when none is open",
+            registry=registry,
+        )  # fmt: skip
+
+
+class PrivacyWorker:
+    """Runs in one process of the installation at a time; who runs a verb beside it does the same steps, harmlessly."""
+
+    def __init__(self, process: Process, metrics: PrivacyMetrics, wake: asyncio.Event) -> None:
+        self._wake = wake
+        self._process = process
+        self._metrics = metrics
+
+    async def turn(self) -> bool:
+        """Once through everything that is open; a store whose Chatwoot is away costs the others nothing."""
+        self._wake.clear()
+        waiting = await open_requests(self._process)
+        left = 0
+        for row in waiting:
+            try:
+                reasons = await go_on(self._process, row)
+            except (Refusal, Sealed) as reason:
+                reasons = {"begin": str(reason)}
+            if reasons:
+                left += 1
+                log.warning("erasure_waits", request=str(row["id"]), store=str(row["organization_id"]), steps=reasons)
+        now = self._process.clock.now()
+        nearest = min((row["deadline"] for row in waiting), default=now)
+        self._metrics.open.set(left)
+        self._metrics.deadline.set((nearest - now).total_seconds())
+        return False
+
+
+async def open_requests(process: Process) -> list[Row]:
+    """Every store's erasures that are not settled."""
+    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
+        known = {row["organization_id"] for row in await stores.everyone(conn)}
+    async with scoped(process.pool(PRIVACY), known) as conn:
+        return [row for row in await requests.open_ones(conn) if row["kind"] == "erasure"]
+
+
+async def replay(process: Process) -> list[tuple[str, dict[str, str]]]:
+    """Do what the topic knows and the database does not; each request, and step → why it waits."""
+    outcomes = []
+    for event in await topic.everything(process.settings):
+        store, told = event.record.store, event.erasure
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            row = await requests.one(conn, store, told.request)
+        if row is None or row["state"] not in ("done", "refused"):
+            begun = await erasure.begin_again(process, store, told.request, told)
+            outcomes.append((str(told.request), await erasure.carry_on(begun)))
+    return outcomes
+
+
+async def go_on(process: Process, row: Row) -> dict[str, str]:
+    """Begin or go on with one; step → why it waits. A refusal settles it. Raises Sealed."""
+    store, request = row["organization_id"], row["id"]
+    try:
+        begun = await _begun(process, store, row)
+    except Refusal as reason:
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            await requests.move(conn, store, request, "refused", reason=str(reason))
+        return {}
+    return await erasure.carry_on(begun) if begun else {}
+
+
+async def _begun(process: Process, store: UUID, row: Row) -> erasure.Erasure | None:
+    if row["state"] == "running":
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            return await erasure.resumed(process, conn, store, row["id"])
+    subject = process.secrets.open(row["subject"], organization=store, column=COLUMN)
+    if row["source"] == "topic":
+        return await erasure.begin_again(process, store, row["id"], announcement_in(subject.encode()))
+    return await erasure.begin(process, store, meant(subject), source=row["source"], request=row["id"])
