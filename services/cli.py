@@ -88,6 +88,8 @@ def _add_figures(app: typer.Typer) -> None:
     importlib.import_module("services.conversations.cli").add_to(app)
     reports = importlib.import_module("services.conversations.reports.cli")
     importlib.import_module("services.widget.cli").add_to(app, reports.report)
+    imports = importlib.import_module("services.conversations.chatwoot.import_history")
+    importlib.import_module("services.customers.cli").add_to(app, imports.import_)
 
 
 def _add_keys(app: typer.Typer) -> None:
@@ -112,7 +114,7 @@ def _of(module: str) -> Callable[[typer.Typer], None]:
 # Who adds which verbs, in the order of the help.
 VERBS: Sequence[tuple[Callable[[typer.Typer], None], tuple[str, ...]]] = (
     (_add_own, ("run", "migrate", "topics")),
-    (_add_figures, ("report", "explain", "import", "partitions")),
+    (_add_figures, ("report", "explain", "import", "export", "partitions")),
     (
         _of("services.control.cli"),
         ("stores", "doctor", "people", "audit", "audit-log", "offsets", "dead-letters", "settings"),

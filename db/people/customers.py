@@ -110,6 +110,15 @@ where a.tier_rules ->> 'within' = 'year'
   and c.updated_at < o.paid_at + interval '365 days'
 order by 1, 2 limit $1
 """
+_EXPORTED_CUSTOMERS = """
+select customer_id, email, phone, name, preferred_language, marketing_consent, registered_at, profile_moments
+from wootstream.customers where organization_id = $1 and customer_id > $2 order by customer_id limit $3
+"""
+_EXPORTED_ORDERS = """
+select order_id, customer_id, currency, total_minor, refunded_minor, placed_at, paid_at, refunded_at, cancelled_at, order_number, order_url,
+  categories
+from wootstream.orders where organization_id = $1 and order_id > $2 and customer_id is not null order by order_id limit $3
+"""
 _CUSTOMER = "select * from wootstream.customers where organization_id = $1 and customer_id = $2"
 
 
@@ -206,6 +215,16 @@ async def sums(conn: Connection, customers: Collection[Key]) -> Sequence[Row]:
 async def put_customers(conn: Connection, rows: Sequence[CustomerRow]) -> None:
     """Write these customers anew; they must be locked."""
     await conn.execute(_PUT_CUSTOMERS, *_columns(rows, CustomerRow._fields))
+
+
+async def exported_customers(conn: Connection, store: UUID, after: str, limit: int) -> Sequence[Row]:
+    """A page of customers by id, as the shop said them."""
+    return await conn.fetch(_EXPORTED_CUSTOMERS, store, after, limit)
+
+
+async def exported_orders(conn: Connection, store: UUID, after: str, limit: int) -> Sequence[Row]:
+    """A page of orders by id."""
+    return await conn.fetch(_EXPORTED_ORDERS, store, after, limit)
 
 
 async def behind(conn: Connection) -> Row | None:

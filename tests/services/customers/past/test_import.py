@@ -1,0 +1,153 @@
+"""A shop's past is read in once, however often it is interrupted, and written out as it can be read in again."""
+
+import asyncio
+import csv
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from db.pool import Pool, scoped
+from schemas.topics import SHOP_EVENTS
+from services.customers import handlers
+from services.customers.events import ShopFact, read
+from services.kernel import Record, Settings
+from services.kernel.publishing.publish import Publisher
+from tests.services.attached import attach
+from tests.services.control.verbs import answer, call
+
+_CUSTOMERS = "customer_id;email;name;marketing_consent;registered_at\n"
+
+
+@pytest.fixture
+def here(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The session's installation, for verbs."""
+    for name in ("kafka_bootstrap_servers", "data_directory"):
+        monkeypatch.setenv(Settings.variable(name), str(getattr(settings, name)))
+    assert settings.database_url is not None
+    monkeypatch.setenv(Settings.variable("database_url"), settings.database_url.get_secret_value())
+    return settings
+
+
+async def _slug(admin: Pool, store: UUID) -> str:
+    async with admin.acquire() as conn:
+        slug: str = await conn.fetchval("select slug from public.chatwoot_accounts where organization_id = $1", store)
+    return slug
+
+
+async def _sent(settings: Settings, store: UUID) -> list[ShopFact]:
+    """What lies in the topic of this store, in its order."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap_servers, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(SHOP_EVENTS.name, one)
+            for one in consumer.partitions_for_topic(SHOP_EVENTS.name) or await _found(consumer)
+        ]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        facts = []
+        while any([await consumer.position(one) < end for one, end in ends.items()]):
+            for some in (await consumer.getmany(timeout_ms=500)).values():
+                facts += [
+                    read(Record.consumed(one)) for one in some if (one.key or b"").startswith(str(store).encode())
+                ]
+        return [one for one in facts if one is not None]
+    finally:
+        await consumer.stop()
+
+
+async def _found(consumer: Any) -> set[int]:
+    await consumer._client.force_metadata_update()
+    consumer.subscribe([SHOP_EVENTS.name])
+    while not (found := consumer.partitions_for_topic(SHOP_EVENTS.name)):
+        await asyncio.sleep(0)
+    consumer.unsubscribe()
+    return set(found)
+
+
+async def _keep(pool: Pool, store: UUID, facts: list[ShopFact]) -> int:
+    async with scoped(pool, {store}) as conn:
+        return len(await handlers.keep(conn, facts))
+
+
+def _lines(count: int) -> Iterator[str]:
+    for number in range(count):
+        consent = "true" if number % 2 else ""
+        yield f'c{number};c{number}@x.example;"Jan; {number}";{consent};2020-01-01T00:00:00+00:00\n'
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_shops_customers_come_out_as_they_went_in(
+    here: Settings, pool: Pool, admin_pool: Pool, tmp_path: Path
+) -> None:
+    store = await attach(admin_pool)
+    slug, file = await _slug(admin_pool, store), tmp_path / "customers.csv"
+    file.write_text(
+        "\ufeff" + _CUSTOMERS + "".join(_lines(1_200)) + "c9;too;few\n;no@id.example;x;;\n", encoding="utf-8"
+    )
+    done = await call("import", "customers", slug, str(file), "--json")
+    assert (done.exit_code, orjson.loads(done.stdout)) == (
+        1,
+        {"lines": 1_202, "events": 1_200, "refused": 2, "skipped": 0},
+    )
+    refused = (tmp_path / "customers.csv.refused.csv").read_text().splitlines()
+    assert refused[0] == "customer_id;email;name;marketing_consent;registered_at;reason"
+    assert "has 3 cells, the first line 5" in refused[1]
+    assert "customer_id" in refused[2]
+    assert list(tmp_path.glob("*.progress")) == []
+
+    assert await _keep(pool, store, await _sent(here, store)) == 1_200
+    out = (await call("export", "customers", slug)).stdout
+    rows = {row["customer_id"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert len(rows) == 1_200
+    assert (rows["c7"]["name"], rows["c7"]["email"], rows["c7"]["marketing_consent"]) == (
+        "Jan; 7",
+        "c7@x.example",
+        "true",
+    )
+
+    (tmp_path / "again.csv").write_text(out)
+    assert (await answer("import", "customers", slug, str(tmp_path / "again.csv")))["events"] == 1_200
+    before = out
+    await _keep(pool, store, await _sent(here, store))
+    assert (await call("export", "customers", slug)).stdout == before
+
+
+@pytest.mark.usefixtures("topics")
+async def test_what_is_interrupted_goes_on_where_it_was_and_counts_once(
+    here: Settings, pool: Pool, admin_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, seed = await attach(admin_pool), random.randrange(2**32)
+    print("seed", seed)
+    chance, slug, file = random.Random(seed), await _slug(admin_pool, store), tmp_path / "orders.csv"
+    lines = [f"o{n},c{n % 7},EUR,{n}.50,2026-01-01T00:00:00Z,2026-01-02T00:00:00Z,#{n}\n" for n in range(1_700)]
+    file.write_text("order_id,customer_id,currency,amount,placed_at,paid_at,order_number\n" + "".join(lines))
+    real, left = Publisher.publish_all, chance.randrange(1, 3)
+
+    async def dying(self: Publisher, records: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return await real(self, records)
+
+    monkeypatch.setattr(Publisher, "publish_all", dying)
+    with pytest.raises(BaseException, match="goes on where it was"):
+        await call("import", "customers", slug, str(file))
+    monkeypatch.setattr(Publisher, "publish_all", real)
+    done = await answer("import", "customers", slug, str(file))
+    assert done["lines"] + done["skipped"] == 1_700
+    assert done["skipped"] in (500, 1_000)
+
+    assert await _keep(pool, store, await _sent(here, store)) == 3_400
+    out = list(csv.DictReader(io.StringIO((await call("export", "customers", slug, "--orders")).stdout)))
+    assert {row["order_id"]: (row["amount"], row["order_number"]) for row in out} == {
+        f"o{n}": (f"{n}.50", f"#{n}") for n in range(1_700)
+    }
