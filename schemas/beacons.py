@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from schemas.bounds import EARLIEST, MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
 from schemas.values.numbers import WHOLE
 
-_TIME_ORDERED = 7
+_TIME_ORDERED, _VARIANT = 7, 0b10
 _LATEST_MS = MOST_SECONDS * 1000
 EventType = Literal[
     "widget_loaded",
@@ -30,16 +30,15 @@ def moment(event_id: UUID) -> datetime:
 
     Raises ValueError for other UUIDs, and for moments out of bounds.
     """
-    if event_id.version != _TIME_ORDERED:
-        raise ValueError("an event's id is no UUIDv7")
-    milliseconds = event_id.int >> 80
-    if milliseconds > _LATEST_MS:
-        raise ValueError("an event's id lies after 2199")
-    return EARLIEST + timedelta(milliseconds=milliseconds)
+    return EARLIEST + timedelta(milliseconds=_dated(event_id).int >> 80)
 
 
 def _dated(event_id: UUID) -> UUID:
-    moment(event_id)
+    number = event_id.int
+    if number >> 76 & 0xF != _TIME_ORDERED or number >> 62 & 0b11 != _VARIANT:
+        raise ValueError("an event's id is no UUIDv7")
+    if number >> 80 > _LATEST_MS:
+        raise ValueError("an event's id lies after 2199")
     return event_id
 
 

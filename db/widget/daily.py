@@ -14,15 +14,19 @@ ZONE = """
   select coalesce((select a.timezone from public.chatwoot_accounts a where a.organization_id = {store}
     order by a.account_status = 'deleted', a.created_at desc limit 1), 'UTC') as zone"""
 # The one place that says what is counted: of a batch's new events, and of all events of a day. Sorted, for batches of
-# other partitions count the same days.
+# other partitions count the same days. Pages and devices are judged once each, for their patterns cost more than a row.
 COUNT_INTO_DAYS = f"""
 insert into public.chatwoot_widget_daily as d (organization_id, day, event_type, page_group, device_class, load_ms, events, failures)
-select e.organization_id, (e.created_at at time zone z.zone)::date, e.event_type, wootstream.page_group(e.page_url),
-  wootstream.device_class(e.user_agent), wootstream.load_step(e.load_time_ms), count(*),
+select e.organization_id, (e.created_at at time zone z.zone)::date, e.event_type, coalesce(p.page_group, 'none'),
+  coalesce(a.device_class, 'unknown'), case when e.load_time_ms is null then 0 else wootstream.load_step(e.load_time_ms) end, count(*),
   count(*) filter (where e.event_type = 'widget_loaded' and e.event_data -> 'failed' = 'true')
 from {{events}} e join (
   select s.organization_id, z.zone from (select distinct organization_id from {{events}}) s, lateral ({ZONE.format(store="s.organization_id")}) z
-) z using (organization_id)
+) z using (organization_id) left join (
+  select url, wootstream.page_group(url) as page_group from (select distinct page_url as url from {{events}}) p offset 0
+) p on p.url = e.page_url left join (
+  select agent, wootstream.device_class(agent) as device_class from (select distinct user_agent as agent from {{events}}) a offset 0
+) a on a.agent = e.user_agent
 group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
 """  # noqa: S608
 _OF_DAY = f"""

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +99,7 @@ def row(store: UUID, event: WidgetReport) -> WidgetEventRow:
     )
 
 
+@lru_cache(maxsize=4_096)
 def address(value: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     # A link-local address may carry the visitor's own interface after a percent sign, which inet does not take.
     try:
@@ -108,6 +110,8 @@ def address(value: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
 
 def data(value: dict[str, Any]) -> dict[str, Any]:
     """The same, cleaned; what is out of bounds is left out as a whole and marked so."""
+    if not value:
+        return value
     try:
         clean: dict[str, Any] = json_value(value, depth=_DATA_DEPTH, elements=_DATA_BYTES)
     except ValueError as reason:

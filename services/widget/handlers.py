@@ -14,6 +14,6 @@ async def keep(conn: Connection, posts: Sequence[WidgetPost]) -> set[Record]:
     for post in posts:
         for one in post.rows:
             # an event has one id, and a browser that was not answered sends it again in another POST
-            first.setdefault((one.organization_id, one.created_at, one.id), (post.record, one))
-    added = await table.add(conn, [one for _, one in first.values()])
-    return {first[key][0] for key in added}
+            first.setdefault((one.organization_id.int, one.id.int), (post.record, one))
+    known = await table.add(conn, [one for _, one in first.values()])
+    return {record for key, (record, _) in first.items() if key not in known}
