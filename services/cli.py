@@ -84,8 +84,10 @@ def _add_own(app: typer.Typer) -> None:
 
 
 def _add_figures(app: typer.Typer) -> None:
-    """Conversations' and the widget's, which stand side by side below `report`."""
-    importlib.import_module("services.conversations.cli").add_to(app)
+    """Conversations' and, side by side with its own verbs below `report`, `explain` and `import`, other services'."""
+    conversations = importlib.import_module("services.conversations.cli")
+    conversations.add_to(app)
+    importlib.import_module("services.contacts.explain_customer").add_to(conversations.explains)
     reports = importlib.import_module("services.conversations.reports.cli")
     importlib.import_module("services.widget.cli").add_to(app, reports.report)
     imports = importlib.import_module("services.conversations.chatwoot.import_history")

@@ -15,22 +15,22 @@ from services.kernel import Refusal
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import Json, print_json, show
 
-explain_ = typer.Typer(no_args_is_help=True, help="Where a figure comes from.")
+explains = typer.Typer(no_args_is_help=True, help="Where a figure comes from.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs of this service."""
     app.add_typer(report, name="report")
-    app.add_typer(explain_, name="explain")
+    app.add_typer(explains, name="explain")
     app.add_typer(import_history.import_, name="import")
 
 
-@explain_.callback()
+@explains.callback()
 def _explain() -> None:
     """Where a figure comes from."""
 
 
-@explain_.command()
+@explains.command()
 def conversation(store: str, number: int, as_json: Json = False) -> None:
     """Each figure of a conversation with the facts that made it, in the order of time."""
     steps = asyncio.run(each_store(store, lambda conn, id_, _: _explained(conn, id_, number)))[store]

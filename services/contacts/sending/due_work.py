@@ -125,7 +125,7 @@ def _key(row: Row) -> Key:
 
 def _job(account: SenderAccount, key: Key, row: Row, due: tuple[Due, ...]) -> PushJob:
     written = frozenset(row["written_keys"])
-    wanted = attributes(_person(account, row), account.allowed)
+    wanted = attributes(person_of(account, row), account.allowed)
     return PushJob(
         account=account,
         key=key,
@@ -137,7 +137,8 @@ def _job(account: SenderAccount, key: Key, row: Row, due: tuple[Due, ...]) -> Pu
     )
 
 
-def _person(account: SenderAccount, row: Row) -> KnownPerson:
+def person_of(account: SenderAccount, row: Row) -> KnownPerson:
+    """A row of `pushes.people` as attributes are reckoned from it."""
     return KnownPerson(
         store=account.store,
         currency=account.currency,

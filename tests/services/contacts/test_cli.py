@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from db.pool import scoped
 from schemas.stores import StoreOptions
 from services.control.stores import attach
 from services.kernel import Refusal
@@ -81,3 +82,60 @@ async def test_going_live_after_shadow_sends_about_everybody_though_nobody_chang
 async def test_a_place_that_is_none_is_refused(place: str) -> None:
     with pytest.raises(Refusal, match="is no place"):
         await call("push", "diff", "--after", place)
+
+
+async def test_explain_customer_shows_the_way_from_the_shops_word_to_chatwoots_contact(
+    bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    store = await bench.store(allowed_attributes=["customer_tier", "order_count"])
+    await bench.customer(store, "c1", email="jan@x.example", order_count=3)
+    await bench.contact(store, 7, customer_id="c1", cached_attributes={"order_count": 2})
+    async with scoped(bench.pool, {store}) as conn:
+        await conn.execute(
+            "insert into wootstream.shop_facts (organization_id, source, event_id, kind, happened_at, customer_id,"
+            " order_id, amount_minor, currency)"
+            " values ($1, 's', 'e', 'order.paid', '2026-11-01', 'c1', 'o1', 4500, 'EUR')",
+            store,
+        )
+    await bench.change(store, "c1")
+    before = await answer("explain", "customer", slug(store), "JAN@x.example")
+    states = {one["attribute"]: one["state"] for one in before["attributes"]}
+    assert (states["customer_tier"], states["order_count"], states["total_spent"]) == (
+        "differs",
+        "differs",
+        "may not leave (allowed_attributes)",
+    )
+    assert [(one["event"], one["order"], one["amount"]) for one in before["facts"]] == [("order.paid", "o1", "€45.00")]
+    assert "the store is live: what differs is sent" in before["stands"]
+    assert any(one.startswith("waits since") for one in before["stands"])
+
+    await bench.sender.shift()
+    after = await answer("explain", "customer", slug(store), "c1")
+    assert {
+        one["state"] for one in after["attributes"] if one["attribute"] in states and "leave" not in one["state"]
+    } == {"acknowledged"}
+    assert "waits for nothing: the sender has looked at everything that was said" in after["stands"]
+    assert any(one.startswith("Chatwoot acknowledged last at") for one in after["stands"])
+    assert "is contact 7 in Chatwoot's account 3, known by its identifier" in after["stands"]
+    assert "customer_tier" in (await call("explain", "customer", slug(store), "c1")).stdout
+
+    with pytest.raises(Refusal, match="said nothing of a customer nobody"):
+        await call("explain", "customer", slug(store), "nobody")
+    async with bench.admin.acquire() as conn:
+        asked = await conn.fetchval(
+            "select count(*) from wootstream.audit_log where organization_id = $1 and action = 'explain customer'",
+            store,
+        )
+    assert asked == 3
+
+
+async def test_explain_customer_says_why_nobody_is_told(
+    bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    store = await bench.store(push="shadow")
+    await bench.customer(store, "c1", phone="+31201234567")
+    stands = (await answer("explain", "customer", slug(store), "+31201234567"))["stands"]
+    assert stands[0].startswith("nothing is sent: the store is in shadow")
+    assert stands[1].endswith("one is not made: create_contacts is off")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from db.pool import Pool
-from services.conversations.cli import explain_
+from services.conversations.cli import explains
 from services.conversations.reports.cli import report
 from services.kernel import Refusal
 from tests.recordings.recorded import account_webhooks, reports
@@ -82,7 +82,7 @@ async def test_waiting_links_into_chatwoot_longest_first(shop: bench.Shop) -> No
 
 async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.Shop) -> None:
     """Recorded: the bot resolved it after 6 s, a person answered 19 s after that and resolved it at 38 s."""
-    steps = orjson.loads(await call(explain_, "conversation", bench.slug(shop.id), "6", "--json"))
+    steps = orjson.loads(await call(explains, "conversation", bench.slug(shop.id), "6", "--json"))
     made = [line.split(",")[0] for step in steps for line in step["made"]]
     assert made == [
         "conversation_resolved: 6 s",

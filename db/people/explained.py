@@ -1,0 +1,44 @@
+"""One customer for a person who asks: what the shop said, and what stands between it and their contact in Chatwoot."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from db.pool import Connection, Row
+
+_NAMED = """
+select customer_id from wootstream.customers
+where organization_id = $1 and (customer_id = $2 or lower(email) = lower($2) or phone = $2)
+order by customer_id = $2 desc, order_count desc, customer_id limit 5
+"""
+_FACTS = """
+select kind, happened_at, source, event_id, order_id, amount_minor, currency from wootstream.shop_facts
+where organization_id = $1 and customer_id = $2 order by happened_at desc, event_id desc limit $3
+"""
+_WAITING = """
+select person, marks, attempts, waiting_since, not_before from wootstream.due where organization_id = $1 and person = any ($2::text[])
+order by person
+"""
+_SYNCED = """
+select email, phone, customer_id, last_synced_at, sync_status, sync_error, seen_at from public.chatwoot_contacts
+where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
+"""
+
+
+async def named(conn: Connection, store: UUID, who: str) -> list[str]:
+    """Ids of the customers who bear this id, e-mail or phone; whoever bears the id comes first."""
+    return [row["customer_id"] for row in await conn.fetch(_NAMED, store, who)]
+
+
+async def facts(conn: Connection, store: UUID, customer_id: str, limit: int) -> Sequence[Row]:
+    """What the shop said last, the newest first."""
+    return await conn.fetch(_FACTS, store, customer_id, limit)
+
+
+async def waiting(conn: Connection, store: UUID, people: Sequence[str]) -> Sequence[Row]:
+    """As whom they wait in the mailbox."""
+    return await conn.fetch(_WAITING, store, list(people))
+
+
+async def synced(conn: Connection, store: UUID, account_id: int, contact_id: int) -> Row | None:
+    """What is known of the contact, and what became of the last call about it."""
+    return await conn.fetchrow(_SYNCED, store, account_id, contact_id)
