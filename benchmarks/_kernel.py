@@ -99,6 +99,8 @@ class Remembering:
             "first_offset": 0,
             "era": 1,
             "gone": [],
+            "erased": None,
+            "latest": None,
         }
         return [place | {"partition": one, "next_offset": self._next[one]} for one in args[2]]
 

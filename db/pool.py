@@ -86,6 +86,7 @@ class Pool:
                 command_timeout=60,
                 max_inactive_connection_lifetime=300,
                 init=self._prepare,
+                reset=_leave_it,
                 **options,
             )
 
@@ -110,6 +111,13 @@ class Pool:
     def terminate(self) -> None:
         if self._pool is not None:
             self._pool.terminate()
+
+
+async def _leave_it(_connection: Any) -> None:
+    """Nothing of ours stays behind a transaction, and the driver itself rolls back an open one.
+
+    Resetting the rest as well would cost each use of a connection a round trip, and behind a pooler somebody else's session.
+    """
 
 
 def _as_it_is(connection: Any) -> Connection:

@@ -34,11 +34,7 @@ async def is_pooled(address: DatabaseAddress) -> bool:
 
 def pooled_options() -> dict[str, Any]:
     """The options that asyncpg's pool needs before a pooler."""
-    return {"statement_cache_size": 0, "server_settings": {"application_name": "wootstream"}, "reset": _leave_it}
-
-
-async def _leave_it(_connection: Any) -> None:
-    """Nothing of ours stays behind a transaction; resetting the server's connection would reset somebody else's."""
+    return {"statement_cache_size": 0, "server_settings": {"application_name": "wootstream"}}
 
 
 class PooledConnection:

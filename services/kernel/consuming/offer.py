@@ -85,12 +85,13 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
     result = Offered()
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         # Row security shows this batch's stores and no other.
-        named = {store for name in {one.store_name for one in records} if (store := store_of(name))}
+        stores = {name: store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
-        entered = await ledger.enter(conn, subscription.group, subscription.topic, partitions, named)
+        entered = await ledger.enter(conn, subscription.group, subscription.topic, partitions, set(stores.values()))
         rows = entered.rows
         fresh, redelivered = _sift(records, rows, result)
-        events, bad, bugs = _read(subscription, fresh, entered.gone)
+        there = {name for name, store in stores.items() if store not in entered.gone}
+        events, bad, bugs = _read(subscription, fresh, there)
         if entered.erased:  # ignored from here on, also what would be set aside
             forgotten = await _forgotten(conn, subscription, entered.erased, events, bad)
             events = [event for event in events if event.record not in forgotten]
@@ -121,10 +122,12 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
     return result
 
 
-def _sift(records: Sequence[Record], rows: dict[int, LedgerRow], result: Offered) -> tuple[list[Record], Counter[int]]:
+def _sift(
+    records: Sequence[Record], rows: dict[int, LedgerRow], result: Offered
+) -> tuple[list[Record], dict[int, int]]:
     """Keep what continues the ledger; below it is redelivered, above it or unknown is unsettled."""
     fresh: list[Record] = []
-    redelivered: Counter[int] = Counter()
+    redelivered: dict[int, int] = {}
     # A fetch may bring partitions in turns; sorting is stable, so each keeps the order of its log.
     for partition, group in groupby(sorted(records, key=_BY_PARTITION), _BY_PARTITION):
         run = list(group)
@@ -136,18 +139,19 @@ def _sift(records: Sequence[Record], rows: dict[int, LedgerRow], result: Offered
             result.unsettled += run
             continue
         fresh += news
-        redelivered[partition] = len(run) - len(news)
+        if len(news) < len(run):
+            redelivered[partition] = len(run) - len(news)
         if not news:
             result.unsettled += run
-    return fresh, +redelivered
+    return fresh, redelivered
 
 
 def _read(
-    subscription: Subscription[E], fresh: Iterable[Record], gone: set[UUID]
+    subscription: Subscription[E], fresh: Iterable[Record], there: set[str]
 ) -> tuple[list[E], dict[Record, tuple[str, str]], list[tuple[Record, Exception]]]:
     """Events to apply, the records that can never be read, and which of those our own code failed on.
 
-    A store that is gone is nobody's poison: ignored.
+    `there` are the names of the stores that are. One that is gone is nobody's poison: ignored.
     """
     events: list[E] = []
     bad: dict[Record, tuple[str, str]] = {}
@@ -155,8 +159,12 @@ def _read(
     for record in fresh:
         try:
             event = subscription.read(record)
-            if event is not None and record.store not in gone:
+            if event is None:
+                continue
+            if record.store_name in there:
                 events.append(event)
+            else:
+                _ = record.store  # a header that names none is invalid; a store that is named is gone
         except (Invalid, ValueError, RecursionError) as error:
             bad[record] = (UNREADABLE, describe(error))
         except MemoryError:  # the machine's fault, not the record's: again, later

@@ -24,20 +24,21 @@ def count(
 
 
 def moves_of(
-    counts: OutcomeCounts, settled: Sequence[Record], redelivered: Counter[int], rows: Mapping[int, LedgerRow]
+    counts: OutcomeCounts, settled: Sequence[Record], redelivered: Mapping[int, int], rows: Mapping[int, LedgerRow]
 ) -> list[Move]:
     """What to write into the ledger, sorted as it was locked."""
     last = {one.partition: one for one in settled}
-    by_partition = {partition: Counter[str]() for partition in sorted(last.keys() | redelivered.keys())}
+    by_partition: dict[int, dict[str, int]] = {partition: {} for partition in sorted(last.keys() | redelivered.keys())}
     for (partition, _, outcome), records in counts.items():
-        by_partition[partition][outcome] += records
-    return [_move(rows[one], last.get(one), outcomes, redelivered[one]) for one, outcomes in by_partition.items()]
+        outcomes = by_partition[partition]
+        outcomes[outcome] = outcomes.get(outcome, 0) + records
+    return [_move(rows[one], last.get(one), of_it, redelivered.get(one, 0)) for one, of_it in by_partition.items()]
 
 
-def _move(row: LedgerRow, last: Record | None, outcomes: Counter[str], redelivered: int) -> Move:
+def _move(row: LedgerRow, last: Record | None, outcomes: Mapping[str, int], redelivered: int) -> Move:
     """On to behind the last record; an offset on the way that is no record's is hollow."""
     if last is None:
         return Move(row.partition, row.next_offset, redelivered=redelivered)
     reached = last.offset + 1
-    hollow = reached - row.next_offset - outcomes.total()
+    hollow = reached - row.next_offset - sum(outcomes.values())
     return Move(row.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **outcomes)

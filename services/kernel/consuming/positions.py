@@ -1,7 +1,7 @@
 """Where one consumer stands in each of its partitions: which positions to settle, and what stands still."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.kernel.consuming.standstill import Standstill
 from services.kernel.every import every
 from services.kernel.kafka.log_reader import Reader
 from services.kernel.process import Process
+from services.kernel.record import Record
 
 # A handler is called for records alone: on a quiet topic a ledger that was restored to an older state, or adopted,
 # would stand still for ever if nobody looked.
@@ -139,9 +140,9 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
             finally:
                 self.liveness.rest()
 
-    def unchecked(self, held: Mapping[int, Here]) -> dict[int, Here]:
-        """Those of the partitions held that nobody has looked at since they were assigned."""
-        return {partition: here for partition, here in held.items() if partition in self._unchecked}
+    def unchecked(self, held: Sequence[Record]) -> list[Record]:
+        """Those of the records held whose partitions nobody has looked at since they were assigned."""
+        return [one for one in held if one.partition in self._unchecked] if self._unchecked else []
 
     async def settle(self, here: Mapping[int, Here]) -> set[int]:
         """Settle these positions; return the partitions that moved or halted: nothing held of them may be applied."""

@@ -20,6 +20,8 @@ insert into public.chatwoot_accounts
 select id, $2, 'http://' || $2, 1, $2, $2 from organization
 """
 
+_PLANS = "select generic_plans, custom_plans from pg_prepared_statements where statement = any ($1)"
+
 
 @dataclass
 class Known:
@@ -93,6 +95,19 @@ async def test_whoever_enters_anew_sees_the_stores_named_now_from_the_first_stat
                 gone |= (await ledger.enter(conn, known.group, "topic", [0, 1], [store])).gone
         seen = await _visible(conn)
     assert (gone, seen) == (set(), {known.ours})
+
+
+async def test_batches_of_any_shape_are_entered_and_moved_by_plans_that_are_made_once(known: Known) -> None:
+    """A plan made anew for each batch costs three times what it then does."""
+    async with known.pool.acquire() as conn:
+        for at in range(11, 23):
+            partitions = range(at % 7 + 1)
+            async with conn.transaction():
+                rows = await known.enter(conn, *partitions)
+                moves = [Move(one, row.next_offset + 1, row.next_offset, "id", applied=1) for one, row in rows.items()]
+                await ledger.move(conn, known.group, "topic", moves)
+        plans = await conn.fetch(_PLANS, [ledger._ENTER, ledger._MOVE])
+    assert [(row["generic_plans"] >= 7, row["custom_plans"]) for row in plans] == [(True, 5)] * 2
 
 
 async def test_whoever_enters_waits_for_the_lowest_partition_first(known: Known, admin_pool: Pool) -> None:

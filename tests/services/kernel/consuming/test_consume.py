@@ -23,6 +23,25 @@ async def test_each_record_is_applied_once(bench: Bench) -> None:
     assert await bench.total("redelivered", "dead", "lost", "hollow") == 0
 
 
+async def test_batches_that_follow_one_another_take_one_call_and_end_with_the_process(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = list[int]()
+    handle = Consumption.handle
+
+    async def counted(self: Consumption[Number], raw: Any) -> None:
+        await handle(self, raw)
+        ended.append(len(raw))
+
+    monkeypatch.setattr(Consumption, "handle", counted)
+    await bench.send(range(400))
+    bench.settings = bench.settings.model_copy(update={"batch_records": 20})
+    async with bench.consuming():
+        await bench.until("applied", 400)
+    assert await bench.stored() == list(range(400))
+    assert sum(ended) < 200
+
+
 async def test_a_restart_goes_on_where_the_ledger_stands(bench: Bench) -> None:
     async with bench.consuming():
         await bench.send(range(300))
