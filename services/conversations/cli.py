@@ -12,6 +12,7 @@ from services.conversations.reports.explain import ExplainedFact, explain
 from services.conversations.repository import look
 from services.conversations.store_rules import known_stores
 from services.kernel import Refusal
+from services.kernel.actor import note
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import Json, print_json, show
 
@@ -44,4 +45,5 @@ async def _explained(conn: Connection, organization: UUID, number: int) -> list[
     facts, known = await look(conn, (organization, number)), await known_stores(conn, ())
     if facts is None:
         raise Refusal(f"nothing is known of conversation {number}: no webhook about it came")
+    await note(conn, "explain conversation", store=organization, thing=f"conversation {number}")
     return explain(facts, known[organization].rules(facts.snapshot.state.inbox_id))

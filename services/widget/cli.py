@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from db.pool import Connection
+from db.pool import Connection, scoped
 from db.widget import retention
 from services.kernel import Clock, Refusal
 from services.kernel.actor import note
@@ -84,4 +84,9 @@ def rebuild(
 
 async def _rebuilt(store: str) -> dict[str, int]:
     async with database(installed(kafka=False)) as pool:
-        return {slug: await rebuild_days(pool, one) for slug, one in (await stores_named(pool, store)).items()}
+        days = {}
+        for slug, organization in (await stores_named(pool, store)).items():
+            days[slug] = await rebuild_days(pool, organization)
+            async with scoped(pool, {organization}) as conn:
+                await note(conn, "partitions rebuild", store=organization, thing=f"{slug}: {days[slug]} days")
+        return days

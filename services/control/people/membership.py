@@ -72,6 +72,7 @@ async def listed(pool: Pool, store: str | None) -> list[Member]:
     async with scoped(pool, slugs) as conn:
         await _check_ours(conn)
         rows = await members.listed(conn)
+        await note(conn, "people list", store=next(iter(slugs)) if store else None, thing=f"{len(rows)} members")
         emails = await _emails(conn, {row["user_id"] for row in rows})
     found = (Member(emails[row["user_id"]], slugs[row["organization_id"]], row["role"], row["user_id"]) for row in rows)
     return sorted(found, key=lambda one: (one.store, one.role, one.email))
@@ -85,7 +86,7 @@ async def add_token(
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         person = await _known(conn, email)
         number = await api_tokens.add(conn, person, name, hashed(token), scopes=scopes, expires_at=expires_at)
-        await note(conn, "people token", store=None, thing=f"{number} for {person}: {', '.join(sorted(scopes))}")
+        await note(conn, "people token add", store=None, thing=f"{number} for {person}: {', '.join(sorted(scopes))}")
         return number, token
 
 
@@ -94,7 +95,7 @@ async def revoke_token(pool: Pool, token: UUID) -> bool:
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         revoked = await api_tokens.revoke(conn, token)
         if revoked:
-            await note(conn, "people revoke", store=None, thing=str(token))
+            await note(conn, "people token revoke", store=None, thing=str(token))
         return revoked
 
 
@@ -102,6 +103,7 @@ async def tokens(pool: Pool) -> list[Token]:
     """All, also those that are revoked or past their time."""
     async with pool.acquire(timeout=10) as conn, conn.transaction():
         rows = await api_tokens.listed(conn)
+        await note(conn, "people token list", store=None, thing=f"{len(rows)} tokens")
         emails = await _emails(conn, {row["user_id"] for row in rows})
     return [
         Token(row["id"], emails[row["user_id"]], row["name"], row["scopes"], row["expires_at"], row["last_used_at"],

@@ -12,6 +12,7 @@ from services.control.stores.access import token_of
 from services.control.stores.calls import PLATFORM, Api
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
+from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 
 
@@ -31,7 +32,10 @@ async def generated(
     if others := [one.id for one in user.accounts if one.id != request.account_id]:
         raise Refusal(f"{request.agent_email} belongs to account {others[0]} already, where it would hold as well")
     await _join(api, user, request)
-    return GenerateTokenResponse(access_token=await token_of(api, user), website_token=row["website_token"])
+    token = await token_of(api, user)
+    async with scoped(site.pool, {row["organization_id"]}) as conn:
+        await note(conn, "stores token", store=row["organization_id"], thing=f"of user {user.id}, {request.role}")
+    return GenerateTokenResponse(access_token=token, website_token=row["website_token"])
 
 
 async def _join(api: Api, user: User, request: GenerateTokenRequest) -> None:

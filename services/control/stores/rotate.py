@@ -19,9 +19,10 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from db import rotations
 from db import stores as table
-from db.pool import Pool, Row, scoped
+from db.pool import Connection, Pool, Row, scoped
 from schemas.vouching import SECRET_PREFIX
 from services.kernel import Chatwoot, Clock, Refusal
+from services.kernel.actor import note
 from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, unsealed_token
 from services.kernel.cli.environment import stores_named
 from services.kernel.secrets import Secrets
@@ -162,6 +163,7 @@ class Rotation:
         previous = None if self.now else row["webhook_secret"]
         async with scoped(self.pool, {store}) as conn:
             await rotations.put(conn, store, {"webhook_secret": sealed, "webhook_secret_previous": previous})
+            await self._note(conn, store, "webhook_secret, by a new webhook")
             await rotations.begin(conn, store, version=version, new=new.id, old=old[-1].id)
 
     async def _go_on(self, store: UUID, account: ChatwootAccount) -> Rotated:
@@ -182,6 +184,7 @@ class Rotation:
             await _done(account, "DELETE", f"webhooks/{old.id}")
         async with scoped(self.pool, {store}) as conn:
             await rotations.done(conn, store)
+            await self._note(conn, store, "the old webhook, which is removed")
         return Rotated("webhook", True, "deliveries come on the new webhook, the old one is removed" + self._previous())
 
     async def _verified(self, store: UUID) -> bool:
@@ -201,6 +204,10 @@ class Rotation:
     async def _put(self, store: UUID, columns: Mapping[str, object]) -> None:
         async with scoped(self.pool, {store}) as conn:
             await rotations.put(conn, store, columns)
+            await self._note(conn, store, ", ".join(sorted(columns)))
+
+    async def _note(self, conn: Connection, store: UUID, thing: str) -> None:
+        await note(conn, "stores rotate --now" if self.now else "stores rotate", store=store, thing=thing)
 
     def _account(self, store: UUID, row: Row) -> ChatwootAccount:
         if row["api_access_token"] is None:

@@ -13,6 +13,7 @@ from services.control.stores.declared.difference import Doors
 from services.control.stores.declared.observed import account_path
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal
+from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 
 _SHOWN = (
@@ -22,6 +23,7 @@ _SHOWN = (
 )  # fmt: skip
 _SECRETS = ("api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
             "vouching_secret", "vouching_secret_previous")  # fmt: skip
+_NOTED = {"suspended": "stores suspend", "active": "stores resume"}
 
 
 async def shown(site: ChatwootSite, slug: str) -> dict[str, Any]:
@@ -41,7 +43,10 @@ async def set_status(site: ChatwootSite, slug: str, status: str) -> bool:
     """Suspended: the doors answer its senders 401, nothing is pushed. Chatwoot itself is not touched."""
     organization, _row = await _known(site, slug)
     async with site.alone(), scoped(site.pool, {organization}) as conn:
-        return await table.set_status(conn, organization, status)
+        changed = await table.set_status(conn, organization, status)
+        if changed:
+            await note(conn, _NOTED[status], store=organization, thing=slug)
+        return changed
 
 
 async def remove(site: ChatwootSite, slug: str, *, keep_webhook: bool) -> list[str]:
@@ -51,6 +56,7 @@ async def remove(site: ChatwootSite, slug: str, *, keep_webhook: bool) -> list[s
         removed = [] if keep_webhook else await _remove_webhooks(site, slug, organization, row)
         async with scoped(site.pool, {organization}) as conn:
             await table.retire(conn, organization)
+            await note(conn, "stores remove", store=organization, thing=f"{len(removed)} webhooks, and our secrets")
     return removed
 
 

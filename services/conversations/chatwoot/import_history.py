@@ -18,6 +18,7 @@ from schemas.topics import WEBHOOKS
 from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.chatwoot.cli import asking, reader_for, refusing, stores_asked
 from services.kernel import Process, Record, Refusal, Retryable, Stop
+from services.kernel.actor import note
 from services.kernel.chatwoot.chatwoot_account import Gone, Unanswered
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import progress
@@ -69,6 +70,8 @@ async def _run(store: str, *, everything: bool) -> dict[str, int]:
         counts = {}
         for name, organization in (await stores_asked(process, store)).items():
             account = await reader_for(process, name, organization)
+            async with scoped(process.pool(), {organization}) as conn:
+                await note(conn, "import history", store=organization, thing="everything" if everything else "the rest")
             with refusing(name), progress(name) as tell:
                 counts[name] = await HistoryImport(process, account, everything=everything).run(tell)
     return counts

@@ -21,6 +21,7 @@ from services.ingress.spool.set_aside import Aside, Exported, Wanted
 from services.ingress.spool.status import SpoolStatus, look
 from services.ingress.spool.status import status as reckon
 from services.kernel import Clock, Refusal, Settings
+from services.kernel.actor import note
 from services.kernel.cli.environment import database, environment, installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.record import text_of
@@ -31,6 +32,7 @@ app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_arg
 FileOption = Annotated[str | None, typer.Option(help="only what lies in this file")]
 TopicOption = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
 SetAsideReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+_LONGEST = 200
 _COLUMNS = ("records", "reason", "topic", "bytes", "oldest", "file")
 
 
@@ -72,10 +74,11 @@ def export(
 ) -> None:
     """Write what is set aside as lines of JSON: topic, headers, key and value (both in base64), reason, time, file.
 
-    Nothing is taken away; discard it once it is safe elsewhere.
+    Nothing is taken away; discard it once it is safe elsewhere. Who exports is written down in PostgreSQL.
     """
     settings = environment()
     secrets, wanted = load_secrets(settings), Wanted(file, topic, reason)
+    asyncio.run(_noted("spool export", "what is set aside"))
     done = {"exported": 0, "unreadable": 0}
     with _reading(settings) as directory, _new(to) as lines:
         for part in set_aside.exported(directory, wanted, secrets):
@@ -99,6 +102,8 @@ def discard(
 ) -> None:
     """Give up for good what is set aside; the audit no longer names it, as soon as an ingress has run here.
 
+    Who does so is written down in PostgreSQL, with a DATABASE_URL that may act as wootstream_service.
+
     A FILE that is not here was lost with its disk: the audit forgets what it held.
     """
     settings, wanted = environment(), Wanted(file, topic, reason)
@@ -111,15 +116,28 @@ def discard(
             return
         if not yes:
             typer.confirm("Give these records up for good?", abort=True, err=True)
-        done = asyncio.run(_forget(lost)) if lost else set_aside.discarded(directory, wanted)
+        done = asyncio.run(_forget(lost)) if lost else _discarded(directory, wanted, found)
     if as_json:
         print_json({"discarded": done})
     else:
         print(f"{done} discarded")
 
 
+def _discarded(directory: Path, wanted: Wanted, found: Sequence[Aside]) -> int:
+    """Who it was is written down before: what cannot be written down is not done."""
+    if found:
+        asyncio.run(_noted("spool discard", f"{sum(one.records for one in found)} records"))
+    return set_aside.discarded(directory, wanted)
+
+
+async def _noted(action: str, thing: str) -> None:
+    async with database(installed(kafka=False)) as pool, pool.acquire(timeout=10) as conn, conn.transaction():
+        await note(conn, action, store=None, thing=thing)
+
+
 async def _forget(file: str) -> int:
-    async with database(installed(kafka=False)) as pool, pool.acquire(timeout=10) as conn:
+    async with database(installed(kafka=False)) as pool, pool.acquire(timeout=10) as conn, conn.transaction():
+        await note(conn, "spool discard", store=None, thing=f"the lost file {file}"[:_LONGEST])
         return await undelivered.forget_file(conn, file)
 
 

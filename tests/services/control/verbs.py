@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
 from typer.testing import CliRunner, Result
 
+from db.pool import Pool
 from services.cli import command_line
 
 
@@ -18,6 +20,15 @@ async def call(*arguments: str, given: bytes | None = None, environment: Mapping
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+async def noted(admin: Pool, store: UUID | None) -> list[str]:
+    """What the audit log has of this store, or of none, in its order."""
+    async with admin.acquire() as conn:
+        rows = await conn.fetch(
+            "select action from wootstream.audit_log where organization_id is not distinct from $1 order by id", store
+        )
+    return [row["action"] for row in rows]
 
 
 async def answer(*arguments: str, **more: Any) -> Any:

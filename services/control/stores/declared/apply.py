@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import SecretStr, ValidationError
 
-from db.pool import Row
+from db.pool import Row, scoped
 from schemas.stores import StoreOptions
 from services.control.stores import access, attach, row
 from services.control.stores.access import Access
@@ -33,6 +33,7 @@ from services.control.stores.declared.observed import Observed, observe
 from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal, Retryable, Sealed
+from services.kernel.actor import note
 from services.kernel.errors import describe
 
 _ROUNDS = 4  # made, seen, mended; more means that somebody else makes changes
@@ -215,7 +216,7 @@ async def _settled(site: ChatwootSite, ground: Ground, found: Access, made: list
         await site.begin(ground.organization, "events", wanted.base_url)
         await api.do(change.call.method, change.call.path, change.call.body)
         made.append(change)
-    await _finished(site, ground, observed, doors)
+    await _finished(site, ground, observed, doors, made)
     return AppliedPlan(wanted.slug, ground.organization, made, added)
 
 
@@ -233,13 +234,19 @@ async def _stored(
     return await attach.put(site.pool, site.vault, _options(ground, found, observed, doors))
 
 
-async def _finished(site: ChatwootSite, ground: Ground, observed: Observed, doors: Doors) -> None:
-    """Every step that was begun, also by an attempt that was interrupted, is done."""
+async def _finished(
+    site: ChatwootSite, ground: Ground, observed: Observed, doors: Doors, made: Sequence[AccountChange]
+) -> None:
+    """Every step that was begun, also by an attempt that was interrupted, is done; who made it so is written down."""
     inbox, webhook = widget_inbox(ground.wanted, observed), current_webhook(observed, doors)
     ids = {"inbox": inbox.id if inbox else None, "webhook": webhook.id if webhook else None}
     for step, known in (await site.steps(ground.organization)).items():
         if known["done_at"] is None:
             await site.done(ground.organization, step, ids.get(step))
+    if made:
+        steps = ", ".join(dict.fromkeys(one.step for one in made))
+        async with scoped(site.pool, {ground.organization}) as conn:
+            await note(conn, "stores apply", store=ground.organization, thing=f"{len(made)} changes: {steps}")
 
 
 def _store_last(changes: Sequence[AccountChange], store: Sequence[AccountChange]) -> list[AccountChange]:

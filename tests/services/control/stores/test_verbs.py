@@ -15,7 +15,7 @@ from local.chatwoot.double import Double
 from services.kernel import Refusal, Settings
 from tests.services.control.stores.chatwoots import chatwoot
 from tests.services.control.stores.test_apply import rows, some, webhooks_of
-from tests.services.control.verbs import answer, call
+from tests.services.control.verbs import answer, call, noted
 
 
 @pytest.fixture
@@ -73,6 +73,8 @@ async def test_a_store_from_its_plan_to_its_end(
     assert webhooks_of(installation, account, slug) == []
     gone = (await rows(admin_pool, [slug]))[slug]
     assert (gone["account_status"], gone["api_access_token"], gone["event_secret"]) == ("deleted", None, None)
+    kept = await noted(admin_pool, gone["organization_id"])
+    assert kept == ["stores add", "stores apply", "stores suspend", "stores resume", "stores remove"]
 
 
 async def test_accounts_of_an_administrator_are_discovered_as_a_file_that_can_be_applied(
@@ -112,10 +114,10 @@ async def test_one_store_is_provisioned_by_the_specifications_request(double: tu
 
 
 async def test_token_of_an_agent_is_made_unless_it_would_hold_elsewhere(
-    double: tuple[Double, str], tmp_path: Path
+    double: tuple[Double, str], admin_pool: Pool, tmp_path: Path
 ) -> None:
-    chat, address = double
-    await call("stores", "apply", written(tmp_path, address, some(1)))
+    (chat, address), entries = double, some(1)
+    await call("stores", "apply", written(tmp_path, address, entries))
     (account,) = chat.state.accounts.values()
     another = seed.add_account(chat, 77, token="administrator")
     (taken,) = (chat.state.users[number].email for number in another.members)
@@ -126,6 +128,8 @@ async def test_token_of_an_agent_is_made_unless_it_would_hold_elsewhere(
     (inbox,) = chat.state.inboxes_of(account)
     assert account.members[chat.state.tokens[made["access_token"]].id]["role"] == "agent"
     assert (made["website_token"], made["expires_at"]) == (inbox.token, None)
+    (row,) = (await rows(admin_pool, entries)).values()
+    assert (await noted(admin_pool, row["organization_id"]))[-1] == "stores token"
     with pytest.raises(Refusal, match="belongs to account 77 already"):
         await call(*asked, "--agent-email", taken)
 

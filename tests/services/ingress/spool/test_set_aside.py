@@ -20,7 +20,7 @@ from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.verdicts import NeverTaken
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
-from tests.services.control.verbs import answer
+from tests.services.control.verbs import answer, noted
 from tests.services.ingress.spool.bench import Bench, open_bench, spooling
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
@@ -61,7 +61,7 @@ async def test_records_refused_for_good_out_of_the_spool_are_set_aside_and_stop_
 
 
 async def test_what_is_set_aside_is_named_by_the_audit_exported_and_forgotten_once_discarded(
-    narrow: Bench, tmp_path: Path
+    narrow: Bench, admin_pool: Pool, tmp_path: Path
 ) -> None:
     values, where = [os.urandom(50_000), os.urandom(60_000)], environment(narrow)
     async with narrow.accepting() as (process, acceptance):
@@ -81,6 +81,7 @@ async def test_what_is_set_aside_is_named_by_the_audit_exported_and_forgotten_on
     assert ["id", narrow.kept[0]] in lines[0]["headers"]
     assert await answer("spool", "discard", "--topic", "another", "--yes", environment=where) == {"discarded": 0}
     assert await answer("spool", "discard", "--yes", environment=where) == {"discarded": 2}
+    assert {"spool export", "spool discard"} <= {*await noted(admin_pool, None)}
     async with narrow.accepting():
         pass
     assert of(narrow, await audit(narrow.settings)) == []
