@@ -87,7 +87,7 @@ class Checkup:
     async def _kafka(self) -> Iterable[Finding]:
         if not self.settings.kafka_bootstrap_servers:
             return [fault("Kafka", "no address is known", f"set KAFKA_BOOTSTRAP_SERVERS, {_START}")]
-        return installation.kafka(await kafka_state.look(self.settings, topics.ALL), topics.ALL)
+        return installation.kafka(await kafka_state.look(self.settings, topics.ALL, self.clock), topics.ALL)
 
     async def _database(self) -> Iterable[Finding]:
         if self.pool is None:

@@ -8,20 +8,25 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from schemas.topics import Topic
+from services.control.doctor.kafka_clock import kafka_now
 from services.control.doctor.seen import KafkaSeen, TopicSeen
+from services.kernel.clock import Clock
 from services.kernel.kafka.topics import Admin
 from services.kernel.settings import Settings
 
 _FETCH, _OLDEST_FETCH_SINCE_4 = 1, 4
 
 
-async def look(settings: Settings, wanted: Sequence[Topic]) -> KafkaSeen:
+async def look(settings: Settings, wanted: Sequence[Topic], clock: Clock) -> KafkaSeen:
     """The brokers, and each topic that there is. Raises what the client raises."""
     names = sorted(topic.name for topic in wanted)
     async with Admin(settings) as admin:
         cluster, described = await asyncio.gather(admin.describe_cluster(), admin.describe_topics(names))
         there = {one["topic"]: one["partitions"] for one in described if not one["error_code"]}
         configs = await _settings_of(admin, sorted(there))
+        asked = clock.now()
+        told = await kafka_now(admin)
+        middle = asked + (clock.now() - asked) / 2
         return KafkaSeen(
             servers=[one.strip() for one in (settings.kafka_bootstrap_servers or "").split(",")],
             security=settings.kafka_security,
@@ -29,6 +34,7 @@ async def look(settings: Settings, wanted: Sequence[Topic]) -> KafkaSeen:
             since_4=await _since_4(admin),
             replication=settings.kafka_replication,
             topics={name: _topic(partitions, configs.get(name, {})) for name, partitions in there.items()},
+            ahead_seconds=(middle - told).total_seconds() if told else None,
             topic_bytes=settings.kafka_topic_bytes,
         )
 

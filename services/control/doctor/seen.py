@@ -28,6 +28,7 @@ class KafkaSeen:
     replication: int  # as the settings want it
     topics: Mapping[str, TopicSeen]
     topic_bytes: int | None = None  # as the settings want it
+    ahead_seconds: float | None = None  # of our clock; None where it does not tell its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class MachineSeen:
     key_from: str  # "" where there is none yet
     public_url: str
     public_addresses: Sequence[str]  # empty: the name is unknown
+    java: str | None = None  # of the local stack, which needs it: where it is, "" where it is absent; None: not needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class StoreRow:
     base_url: str
     account_id: int
     webhook_path: str
-    path_token_sha256: bytes | None
+    path_tokens_sha256: Sequence[bytes]  # the current one first, and while it is rotated the one before; none: signed
     push: str
     has_domains: bool
     allowed: frozenset[str] | None

@@ -11,6 +11,8 @@ from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Sealed
 from services.kernel.secrets import Secrets
 
+_PATH_TOKENS = ("path_token_sha256", "path_token_sha256_previous")
+
 
 async def look(pool: Pool, vault: Secrets) -> Sequence[StoreRow]:
     """Every active store."""
@@ -37,7 +39,7 @@ def _row(row: Row, vault: Secrets) -> StoreRow:
         base_url=row["chatwoot_base_url"],
         account_id=row["chatwoot_account_id"],
         webhook_path=f"/webhooks/chatwoot/{row['slug']}",
-        path_token_sha256=bytes(row["path_token_sha256"]) if row["unsigned"] else None,
+        path_tokens_sha256=[bytes(row[one]) for one in _PATH_TOKENS if row["unsigned"] and row[one]],
         push=row["push"],
         has_domains=bool(row["domains"]),
         allowed=None if row["allowed_attributes"] is None else frozenset(row["allowed_attributes"]),

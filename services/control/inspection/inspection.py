@@ -78,7 +78,7 @@ class Inspection:
         _show(self._metrics.letters, waiting)
 
     async def _topics(self) -> None:
-        seen = (await kafka_state.look(self._process.settings, topics.ALL)).topics
+        seen = (await kafka_state.look(self._process.settings, topics.ALL, self._process.clock)).topics
         _show(self._metrics.behind, {(name,): topic.behind for name, topic in seen.items()})
         _show(self._metrics.leaderless, {(name,): topic.leaderless for name, topic in seen.items()})
 

@@ -25,6 +25,13 @@ def machine(seen: MachineSeen) -> Iterator[Finding]:
         yield fault("Python", text, "install Python 3.11 or later")
     else:
         yield well("Python", text)
+    if seen.java:
+        yield well("Java", seen.java)
+    elif seen.java is not None:
+        yield fault(
+            "Java", "the local stack's Kafka needs it, and its package is not here",
+            "run `make install`, or STACK=docker, or name a Kafka in KAFKA_BOOTSTRAP_SERVERS",
+        )  # fmt: skip
     yield from _disk(seen)
     if seen.key_from:
         yield well("installation key", seen.key_from)
@@ -72,6 +79,8 @@ def kafka(seen: KafkaSeen, wanted: Sequence[Topic]) -> Iterator[Finding]:
     about = "Kafka"
     release = "4.0 or later" if seen.since_4 else "before 4.0"
     yield well(about, f"{seen.brokers} brokers, {release}")
+    if seen.ahead_seconds is not None:
+        yield skew(about, seen.ahead_seconds)
     hosts = [one.rpartition(":")[0].strip("[]") for one in seen.servers]
     if seen.security in ("plaintext", "sasl_plaintext") and not all(_is_loopback(host) for host in hosts):
         yield warning(

@@ -97,7 +97,7 @@ def _webhook(row: StoreRow, seen: AccountSeen, public_url: str, events: Collecti
     subscribed = frozenset[str]().union(*(one.subscriptions for one in ours))
     if lacking := sorted(set(events) - subscribed):
         yield fault(about, f"does not tell of {', '.join(lacking)}", "subscribe it to them in Chatwoot", store=row.slug)
-    if row.path_token_sha256 is None and not any(_same_secret(one, row) for one in ours):
+    if not row.path_tokens_sha256 and not any(_same_secret(one, row) for one in ours):
         yield fault(
             about, "Chatwoot signs with another secret than the one that is known here",
             f"{_ATTACH.format(slug=row.slug)} the secret that the webhook shows", store=row.slug,
@@ -105,13 +105,13 @@ def _webhook(row: StoreRow, seen: AccountSeen, public_url: str, events: Collecti
 
 
 def _is_ours(one: WebhookSeen, row: StoreRow, public_url: str) -> bool:
-    """By its path; a rotation's `?v=2` leads here, too. Of an unsigned one only the hash of its token is known."""
+    """By its path; a rotation's `?v=2` leads here, too. Of an unsigned one only the hashes of its tokens are known."""
     prefix = public_url.rstrip("/") + row.webhook_path
     url = one.url.partition("?")[0].rstrip("/")
-    if row.path_token_sha256 is None:
+    if not row.path_tokens_sha256:
         return url == prefix
     token = url.removeprefix(f"{prefix}/")
-    return url != token and hashlib.sha256(token.encode()).digest() == row.path_token_sha256
+    return url != token and hashlib.sha256(token.encode()).digest() in row.path_tokens_sha256
 
 
 def _same_secret(one: WebhookSeen, row: StoreRow) -> bool:

@@ -22,10 +22,11 @@ from local.stack import Stack
 from schemas import topics
 from schemas.attributes import PUSHED
 from schemas.stores import StoreOptions
+from services.control.doctor import checkup, kafka_state
 from services.control.doctor.checkup import check
 from services.control.doctor.finding import Finding, Severity
 from services.control.stores import attach
-from services.kernel import Settings
+from services.kernel import Clock, Settings
 from services.kernel.kafka.topics import Admin, ensure_topics
 from tests.databases import empty_database
 from tests.eventually import eventually
@@ -267,6 +268,22 @@ async def test_key_that_opens_nothing_is_named_with_what_it_does_not_open(sick: 
     found = {one.about: one.seen for one in await sick.found(installation_key_file=other)}
 
     assert found["keys"].startswith("api_access_token, webhook_secret, event_secret")
+
+
+async def test_our_clock_is_held_against_kafkas(sick: Sick) -> None:
+    seen = await kafka_state.look(sick.settings, [_TOPIC], Clock())
+
+    assert seen.ahead_seconds is not None
+    assert abs(seen.ahead_seconds) < 60  # the same machine's, and one that may be busy
+
+
+async def test_a_server_without_our_roles_is_told_to_migrate(sick: Sick, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a hosted one is before its first `migrate`: another database of the same server may have made them."""
+    monkeypatch.setattr(checkup, "SERVICE", "wootstream_that_nobody_made")
+
+    found = {one.about: one for one in await sick.found()}
+
+    assert (found["PostgreSQL"].severity, found["PostgreSQL"].cure) == (Severity.FAULT, "run `wootstream migrate`")
 
 
 async def test_what_hangs_or_is_away_is_a_finding_and_keeps_nobody_waiting(sick: Sick) -> None:

@@ -47,7 +47,7 @@ DATABASE = DatabaseSeen(
 SERVER = ServerSeen(base_url="https://chat.example", stores=2, release="4.13.0", fault=None, ahead_seconds=0.2)
 STORE = StoreRow(
     organization=UUID(int=1), slug="nl", base_url="https://chat.example", account_id=3,
-    webhook_path="/webhooks/chatwoot/nl", path_token_sha256=None, push="live", has_domains=True, allowed=None,
+    webhook_path="/webhooks/chatwoot/nl", path_tokens_sha256=(), push="live", has_domains=True, allowed=None,
     token="t", webhook_secrets=("s3cret",), sealed=(), last_activity_at=NOW,
 )  # fmt: skip
 WEBHOOK = WebhookSeen(url=f"{URL}/webhooks/chatwoot/nl", subscriptions=frozenset(EVENTS), secret="s3cret")

@@ -43,6 +43,7 @@ def test_well_is_well() -> None:
     ("changed", "severity", "words"),
     [
         ({"python": (3, 10)}, FAULT, "Python: 3.10"),
+        ({"java": ""}, FAULT, "the local stack's Kafka needs it"),
         ({"writable": False}, FAULT, "cannot be written"),
         ({"mode": 0o755}, WARNING, "every account may open /data/spool (0755)"),
         ({"free_bytes": 2**30}, WARNING, "1.0 GiB free"),
@@ -60,6 +61,7 @@ def test_machine(changed: dict[str, Any], severity: Severity, words: str) -> Non
     [
         ({"topics": {}}, FAULT, "topic shop.events: is absent"),
         ({"security": "plaintext"}, WARNING, "plaintext to k1, k2"),
+        ({"ahead_seconds": -7.0}, WARNING, "our clock is 7.0 s behind that of Kafka"),
         ({"security": "plaintext", "servers": ["127.0.0.1:9092", "[::1]:9092"]}, OK, ""),
     ],
 )

@@ -91,7 +91,8 @@ def test_webhook_of_a_rotation_and_its_secret_are_ours() -> None:
 
 
 def test_unsigned_webhook_is_known_by_the_hash_of_its_token() -> None:
-    row = replace(STORE, path_token_sha256=hashlib.sha256(b"t0ken").digest(), webhook_secrets=())
+    hashes = [hashlib.sha256(one).digest() for one in (b"n3w", b"t0ken")]  # while it is rotated
+    row = replace(STORE, path_tokens_sha256=hashes, webhook_secrets=())
     assert faults(judged(row, webhook(url=f"{URL}/webhooks/chatwoot/nl/t0ken", secret=None))) == []
     one_of(judged(row, webhook(url=f"{URL}/webhooks/chatwoot/nl/other", secret=None)), FAULT, "none that leads here")
 
