@@ -43,6 +43,22 @@ class Server(_Model):
     """of a platform app (super admin, Platform Apps): makes accounts; app.chatwoot.com has none"""
 
 
+class DeclaredAgent(_Model):
+    """Somebody who answers in the store's website inbox. Whoever is new gets Chatwoot's mail of invitation."""
+
+    email: Email
+    name: OperatorText
+    role: Literal["agent", "administrator"] = "agent"
+
+
+class DeclaredBot(_Model):
+    """A bot that answers first in the store's website inbox."""
+
+    name: OperatorText
+    outgoing_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)]
+    """where Chatwoot posts what the bot shall answer"""
+
+
 class StoreDefaults(_Model):
     """What holds for every store that does not say otherwise."""
 
@@ -87,6 +103,10 @@ class StoreEntry(StoreDefaults):
     """which website inbox, where the account has several"""
     event_secret: Reference | None = None
     vouching_secret: Reference | None = None
+    agents: Annotated[tuple[DeclaredAgent, ...], Field(max_length=MOST_ELEMENTS)] = ()
+    """who must be there; others are left alone"""
+    bot: DeclaredBot | None = None
+    """left out: the inbox's bot, if it has one, is left alone"""
     bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
     organization_id: UUID | None = None
 

@@ -116,6 +116,34 @@ class Labels(Inbound):
     payload: Annotated[tuple[Label, ...], Field(max_length=2 * MOST_ELEMENTS)]
 
 
+class SetUpAgent(Inbound):
+    """One of `GET agents`, and of the members of an inbox."""
+
+    id: Id
+    email: OrNone[Name] = None
+    role: OrNone[Name] = None
+
+
+SetUpAgents = Annotated[tuple[SetUpAgent, ...], Field(max_length=2 * MOST_ELEMENTS)]
+
+
+class InboxMembers(Inbound):
+    """`GET inbox_members/:inbox`."""
+
+    payload: SetUpAgents
+
+
+class SetUpBot(Inbound):
+    """One of `GET agent_bots`."""
+
+    id: Id
+    name: OrNone[Name] = None
+    outgoing_url: OrNone[_Url] = None
+
+
+SetUpBots = Annotated[tuple[SetUpBot, ...], Field(max_length=2 * MOST_ELEMENTS)]
+
+
 class SetupRefused(Inbound):
     """A 4xx, whose texts are in the account's language: attributes say which column, `error` is Chatwoot's own."""
 

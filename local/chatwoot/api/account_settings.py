@@ -5,7 +5,7 @@ import re
 from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import RecordInvalid, not_found
 from local.chatwoot.model.changes import iso
-from local.chatwoot.model.rows import JsonObject, Webhook
+from local.chatwoot.model.rows import JsonObject, User, Webhook
 from local.chatwoot.views import rest
 
 _URL = re.compile(r"https?://\S+")
@@ -96,6 +96,24 @@ def list_agents(call: ApiCall) -> list[JsonObject]:
     return [rest.agent(call.state, call.account, call.state.users[number]) for number in sorted(call.account.members)]
 
 
+def create_agent(call: ApiCall) -> JsonObject:
+    """Somebody with this address already joins the account; a new one is sent an invitation."""
+    state, email = call.state, call.body["email"].lower()
+    row = next((one for one in state.users.values() if one.email == email), None)
+    if row is None:
+        number = state.number("user")
+        row = User(id=number, name=call.body["name"], email=email, token=state.token(), pubsub_token=state.token())
+        state.users[row.id] = state.tokens[row.token] = row
+    call.account.members[row.id] = {"role": call.body["role"]}
+    return rest.agent(state, call.account, row)
+
+
+def update_agent(call: ApiCall) -> JsonObject:
+    member = call.account.members.get(call.number("agent")) or not_found()
+    member["role"] = call.body["role"]
+    return rest.agent(call.state, call.account, call.state.users[call.number("agent")])
+
+
 def create_team(call: ApiCall) -> JsonObject:
     row: JsonObject = {"id": call.state.number("team"), "description": None, **call.body, "account_id": call.account.id}
     now = iso(call.state.now())
@@ -138,6 +156,8 @@ ROUTES = [
     route("GET", "/labels", list_labels),
     route("POST", "/labels", create_label, admin=True),
     route("GET", "/agents", list_agents),
+    route("POST", "/agents", create_agent, admin=True),
+    route("PATCH", "/agents/{agent:int}", update_agent, admin=True),
     route("GET", "/teams", list_teams),
     route("POST", "/teams", create_team, admin=True),
 ]

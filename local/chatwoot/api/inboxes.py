@@ -1,5 +1,7 @@
 """Inboxes over HTTP."""
 
+from collections.abc import Iterable
+
 from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import unprocessable
 from local.chatwoot.model.rows import Inbox, JsonObject
@@ -67,8 +69,17 @@ def set_agent_bot(call: ApiCall) -> None:
 
 
 def add_members(call: ApiCall) -> JsonObject:
-    call.state.inbox(call.account, call.body["inbox_id"])
-    users = (call.state.users[number] for number in sorted(call.body["user_ids"]))
+    row = call.state.inbox(call.account, call.body["inbox_id"])
+    row.members |= {*call.body["user_ids"]}
+    return _members(call, call.body["user_ids"])
+
+
+def list_members(call: ApiCall) -> JsonObject:
+    return _members(call, _inbox(call).members)
+
+
+def _members(call: ApiCall, numbers: Iterable[int]) -> JsonObject:
+    users = (call.state.users[number] for number in sorted(numbers))
     return {"payload": [rest.agent(call.state, call.account, user) for user in users]}
 
 
@@ -89,4 +100,5 @@ ROUTES = [
     route("GET", "/inboxes/{inbox:int}/agent_bot", agent_bot),
     route("POST", "/inboxes/{inbox:int}/set_agent_bot", set_agent_bot, admin=True),
     route("POST", "/inbox_members", add_members, admin=True),
+    route("GET", "/inbox_members/{inbox:int}", list_members),
 ]

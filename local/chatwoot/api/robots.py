@@ -1,6 +1,7 @@
 """Who answers without a person: agent bots and automation rules."""
 
 from local.chatwoot.api.routing import ApiCall, route
+from local.chatwoot.errors import not_found
 from local.chatwoot.model.rows import Bot, JsonObject
 from local.chatwoot.views.shared import unix
 
@@ -17,9 +18,24 @@ def create_bot(call: ApiCall) -> JsonObject:
         secret=state.token(),
     )
     state.bots[bot.id] = state.tokens[bot.token] = bot
+    return _shown(call, bot, shown)
+
+
+def update_bot(call: ApiCall) -> JsonObject:
+    bot = call.state.bots.get(call.number("bot")) or not_found()
+    bot.name, bot.outgoing_url = call.body.get("name", bot.name), call.body.get("outgoing_url", bot.outgoing_url)
+    return _shown(call, bot, {"name": bot.name, "outgoing_url": bot.outgoing_url})
+
+
+def list_bots(call: ApiCall) -> list[JsonObject]:
+    ours = (one for one in call.state.bots.values() if one.account_id == call.account.id)
+    return [_shown(call, one, {"name": one.name, "outgoing_url": one.outgoing_url}) for one in ours]
+
+
+def _shown(call: ApiCall, bot: Bot, shown: JsonObject) -> JsonObject:
     form: JsonObject = {"id": bot.id, **shown, "bot_type": "webhook", "bot_config": {}, "account_id": call.account.id}
     form |= {"access_token": bot.token}
-    return form | ({"thumbnail": "", "secret": bot.secret, "system_bot": False} if state.release.modern else {})
+    return form | ({"thumbnail": "", "secret": bot.secret, "system_bot": False} if call.state.release.modern else {})
 
 
 def create_rule(call: ApiCall) -> JsonObject:
@@ -30,6 +46,8 @@ def create_rule(call: ApiCall) -> JsonObject:
 
 
 ROUTES = [
+    route("GET", "/agent_bots", list_bots),
     route("POST", "/agent_bots", create_bot, admin=True),
+    route("PATCH", "/agent_bots/{bot:int}", update_bot, admin=True),
     route("POST", "/automation_rules", create_rule, admin=True),
 ]

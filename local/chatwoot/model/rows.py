@@ -42,6 +42,7 @@ class Inbox:
     created_at: datetime
     updated_at: datetime
     bot: Bot | None = None
+    members: set[int] = field(default_factory=set)  # users' ids
 
     @property
     def is_widget(self) -> bool:

@@ -19,7 +19,7 @@ from schemas.stores import StoreOptions
 from services.control.stores import access, attach, row
 from services.control.stores.access import Access
 from services.control.stores.attach import Added
-from services.control.stores.calls import PLATFORM, RefusedCall
+from services.control.stores.calls import PLATFORM, Api, RefusedCall
 from services.control.stores.declared.difference import (
     AccountChange,
     Call,
@@ -29,7 +29,8 @@ from services.control.stores.declared.difference import (
     storefronts,
     widget_inbox,
 )
-from services.control.stores.declared.observed import Observed, observe
+from services.control.stores.declared.observed import Observed, observe, with_staff
+from services.control.stores.declared.staff import staff_differences
 from services.control.stores.declared.stores_file_reader import WantedStore
 from services.control.stores.site import ChatwootSite
 from services.kernel import Refusal, Retryable, Sealed
@@ -44,7 +45,7 @@ _OF_THE_ACCOUNT = {"account_name": "name", "locale": "locale", "support_email": 
 _SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret", "identity_key")
 # What stands in the file as it stands in the row, or nearly so.
 _AS_DECLARED = (
-    "push", "locale", "timezone", "currency", "bot_inboxes", "create_contacts", "allowed_attributes", "tiers"
+    "push", "locale", "timezone", "currency", "create_contacts", "allowed_attributes", "tiers"
 )  # fmt: skip
 _UNSEEN = (
     "tiers_after",
@@ -94,13 +95,13 @@ async def plan(site: ChatwootSite, wanted: WantedStore) -> Planned:
     if found is None:
         made = [AccountChange("+", step, what) for step, what in _PLATFORM_STEPS]  # type: ignore[arg-type]
         doors = await _doors(site, ground)
-        changes = differences(wanted, Observed(), _NEW, doors, ours=True)
+        changes = _all_differences(wanted, Observed(), _NEW, doors, ours=True)
         return Planned(
             wanted.slug, [*made, *_store_last(changes, [AccountChange("+", "store", f"store {wanted.slug}")])]
         )
     doors = await _doors(site, ground, found)
-    observed = await observe(site.api(wanted.base_url, found.token), found.account_id)
-    changes = differences(wanted, observed, found.account_id, doors, ours=ground.inbox_is_ours)
+    observed = await _observed(site.api(wanted.base_url, found.token), wanted, found.account_id)
+    changes = _all_differences(wanted, observed, found.account_id, doors, ours=ground.inbox_is_ours)
     return Planned(wanted.slug, _store_last(changes, _row_changes(site, ground, found, observed, doors)))
 
 
@@ -120,6 +121,21 @@ async def apply(site: ChatwootSite, wanted: WantedStore) -> AppliedPlan:
         # Its token was changed, or its membership ended: the Platform API mends both.
         found = await access.ensured(site, wanted, ground.organization)
         return await _settled(site, ground, found, [])
+
+
+async def _observed(api: Api, wanted: WantedStore, account_id: int) -> Observed:
+    observed = await observe(api, account_id)
+    agents, bot = bool(wanted.entry.agents), wanted.entry.bot is not None
+    if not (agents or bot):
+        return observed
+    return await with_staff(api, account_id, observed, widget_inbox(wanted, observed), agents=agents, bot=bot)
+
+
+def _all_differences(
+    wanted: WantedStore, observed: Observed, account: int | str, doors: Doors, *, ours: bool
+) -> list[AccountChange]:
+    found = differences(wanted, observed, account, doors, ours=ours)
+    return [*found, *staff_differences(wanted, observed, account)]
 
 
 async def entered(site: ChatwootSite, wanted: WantedStore) -> tuple[UUID, Access]:
@@ -197,9 +213,9 @@ async def _settled(site: ChatwootSite, ground: Ground, found: Access, made: list
     wanted, api = ground.wanted, site.api(ground.wanted.base_url, found.token)
     doors = await _doors(site, ground, found)
     for _ in range(_ROUNDS):
-        observed = await observe(api, found.account_id)
-        every = differences(wanted, observed, found.account_id, doors, ours=ground.inbox_is_ours)
-        changes = [one for one in every if one.step != "events"]
+        observed = await _observed(api, wanted, found.account_id)
+        every = _all_differences(wanted, observed, found.account_id, doors, ours=ground.inbox_is_ours)
+        changes = [one for one in every if one.step != "events" and one.call is not None]
         if not changes:
             break
         for step, group in groupby(changes, key=lambda one: one.step):
@@ -212,7 +228,8 @@ async def _settled(site: ChatwootSite, ground: Ground, found: Access, made: list
         raise Retryable("what was made in its account is changed again at once: does somebody else set it up?")
     added = await _stored(site, ground, found, observed, doors, made)
     for change in every:
-        assert change.call is not None
+        if change.call is None:
+            raise Retryable(f"{change.what} cannot be made yet")
         await site.begin(ground.organization, "events", wanted.base_url)
         await api.do(change.call.method, change.call.path, change.call.body)
         made.append(change)
@@ -300,6 +317,7 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
         "domains": storefronts(wanted),
         "support_email": entry.support_email or entry.email,
         **{name: getattr(entry, name) for name in _AS_DECLARED},
+        "bot_inboxes": tuple({*entry.bot_inboxes, *((inbox.id,) if entry.bot and inbox else ())}),
     }
     if webhook is not None:
         told |= _proof(webhook.secret, doors.path_token(webhook), doors)

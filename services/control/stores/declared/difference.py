@@ -13,7 +13,10 @@ from services.control.stores.declared.observed import Observed, account_path
 from services.control.stores.declared.stores_file_reader import WantedStore
 from services.kernel.errors import Refusal
 
-SetupStep = Literal["user", "account", "member", "inbox", "attributes", "labels", "webhook", "store", "events"]
+SetupStep = Literal[
+    "user", "account", "member", "inbox", "attributes", "labels", "webhook", "agents", "members", "bot", "store",
+    "events",
+]  # fmt: skip
 # A webhook that was just made is deaf until the doors know its secret: Chatwoot sends each event once. This event is
 # never delivered (seen on 3.16.0 and 4.13.0), and before 3.2 it is not known.
 _QUIET, _QUIET_BEFORE_3_2 = "inbox_updated", "webwidget_triggered"

@@ -1,16 +1,21 @@
 """What an account has of that which a store needs."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from schemas.chatwoot.rest import Version
+from schemas.chatwoot.rest import InboxBot, Version
 from schemas.chatwoot.setup import (
     AccountWebhook,
     AccountWebhooks,
     Definition,
     Definitions,
+    InboxMembers,
     Label,
     Labels,
+    SetUpAgent,
+    SetUpAgents,
+    SetUpBot,
+    SetUpBots,
     SetUpInbox,
     SetUpInboxes,
 )
@@ -26,6 +31,10 @@ class Observed:
     webhooks: tuple[AccountWebhook, ...] = ()
     definitions: tuple[Definition, ...] = ()
     labels: tuple[Label, ...] = ()
+    agents: tuple[SetUpAgent, ...] = ()
+    members: frozenset[int] = frozenset()  # agents' ids, of the store's website inbox
+    bots: tuple[SetUpBot, ...] = ()
+    inbox_bot: int | None = None
 
 
 def account_path(account_id: int | str) -> str:
@@ -43,6 +52,25 @@ async def observe(api: Api, account_id: int) -> Observed:
         api.ask(Labels, "GET", f"{path}/labels"),
     )
     return Observed(inboxes.payload, webhooks.payload.webhooks, definitions, labels.payload)
+
+
+async def with_staff(
+    api: Api, account_id: int, observed: Observed, inbox: SetUpInbox | None, *, agents: bool, bot: bool
+) -> Observed:
+    """The same with its agents and its bots, where they are asked for: a file that declares none costs no call."""
+    path = account_path(account_id)
+    if agents:
+        observed = replace(observed, agents=await api.ask(SetUpAgents, "GET", f"{path}/agents"))
+    if agents and inbox:
+        members: InboxMembers = await api.ask(InboxMembers, "GET", f"{path}/inbox_members/{inbox.id}")
+        observed = replace(observed, members=frozenset(one.id for one in members.payload))
+    if bot:
+        observed = replace(observed, bots=await api.ask(SetUpBots, "GET", f"{path}/agent_bots"))
+    if bot and inbox:
+        active: InboxBot = await api.ask(InboxBot, "GET", f"{path}/inboxes/{inbox.id}/agent_bot")
+        number = (active.agent_bot or {}).get("id")
+        observed = replace(observed, inbox_bot=number if isinstance(number, int) else None)
+    return observed
 
 
 async def release_of(api: Api) -> str | None:

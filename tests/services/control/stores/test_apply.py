@@ -158,6 +158,58 @@ async def test_plan_says_what_apply_does_and_changes_nothing(settings: Settings,
     assert len(plan) == 3 + 1 + len(attributes.SPECIFIED) + 2 + 1 + 1 + 1
 
 
+async def test_agents_and_bot_that_the_file_declares_are_there_once_and_others_are_left_alone(
+    settings: Settings, admin_pool: Pool, tmp_path: Path
+) -> None:
+    double = chatwoot()
+    jan = {"email": "Jan@shop.example", "name": "Jan"}
+    entries = some(1, agents=[jan, {"email": "eva@shop.example", "name": "Eva", "role": "administrator"}],
+                   bot={"name": "Greeter", "outgoing_url": "https://bot.example/hook"})  # fmt: skip
+    stores = secrets_of_file.chosen(file_of(tmp_path, entries, platform_token=double.state.platform_token), ())
+    planned_before = (await planned(settings, stores, Mortal(double)))[next(iter(entries))]
+
+    deaths, made = 0, None
+    while made is None:
+        try:
+            (made,) = await applied(settings, stores, Mortal(double, writes=7))
+        except* Killed:
+            deaths += 1
+    calm = Mortal(double)
+    (again,) = await applied(settings, stores, calm)
+
+    assert deaths > 3
+    assert isinstance(made, AppliedPlan)
+    assert isinstance(again, AppliedPlan)
+    assert (again.changes, calm.writes) == ([], [])
+    assert {"+ agent Jan@shop.example", "+ eva@shop.example in the website inbox", "+ bot Greeter in the website inbox",
+            "+ bot Greeter"} <= {*planned_before}  # fmt: skip
+    (account,), (inbox,) = double.state.accounts.values(), double.state.inboxes.values()
+    roles = {double.state.users[number].email: one["role"] for number, one in account.members.items()}
+    assert roles["jan@shop.example"] == "agent"
+    assert roles["eva@shop.example"] == "administrator"
+    assert {double.state.users[number].email for number in inbox.members} == {"jan@shop.example", "eva@shop.example"}
+    assert [one.name for one in double.state.bots.values()] == ["Greeter"]
+    assert inbox.bot is double.state.bots[inbox.bot.id] if inbox.bot else False
+    async with admin_pool.acquire() as conn:
+        answers_first = await conn.fetch(
+            "select inbox_id from wootstream.inboxes where organization_id = $1 and has_bot", made.organization_id
+        )
+    assert [row["inbox_id"] for row in answers_first] == [inbox.id]
+
+    member = next(one for number, one in account.members.items() if double.state.users[number].email[:3] == "jan")
+    member["role"] = "administrator"
+    (bot,) = double.state.bots.values()
+    bot.outgoing_url = "https://elsewhere.example"
+    inbox.bot = None
+    inbox.members.clear()
+    (mended,) = await applied(settings, stores, Mortal(double))
+    assert isinstance(mended, AppliedPlan)
+    assert _lines(mended.changes) == [
+        "~ agent Jan@shop.example", "+ Jan@shop.example in the website inbox",
+        "+ eva@shop.example in the website inbox", "~ bot Greeter", "+ bot Greeter in the website inbox",
+    ]  # fmt: skip
+
+
 async def test_what_is_not_ours_is_left_alone(settings: Settings, tmp_path: Path) -> None:
     double = chatwoot()
     account = seed.add_account(double, 7, token="administrator")
