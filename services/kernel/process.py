@@ -22,6 +22,7 @@ from services.kernel.telemetry.metrics import Metrics
 from services.kernel.trouble import Trouble
 from services.kernel.web.callers import Callers
 from services.kernel.web.http import Endpoint, HttpServer, Site
+from services.kernel.web.operations import Operations
 
 # Opened when needed, closed after 300 s idle. A group holds one for a batch and one for a look at its positions; the
 # rounds of background work and reports share the rest. Each is a process of PostgreSQL's, which has some hundred.
@@ -49,6 +50,7 @@ class Process:
         self.site = Site(self.registry, self.metrics)
         self.consumers = Consumers(settings, self.clock, self.pool)
         self.callers = Callers(settings, self.clock, self.registry, self.pool)
+        self.operations = Operations(self.callers, self.route, enabled=settings.api_token is not None)
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()

@@ -9,9 +9,16 @@ from starlette.responses import Response
 from db.pool import scoped
 from schemas.reports import WidgetUseReport
 from services.kernel import Process, Refusal
-from services.kernel.cli.environment import stores_named
 from services.kernel.web.callers import refusal
+from services.kernel.web.operations import Operation
+from services.kernel.web.visible_stores import MANAGERS, visible_stores
 from services.widget.use import GROUPINGS, Span, use
+
+_PATHS = {
+    "/api/stores/{store}/reports/widget/{by}": "how the widget of one store is used",
+    "/api/reports/widget/{by}": "the same of every store, by its short name",
+}
+_TIME = "7d, 12h, or a date or time in the store's zone"
 
 
 def add_to(process: Process) -> None:
@@ -19,8 +26,9 @@ def add_to(process: Process) -> None:
     without a token."""
     if process.settings.api_token is None:
         return
-    for path in ("/api/stores/{store}/reports/widget/{by}", "/api/reports/widget/{by}"):
-        process.route(path, process.callers.guarded(lambda request: _report(process, request)))
+    for path, summary in _PATHS.items():
+        operation = Operation("GET", path, summary, {field.name: _TIME for field in fields(Span)}, people="read")
+        process.operations.add_as_it_is(operation, lambda request: _report(process, request))
 
 
 async def _report(process: Process, request: Request) -> Response:
@@ -32,7 +40,7 @@ async def _report(process: Process, request: Request) -> Response:
     if unknown := request.query_params.keys() - set(names):
         return refusal(400, f"{', '.join(sorted(unknown))[:200]}: this report takes {' and '.join(names)}")
     try:
-        asked = await stores_named(process.pool(), store)
+        asked = await visible_stores(process, store, MANAGERS)
     except Refusal as reason:
         return refusal(404, str(reason))
     answers: dict[str, WidgetUseReport] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -49,6 +49,19 @@ class Added:
         if self.unsigned:
             return f"{path}/{self.path_token}" if self.path_token else None
         return path
+
+    def as_json(self, public_url: str) -> dict[str, Any]:
+        """For a script, with the secrets that are told this once."""
+        address = public_url.rstrip("/")
+        return {
+            "slug": self.slug,
+            "organization_id": self.organization_id,
+            "outcome": self.outcome,
+            "webhook_url": address + self.webhook_path if self.webhook_path else None,
+            "event_url": f"{address}/events/{self.slug}",
+            "event_secret": self.made_event_secret,
+            "vouching_secret": self.made_vouching_secret,
+        }
 
 
 async def add(settings: Settings, store: StoreOptions) -> Added:

@@ -138,16 +138,7 @@ def _asked(given: dict[str, str | None], unsigned: bool) -> dict[str, str | None
 
 
 def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
-    address = public_url.rstrip("/")
-    answer = {
-        "slug": added.slug,
-        "organization_id": added.organization_id,
-        "outcome": added.outcome,
-        "webhook_url": address + added.webhook_path if added.webhook_path else None,
-        "event_url": f"{address}/events/{added.slug}",
-        "event_secret": added.made_event_secret,
-        "vouching_secret": added.made_vouching_secret,
-    }
+    answer = added.as_json(public_url)
     if as_json:
         print_json(answer)
         return

@@ -1,4 +1,4 @@
-"""Reports over HTTP, the same answers as the command line's JSON, for whoever bears the installation's token."""
+"""Reports over HTTP, the command line's JSON: for the bearer of the installation's token, and people of its stores."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +15,24 @@ from db.pool import scoped
 from services.conversations.reports.comparison import compare_each
 from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
+from services.kernel.actor import acting
 from services.kernel.chatwoot.chatwoot_account import Unanswered
-from services.kernel.cli.environment import stores_named
 from services.kernel.web.callers import refusal
+from services.kernel.web.operations import Operation
+from services.kernel.web.visible_stores import EVERYONE, visible_stores
 
 _MOST = 1000  # of those who wait, longest first: a longer list is for nobody
 _LIMIT = re.compile("[0-9]{1,4}")
 _COMPARE = "compare"
+_PATHS = {
+    "/api/stores/{store}/reports/{name}": "a report of one store",
+    "/api/reports/{name}": "the same of every store, by its short name",
+}
+_QUERY = {
+    "since": "7d, 12h, or a date or time in the store's zone; 7d where it is left out",
+    "until": "the same; now where it is left out",
+    "limit": f"of those who wait, the longest first: up to {_MOST}",
+}
 
 
 def add_to(process: Process) -> None:
@@ -29,9 +40,10 @@ def add_to(process: Process) -> None:
     /api/reports/{name}` for each. Off without a token."""
     if process.settings.api_token is None:
         return
-    for path in ("/api/stores/{store}/reports/{name}", "/api/reports/{name}"):
-        process.route(path, process.callers.guarded(lambda request: _report(process, request)))
-    process.route("/api/reports", process.callers.guarded(_names))
+    for path, summary in _PATHS.items():
+        operation = Operation("GET", path, summary, _QUERY, people="read")
+        process.operations.add_as_it_is(operation, lambda request: _report(process, request))
+    process.operations.add_as_it_is(Operation("GET", "/api/reports", "their names", people="read"), _names)
 
 
 async def _names(_request: Request) -> Response:
@@ -42,8 +54,10 @@ async def _report(process: Process, request: Request) -> Response:
     name, store, now = request.path_params["name"], request.path_params.get("store", ""), process.clock.now()
     if name not in (*NAMES, _COMPARE):
         return refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
+    if name == _COMPARE and acting().person:
+        return refusal(403, "compare asks Chatwoot, in the pace of all stores: only the operator may")
     try:
-        asked = await stores_named(process.pool(), store)
+        asked = await visible_stores(process, store, EVERYONE)
     except Refusal as reason:
         return refusal(404, str(reason))
     try:

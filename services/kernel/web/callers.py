@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import Pool
-from services.kernel.actor import Actor, acting_as
+from services.kernel.actor import Actor, acting_as, note
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
 from services.kernel.person_tokens import TokenScope, authenticate
@@ -27,6 +27,7 @@ _MOST_WAITING = 50
 _REMEMBERED = 1_024
 _FORGOTTEN_SECONDS = 900.0
 _OPERATOR = "operator"
+_LONGEST = 200
 AsksEndpoint = Callable[[Request], Awaitable[Response]]
 log = structlog.get_logger()
 
@@ -69,9 +70,16 @@ class Callers:
             if people not in person.scopes:
                 return refusal(403, "this token may not ask that")
             with acting_as(Actor(str(person.id), whence, person.id)):
+                await self._note(request)
                 return await endpoint(request)
 
         return partial(_answered, answer)
+
+    async def _note(self, request: Request) -> None:
+        """What a person asks is written down before it is answered; the operator's own reading is not."""
+        path = getattr(request.scope.get("route"), "path", "")
+        async with self._pool().acquire(timeout=10) as conn, conn.transaction():
+            await note(conn, f"{request.method} {path}", store=None, thing=request.url.path[:_LONGEST])
 
     def _is_operator(self, given: str) -> bool:
         token = self._token.get_secret_value() if self._token else ""

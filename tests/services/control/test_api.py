@@ -50,7 +50,7 @@ async def test_verbs_answer_as_at_the_command_line_and_to_nobody_without_the_tok
     for path, verb in verbs.items():
         told = await client.get(path)
         assert (told.json(), told.headers["cache-control"]) == (await answer(*verb.split()), "no-store")
-    for one in (one for one in api.OPERATIONS if one.method == "GET"):
+    for one in (one for one, _ in api.OPERATIONS if one.method == "GET"):
         path = one.path.format(store=(await client.get("/api/stores")).json()[0]["slug"], id="1")
         assert (await client.get(path)).status_code == 200, path
         assert (await client.get(path, headers={"authorization": ""})).status_code == 401
@@ -60,7 +60,7 @@ async def test_verbs_answer_as_at_the_command_line_and_to_nobody_without_the_tok
 async def test_description_names_every_operation(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/api/openapi.json")).json()["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
-    assert described == {(one.method, one.path) for one in api.OPERATIONS}
+    assert described == {(one.method, one.path) for one, _ in api.OPERATIONS}
 
 
 async def test_who_revealed_and_who_discarded_is_kept_and_nobody_can_take_it_back(
@@ -127,3 +127,58 @@ async def test_person_sees_the_stores_that_row_security_shows_and_is_written_dow
     asked = [one for one in (await client.get("/api/audit-log")).json() if one["action"].startswith("GET")]
     assert [one["object"] for one in asked] == [f"/api/stores/{other.slug}", "/api/stores"]
     assert {one["actor"] for one in asked} != {"operator"}
+
+
+async def test_a_store_is_attached_and_people_are_named_over_http_by_whom_the_audit_log_names(
+    client: httpx.AsyncClient,
+) -> None:
+    store = shop(api_access_token="t0ken")
+    body = store.model_dump(mode="json", exclude_none=True) | {"api_access_token": "t0ken"}
+    person = {"store": store.slug, "email": "staff@shop.example"}
+
+    added = await client.post("/api/stores", json=body)
+    again = await client.post("/api/stores", json={"slug": store.slug, "locale": "de"})
+    named = await client.post("/api/people", json=person | {"role": "staff"})
+    listed = await client.get("/api/people", params={"store": store.slug})
+    gone = [(await client.post("/api/people/remove", json=person)).json()["changed"] for _ in range(2)]
+
+    assert (added.json()["outcome"], added.json()["event_secret"][:6]) == ("added", "whsec_")
+    assert (again.json()["outcome"], again.json()["event_secret"]) == ("changed", None)
+    assert named.json() == person | {"role": "staff", "changed": True}
+    assert [(one["email"], one["role"]) for one in listed.json()] == [("staff@shop.example", "staff")]
+    assert gone == [True, False]
+    kept = (await client.get("/api/audit-log", params={"store": store.slug})).json()
+    assert [(one["actor"], one["action"]) for one in reversed(kept)] == [
+        ("operator", one) for one in ("stores add", "stores add", "people add", "people list", "people remove")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/api/stores", b"{"),
+        ("/api/stores", b'{"slug": "nl", "api_access_tokn": "t0ken-t0ken"}'),
+        ("/api/stores", b'{"slug": "nl", "name": "' + b"x" * 300_000 + b'"}'),
+        ("/api/people", b'{"store": "nl", "email": "a@b.example", "role": "king"}'),
+        ("/api/people/remove", b'{"store": "nowhere", "email": "a@b.example"}'),
+    ],
+)
+async def test_a_body_that_cannot_be_done_is_a_sentence_and_quotes_nothing(
+    path: str, content: bytes, client: httpx.AsyncClient
+) -> None:
+    answer = await client.post(path, content=content)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    assert "t0ken" not in answer.text
+
+
+async def test_a_person_changes_nothing_over_http(bench: Bench, client: httpx.AsyncClient) -> None:
+    store, email = shop(), "owner@shop.example"
+    await attach.add(bench.settings, store)
+    async with database(bench.settings) as pool:
+        await membership.add(pool, store.slug, email, "owner")
+        until = datetime.now(UTC) + timedelta(days=1)
+        scopes = ["read", "personal", "change"]
+        token = (await membership.add_token(pool, email, "laptop", scopes=scopes, expires_at=until))[1]
+    headers = {"authorization": f"Bearer {token}"}
+    for one in (one for one, _ in api.OPERATIONS if one.method == "POST"):
+        assert (await client.post(one.path, json={}, headers=headers)).status_code == 403

@@ -1,18 +1,24 @@
 """Reports over HTTP: the command line's answers, for whoever bears the token."""
 
+import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 
-from db.pool import Pool
+from db.pool import PEOPLE, SERVICE, Pool
+from services.control.people import membership
+from services.control.people.membership import Role
 from services.conversations.reports import api
 from services.conversations.reports.cli import report
 from services.conversations.reports.query import NAMES
 from services.kernel import Process, Settings
+from services.widget import api as widget
 from tests.recordings.recorded import account_webhooks
+from tests.services.attached import attach
 from tests.services.conversations import bench
 from tests.services.conversations.reports.test_cli import call
 
@@ -40,10 +46,12 @@ async def asked(settings: Settings, **more: Any) -> AsyncIterator[httpx.AsyncCli
     """A process that answers reports."""
     process = Process(Settings.model_validate(settings.model_dump() | more))
     api.add_to(process)
+    widget.add_to(process)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(process.site), base_url="http://reports") as client:
         yield client
     await process.chatwoot.close()
-    await process.pool().close()
+    for role in (SERVICE, PEOPLE):
+        await process.pool(role).close()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "waiting"])
@@ -72,6 +80,33 @@ async def test_report_of_every_store_is_by_their_names(slug: str, client: httpx.
 async def test_who_bears_no_token_learns_nothing(headers: dict[str, str], slug: str, client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/api/stores/{slug}/reports/summary", headers=headers)
     assert (answer.status_code, list(answer.json())) == (401, ["error"])
+
+
+@pytest.mark.parametrize(("role", "widget"), [("staff", 404), ("manager", 200)])
+async def test_a_person_reads_the_reports_of_their_stores_and_hears_of_no_other(
+    role: Role, widget: int, slug: str, client: httpx.AsyncClient, pool: Pool, admin_pool: Pool
+) -> None:
+    other = (await attach(admin_pool)).hex[:12]
+    email = f"{uuid.uuid4().hex}@shop.example"
+    await membership.add(pool, slug, email, role)
+    until = datetime.now(UTC) + timedelta(days=1)
+    number, token = await membership.add_token(pool, email, "laptop", scopes=["read"], expires_at=until)
+    headers = {"authorization": f"Bearer {token}"}
+
+    mine = await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=headers)
+    every = await client.get("/api/reports/summary", params=SPAN, headers=headers)
+    operators = await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=BEARER)
+    foreign = await client.get(f"/api/stores/shop-{other}/reports/summary", headers=headers)
+    compared = await client.get(f"/api/stores/{slug}/reports/compare", headers=headers)
+    of_the_widget = await client.get(f"/api/stores/{slug}/reports/widget/day", headers=headers)
+
+    assert (mine.json(), every.json()) == (operators.json(), {slug: operators.json()})
+    assert foreign.status_code == 404
+    assert foreign.json()["error"].endswith(f"there are: {slug}")
+    assert (compared.status_code, of_the_widget.status_code) == (403, widget)
+    assert number
+    await membership.remove(pool, slug, email)
+    assert (await client.get("/api/reports/summary", headers=headers)).json() == {}
 
 
 async def test_installation_without_a_token_has_no_reports_over_http(settings: Settings, slug: str) -> None:
