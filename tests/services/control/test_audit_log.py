@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 import services
-from services.cli import app
+from services.cli import command_line
 
 _NOTED = {
     "stores add": "stores add",
@@ -62,7 +62,7 @@ def _quiet(verb: str) -> bool:
 
 
 def test_every_verb_is_written_down_or_has_nothing_to_write_down() -> None:
-    verbs = set(_verbs(app))
+    verbs = set(_verbs(command_line()))
     assert {one for one in verbs if not _quiet(one)} == {*_NOTED}
     assert {one for one in _NOTED if _quiet(one)} == set()
 
