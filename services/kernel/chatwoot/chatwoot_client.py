@@ -28,6 +28,7 @@ from services.kernel.web.targets import NotCalled
 _CONNECT_SECONDS = 5.0
 _FIRST_BYTE_SECONDS = 10.0  # from the call to the end of the answer's head
 _WHOLE_SECONDS = 15.0
+_PLATFORM = "/platform/"
 MOST_BYTES = 2 * 1024 * 1024  # of an answer about people; each of the calls in flight may hold so many
 # Parts of a body that are smaller on the average, beyond the first thousand, only cost time.
 _SMALL_PART_BYTES, _SMALL_PARTS = 256, 1000
@@ -226,8 +227,10 @@ def _judged(response: httpx.Response, content: bytes) -> ChatwootAnswer:
     if not (response.is_success or response.is_client_error):
         raise Retryable(f"Chatwoot answers {response.status_code}, which leads elsewhere: mend the store's --base-url")
     # Chatwoot says in JSON what it does not have. A page that says so is a proxy's, which routes elsewhere just now:
-    # taken at its word, a person or a conversation would be forgotten.
-    if response.status_code == httpx.codes.NOT_FOUND and content and not is_json:
+    # taken at its word, a person or a conversation would be forgotten. Its Platform API alone answers with a page of
+    # Chatwoot's own: for a row that is not there, and before 4.10 for the list of accounts.
+    is_page = response.status_code == httpx.codes.NOT_FOUND and content and not is_json
+    if is_page and not response.request.url.path.startswith(_PLATFORM):
         raise Retryable("Chatwoot's address answers 404 with a page: a proxy's, or mend the store's --base-url")
     if response.is_success and content and not is_json:
         raise Retryable("Chatwoot answers something that is no JSON: a proxy in between?")

@@ -212,6 +212,15 @@ async def test_a_page_that_says_404_is_a_proxys_and_nobodys_end() -> None:
     assert (gone.status_code, gone.is_json) == (404, True)
 
 
+async def test_a_page_of_the_platform_api_is_chatwoots_own_word() -> None:
+    page = _saying(b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n<h1/>404!")
+    async with _server(page) as url:
+        client = Chatwoot(Settings(), Clock(), CollectorRegistry())
+        answer = await client.call(url, "GET", "/platform/api/v1/accounts", token="t")
+        await client.close()
+    assert (answer.status_code, answer.is_json) == (404, False)
+
+
 async def test_no_cookie_of_one_answer_goes_with_the_next_call() -> None:
     heads: list[bytes] = []
 

@@ -98,7 +98,7 @@ async def test_a_person_reads_the_reports_of_their_stores_and_hears_of_no_other(
     operators = await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=BEARER)
     foreign = await client.get(f"/api/stores/shop-{other}/reports/summary", headers=headers)
     compared = await client.get(f"/api/stores/{slug}/reports/compare", headers=headers)
-    of_the_widget = await client.get(f"/api/stores/{slug}/reports/widget/day", headers=headers)
+    of_the_widget = await client.get(f"/api/stores/{slug}/reports/widget/days", headers=headers)
 
     assert (mine.json(), every.json()) == (operators.json(), {slug: operators.json()})
     assert foreign.status_code == 404
