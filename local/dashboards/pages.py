@@ -1,0 +1,96 @@
+"""The four pages: is each promise kept, what comes in, how far is what reads it, how is each store."""
+
+from local.dashboards.panels import RATE, Dashboard, Panel
+
+_NAMED = ' * on (store) group_left (slug) max by (store, slug) (wootstream_store_info{slug=~"$store"})'
+_ZERO = " or vector(0)"
+
+
+def _by_store(metric: str, *labels: str) -> str:
+    kept = ", ".join(("slug", *labels))
+    return f"sum by ({kept}) (rate({metric}{RATE}){_NAMED})"
+
+
+PROMISES = Dashboard(
+    "Promises",
+    "P1 to P9, each as a number that is to be green",
+    (
+        Panel("P1 Records waiting in spools", f"sum(wootstream_spool_records){_ZERO}", stat=True, bad=1,
+              says="What was answered 2xx is kept: in Kafka, or here until Kafka is back"),
+        Panel("P1 Turned away in a day", f'sum(increase(wootstream_refused_total{{reason=~"no_room|never_taken"}}[1d])){_ZERO}', stat=True, bad=1),
+        Panel("P2 Set back a minute", f'60 * sum(rate(wootstream_positions_mended_total{{how="seek-back"}}{RATE})){_ZERO}', stat=True, bad=3,
+              says="Each record has its effect once: what is offered again is dropped"),
+        Panel("P3 Webhooks that figures lack", f'max(wootstream_dead_letters_waiting{{group="conversations"}}){_ZERO}', stat=True, bad=1),
+        Panel("P4 Refused by Chatwoot as too many", f'sum(increase(wootstream_chatwoot_calls_total{{status="429"}}[1d])){_ZERO}', stat=True, bad=1),
+        Panel("P4 Longest due at Chatwoot", "max(wootstream_due_overdue_seconds)", unit="s", stat=True, bad=600),
+        Panel("P5 Dead letters waiting", f"sum(max by (group, kind) (wootstream_dead_letters_waiting)){_ZERO}", stat=True, bad=1),
+        Panel("P6 Outside row security", "max(wootstream_row_security_faults)", stat=True, bad=1),
+        Panel("P7 Personal data shown in an hour", f'sum(max by (action) (wootstream_audit_log_last_hour{{action=~".*(reveal|export).*"}})){_ZERO}',
+              stat=True, bad=10),
+        Panel("P8 Audit clean", "max(wootstream_audit_clean)", stat=True, bad=1, below=True),
+        Panel("P8 Records missing", 'max(wootstream_audit_found{what="missing"})', stat=True, bad=1),
+        Panel("P9 Work that fails", f"sum(wootstream_work_failing > bool 0){_ZERO}", stat=True, bad=1),
+        Panel("Alerts that fire", f'count by (alertname, severity) (ALERTS{{alertstate="firing"}}){_ZERO}', "{{alertname}} {{severity}}"),
+        Panel("Accepted and read, records a second", f"sum(rate(wootstream_accepted_total{RATE}))", "accepted", unit="reqps"),
+        Panel("Days left of the certificate", f"(min by (host) (wootstream_certificate_end_timestamp_seconds) - time()) / 86400{_ZERO}", "{{host}}"),
+        Panel("Days that widget events can be kept ahead", "(min(wootstream_widget_partitions_until_timestamp_seconds) - time()) / 86400", "days"),
+    ),
+)  # fmt: skip
+
+DOORS = Dashboard(
+    "Doors",
+    "What comes in, what is turned away, and where it is kept",
+    (
+        Panel("Accepted by door", f"sum by (door) (rate(wootstream_accepted_total{RATE}))", "{{door}}", unit="reqps"),
+        Panel("Refused by reason", f"sum by (door, reason) (rate(wootstream_refused_total{RATE})){_ZERO}", "{{door}} {{reason}}", unit="reqps"),
+        Panel("Made durable in", f"sum by (where) (rate(wootstream_kept_total{RATE})){_ZERO}", "{{where}}", unit="reqps"),
+        Panel("Came again", f"sum by (door) (rate(wootstream_repeated_total{RATE})){_ZERO}", "{{door}}", unit="reqps"),
+        Panel("Spool, records", "sum by (instance) (wootstream_spool_records)", "{{instance}}"),
+        Panel("Spool, share of its room", "max by (instance) (wootstream_spool_bytes / wootstream_spool_limit_bytes)", "{{instance}}", unit="percentunit", bad=0.8),
+        Panel("Stores last read before", "max by (instance) (time() - wootstream_stores_read_timestamp_seconds > 0)", "{{instance}}", unit="s"),
+        Panel("Events of pages refused", f"sum by (reason) (rate(wootstream_events_refused_total{RATE})){_ZERO}", "{{reason}}", unit="reqps"),
+        Panel("Requests that broke or were no HTTP", f"sum by (instance) (rate(wootstream_http_broken_total{RATE})) or sum by (reason) (rate(wootstream_http_faults_total{RATE})){_ZERO}",
+              "{{instance}} {{reason}}", unit="reqps"),
+        Panel("Connections cut", f"sum by (why) (rate(wootstream_http_cut_total{RATE})){_ZERO}", "{{why}}", unit="reqps"),
+        Panel("Memory of a process", "process_resident_memory_bytes{job=\"wootstream\"}", "{{service}} {{instance}}", unit="bytes"),
+        Panel("Processors of a process", f"rate(process_cpu_seconds_total{{job=\"wootstream\"}}{RATE})", "{{service}} {{instance}}"),
+    ),
+)  # fmt: skip
+
+CONSUMERS = Dashboard(
+    "Consumers",
+    "How far each group is, and what became of each record",
+    (
+        Panel("Age of the oldest record that waits", "max by (group, topic) (wootstream_lag_seconds)", "{{group}} {{topic}}", unit="s", bad=60),
+        Panel("Records not yet read", "sum by (group, topic) (wootstream_lag_records)", "{{group}} {{topic}}"),
+        Panel("What became of records", f"sum by (group, outcome) (rate(wootstream_records_total{RATE}))", "{{group}} {{outcome}}", unit="reqps"),
+        Panel("Seconds of a batch, 99 of 100", f"histogram_quantile(0.99, sum by (group, le) (rate(wootstream_batch_seconds_bucket{RATE})))", "{{group}}", unit="s"),
+        Panel("Records in a batch, on average", f"sum by (group) (rate(wootstream_batch_records_sum{RATE})) / sum by (group) (rate(wootstream_batch_records_count{RATE}))", "{{group}}"),
+        Panel("Batches offered again", f"sum by (group, reason) (rate(wootstream_retries_total{RATE})){_ZERO}", "{{group}} {{reason}}", unit="reqps"),
+        Panel("Partitions halted", f"sum by (group, topic) (wootstream_halted_partitions){_ZERO}", "{{group}} {{topic}}", bad=1),
+        Panel("Records lost", f"sum by (group, topic) (wootstream_lost_records_total){_ZERO}", "{{group}} {{topic}}", bad=1),
+        Panel("Odd positions settled", f"sum by (group, how) (rate(wootstream_positions_mended_total{RATE})){_ZERO}", "{{group}} {{how}}", unit="reqps"),
+        Panel("Work that fails in a row", "max by (work) (wootstream_work_failing) > 0" + _ZERO, "{{work}}", bad=1),
+        Panel("Partitions without a replica or a leader",
+              "max by (topic) (wootstream_topic_partitions_behind) + max by (topic) (wootstream_topic_partitions_leaderless)", "{{topic}}", bad=1),
+        Panel("What the audit finds", "max by (what) (wootstream_audit_found)", "{{what}}"),
+    ),
+)  # fmt: skip
+
+STORES = Dashboard(
+    "Stores",
+    "Each store: what it sends, what becomes of it, what goes back to its Chatwoot",
+    (
+        Panel("Webhooks", _by_store('wootstream_accepted_total{door="webhooks"}'), "{{slug}}", unit="reqps"),
+        Panel("Pages and shop events", _by_store('wootstream_accepted_total{door!="webhooks"}', "door"), "{{slug}} {{door}}", unit="reqps"),
+        Panel("Webhooks in 24 hours", f'sum by (slug) (increase(wootstream_accepted_total{{door="webhooks"}}[1d]){_NAMED})', "{{slug}}"),
+        Panel("Records by what became of them", _by_store("wootstream_records_total", "outcome"), "{{slug}} {{outcome}}", unit="reqps"),
+        Panel("Calls to Chatwoot by what became of the marks", f"{_by_store('wootstream_contacts_calls_total', 'outcome')}{_ZERO}", "{{slug}} {{outcome}}", unit="reqps"),
+        Panel("Calls to Chatwoot by answer", f"sum by (method, status) (rate(wootstream_chatwoot_calls_total{RATE})){_ZERO}", "{{method}} {{status}}", unit="reqps"),
+        Panel("People due", "max(wootstream_due_people)", "due"),
+        Panel("Requests to the API by token", f"sum by (caller) (rate(wootstream_api_requests_total{RATE})){_ZERO}", "{{caller}}", unit="reqps"),
+    ),
+    by_store=True,
+)  # fmt: skip
+
+PAGES = (PROMISES, DOORS, CONSUMERS, STORES)
