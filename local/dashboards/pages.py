@@ -27,6 +27,7 @@ PROMISES = Dashboard(
         Panel("P6 Outside row security", "max(wootstream_row_security_faults)", stat=True, bad=1),
         Panel("P7 Personal data shown in an hour", f'sum(max by (action) (wootstream_audit_log_last_hour{{action=~".*(reveal|export).*"}})){_ZERO}',
               stat=True, bad=10),
+        Panel("P7 Erasures open", f"max(wootstream_privacy_open_erasures){_ZERO}", stat=True, bad=1),
         Panel("P8 Audit clean", "max(wootstream_audit_clean)", stat=True, bad=1, below=True),
         Panel("P8 Records missing", 'max(wootstream_audit_found{what="missing"})', stat=True, bad=1),
         Panel("P9 Work that fails", f"sum(wootstream_work_failing > bool 0){_ZERO}", stat=True, bad=1),

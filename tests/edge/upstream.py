@@ -1,11 +1,14 @@
 """Ingresses that do nothing but tell what reached them, or hang, or are gone."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 from local.stack.machine.ports import HOST
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
@@ -21,6 +24,8 @@ async def telling() -> AsyncIterator[str]:
                 body = json.dumps(headers | {"": first}).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
         except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
             writer.close()
 
     async with listening(answer) as address:
@@ -32,17 +37,32 @@ async def frozen() -> AsyncIterator[str]:
     """host:port of a server that takes connections and says nothing."""
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+        finally:
+            writer.close()
 
     async with listening(hang) as address:
         yield address
 
 
 @asynccontextmanager
-async def listening(answer: object) -> AsyncIterator[str]:
-    server = await asyncio.start_server(answer, HOST, 0)  # type: ignore[arg-type]
+async def listening(answer: Answer) -> AsyncIterator[str]:
+    """host:port where each connection is answered so; those that are left end with it."""
+    answering: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(answer(reader, writer))
+        answering.add(task)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        answering.discard(task)
+
+    server = await asyncio.start_server(connected, HOST, 0)
     try:
         yield f"{HOST}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
