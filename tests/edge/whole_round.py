@@ -208,7 +208,7 @@ async def test_round(
         (tmp_path / "rest").mkdir()
         rest = await stack.enter_async_context(
             running(
-                settings, tmp_path / "rest", "conversations", "widget", "customers", "contacts", "control",
+                settings, tmp_path / "rest", "conversations", "widget", "customers", "contacts", "control", "privacy",
                 WOOTSTREAM_API_TOKEN="a-token-of-the-operator", WOOTSTREAM_LOG_LEVEL="info",
             )
         )  # fmt: skip
