@@ -35,12 +35,21 @@ _NOTED = {
     "spool export": "spool export",
     "spool discard": "spool discard",
     "explain conversation": "explain conversation",
+    "explain customer": "explain customer",
     "import history": "import history",
+    "import customers": "import customers",
+    "export customers": "export customers",
+    "privacy find": "privacy find",
+    "privacy erase": "privacy erase",
+    "privacy hold": "privacy hold",
+    "privacy replay": "privacy replay",
 }
 _QUIET = {
     # figures, states and descriptions, in which nobody is named
     "doctor", "audit", "audit-log", "settings", "openapi", "report", "offsets show", "dead-letters list", "keys list",
     "spool status", "stores list", "stores plan", "stores check", "stores discover", "stores show",
+    # what was asked for and written down before
+    "privacy requests", "privacy resume",
     # of the deployment, before or beside a database: its own log has them
     "run", "migrate", "topics", "keys add", "local", "demo", "replay",
     # what is at hand already: a file that is verified, a stream in which bodies are not shown
