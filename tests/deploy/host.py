@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +82,11 @@ def checkout(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def host_of(installation: Installation, folder: Path) -> AsyncIterator[Host]:
-    """The doors in one process, everything else in another; both run when this begins."""
+async def host_of(
+    installation: Installation, folder: Path, *, said: Mapping[str, str] | None = None
+) -> AsyncIterator[Host]:
+    """The doors in one process, everything else in another; both run when this begins. `said`: what these verbs say,
+    in place of running anything of ours at all."""
     checkout(folder)
     settings, (door, rest) = installation.settings, free_ports(2)
     assert settings.database_url
@@ -104,8 +107,10 @@ async def host_of(installation: Installation, folder: Path) -> AsyncIterator[Hos
         "ingress-1": {"runs": ["ingress"], "port": door},
         "conversations": {"runs": ["conversations", "widget", "customers", "contacts", "control"], "port": rest},
     }
+    if said:
+        services = {}
     (folder / "state").mkdir()
-    state = {"environment": environment, "services": services, "up": _UP}
+    state = {"environment": environment, "services": services, "up": _UP, "said": said or {}}
     (folder / "state" / "settings.json").write_text(json.dumps(state))
     host = Host(folder, f"http://127.0.0.1:{door}")
     try:
