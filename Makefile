@@ -107,6 +107,7 @@ lock: install  ## resolve the dependencies anew into the lock files, the image's
 	@$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
 	@sed -nE 's/^([^ #]+==[^\]+[^ \]) *\\$$/\1/p' requirements.lock > $(VENV)/pins.txt
 	@$(COMPILE) pyproject.toml --all-extras --constraint $(VENV)/pins.txt --output-file requirements-run.lock
+	@printf '%s\n' platformdirs psutil standardwebhooks | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file local/image/requirements-demo.lock
 	@echo hatchling | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file deploy/requirements-build.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches

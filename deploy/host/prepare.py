@@ -10,6 +10,7 @@ import base64
 import os
 import re
 import secrets
+import shutil
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +38,7 @@ QUESTIONS = (
     SetupQuestion(
         "CHATWOOT_PRIVATE_ADDRESSES", "Is a Chatwoot in a private network or on this host? (true, false)", "false"
     ),
-    SetupQuestion("KAFKA_TOPIC_BYTES", "Bytes that one topic may keep; there are three large ones", str(10 * 1024**3)),
+    SetupQuestion("PROXY", "What stands before nginx? (none, cloudflare, forwarded: deploy/nginx/README.md)", "none"),
     SetupQuestion("SENTRY_DSN", "Sentry's DSN, for errors (nothing: none)", ""),
 )
 
@@ -71,7 +72,7 @@ def report(findings: Sequence[checks.HostCheck]) -> int:
 
 def make(given: Mapping[str, str], *, ask: Callable[[SetupQuestion], str] | None) -> list[str]:
     """Add to .env and secrets/ what is not there yet; what was made. Raises CannotDo where an answer is missing."""
-    unknown = given.keys() - {one.variable for one in QUESTIONS}
+    unknown = given.keys() - {one.variable for one in QUESTIONS} - {"KAFKA_TOPIC_BYTES"}
     if unknown:
         raise CannotDo(
             f"nobody asks for {', '.join(sorted(unknown))}; there are: {', '.join(one.variable for one in QUESTIONS)}"
@@ -84,6 +85,7 @@ def make(given: Mapping[str, str], *, ask: Callable[[SetupQuestion], str] | None
         else "compose.yaml",
         "WOOTSTREAM_VERSION": _release(),
         "KAFKA_CLUSTER_ID": _cluster_id(),
+        "KAFKA_TOPIC_BYTES": given.get("KAFKA_TOPIC_BYTES") or str(_topic_bytes(shutil.disk_usage(".").free)),
     }
     lines = {name: value for name, value in (fixed | answers).items() if name not in there}
     made = [_secret(name, value) for name, value in _secrets(there).items() if not (_SECRETS / name).exists()]
@@ -128,6 +130,11 @@ def _release() -> str:
     if not found:
         raise CannotDo("pyproject.toml names no version: run this in a checkout of ours")
     return found[1]
+
+
+def _topic_bytes(free: int) -> int:
+    """Half of the free disk for the three large topics; the rest is for database, spools and backups.."""
+    return max(free // 6 // 1024**3, 1) * 1024**3
 
 
 def _cluster_id() -> str:

@@ -14,7 +14,8 @@ from local.chatwoot.double import Double
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="where to listen on 127.0.0.1; 0 takes a free port")
+    parser.add_argument("--port", type=int, default=0, help="where to listen; 0 takes a free port")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; a container's is 0.0.0.0")
     parser.add_argument("--release", default="4.13.0", help="the release to play, such as 3.16.0")
     parser.add_argument("--account", type=int, help="an account that exists from the start")
     parser.add_argument("--token", default="token", help="its administrator's api_access_token")
@@ -27,7 +28,7 @@ async def _serve(given: argparse.Namespace) -> None:
     double = Double(given.release)
     if given.account is not None:
         seed.add_account(double, given.account, token=given.token)
-    async with serving(double, port=given.port) as base_url:
+    async with serving(double, port=given.port, host=given.host) as base_url:
         print(json.dumps({"base_url": base_url, "platform_token": double.state.platform_token}), flush=True)
         await asyncio.Event().wait()
 

@@ -72,16 +72,16 @@ def app(double: Double) -> ASGIApp:
 
 
 @contextlib.asynccontextmanager
-async def serving(double: Double, *, port: int = 0) -> AsyncIterator[str]:
+async def serving(double: Double, *, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """Answer and deliver while the block runs; gives the base URL. Port 0 takes a free one."""
-    async with listening(app(double), port=port) as base_url, double.deliveries.running():
+    async with listening(app(double), port=port, host=host) as base_url, double.deliveries.running():
         yield base_url
 
 
 @contextlib.asynccontextmanager
-async def listening(site: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
-    """Any ASGI application on 127.0.0.1 while the block runs; gives its base URL."""
-    listener = socket.create_server(("127.0.0.1", port))
+async def listening(site: ASGIApp, *, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """Any ASGI application at this address while the block runs; gives its base URL."""
+    listener = socket.create_server((host, port))
     server = _Server(
         uvicorn.Config(
             site,
@@ -94,7 +94,7 @@ async def listening(site: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
     )
     serve = asyncio.create_task(server.serve([listener]))
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await serve

@@ -85,3 +85,7 @@ def test_ingresses_share_no_spool() -> None:
 
 def test_journal_takes_the_logs_of_every_service() -> None:
     assert services("compose.journald.yaml").keys() == services("compose.yaml").keys()
+
+
+def test_kafka_may_load_the_library_of_zstd_from_its_temporary_folder() -> None:
+    assert [one for one in services("compose.yaml")["kafka"]["tmpfs"] if one.startswith("/tmp:exec,")]  # noqa: S108

@@ -1,5 +1,6 @@
 """`deploy/setup` makes what is not there and leaves the rest; `--check` finds each fault and names its cure."""
 
+import shutil
 import socket
 import struct
 import threading
@@ -82,6 +83,15 @@ def test_questions_are_five_and_asked_once() -> None:
     prepare.make({}, ask=ask)
     prepare.make({}, ask=ask)
     assert len(asked) == len(set(asked)) == 5
+
+
+def test_topics_get_half_of_the_free_disk_or_what_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 0, 60 * 1024**3))
+    prepare.make(_ANSWERS, ask=None)
+    assert int(env()["KAFKA_TOPIC_BYTES"]) == 10 * 1024**3
+    (folder / ".env").unlink()
+    prepare.make(_ANSWERS | {"KAFKA_TOPIC_BYTES": "7"}, ask=None)
+    assert env()["KAFKA_TOPIC_BYTES"] == "7"
 
 
 def test_chatwoots_secrets_are_made_once(folder: Path) -> None:
