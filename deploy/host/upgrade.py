@@ -7,6 +7,7 @@ and the containers are those of before.
 from __future__ import annotations  # Python 3.9, as older distributions have it
 
 import argparse
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ from deploy.host.backup import backup
 from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, change_env, env, say
 
 _LEAST_FREE_BYTES = 5 * 1024**3
-_DOCTOR_FAULT = 3
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,9 +59,22 @@ def check(compose: Compose) -> None:
     running = compose.do("ps", "--services", "--status=running").split()
     if absent := [name for name in (*DOORS, *WORKERS, "postgres", "kafka", "nginx") if name not in running]:
         raise CannotDo(f"{', '.join(absent)} do not run: mend that first, so that a failure has one cause")
-    code, out, said = compose.verb("doctor")
-    if code == _DOCTOR_FAULT:
-        raise CannotDo(f"`wootstream doctor` names a fault, mend it first: {(out or said).strip()}")
+    if faults := _faults(compose):
+        raise CannotDo(f"`wootstream doctor` names what to mend first: {'; '.join(faults)}")
+
+
+def _faults(compose: Compose) -> list[str]:
+    """Of the installation, as a door sees it: a Chatwoot that is away and one store's trouble keep nobody back."""
+    _, out, said = compose.attempt("exec", "-T", DOORS[0], "wootstream", "doctor", "--json")
+    try:
+        findings = json.loads(out)["findings"]
+    except (ValueError, LookupError):
+        return [f"nothing that can be read ({said.strip()[-200:]})"]
+    return [
+        f"{one['about']} {one['seen']}: {one['cure']}"
+        for one in findings
+        if one["severity"] == "fault" and not one["store"] and not one["about"].startswith("Chatwoot")
+    ]
 
 
 def roll(compose: Compose) -> None:

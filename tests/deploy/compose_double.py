@@ -63,6 +63,8 @@ class ComposeDouble:
         if service == "nginx":
             return 0
         program, *rest = command
+        if program == "wootstream":
+            return self._wootstream(*rest)
         if program == "python":
             program = sys.executable
         return subprocess.run([program, *rest], env=os.environ | self._settings["environment"]).returncode

@@ -1,5 +1,6 @@
 """Checks, a verified backup, migrations, one service after the other; back to what ran where any of it fails."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from tests.chaos.installation import Installation
 from tests.deploy.host import Host, host_of
 
 # What is asked, in which order, and what is undone; `make image` upgrades a whole system.
-_SAID = {"doctor": "ok", "migrate": "nothing to do", "topics": "all there", "audit": '{"clean": true, "in_flight": 0}'}
+_WELL = {"severity": "ok", "about": "PostgreSQL", "store": None, "seen": "17", "cure": ""}
+_AWAY = {"severity": "fault", "about": "Chatwoot x", "store": None, "seen": "is away", "cure": "start it"}
+_ODD = {"severity": "fault", "about": "migrations", "store": None, "seen": "2 are missing", "cure": "run it"}
+_SAID = {
+    "doctor": json.dumps({"findings": [_WELL, _AWAY]}),
+    "migrate": "nothing to do",
+    "topics": "all there",
+    "audit": '{"clean": true, "in_flight": 0}',
+}
 
 
 @pytest_asyncio.fixture
@@ -45,6 +54,15 @@ async def test_upgrade_rolls_one_after_the_other_and_goes_back_where_it_fails(ho
         "3.0 does not run here, and 2.0 runs again: `up --detach --no-deps --wait ingress-1` failed: up is told to fail"
     )
     assert (_version(host), _changes(host)[begun:][-3:]) == ("2.0", rolled)
+
+
+async def test_nothing_is_changed_where_the_doctor_names_a_fault_of_the_installation(host: Host) -> None:
+    path = host.folder / "state" / "settings.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps(state | {"said": _SAID | {"doctor": json.dumps({"findings": [_WELL, _ODD]})}}))
+    refused = await host.deploy("upgrade", "2.0")
+    assert (refused.code, _version(host), _changes(host)) == (2, "1.0", [])
+    assert refused.err == "upgrade: `wootstream doctor` names what to mend first: migrations 2 are missing: run it"
 
 
 async def test_nothing_is_changed_where_the_backup_fails(host: Host) -> None:
