@@ -58,8 +58,8 @@ def restore(compose: Compose, folder: Path, *, seconds: float) -> str:
     _take_place(compose, new, name, before)
     say(f"in its place; what was there is kept as {before}")
     compose.do("run", "--rm", "--no-deps", "-T", "migrate")
-    compose.start(WORKERS)
     _forget_again(compose)
+    compose.start(WORKERS)
     answer = compose.audited(seconds=seconds)
     read = sum(line["consumed"] for line in answer["topics"])
     say(f"caught up: {read:,} records read, none missing, the audit is clean")
@@ -94,9 +94,10 @@ def _take_place(compose: Compose, new: str, name: str, before: str) -> None:
 
 
 def _forget_again(compose: Compose) -> None:
-    """People who were forgotten after the backup was made: from their topic, where this release can."""
-    code, _, _ = compose.verb("privacy", "replay", "--help")
-    if code == 0:
-        code, _, said = compose.verb("privacy", "replay")
-        if code:
-            raise CannotDo(f"`privacy replay` failed, so that people may be back who were forgotten: {said.strip()}")
+    """People who were forgotten after the backup was made, before anything reads of them again."""
+    code, _, said = compose.verb("privacy", "replay")
+    if code:
+        raise CannotDo(
+            f"`privacy replay` failed, and people who were forgotten may be back: {said.strip()}; "
+            "the workers stand still: do it again, then docker compose up --detach --wait"
+        )
