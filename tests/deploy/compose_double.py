@@ -2,7 +2,7 @@
 
 STATE is a folder: settings.json says where the servers are, which services run which of ours, and which verbs are only
 said to have run, with what; calls has a line for
-each call; a file NAME.fails makes the call that begins with NAME fail once. A service is a process of its own, whose id
+each call; a file WORD.fails makes the next call with that word fail. A service is a process of its own, whose id
 lies in NAME.pid; those that settings.json does not name are up as soon as they are asked for.
 """
 
@@ -35,11 +35,12 @@ class ComposeDouble:
     def call(self, verb: str, *arguments: str) -> int:
         with (self._state / "calls").open("a") as calls:
             calls.write(json.dumps([verb, *arguments]) + "\n")
-        fails = self._state / f"{verb}.fails"
-        if fails.exists():
-            fails.unlink()
-            print(f"{verb} is told to fail", file=sys.stderr)
-            return 1
+        for word in (verb, *arguments):
+            fails = self._state / f"{word[:50].replace('/', '-')}.fails"
+            if fails.exists():
+                fails.unlink()
+                print(f"{word} is told to fail", file=sys.stderr)
+                return 1
         names = [one for one in arguments if not one.startswith("-")]
         if verb == "exec":
             return self._exec(*names[:1], *arguments[arguments.index(names[0]) + 1 :])

@@ -66,9 +66,9 @@ class Host:
         )
         assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0
 
-    def fails_once(self, verb: str) -> None:
-        """The next call of it."""
-        (self.folder / "state" / f"{verb}.fails").touch()
+    def fails_once(self, word: str) -> None:
+        """The next call of compose with this word."""
+        (self.folder / "state" / f"{word}.fails").touch()
 
     def calls(self) -> list[list[str]]:
         """What was asked of compose so far."""

@@ -66,7 +66,7 @@ async def test_nothing_is_changed_where_the_doctor_names_a_fault_of_the_installa
 
 
 async def test_nothing_is_changed_where_the_backup_fails(host: Host) -> None:
-    host.fails_once("exec")
+    host.fails_once("pg_dump")
     refused = await host.deploy("upgrade", "2.0")
     assert (refused.code, _version(host), _changes(host)) == (2, "1.0", [])
     assert [path for path in (host.folder / "backups").iterdir() if not path.name.startswith(".")] == []
