@@ -14,17 +14,17 @@ _KNOWN = """
 select v.* from unnest($1::uuid[], $2::text[], $3::text[]) as k (organization_id, customer_id, session_id)
 join wootstream.visits v using (organization_id, customer_id, session_id) order by 1, 2, 3 for update of v
 """
-# Each part moves only forward in time, so late and repeated beacons change nothing. Categories were joined with those
-# of the row, which is locked.
+# Each part moves only forward in time, so late and repeated beacons change nothing. Categories and views were joined with
+# those of the row, which is locked.
 _PUT_VISITS = """
 insert into wootstream.visits as v (organization_id, customer_id, session_id, first_at, last_at, page_at, page_url,
-  cart_at, cart_minor, cart_currency, cart_items, categories)
+  cart_at, cart_minor, cart_currency, cart_items, categories, viewed)
 select organization_id, customer_id, session_id, first_at, last_at, page_at, page_url, cart_at, cart_minor, cart_currency, cart_items,
-  categories::jsonb
+  categories::jsonb, viewed::bigint[]
 from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[],
-  $8::timestamptz[], $9::bigint[], $10::text[], $11::int[], $12::text[])
+  $8::timestamptz[], $9::bigint[], $10::text[], $11::int[], $12::text[], $13::text[])
   as n (organization_id, customer_id, session_id, first_at, last_at, page_at, page_url, cart_at, cart_minor, cart_currency, cart_items,
-    categories)
+    categories, viewed)
 order by 1, 2, 3
 on conflict (organization_id, customer_id, session_id) do update set
   first_at = least(v.first_at, excluded.first_at), last_at = greatest(v.last_at, excluded.last_at),
@@ -34,11 +34,11 @@ on conflict (organization_id, customer_id, session_id) do update set
   cart_minor = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_minor else v.cart_minor end,
   cart_currency = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_currency else v.cart_currency end,
   cart_items = case when excluded.cart_at > v.cart_at or v.cart_at is null then excluded.cart_items else v.cart_items end,
-  categories = excluded.categories
+  categories = excluded.categories, viewed = excluded.viewed
 where excluded.first_at < v.first_at or excluded.last_at > v.last_at
   or excluded.page_at > v.page_at or (v.page_at is null and excluded.page_at is not null)
   or excluded.cart_at > v.cart_at or (v.cart_at is null and excluded.cart_at is not null)
-  or excluded.categories <> v.categories
+  or excluded.categories <> v.categories or excluded.viewed <> v.viewed
 """
 # Only those whom somebody is talking to: nobody reads the others' carts.
 _TALKING = """
@@ -67,6 +67,7 @@ class VisitRow(NamedTuple):
     cart_currency: str | None
     cart_items: int | None
     categories: str  # JSON: the driver takes a list in an array for another dimension
+    viewed: str  # an array's own text, likewise
 
 
 async def known(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:

@@ -72,8 +72,8 @@ def rebuild(
 ) -> None:
     """Count the days anew from the single events that are kept; older days stay as they were counted.
 
-    After an upgrade from a release that did not count, or when a store's time zone was changed. Of a person who was
-    forgotten nothing is counted any more.
+    After an upgrade from a release that did not count, or when a store's time zone was changed. Events of a person who
+    was forgotten are then of no page and no known device.
     """
     days = asyncio.run(_rebuilt(store))
     if as_json:

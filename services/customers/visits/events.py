@@ -78,6 +78,8 @@ def _visit(store: UUID, report: WidgetReport) -> ShopVisit:
         visit = replace(visit, page_at=at, page_url=report.page_url)
     if report.event_type == "page_viewed" and "category" in report.event_data:
         visit = _with_category(visit, report)
+    if report.event_type == "page_viewed":
+        visit = replace(visit, viewed=frozenset({report.id.int >> 80}))
     if report.event_type == "cart_updated":
         visit = _with_cart(visit, report)
     return visit

@@ -9,6 +9,7 @@ from db.pool import Row
 from services.customers.categories import json
 
 MOST_CATEGORIES = 50  # of a session; a robot looks at all
+_MOST_VIEWED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,17 @@ class ShopVisit:
     cart_minor: int | None = None
     cart_currency: str | None = None
     cart_items: int | None = None
+    viewed: frozenset[int] = frozenset()  # when a page was, in milliseconds
     categories: frozenset[str] = frozenset()
 
     @property
     def key(self) -> Key:
         return self.store, self.customer_id, self.session_id
+
+    @property
+    def pages(self) -> int:
+        """How many pages were viewed, up to a thousand."""
+        return len(self.viewed)
 
     @classmethod
     def of(cls, row: Row) -> "ShopVisit":
@@ -47,6 +54,7 @@ class ShopVisit:
             cart_minor=row["cart_minor"],
             cart_currency=row["cart_currency"],
             cart_items=row["cart_items"],
+            viewed=frozenset(row["viewed"]),
             categories=frozenset(row["categories"]),
         )
 
@@ -64,6 +72,7 @@ class ShopVisit:
             cart_minor=self.cart_minor,
             cart_currency=self.cart_currency,
             cart_items=self.cart_items,
+            viewed="{" + ",".join(map(str, sorted(self.viewed))) + "}",
             categories=json(self.categories),
         )
 
@@ -82,6 +91,8 @@ class ShopVisit:
             cart_minor=cart.cart_minor,
             cart_currency=cart.cart_currency,
             cart_items=cart.cart_items,
+            # the first so many, whichever came first
+            viewed=frozenset(sorted(self.viewed | other.viewed)[:_MOST_VIEWED]),
             # sorted before it is cut, so that any order of arrival ends the same
             categories=frozenset(sorted(self.categories | other.categories)[:MOST_CATEGORIES]),
         )

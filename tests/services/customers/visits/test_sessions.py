@@ -1,10 +1,13 @@
 """Sessions as people really have them: two tabs, a clock that is set back, midnight and the month's end in between."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from db.pool import Pool
+from services.customers.visits.visit import ShopVisit
 from tests.services.attached import attach
 from tests.services.customers.visits.test_handlers import cart, event, keep, post, visit
 
@@ -70,3 +73,23 @@ async def test_any_number_of_tabs_in_any_order_gives_the_same(pool: Pool, admin_
         outcomes.append(await _kept(pool, admin_pool, *tabs, tabs[0]))
     assert outcomes[1:] == outcomes[:-1]
     assert outcomes[0]["page_url"] == "https://shop.example/3/140"
+    assert len(outcomes[0]["viewed"]) == 12
+
+
+async def test_pages_are_counted_once_however_often_they_come(pool: Pool, admin_pool: Pool) -> None:
+    views = [event(second, page_url=f"https://shop.example/{second}") for second in range(5)]
+    loaded = event(9, "widget_loaded", page_url="https://shop.example/4")
+    seen = await _kept(pool, admin_pool, [*views, views[0]], [*views, loaded], views[:2])
+    assert len(seen["viewed"]) == 5
+
+
+def test_of_a_visit_without_end_the_first_pages_are_counted() -> None:
+    begin = ShopVisit(UUID(int=1), "c1", "s1", _NOON, _NOON)
+    parts = [replace(begin, viewed=frozenset(range(at, at + 400))) for at in (0, 400, 800, 1_200)]
+    one_way, other_way = begin, begin
+    for part in parts:
+        one_way = one_way.then(part)
+    for part in reversed(parts):
+        other_way = other_way.then(part)
+    assert one_way == other_way
+    assert (one_way.pages, max(one_way.viewed)) == (1_000, 999)

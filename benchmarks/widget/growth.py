@@ -1,0 +1,113 @@
+"""What it costs as it grows: inserts and the specified queries with few rows and with many, and a report of a year.
+
+Rows are made in bulk by PostgreSQL itself, of 50 stores in one month; then batches go in, and the queries of one
+store's last hour are asked, each in the median of its times. `python -m benchmarks.widget.growth --json` ends with one
+object: the ratios say how much dearer the larger table is.
+"""
+
+import statistics
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from benchmarks._command import command
+from benchmarks._stack import open_stack
+from benchmarks.widget.bench import STORES, attached
+from db.migrate import migrate
+from db.pool import SERVICE, Pool, open_pool, scoped
+from db.widget import event_rows
+from services.widget import events
+from services.widget.use import Span, use
+from tests.widget_posts import Posts
+
+_TIMES, _TEN = 30, 10
+_FILL = """
+insert into public.chatwoot_widget_events
+  (organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url)
+select ($1::uuid[])[1 + n % 50], $2::timestamptz - (n % 600000) * interval '1 second' - n * interval '1 microsecond',
+  gen_random_uuid(),
+  (array['page_viewed', 'page_viewed', 'cart_updated', 'widget_loaded', 'widget_opened', 'message_sent'])[1 + n % 6],
+  's' || n % 100000,
+  case when n % 200 = 0 then $3::uuid end, case when n % 20 = 0 then 'c' || n % 1000 end, 'https://shop.example/'
+from generate_series($4::bigint, $5::bigint) n
+"""
+_YEAR = """
+insert into public.chatwoot_widget_daily (organization_id, day, event_type, page_group, device_class, load_ms, events)
+select s, $2::date - d, t, p, v, case when t = 'widget_loaded' then l else 0 end, 10
+from unnest($1::uuid[]) s, generate_series(0, 364) d,
+  unnest(array['page_viewed', 'widget_loaded', 'widget_opened', 'message_sent', 'conversation_started']) t,
+  unnest(array['home', 'product', 'category', 'cart', 'other']) p,
+  unnest(array['mobile', 'desktop', 'tablet']) v, unnest(array[320, 448, 640, 896, 1280, 1792]) l
+where t = 'widget_loaded' or l = 320
+"""
+_OF_STORE = "select * from public.chatwoot_widget_events where organization_id = $1 and created_at >= $2"
+_QUERIES = {
+    "store_and_time": f"{_OF_STORE} order by created_at desc limit 100",
+    "type_and_time": f"{_OF_STORE} and event_type = 'widget_opened' order by created_at desc limit 100",
+    "user_and_time": f"{_OF_STORE} and user_id = $3 order by created_at desc limit 100",
+}
+_USER = uuid.UUID(int=7)
+
+
+async def measure(rows: int, rounds: int) -> dict[str, Any]:
+    """With so many rows, and with ten times as many."""
+    async with open_stack() as (stack, _):
+        await migrate(stack.database_url)
+        admin = await asyncpg.connect(stack.database_url)
+        stores = [await attached(admin, number) for number in range(STORES)]
+        pool, now = open_pool(stack.database_url, SERVICE), datetime.now(UTC)
+        costs: list[dict[str, float]] = []
+        filled = 0
+        for wanted in (rows, rows * _TEN):
+            await admin.execute(_FILL, stores, now, _USER, filled + 1, wanted, timeout=3_600)
+            await admin.execute("vacuum analyze public.chatwoot_widget_events", timeout=3_600)
+            filled = wanted
+            costs.append(await _cost(pool, stores, now, rounds))
+            print(f"{wanted} rows: {costs[-1]}")
+        await admin.execute(_YEAR, stores, now.date(), timeout=3_600)
+        await admin.execute("vacuum analyze public.chatwoot_widget_daily", timeout=3_600)
+        year = await _year(pool, stores[0], now)
+        await pool.close()
+        await admin.close()
+    few, many = costs
+    ratios = {f"{name}_grown": round(many[name] / few[name], 2) for name in few}
+    print(f"{ratios}, a year's report: {year * 1000:.0f} ms")
+    return {"name": "widget_growth", "ratios": ratios, "figures": {"rows": rows * _TEN, "year_report_seconds": year}}
+
+
+async def _cost(pool: Pool, stores: Sequence[uuid.UUID], now: datetime, rounds: int) -> dict[str, float]:
+    """Seconds of an insert of a batch of posts, and of each query."""
+    inserts, asked = [], {name: list[float]() for name in _QUERIES}
+    for number in range(rounds):
+        posts = Posts(uuid.uuid4().int, stores, now)
+        read = [post for record, _ in posts.records(2_000) if (post := events.read(record))]
+        began = time.perf_counter()
+        async with scoped(pool, stores) as conn:
+            await event_rows.add(conn, [row for post in read for row in post.rows])
+        inserts.append(time.perf_counter() - began)
+        async with scoped(pool, {stores[number % STORES]}) as conn:
+            for name, query in _QUERIES.items():
+                arguments = (stores[number % STORES], now - timedelta(hours=1), *([_USER] if "$3" in query else []))
+                began = time.perf_counter()
+                await conn.fetch(query, *arguments)
+                asked[name].append(time.perf_counter() - began)
+    return {"insert": statistics.median(inserts)} | {name: statistics.median(found) for name, found in asked.items()}
+
+
+async def _year(pool: Pool, store: uuid.UUID, now: datetime) -> float:
+    times = []
+    for _ in range(_TEN):
+        began = time.perf_counter()
+        async with scoped(pool, {store}) as conn:
+            answer = await use(conn, store, "shop", "days", Span("364d"), now=now)
+        times.append(time.perf_counter() - began)
+        assert len(answer.groups) >= 364
+    return round(statistics.median(times), 4)
+
+
+if __name__ == "__main__":
+    command(measure, "widget events as their table grows", amount="rows", default=1_000_000, rounds=_TIMES)
