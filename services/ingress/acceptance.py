@@ -80,9 +80,9 @@ class Acceptance:
     def offered(self, record: Record, deadline: float) -> "asyncio.Future[Position] | None":
         """Kafka's acknowledgement, if nothing but that is to be waited for; `kept` tells what has become of it.
 
-        None, or not kept: `keep` is the way.
+        None, not kept, or an error of a record that is too large: `keep` is the way.
         """
-        if self.switch.way is not Way.DIRECT or not fits(record) or self._share(deadline) < self._half_seconds:
+        if self.switch.way is not Way.DIRECT or self._share(deadline) < self._half_seconds:
             return None
         return self._publisher.offered(record, self._half_seconds)
 

@@ -156,7 +156,9 @@ class Settings(BaseSettings):
     batch_records: int = Field(500, gt=0, description="records in one transaction of a consumer")
     batch_bytes: int = Field(8 * 1024 * 1024, gt=0, description="bytes of record values in one transaction")
     http_connections: int = Field(
-        2_000, gt=0, description="open HTTP connections; a new one beyond them takes the place of the longest idle one"
+        2_000,
+        gt=0,
+        description="open HTTP connections; a new one beyond them takes the place of the longest silent one",
     )
     http_connections_per_address: int = Field(
         500, gt=0, description="of one address (IPv6: /64); behind proxies requests at once of one forwarded address"

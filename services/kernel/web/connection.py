@@ -19,7 +19,7 @@
 A request begins with its application as soon as its head is whole; one that a door takes as a whole (exchange.py),
 when its body is, too, if that will be short: in both ways it is in the state that the drawing says.
 
-The states are the rooms of the crowd (crowd.py), which looks at their deadlines and closes the longest idle one for a
+The states are the rooms of the crowd (crowd.py), which looks at their deadlines and closes the longest silent one for a
 new one at the limit. Bytes are bounded, too: of a head, of what stands between two parts of a body (chunk sizes and
 their extensions), and of trailers, which are dropped. Of what is asked before the last answer little is read. A refusal
 never overtakes the answer to an earlier request.

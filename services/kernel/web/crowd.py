@@ -71,6 +71,10 @@ class Room:
         self.seconds = seconds
         self.since: dict[CrowdMember, float] = {}
 
+    def longest(self, address: str | None) -> CrowdMember | None:
+        """Who has been in it the longest, of this address if one is given."""
+        return next((member for member in self.since if address is None or member.address == address), None)
+
 
 class Crowd:
     """The rooms of a server. One timer serves them all: in a room everybody may stay equally long."""
@@ -86,8 +90,9 @@ class Crowd:
         self.rest = Room("rest", _REST_SECONDS)
         self.closing = Room("closing", _CLOSING_SECONDS)
         self._rooms = (self.idle, self.head, self.body, self.answering, self.rest, self.closing)
-        # Who makes place for a new one, in this order: never one whose request is being answered.
-        self._yielding = (self.closing, self.idle, self.head, self.rest, self.body)
+        # Who makes place for a new one, in this order: never one whose request is being answered. Of those who have
+        # nothing to say the longest silent, so that a flood of new ones that stay silent costs nobody who speaks.
+        self._yielding = ((self.closing,), (self.idle, self.head), (self.rest,), (self.body,))
         self._count = 0
         self._of_address = Counter[str]()
         self._requests = Counter[str]()
@@ -156,14 +161,15 @@ class Crowd:
             self._wake_at(min(first))
 
     def _make_room(self, address: str | None = None) -> bool:
-        """Close the longest idle one, where an address is given of its own; whoever has many finds his own soon."""
+        """Close the longest silent one, where an address is given of its own; whoever has many finds his own soon."""
         limit = "crowd" if address is None else "address"
-        for room in self._yielding:
-            for member in room.since:
-                if address is None or member.address == address:
-                    self.metrics.http_cut.labels(f"{limit}_{room.name}").inc()
-                    member.evict()
-                    return True
+        for rooms in self._yielding:
+            longest = [found for room in rooms if (found := room.longest(address))]
+            if longest:
+                member = min(longest, key=lambda one: one.room.since[one])
+                self.metrics.http_cut.labels(f"{limit}_{member.room.name}").inc()
+                member.evict()
+                return True
         self.metrics.http_cut.labels(f"{limit}_refused").inc()
         return False
 

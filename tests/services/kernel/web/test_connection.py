@@ -372,6 +372,21 @@ async def test_at_the_limit_a_new_connection_takes_the_place_of_the_longest_idle
     assert lines.counted("http_cut", why="crowd_idle") == 1
 
 
+async def test_who_speaks_keeps_his_place_while_silent_ones_come_without_end() -> None:
+    lines = Lines(connections=100)
+    speaks = lines.line("198.51.100.1")
+
+    for _ in range(50):
+        for number in range(90):
+            lines.line(f"192.0.2.{number}")
+        await lines.loop.forward(0.01)
+        await speaks.say(_GET)
+
+    assert speaks.open
+    assert speaks.statuses == [204] * 50
+    assert lines.counted("http_cut", why="crowd_idle") == 0
+
+
 async def test_where_all_wait_for_their_answers_the_newest_is_refused() -> None:
     lines = Lines(connections=2)
     busy = [lines.line() for _ in range(2)]
