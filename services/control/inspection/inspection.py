@@ -16,6 +16,7 @@ from services.control.dead_letters import letters
 from services.control.doctor import database, kafka_state
 from services.control.inspection.certificate import certificate_end
 from services.control.inspection.metrics import InspectionMetrics
+from services.control.ledger import topic_logs
 from services.control.ledger.audit import audit
 from services.kernel import Process, Refusal, Retryable, Stop, every
 from services.kernel.cli.environment import stores_named
@@ -41,6 +42,7 @@ class Inspection:
             ("people", self._people, _LOOK_SECONDS),
             ("topics", self._topics, _LOOK_SECONDS),
             ("audit", self._audit, _AUDIT_SECONDS),
+            ("retention", self._retention, _AUDIT_SECONDS),
             ("certificate", self._certificate, _CERTIFICATE_SECONDS),
         ):
             every(self._process, self._noted(name, look), name=f"look at {name}", seconds=seconds, needed=False)
@@ -93,6 +95,16 @@ class Inspection:
             ("unread", len(found.unread)),
         ):
             self._metrics.audited.labels(what).set(count)
+
+    async def _retention(self) -> None:
+        settings = self._process.settings
+        cluster = await topic_logs.look(settings, {topic.name for topic in topics.ALL})
+        cut = {(place, log.begin) for place, log in cluster.logs.items() if 0 < log.begin < log.end}
+        kept: dict[tuple[str, ...], float] = {}
+        for ((topic, _), _), written in (await topic_logs.first_written(settings, cut, cluster)).items():
+            age = (self._process.clock.now() - written).total_seconds()
+            kept[(topic,)] = min(age, kept.get((topic,), age))
+        _show(self._metrics.kept, kept)
 
     async def _certificate(self) -> None:
         url = self._process.settings.public_url

@@ -52,6 +52,9 @@ class InspectionMetrics:
         self.leaderless = Gauge(
             "wootstream_topic_partitions_leaderless", "Partitions without a leader", ("topic",), registry=registry
         )
+        # Age of the oldest record that a topic still holds, of the partition that holds least, where retention took
+        # some. Below what `wootstream topics` asks for in days: the bound in bytes bites before.
+        self.kept = Gauge("wootstream_topic_kept_seconds", "How far back it reaches", ("topic",), registry=registry)
         # When the certificate ends that the public URL shows to the world; absent where that URL is no https. Below 21
         # days: its renewal fails.
         self.certificate = Gauge(

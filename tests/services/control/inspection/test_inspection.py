@@ -3,6 +3,7 @@
 import asyncio
 import math
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from cryptography import x509
 
 from local.stack.servers import tls
+from schemas import topics
 from services.control.app import add_to
 from services.control.inspection.certificate import certificate_end
 from services.kernel import Process
 from tests.eventually import eventually
 from tests.kernel_bench import Bench
 from tests.services.control.dead_letters.test_letters import poison, set_aside
+from tests.services.control.ledger.test_audit import delete_before, send
 
 
 @asynccontextmanager
@@ -77,6 +80,19 @@ async def test_a_database_that_lacks_a_migration_is_told_of(bench: Bench) -> Non
     async with looking(bench) as process:
         await looked_at(process, "database")
         assert seen(process, "migrations_pending") == 1
+
+
+async def test_how_far_back_a_topic_reaches_is_told_once_something_was_taken_of_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topics, "ALL", (bench.topic,))
+    partition = await send(bench, *range(5), at=time.time() - 1_000)
+    for taken in (0, 3):
+        await delete_before(bench, partition, taken)
+        async with looking(bench) as process:
+            await looked_at(process, "retention")
+            kept = seen(process, "topic_kept_seconds", topic=bench.topic.name)
+            assert kept is None if taken == 0 else kept is not None and kept >= 1_000
 
 
 async def test_what_cannot_be_looked_at_is_a_remark_and_no_end(bench: Bench) -> None:
