@@ -6,6 +6,7 @@ N      ?= 1000
 ACTS   ?=
 SEED   ?=
 UNTIMED ?=
+PER_SECOND ?= 1000
 BUILD  ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3.14 $(wildcard $(HOME)/.pyenv/versions/3.1[1-9].*/bin/python)
 
@@ -17,7 +18,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test coverage pythons demo bench chaos widget hostile forget fuzz edge image sbom k8s lock clean
+.PHONY: help install check fix test coverage pythons demo bench chaos widget hostile forget fuzz edge image sbom k8s brokers lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*##/\1:/p' Makefile | while IFS=: read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
@@ -86,6 +87,9 @@ hostile: install  ## N=1000 acts of a store that attacks, another does not notic
 
 forget: install  ## erase a person, replay, redrive, drain, restore: nothing of them comes back; the last line is the verdict
 	@$(BIN)/python -m tests.forget
+
+brokers: install  ## three brokers, two of each process, nginx: a broker killed, all rolled, partitions grown, at PER_SECOND=1000
+	$(BIN)/pytest -q -s -m chaos tests/brokers --per-second $(PER_SECOND)
 
 fuzz: install  ## N=1000 examples for every property
 	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)

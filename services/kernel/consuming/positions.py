@@ -35,6 +35,7 @@ class PartitionControl:
         self._topic = topic
         self.subscriber: Any = None
         self.halted: dict[int, str] = {}
+        self._known = 0  # partitions of the topic
 
     @property
     def consumer(self) -> Any:
@@ -59,6 +60,19 @@ class PartitionControl:
 
     def resume(self, partition: int) -> None:
         self._if_ours(partition, lambda consumer, tp: consumer.resume(tp))
+
+    def grown(self) -> bool:
+        """Whether the topic has more partitions than when it was asked last."""
+        before, self._known = self._known, len(self.consumer.partitions_for_topic(self._topic) or ())
+        return 0 < before < self._known
+
+    def join_again(self) -> None:
+        """Ask the group for a new assignment.
+
+        aiokafka looks for added partitions only where it made the assignment itself, and static members that were all
+        restarted have one that nobody of them made. To Kafka one of them leads nevertheless, and it is heard.
+        """
+        self.consumer._coordinator.request_rejoin()
 
     def forget(self, partition: int) -> None:
         """It is somebody else's now."""
@@ -183,6 +197,9 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._partitions.consumer
         if consumer is None:
             return False
+        if self._partitions.grown():
+            log.info("partitions_were_added", group=self._group, topic=self._topic)
+            self._partitions.join_again()
         for partition in self._standstill.over():
             if partition not in self._partitions.halted:
                 self._partitions.resume(partition)
