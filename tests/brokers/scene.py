@@ -69,9 +69,10 @@ class Traffic:
                 await asyncio.sleep(moment - time.monotonic())
                 body = _message(like, self.shop, number)
                 said = request(self.shop.door, signed(self.shop, body, at=datetime.now(UTC)), body)
+                asked = time.monotonic()  # not when it was due: the sender shares the cores, and falls behind itself
                 status, _ = await line.ask(said.replace(b"host: x", b"host: " + NAME.encode(), 1))
                 self.answers[status] += 1
-                self.slowest = max(self.slowest, time.monotonic() - moment)
+                self.slowest = max(self.slowest, time.monotonic() - asked)
                 if status == 204:
                     self.accepted.append(number)
             writer.close()
