@@ -1,4 +1,4 @@
-"""`wootstream privacy …`: find, erase, hold, requests, resume, replay."""
+"""`wootstream privacy …`: find, erase, hold, requests, record, resume, replay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,13 +8,14 @@ from uuid import UUID
 import typer
 
 from db.pool import PRIVACY, scoped
+from db.privacy import column_comments
 from db.privacy import requests as table
 from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
-from services.privacy import erasure, worker
+from services.privacy import erasure, processing_record, worker
 from services.privacy.contact_removal import InChatwoot
 from services.privacy.who import PersonNames, find, meant
 
@@ -111,6 +112,20 @@ def requests(store: StoreName, most: Annotated[int, typer.Option("--max", min=1)
          [(row["id"], row["kind"], row["source"], f"{row['asked_at']:%F %H:%M}", f"{row['deadline']:%F}", row["state"],
            " ".join(cast("dict[str, object]", row["steps"])), row["reason"]) for row in rows],
          footer="" if rows else "nobody asked anything yet")  # fmt: skip
+
+
+@app.command()
+def record(how: Annotated[str, typer.Option("--format", help="md or csv")] = "md") -> None:
+    """The record of processing (GDPR art. 30): every column with personal data, why, from where, how long, for whom."""
+    if how not in ("md", "csv"):
+        raise Refusal("it can be written as md or csv")
+
+    async def read() -> list[processing_record.ProcessedColumn]:
+        async with database(installed(kafka=False)) as pool, pool.acquire(timeout=10) as conn:
+            return processing_record.processed(await column_comments.columns(conn))
+
+    columns = asyncio.run(read())
+    print(processing_record.as_csv(columns) if how == "csv" else processing_record.as_markdown(columns))
 
 
 @app.command()

@@ -146,7 +146,7 @@ async def carry_on(erasure: Erasure) -> dict[str, str]:
     async with scoped(erasure.pool, {erasure.store}) as conn:
         done = await requests.steps_done(conn, erasure.store, erasure.request)
     waiting: dict[str, str] = {}
-    for name, step in _STEPS.items():
+    for name, step in STEPS.items():
         if name in done:
             continue
         if name == "swept" and waiting:  # the last look is taken once all else is done
@@ -279,7 +279,7 @@ def _at_once(do: Do) -> Callable[[Erasure, str], Awaitable[None]]:
     return step
 
 
-_STEPS: dict[str, Callable[[Erasure, str], Awaitable[None]]] = {
+STEPS: dict[str, Callable[[Erasure, str], Awaitable[None]]] = {
     "published": _publish,
     "events": _events,
     "letters": _letters,

@@ -1,5 +1,6 @@
 """`make forget` in short: one person, erased."""
 
+import random
 import secrets
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from local.stack import Stack
 from services.kernel import Settings
 from tests.databases import empty_database
+from tests.forget.kills import MOMENTS, killed
 from tests.forget.proof import prove
+from tests.forget.scene import scene_on
 
 
 @pytest.mark.usefixtures("topics")
@@ -21,3 +24,16 @@ async def test_nothing_of_who_was_erased_comes_back_from_topics_letters_spool_or
         found = await prove(settings, url, tmp_path, mark, thorough=False)
     print(found)
     assert found.forgotten
+
+
+@pytest.mark.usefixtures("topics")
+async def test_an_erasure_that_was_killed_goes_on_where_it_was(
+    settings: Settings, stack: Stack, tmp_path: Path
+) -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    async with empty_database(stack.database_url) as url:
+        scene = await scene_on(settings, url, tmp_path)
+        moments = random.Random(seed).sample(MOMENTS, 2)
+        left = await killed(scene, moments, secrets.token_hex(4))
+    assert left == [(*moment, 0) for moment in moments]
