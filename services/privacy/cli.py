@@ -1,7 +1,8 @@
-"""`wootstream privacy …`: find, erase, hold, requests, record, resume, replay."""
+"""`wootstream privacy …`: find, erase, export, hold, requests, record, resume, replay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, TypeVar, cast, get_args
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
-from services.privacy import erasure, processing_record, worker
+from services.privacy import erasure, holdings_file, processing_record, worker
 from services.privacy.contact_removal import InChatwoot
 from services.privacy.who import PersonNames, find, meant
 
@@ -68,6 +69,26 @@ def erase(
 
     request, waiting = _with(store, erased)
     _tell([(str(request), waiting)], as_json=as_json)
+
+
+@app.command()
+def export(
+    store: StoreName,
+    who: Who,
+    to: Annotated[Path, typer.Option(help="the ZIP to write; not there yet")],
+    as_json: Json = False,
+) -> None:
+    """All that is held of a person, to read and to take along; that it was exported is written down.
+
+    Chats are Chatwoot's, and not in it."""
+    asked = meant(who)
+    counts = _with(store, lambda process, id_: holdings_file.export(process, id_, asked, to))
+    if as_json:
+        print_json({"file": str(to), "rows": counts})
+        return
+    show(
+        ("table", "rows"), list(counts.items()), footer=f"written to {to}, for you alone: send it safely, and delete it"
+    )
 
 
 @app.command()

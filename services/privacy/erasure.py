@@ -14,15 +14,15 @@ from uuid import UUID, uuid4
 from db.pool import PRIVACY, Connection, Pool, scoped
 from db.privacy import erased, erasing, requests
 from db.privacy.erased import ErasedRow
-from services.kernel import Process, Record, Refusal
+from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.errors import describe
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
-from services.kernel.forgetting.unreadable import subjects_of_bytes
 from services.privacy import announcement, contact_removal
 from services.privacy.announcement import Announcement
 from services.privacy.by_hash import bearers
 from services.privacy.contact_removal import InChatwoot
+from services.privacy.letter_subjects import is_about
 from services.privacy.sealed_person import opened, sealed
 from services.privacy.who import PersonNames, find
 
@@ -211,11 +211,10 @@ async def _events(erasure: Erasure, name: str) -> None:
 async def _letters(erasure: Erasure, name: str) -> None:
     """Also those that no service could read: by the names in their bytes."""
     store, after, seen, forgotten = erasure.store, 0, 0, 0
-    texts = [one.name.encode() for one in erasure.person.subjects if one.kind in ("email", "phone")]
     while True:
         async with scoped(erasure.pool, {store}) as conn:
             letters = await erasing.letters_after(conn, store, after, _LETTERS)
-            theirs = [row["id"] for row in letters if _names(row, erasure.person.subjects, texts)]
+            theirs = [row["id"] for row in letters if is_about(row, erasure.person.subjects)]
             forgotten += await erasing.forget_letters(conn, store, theirs)
         if not letters:
             break
@@ -223,13 +222,6 @@ async def _letters(erasure: Erasure, name: str) -> None:
     async with scoped(erasure.pool, {store}) as conn:
         proof = {"dead_letters": forgotten, "looked at": seen}
         await requests.step_done(conn, store, erasure.request, name, proof)
-
-
-def _names(row: Any, subjects: frozenset[Subject], texts: list[bytes]) -> bool:
-    value = row["record_value"] or b""
-    if any(text in value.lower() for text in texts):
-        return True
-    return not subjects.isdisjoint(subjects_of_bytes(Record(row["topic"], row["record_key"], value, ())))
 
 
 async def _visits(erasure: Erasure, conn: Connection) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""An export holds what a search through the tables finds of that person: nothing less, and nothing of others."""
+
+import io
+import random
+import zipfile
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from db.pool import scoped
+from db.privacy import requests
+from services.kernel import Process, Refusal, Settings
+from services.privacy import holdings_file
+from services.privacy.who import meant
+from tests.forget.search import hits
+from tests.services.privacy.conftest import KnownShop
+
+_NOW = datetime.now(UTC)
+_PEOPLE = 20
+
+
+async def _people(shop: KnownShop, chance: random.Random) -> list[str]:
+    """Twenty, some of whom share an address, some a device."""
+    marks = [f"m{shop.store.hex[:8]}x{number:02}" for number in range(_PEOPLE)]
+    for number, mark in enumerate(marks):
+        shared = chance.random() < 0.3
+        await shop.customer(mark, email=f"family{number // 2}@x.example" if shared else f"{mark}@x.example", name=mark)
+        await shop.contact(500 + number, customer_id=mark)
+        await shop.put("wootstream.orders", order_id=f"o-{mark}", customer_id=mark)
+        await shop.put("wootstream.due", person=f"customer:{mark}")
+        device = f"tablet{number // 2}" if chance.random() < 0.3 else f"phone-{mark}"
+        await shop.put("wootstream.visits", customer_id=mark, session_id=device, first_at=_NOW, last_at=_NOW)
+        letter = orjson.dumps({"customer_id": mark, "wrong": True})
+        await shop.put("wootstream.dead_letters", consumer_group=mark, topic="t", partition=0, era=1, record_offset=1,
+                       kind="unreadable", reason="r", value_bytes=9, record_value=letter)  # fmt: skip
+    return marks
+
+
+async def test_an_export_is_what_a_search_finds_of_them(shop: KnownShop, settings: Settings, database_url: str) -> None:
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    marks = await _people(shop, random.Random(seed))
+    process = Process(settings)
+    for mark in marks:
+        _, held = await holdings_file.gather(process, shop.store, meant(f"customer:{mark}"))
+        text = orjson.dumps(held.tables, default=str).decode()
+        assert [other for other in marks if other in text] == [mark]
+        exported = Counter({
+            table: sum(mark in orjson.dumps(row, default=str).decode() for row in rows)
+            for table, rows in held.tables.items()
+        })  # fmt: skip
+        exported["wootstream.dead_letters"] = exported.pop("dead letters")
+        assert +exported == await hits(database_url, [mark])
+    await process.close()
+
+
+async def test_it_is_one_file_to_read_and_one_for_machines_and_is_written_down(
+    shop: KnownShop, settings: Settings, tmp_path: Path
+) -> None:
+    await shop.customer("c1", email="anna@x.example", name="=1+1 <b>Anna</b>")
+    process, to = Process(settings), tmp_path / "anna.zip"
+    assert await holdings_file.export(process, shop.store, meant("c1"), to) == {"wootstream.customers": 1}
+    assert to.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(io.BytesIO(to.read_bytes())) as archive:
+        assert set(archive.namelist()) == {
+            "data.json", "read-me.html", "portable/data.json", "portable/customers.csv",
+        }  # fmt: skip
+        page, sheet = archive.read("read-me.html").decode(), archive.read("portable/customers.csv").decode()
+    assert "&lt;b&gt;Anna" in page
+    assert "purpose" not in page
+    assert "for: answer customers" in page
+    assert "'=1+1" in sheet
+    with pytest.raises(Refusal, match="not there yet"):
+        await holdings_file.export(process, shop.store, meant("c1"), to)
+    async with scoped(shop.pool, {shop.store}) as conn:
+        row = (await requests.listed(conn, limit=9))[0]
+    assert (row["kind"], row["state"], row["steps"]) == ("access", "done", {"exported": {"wootstream.customers": 1}})
+    await process.close()
