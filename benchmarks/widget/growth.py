@@ -37,7 +37,7 @@ from generate_series($4::bigint, $5::bigint) n
 """
 _YEAR = """
 insert into public.chatwoot_widget_daily (organization_id, day, event_type, page_group, device_class, load_ms, events)
-select s, $2::date - d, t, p, v, case when t = 'widget_loaded' then l else 0 end, 10
+select s, $2::date - 1 - d, t, p, v, case when t = 'widget_loaded' then l else 0 end, 10
 from unnest($1::uuid[]) s, generate_series(0, 364) d,
   unnest(array['page_viewed', 'widget_loaded', 'widget_opened', 'message_sent', 'conversation_started']) t,
   unnest(array['home', 'product', 'category', 'cart', 'other']) p,
