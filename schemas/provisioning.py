@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from schemas.bounds import Id
+from schemas.bounds import URL_CHARACTERS, Id
 from schemas.stores import SLUG, Email, OperatorText
 
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
@@ -35,6 +35,23 @@ class GenerateTokenRequest(_Model):
     account_id: Id
     agent_email: Email
     role: Literal["administrator", "agent"]
+
+
+class _OnServer(_Model):
+    """On which Chatwoot, and what lets us make something there."""
+
+    base_url: str = Field(pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
+    platform_token: SecretStr = Field(min_length=1, max_length=URL_CHARACTERS)
+
+
+class CreateAccountOnServer(CreateAccountRequest, _OnServer):
+    """The specification's request, and where."""
+
+    domain: Host
+
+
+class GenerateTokenOnServer(GenerateTokenRequest, _OnServer):
+    """The specification's request, and where."""
 
 
 class GenerateTokenResponse(_Model):

@@ -13,7 +13,9 @@ from db import stores
 from db.pool import PEOPLE, scoped_as_person
 from db.records.dead_letters import LetterFilter
 from schemas.bounds import MOST_INT8
+from schemas.provisioning import CreateAccountOnServer, GenerateTokenOnServer
 from schemas.stores import SLUG, Email, StoreOptions
+from schemas.stores_file import StoreEntry
 from services.control import audit_log, settings
 from services.control.dead_letters import letters
 from services.control.dead_letters.redrive import redrive
@@ -24,6 +26,10 @@ from services.control.ledger.audit import audit
 from services.control.people import membership
 from services.control.people.membership import Role
 from services.control.stores import attach
+from services.control.stores.agent_tokens import generated
+from services.control.stores.declared import secrets_of_file
+from services.control.stores.declared.stores_file_reader import WantedStore
+from services.control.stores.site import Failed, opened
 from services.kernel import Process, Refusal
 from services.kernel.actor import acting
 from services.kernel.cli.terminal import since
@@ -131,6 +137,24 @@ async def _add(process: Process, request: Request) -> Any:
     return (await attach.add(process.settings, store)).as_json(process.settings.public_url)
 
 
+async def _provision(process: Process, request: Request) -> Any:
+    asked = await body_as(request, CreateAccountOnServer)
+    server = WantedStore(asked.account_name, StoreEntry(domain=asked.domain), asked.base_url, asked.platform_token)
+    wanted = secrets_of_file.as_wanted(asked, server)
+    async with opened(process.settings) as site:
+        (done,) = await secrets_of_file.applied(site, [wanted], _nobody_looks)
+    if isinstance(done, Failed):
+        raise Refusal(f"store {done.slug} cannot be made: {done.reason}")
+    return done.added.as_json(process.settings.public_url) | {"changes": [one.as_json() for one in done.changes]}
+
+
+async def _token(process: Process, request: Request) -> Any:
+    asked = await body_as(request, GenerateTokenOnServer)
+    async with opened(process.settings) as site:
+        answer = await generated(site, asked.base_url, asked.platform_token, asked)
+    return answer.model_dump() | {"access_token": answer.access_token.get_secret_value()}
+
+
 async def _people(process: Process, request: Request) -> Any:
     return [asdict(one) for one in await membership.listed(process.pool(), request.query_params.get("store"))]
 
@@ -155,6 +179,10 @@ OPERATIONS: Sequence[tuple[Operation, Callable[[Process, Request], Awaitable[Any
     (Operation("GET", "/api/stores", "every store, without its secrets", people="read"), _stores),
     (Operation("POST", "/api/stores", "attach an account, or change what the body names; secrets that are made are "
                "told this once", body=StoreOptions), _add),
+    (Operation("POST", "/api/stores/provision", "make one with an account of its own; the same again goes on",
+               body=CreateAccountOnServer), _provision),
+    (Operation("POST", "/api/stores/token", "a token for somebody who acts in a store's account",
+               body=GenerateTokenOnServer), _token),
     (Operation("GET", "/api/stores/{store}", "one of them", people="read"), _store),
     (Operation("GET", "/api/people", "who is what in which store", query(("store",), _NAMES)), _people),
     (Operation("POST", "/api/people", "make somebody a member of a store, or change their role", body=StorePerson),

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from local.chatwoot.app import serving
 from schemas.stores import StoreOptions
 from services.control import api
 from services.control.app import add_to
@@ -21,6 +22,8 @@ from services.kernel.cli.environment import database
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.kernel_bench import Bench
 from tests.services.control.dead_letters.test_letters import SECRET, poison, set_aside
+from tests.services.control.stores.chatwoots import chatwoot
+from tests.services.control.stores.test_apply import some
 from tests.services.control.stores.test_attach import shop
 from tests.services.control.verbs import answer
 
@@ -183,3 +186,21 @@ async def test_a_person_changes_nothing_over_http(bench: Bench, client: httpx.As
     headers = {"authorization": f"Bearer {token}"}
     for one in (one for one, _ in api.OPERATIONS if one.method == "POST"):
         assert (await client.post(one.path, json={}, headers=headers)).status_code == 403
+
+
+async def test_the_specifications_requests_make_a_store_and_a_token_over_http(client: httpx.AsyncClient) -> None:
+    double, (slug,) = chatwoot(), some(1)
+    async with serving(double) as address:
+        there = {"base_url": address, "platform_token": double.state.platform_token}
+        asked = {"account_name": slug, "email": "support@shop.example", "domain": f"{slug}.example", "locale": "de"}
+        made = await client.post("/api/stores/provision", json=asked | there)
+        again = await client.post("/api/stores/provision", json=asked | there)
+        (account,) = double.state.accounts.values()
+        agent = {"account_id": account.id, "agent_email": "jan@shop.example", "role": "agent"}
+        token = await client.post("/api/stores/token", json=agent | there)
+        refused = await client.post("/api/stores/token", json=agent | there | {"account_id": 77})
+
+    assert (made.json()["outcome"], again.json()["changes"]) == ("added", [])
+    assert double.state.tokens[token.json()["access_token"]].id in account.members
+    assert (refused.status_code, "is no store's" in refused.json()["error"]) == (400, True)
+    assert there["platform_token"] not in made.text + again.text + token.text + refused.text

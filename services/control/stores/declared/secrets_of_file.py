@@ -12,6 +12,7 @@ from services.control.stores.site import ChatwootSite, Failed, each
 from services.kernel import Refusal
 
 FileStep = Callable[[int, int], None]
+_OF_THE_REQUEST = {*CreateAccountRequest.model_fields}
 
 
 def chosen(path: Path, only: Sequence[str]) -> list[WantedStore]:
@@ -48,7 +49,7 @@ async def applied(
 
 def as_wanted(request: CreateAccountRequest, server: WantedStore) -> WantedStore:
     """The specification's request as an entry of the file; `server` brings where, and with which token."""
-    entry = StoreEntry.model_validate(request.model_dump(exclude_none=True))
+    entry = StoreEntry.model_validate(request.model_dump(include=_OF_THE_REQUEST, exclude_none=True))
     merged = server.entry.model_copy(update={name: getattr(entry, name) for name in entry.model_fields_set})
     return WantedStore(request.account_name, merged, server.base_url, server.platform_token)
 
