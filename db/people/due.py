@@ -50,6 +50,12 @@ select count(*) as people, coalesce(extract(epoch from max(clock_timestamp() - g
 from wootstream.due d join public.chatwoot_accounts a using (organization_id)
 where a.account_status = 'active' and a.push <> 'off' and d.not_before <= clock_timestamp()
 """
+# Also whom a failure keeps waiting: whoever asks for it wants an answer.
+_AT_ONCE = """
+insert into wootstream.due as d (organization_id, person, not_before) values ($1, $2, clock_timestamp())
+on conflict (organization_id, person) do update set
+  marked_at = clock_timestamp(), marks = d.marks + 1, attempts = 0, not_before = clock_timestamp()
+"""
 _POSTPONE = """
 update wootstream.due set attempts = attempts + $4, not_before = clock_timestamp() + $3
 where organization_id = $1 and person = $2
@@ -70,6 +76,11 @@ async def mark(conn: Connection, people: Iterable[tuple[UUID, str]], *, quiet: t
 async def mark_everyone(conn: Connection, store: UUID) -> None:
     """Look at all customers of a store, as when it goes live or into shadow."""
     await conn.execute(_EVERYONE, store)
+
+
+async def mark_at_once(conn: Connection, store: UUID, person: str) -> None:
+    """Look at this person now, whatever they wait for."""
+    await conn.execute(_AT_ONCE, store, person)
 
 
 async def waiting(conn: Connection, stores: Collection[UUID]) -> set[UUID]:

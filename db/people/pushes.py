@@ -100,6 +100,10 @@ where a.push = 'shadow' and a.account_status = 'active' and (d.changed <> '{}' o
   and (a.slug, d.chatwoot_contact_id) > ($1, $2)
 order by a.slug, d.chatwoot_contact_id limit $3
 """
+_MODE = """
+update public.chatwoot_accounts set push = $2, updated_at = now()
+where organization_id = $1 and account_status <> 'deleted' and push <> $2
+"""
 _NAMES = """
 select k.customer_id, k.email, k.phone, k.name, a.names_sha256, a.asked_at
 from wootstream.customers k left join wootstream.contact_absences a using (organization_id, customer_id)
@@ -114,6 +118,11 @@ on conflict (organization_id, customer_id) do update set names_sha256 = excluded
 async def accounts(conn: Connection) -> Sequence[Row]:
     """How to call each active store in scope; the token is sealed."""
     return await conn.fetch(_ACCOUNTS)
+
+
+async def set_mode(conn: Connection, store: UUID, mode: str) -> bool:
+    """Whether anything changed; nothing does in a store that is deleted."""
+    return await conn.execute(_MODE, store, mode) == "UPDATE 1"
 
 
 async def contacts_of(conn: Connection, customers: Collection[tuple[UUID, str]]) -> Sequence[Row]:

@@ -1,19 +1,31 @@
-"""`wootstream push`: what stores in shadow would send."""
+"""`wootstream push`: what stores in shadow would send, whether a store sends, and looking at people at once."""
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from db.pool import Row
+from db.people import due, explained, pushes
+from db.pool import Row, scoped
 from services.contacts.shadow import MOST, differences, page_of, place
-from services.kernel.cli.environment import database, installed
+from services.kernel import Refusal
+from services.kernel.actor import note
+from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 
 push = typer.Typer(no_args_is_help=True, help="Attributes on their way to Chatwoot.")
 
 _COLUMNS = ("store", "contact", "customer", "attribute", "Chatwoot has", "would be", "computed")
+
+
+class Mode(StrEnum):
+    """What becomes of a store's attributes."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    LIVE = "live"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,6 +55,53 @@ def diff(
     cells = [(one.store, one.contact, one.customer, one.attribute, _text(one.chatwoot_has), _text(one.would_be),
              f"{one.computed_at:%F %T}") for one in lines]  # fmt: skip
     show(_COLUMNS, cells, footer=f"more with --after {more}" if more else "" if lines else "nothing differs")
+
+
+@push.command()
+def mode(
+    store: Annotated[str, typer.Argument(help="the store's short name")],
+    to: Annotated[Mode, typer.Argument(help="off: nothing; shadow: computed and shown, nothing sent; live: sent")],
+) -> None:
+    """Whether a store's attributes leave for Chatwoot. Going live, or into shadow, looks at all its customers again."""
+    print(asyncio.run(_set_mode(store, to)))
+
+
+@push.command()
+def now(
+    store: Annotated[str, typer.Argument(help="the store's short name")],
+    who: Annotated[str, typer.Argument(help="a customer id, an e-mail or a phone; left out: everybody")] = "",
+) -> None:
+    """Look at a customer at once, or at all of a store again: what differs is sent."""
+    print(asyncio.run(_look_now(store, who)))
+
+
+async def _set_mode(store: str, to: Mode) -> str:
+    async with database(installed(kafka=False)) as pool:
+        organization = (await stores_named(pool, store))[store]
+        async with scoped(pool, {organization}) as conn:
+            if not await pushes.set_mode(conn, organization, to.value):
+                return f"{store} is {to.value} already"
+            await note(conn, "push mode", store=organization, thing=to.value)
+            if to is not Mode.OFF:
+                await due.mark_everyone(conn, organization)
+    return f"{store} is {to.value}" + ("" if to is Mode.OFF else ", and all its customers are looked at")
+
+
+async def _look_now(store: str, who: str) -> str:
+    async with database(installed(kafka=False)) as pool:
+        organization = (await stores_named(pool, store))[store]
+        async with scoped(pool, {organization}) as conn:
+            found = await explained.named(conn, organization, who) if who else []
+            if who and not found:
+                raise Refusal(
+                    f"the shop {store} said nothing of a customer {who}: look for an id, an e-mail or a phone"
+                )
+            await note(conn, "push now", store=organization, thing=found[0] if who else "everybody")
+            if who:
+                await due.mark_at_once(conn, organization, f"customer:{found[0]}")
+            else:
+                await due.mark_everyone(conn, organization)
+    return f"{found[0] if who else f'all customers of {store}'}: the sender looks as soon as it comes to it"
 
 
 async def _rows(store: str | None, after: tuple[str, int], most: int) -> list[Row]:

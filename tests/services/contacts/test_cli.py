@@ -139,3 +139,20 @@ async def test_explain_customer_says_why_nobody_is_told(
     stands = (await answer("explain", "customer", slug(store), "+31201234567"))["stands"]
     assert stands[0].startswith("nothing is sent: the store is in shadow")
     assert stands[1].endswith("one is not made: create_contacts is off")
+
+
+async def test_push_mode_goes_live_with_everybody_and_push_now_ends_somebodys_wait(
+    bench: Bench, shadow: uuid.UUID
+) -> None:
+    assert "all its customers are looked at" in (await call("push", "mode", slug(shadow), "live")).stdout
+    assert (await call("push", "mode", slug(shadow), "live")).stdout == f"{slug(shadow)} is live already\n"
+    assert len(await bench.mailbox(shadow)) == _PEOPLE
+    async with scoped(bench.pool, {shadow}) as conn:
+        await conn.execute("update wootstream.due set attempts = 5, not_before = now() + interval '1 hour'")
+    assert (await call("push", "now", slug(shadow), "c3")).stdout.startswith("c3: the sender looks")
+    await bench.sender.shift()
+    assert bench.api.attributes(host(shadow), 3)["customer_tier"] == "Gold"
+    assert {row["person"] for row in await bench.mailbox(shadow)} == {f"customer:c{n}" for n in (1, 2, 4, 5)}
+    await call("push", "mode", slug(shadow), "off")
+    with pytest.raises(Refusal, match=f"`wootstream push mode {slug(shadow)} shadow`"):
+        await call("push", "diff", slug(shadow))
