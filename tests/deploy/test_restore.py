@@ -64,9 +64,10 @@ async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: I
     print("rows", sum(count for found in expected for count, _ in found.values()), "backup", made.err, restored.err)
 
 
-async def _same(installation: Installation, generation: Generation, expected: Rows) -> None:
+async def _same(installation: Installation, generation: Generation, expected: Rows) -> bool:
     found = await rows(installation, generation)
     assert [place for place in expected if found[place] != expected[place]] == []
+    return True
 
 
 async def _tables(installation: Installation, database: str) -> bool:
