@@ -54,6 +54,7 @@ class Edge:
             context.maximum_version = most
         _, writer = await asyncio.open_connection(HOST, self.port, ssl=context, server_hostname=name)
         spoken = writer.get_extra_info("ssl_object")
+        writer.close()
         writer.transport.abort()
         return spoken.version(), spoken.selected_alpn_protocol()
 

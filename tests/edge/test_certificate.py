@@ -64,6 +64,7 @@ async def shown(port: int) -> x509.Certificate:
     looking.check_hostname, looking.verify_mode = False, ssl.CERT_NONE
     _, writer = await asyncio.open_connection(HOST, port, ssl=looking, server_hostname=_NAME)
     found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
     writer.transport.abort()
     return x509.load_der_x509_certificate(found)
 

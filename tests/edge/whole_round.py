@@ -7,7 +7,7 @@ loads, every panel answers; a silent store, a lag and a halted partition are tol
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -61,7 +61,12 @@ async def wires(edge_or_address: Edge | str) -> AsyncIterator[list[Wire]]:
     opened = [await asyncio.open_connection(HOST, **to) for _ in range(_LINES)]  # type: ignore[arg-type]
     yield [Wire(*one) for one in opened]
     for _, writer in opened:
-        writer.transport.abort()
+        _hang_up(writer)
+
+
+def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    writer.transport.abort()
 
 
 async def waited(lines: Sequence[Wire], requests: Sequence[bytes]) -> list[float]:
@@ -176,7 +181,7 @@ async def slow_senders(front: Edge, shop: Shop) -> int:
     async with AsyncExitStack() as stack:
         for _ in range(_SLOW_SENDERS):
             _, writer = await asyncio.open_connection(HOST, front.port, ssl=front.context(), server_hostname=NAME)
-            stack.callback(writer.transport.abort)
+            stack.callback(_hang_up, writer)
             writer.write(head + b" " * 1000)
             await writer.drain()
         async with front.client() as client:
@@ -236,6 +241,9 @@ async def test_round(
             *map(partial(quantile, straight), _SHARES),
             "behind nginx with TLS", *map(partial(quantile, behind), _SHARES), f"ratio of p99 {ratio:.2f}")  # fmt: skip
 
+        lag = await told(watch, "ConsumerLags")
+        say("told:", lag["alertname"], lag["group"], lag["topic"])
+
         say("slow senders", _SLOW_SENDERS, "a webhook beside them:", status := await slow_senders(front, shop))
         assert status == 204
         sent, refused = await roll(front, ingresses, shop)
@@ -246,6 +254,8 @@ async def test_round(
         say("kept in Kafka:", len(kept), "of", expected)
         assert len(kept) >= expected
         await eventually(lambda: _read(database_url, expected))
+        await told(watch, "ConsumerLags", "resolved")
+        say("all read, and told that nothing lags")
 
         silent = {name: expression for name, expression in panels().items() if not await watch.ask(expression)}
         say("panels:", len(panels()), "answer but:", sorted(silent) or "none")
@@ -260,12 +270,9 @@ async def test_round(
         silence = await told(watch, _SILENT)
         assert silence["store"] == str(shop.id)
         say("told:", silence["alertname"], silence["promise"])
-        await _calm(watch)
-        lag = await _lagging(database_url, lambda: _post(front, shop, 5), lambda: told(watch, "ConsumerLags"))
-        say("told:", lag["alertname"], lag["group"], lag["topic"])
-        await told(watch, "ConsumerLags", "resolved")
+        await _post(front, shop, 5)
         await told(watch, _SILENT, "resolved")
-        say("told that the store speaks again, and that nothing lags")
+        say("told that the store speaks again")
 
         await _calm(watch)
         await make_again(settings, all_topics.WEBHOOKS)
@@ -330,17 +337,3 @@ async def _read(database_url: str, count: int) -> bool:
     finally:
         await conn.close()
     return int(read or 0) >= count
-
-
-async def _lagging(
-    database_url: str, post: Callable[[], Awaitable[None]], until: Callable[[], Awaitable[Mapping[str, str]]]
-) -> Mapping[str, str]:
-    """Somebody holds the ledger's rows, so that no group gets on, until that is told."""
-    conn = await asyncpg.connect(database_url, timeout=30)
-    try:
-        async with conn.transaction():
-            await conn.execute("select from wootstream.ledger for update")
-            await post()
-            return await until()
-    finally:
-        await conn.close()

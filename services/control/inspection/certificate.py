@@ -26,5 +26,6 @@ async def certificate_end(url: str) -> datetime | None:
         try:
             shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         finally:
-            writer.transport.abort()
+            writer.close()
+            writer.transport.abort()  # it has been seen: nobody waits for its farewell
     return x509.load_der_x509_certificate(shown).not_valid_after_utc
