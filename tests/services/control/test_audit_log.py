@@ -30,6 +30,8 @@ _NOTED = {
     "dead-letters discard": "dead-letters discard",
     "keys rotate": "keys rotate",
     "push diff": "push diff",
+    "push mode": "push mode",
+    "push now": "push now",
     "partitions keep": "partitions keep",
     "partitions rebuild": "partitions rebuild",
     "spool export": "spool export",
@@ -40,13 +42,15 @@ _NOTED = {
     "import customers": "import customers",
     "export customers": "export customers",
     "privacy find": "privacy find",
+    "privacy export": "privacy export",
     "privacy erase": "privacy erase",
     "privacy hold": "privacy hold",
     "privacy replay": "privacy replay",
 }
 _QUIET = {
     # figures, states and descriptions, in which nobody is named
-    "doctor", "audit", "audit-log", "settings", "openapi", "report", "offsets show", "dead-letters list", "keys list",
+    "doctor", "audit", "audit-log", "privacy record", "settings", "openapi", "report", "offsets show",
+    "dead-letters list", "keys list",
     "spool status", "stores list", "stores plan", "stores check", "stores discover", "stores show",
     # what was asked for and written down before
     "privacy requests", "privacy resume",
