@@ -36,7 +36,7 @@ async def differences(pool: Pool, store: str | None, after: tuple[str, int], mos
     named = await stores_named(pool, store)
     async with scoped(pool, named.values()) as conn:
         if store and (account := await stores.account(conn, named[store])) and account["push"] != "shadow":
-            raise Refusal(f"store {store} is {account['push']}, not in shadow: `push mode {store} shadow`")
+            raise Refusal(f"store {store} is {account['push']}, not in shadow: `wootstream push mode {store} shadow`")
         rows = await pushes.differences(conn, after=after, limit=most)
         # Who saw which store's people: once a store, in one order.
         for organization in sorted({named[row["slug"]] for row in rows}):
