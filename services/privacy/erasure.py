@@ -6,7 +6,7 @@ sealed.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -83,29 +83,41 @@ async def begin(
 
     `request` is that of a row which asks for it; without, it is a new one.
     """
-    now = process.clock.now()
+    # Looked up first: it may take long, and while the ledger is held nobody applies anything.
+    person = await look(process, store, asked)
+    erasure = Erasure(process, store, request or uuid4(), process.clock.now(), person, in_chatwoot, source)
     async with scoped(process.pool(PRIVACY), {store}) as conn:
-        # Whoever applies a batch now has done so when we look, and whoever comes next knows of it.
+        # Whoever applies a batch now has done so when this returns, and whoever comes next knows of it.
         await erased.hold_consumers(conn)
-        person = await find(conn, store, asked)
-        erasure = Erasure(process, store, request or uuid4(), now, person, in_chatwoot, source)
         await _refuse_held(conn, erasure.pseudonyms, person)
         await _mark(conn, erasure, _marks(erasure))
         await note(conn, "privacy erase", store=store, thing=f"request {erasure.request}")
-    return erasure
+    return await _looked_again(erasure)
+
+
+async def _looked_again(erasure: Erasure) -> Erasure:
+    """With the names that came between the first look and the mark."""
+    store, request = erasure.store, erasure.request
+    async with scoped(erasure.pool, {store}) as conn:
+        whole = erasure.person.with_names_of(await find(conn, store, erasure.person.asked))
+        if whole == erasure.person:
+            return erasure
+        now_whole = replace(erasure, person=whole)
+        await erased.add(conn, _marks(now_whole))
+        subject = sealed(erasure.process.secrets, whole, erasure.in_chatwoot)
+        await requests.move(conn, store, request, "running", subject=subject)
+        return now_whole
 
 
 async def begin_again(process: Process, store: UUID, request: UUID, told: Announcement) -> Erasure:
     """One that the topic tells of and this database does not know, for it was put back from before: whoever bears here
     one of the names that it has the hashes of."""
+    # An emptied contact may have become a person again since; a deleted one cannot.
+    how: InChatwoot = "delete" if told.in_chatwoot == "delete" else "keep"
+    until = told.asked_at + (_WEBHOOKS_UNDER_WAY if how == "delete" else timedelta(0))
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         await erased.hold_consumers(conn)
-        person = await bearers(conn, Pseudonyms(process.secrets), store, told.digests)
-        # An emptied contact may have become a person again since; a deleted one cannot.
-        how: InChatwoot = "delete" if told.in_chatwoot == "delete" else "keep"
-        erasure = Erasure(process, store, request, told.asked_at, person, how, "topic")
-        until = told.asked_at + (_WEBHOOKS_UNDER_WAY if how == "delete" else timedelta(0))
-        marks = [
+        await erased.add(conn, [
             ErasedRow(
                 organization_id=store,
                 digest=digest,
@@ -113,8 +125,12 @@ async def begin_again(process: Process, store: UUID, request: UUID, told: Announ
                 request_id=request,
             )
             for digest, kind in told.digests.items()
-        ]
-        await _mark(conn, erasure, marks)
+        ])  # fmt: skip
+    # Every name of the store is hashed, and nobody waits for that. Whoever dies before it is done begins again.
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        person = await bearers(conn, Pseudonyms(process.secrets), store, told.digests)
+        erasure = Erasure(process, store, request, told.asked_at, person, how, "topic")
+        await _mark(conn, erasure, [])
         await requests.step_done(conn, store, request, "published", {"topic": "it came from there"})
         await note(conn, "privacy replay", store=store, thing=f"request {request}")
     return erasure
@@ -129,16 +145,26 @@ async def _mark(conn: Connection, erasure: Erasure, marks: Sequence[ErasedRow]) 
         deadline=erasure.asked_at + DEADLINE, subject=subject,
     )  # fmt: skip
     await requests.move(conn, store, request, "running", subject=subject)
-    await requests.step_done(conn, store, request, "marked", {"names": len(marks)})
+    await requests.step_done(conn, store, request, "marked", {"names": len(erasure.person.subjects)})
 
 
-async def resumed(process: Process, conn: Connection, store: UUID, request: UUID) -> Erasure | None:
+async def _resumed(process: Process, conn: Connection, store: UUID, request: UUID) -> Erasure | None:
     """One that somebody began; None where it is settled. Raises Sealed."""
     row = await requests.one(conn, store, request)
     if row is None or row["state"] != "running" or row["subject"] is None:
         return None
     person, in_chatwoot = opened(process.secrets, store, row["subject"])
     return Erasure(process, store, request, row["asked_at"], person, in_chatwoot, row["source"])
+
+
+async def resume(process: Process, store: UUID, request: UUID) -> Erasure | None:
+    """The same; who died before the second look, takes it."""
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        erasure = await _resumed(process, conn, store, request)
+        done = await requests.steps_done(conn, store, request)
+    if erasure is None or erasure.source == "topic" or done != {"marked"}:
+        return erasure
+    return await _looked_again(erasure)
 
 
 async def carry_on(erasure: Erasure) -> dict[str, str]:

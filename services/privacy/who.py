@@ -7,7 +7,7 @@ found, but never remembered as erased, or the other's records would go, too.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from db.pool import Connection, Row
@@ -38,6 +38,19 @@ class PersonNames:
     @property
     def contact_ids(self) -> frozenset[int]:
         return frozenset(contact for _, contact in self.contacts)
+
+    def with_names_of(self, other: "PersonNames") -> "PersonNames":
+        """Both together: the same person at two moments."""
+        return replace(
+            self,
+            customers=self.customers | other.customers,
+            contacts=self.contacts | other.contacts,
+            conversations=self.conversations | other.conversations,
+            emails=self.emails | other.emails,
+            phones=self.phones | other.phones,
+            sessions=self.sessions | other.sessions,
+            users=self.users | other.users,
+        )
 
     @property
     def subjects(self) -> frozenset[Subject]:

@@ -94,8 +94,7 @@ async def go_on(process: Process, row: Row) -> dict[str, str]:
 
 async def _begun(process: Process, store: UUID, row: Row) -> erasure.Erasure | None:
     if row["state"] == "running":
-        async with scoped(process.pool(PRIVACY), {store}) as conn:
-            return await erasure.resumed(process, conn, store, row["id"])
+        return await erasure.resume(process, store, row["id"])
     subject = process.secrets.open(row["subject"], organization=store, column=COLUMN)
     if row["source"] == "topic":
         return await erasure.begin_again(process, store, row["id"], announcement_in(subject.encode()))

@@ -1,0 +1,69 @@
+"""`wootstream privacy …` as an operator types it."""
+
+from pathlib import Path
+
+import pytest
+
+from services.kernel import Refusal, Settings
+from tests.services.control.conftest import point_at
+from tests.services.control.verbs import answer, call, noted
+from tests.services.privacy.conftest import KnownShop
+
+
+@pytest.fixture(autouse=True)
+def _here(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at(settings, monkeypatch)
+
+
+async def test_who_somebody_is_is_shown_and_that_somebody_looked_is_written_down(shop: KnownShop) -> None:
+    await shop.customer("c1", email="anna@x.example")
+    slug = f"shop-{shop.store.hex[:12]}"
+    assert (await answer("privacy", "find", slug, "c1"))["email"] == ["anna@x.example"]
+    assert (await answer("privacy", "erase", slug, "c1", "--dry-run"))["customer"] == ["c1"]
+    assert "nobody is known" not in (await call("privacy", "find", slug, "c1")).stdout
+    assert await noted(shop.admin, shop.store) == ["privacy find", "privacy find"]
+
+
+@pytest.mark.usefixtures("topics")
+async def test_an_erasure_that_waits_says_for_what_and_is_listed(shop: KnownShop) -> None:
+    await shop.customer("c1", email="anna@x.example")
+    slug = f"shop-{shop.store.hex[:12]}"
+    result = await call("privacy", "erase", slug, "c1")
+    assert result.exit_code == 1
+    assert "chatwoot: this store has no API token" in result.stdout
+    (row,) = await answer("privacy", "requests", slug)
+    assert (row["state"], row["kind"]) == ("running", "erasure")
+    assert "published" in row["steps"]
+    assert "running" in (await call("privacy", "requests", slug)).stdout
+    assert (await answer("privacy", "find", slug, "anna@x.example"))["customer"] == []
+
+
+async def test_a_hold_refuses_an_erasure_until_it_is_lifted(shop: KnownShop) -> None:
+    await shop.customer("c1")
+    slug = f"shop-{shop.store.hex[:12]}"
+    assert "a lawsuit" in (await call("privacy", "hold", slug, "c1", "--reason", "a lawsuit")).stdout
+    with pytest.raises(Refusal, match="a lawsuit"):
+        await call("privacy", "erase", slug, "c1", "--dry-run")
+    await call("privacy", "hold", slug, "c1", "--lift")
+    await call("privacy", "erase", slug, "c1", "--dry-run")
+
+
+async def test_what_cannot_be_done_is_refused_in_a_sentence(shop: KnownShop) -> None:
+    slug = f"shop-{shop.store.hex[:12]}"
+    for words in (
+        ("erase", slug, "c1", "--in-chatwoot", "burn"), ("hold", slug, "c1"), ("record", "--format", "pdf"),
+        ("find", "no-such-store", "c1"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal):
+            await call("privacy", *words)
+
+
+async def test_the_record_of_processing_and_an_export_are_printed_and_written(shop: KnownShop, tmp_path: Path) -> None:
+    await shop.customer("c1", email="anna@x.example")
+    assert "| wootstream.customers | email |" in (await call("privacy", "record")).stdout
+    assert "wootstream.customers,email," in (await call("privacy", "record", "--format", "csv")).stdout
+    to = tmp_path / "c1.zip"
+    slug = f"shop-{shop.store.hex[:12]}"
+    assert (await answer("privacy", "export", slug, "c1", "--to", str(to)))["rows"] == {"wootstream.customers": 1}
+    assert to.exists()
+    assert await noted(shop.admin, shop.store) == ["privacy export"]
