@@ -7,13 +7,14 @@ statement's arguments hold.
 """
 
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from db.pool import Connection, Row
+from db.pool import Connection
+from db.surrounded import SurroundedConnection
 from services.kernel.clock import Clock
 from services.kernel.errors import Stop, describe
 from services.kernel.record import Record
@@ -113,7 +114,7 @@ class Traces(Follower):
                     span.add_event("record_settled", {"record": one.id or "", "outcome": batch.outcome(one)})
 
     def connection(self, connection: Connection) -> Connection:
-        return _TracedConnection(connection, self)
+        return SurroundedConnection(connection, self.statement)
 
     def call(self, method: str, host: str) -> AbstractContextManager[object]:
         return self._span(f"{method} chatwoot", "CLIENT", {"http.request.method": method, "server.address": host})
@@ -164,41 +165,3 @@ class _TracedKeeper:
     async def keep(self, record: Record, deadline: float) -> None:
         self._traces.written_into(record)
         await self._keeper.keep(record, deadline)
-
-
-class _TracedConnection:
-    """asyncpg's connection, each of whose statements is a span."""
-
-    def __init__(self, connection: Connection, traces: Traces) -> None:
-        self._connection = connection
-        self._traces = traces
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
-        async with self._spanned(query):
-            return await self._connection.execute(query, *args, timeout=timeout)
-
-    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]:
-        async with self._spanned(query):
-            return await self._connection.fetch(query, *args, timeout=timeout)
-
-    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Row | None:
-        async with self._spanned(query):
-            return await self._connection.fetchrow(query, *args, timeout=timeout)
-
-    async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any:
-        async with self._spanned(query):
-            return await self._connection.fetchval(query, *args, timeout=timeout)
-
-    def transaction(self) -> Any:
-        return self._connection.transaction()
-
-    @asynccontextmanager
-    async def _spanned(self, query: str) -> AsyncIterator[None]:
-        if (span := self._traces.statement(query)) is None:
-            yield
-            return
-        with span:
-            yield
