@@ -17,6 +17,9 @@ from services.kernel.web.exchange import Exchange, Whole
 
 HEAD_SECONDS, BODY_SECONDS = 10.0, 5.0
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
+# What an application still waits for when its test is over is known to nobody else: the loop's end is to cancel it, not
+# the collector to find it, in the middle of another test.
+_TASKS: set[asyncio.Task[None]] = set()
 _TURNS = 60  # of the loop, in which whatever can go on has gone on
 
 
@@ -36,7 +39,10 @@ class Later:
         return handle
 
     def create_task(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(coro)
+        task = asyncio.get_running_loop().create_task(coro)
+        _TASKS.add(task)
+        task.add_done_callback(_TASKS.discard)
+        return task
 
     async def forward(self, seconds: float) -> None:
         """Let the time pass, and whatever falls due in it happen at its moment."""
