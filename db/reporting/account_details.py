@@ -45,20 +45,22 @@ on conflict (organization_id, kind, id) do update set name = excluded.name, chec
 """
 # Those that the API no longer names were asked for, too.
 _CHECKED = "update wootstream.directory set checked_at = $2 where organization_id = $1 and checked_at is null"
-# The bot decides when the first response counts from: where it came or went, all of the inbox is reckoned again.
+# The bot decides when the first response counts from, and rows bear the name: where either is another, all of the inbox
+# is reckoned again.
 _PUT_INBOXES = """
 insert into wootstream.inboxes as i (organization_id, inbox_id, name, has_bot, checked_at, recount_after)
 select $1, n.id, n.name, n.has_bot, $5, case when n.has_bot then 0 end
 from unnest($2::int[], $3::text[], $4::bool[]) as n (id, name, has_bot) order by 2
 on conflict (organization_id, inbox_id) do update set name = excluded.name, has_bot = excluded.has_bot,
   checked_at = excluded.checked_at, updated_at = now(),
-  recount_after = case when i.has_bot = excluded.has_bot then i.recount_after else 0 end
+  recount_after = case when i.has_bot = excluded.has_bot and i.name is not distinct from excluded.name then i.recount_after else 0 end
 """
-# From webhooks: has_bot stays, for they do not say it.
+# From webhooks: has_bot stays, for they do not say it. Rows written before the name was known would lack it for as long
+# as nobody spoke there again: whether one did would depend on which webhooks came in one batch.
 _NAME_INBOXES = """
-insert into wootstream.inboxes (organization_id, inbox_id, name)
-select * from unnest($1::uuid[], $2::int[], $3::text[]) order by 1, 2
-on conflict (organization_id, inbox_id) do update set name = excluded.name, updated_at = now()
+insert into wootstream.inboxes (organization_id, inbox_id, name, recount_after)
+select organization_id, inbox_id, name, 0 from unnest($1::uuid[], $2::int[], $3::text[]) as n (organization_id, inbox_id, name) order by 1, 2
+on conflict (organization_id, inbox_id) do update set name = excluded.name, updated_at = now(), recount_after = 0
 """
 _MARK_BOTS = """
 insert into wootstream.inboxes as i (organization_id, inbox_id, has_bot)

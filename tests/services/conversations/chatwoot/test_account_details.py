@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import orjson
 import pytest
 
 from db.pool import Pool, scoped
@@ -24,6 +25,7 @@ from tests.unit.kernel.test_chatwoot import Hand
 
 RUN = "chatwoot-4.13.0-bots"
 STORE = "meise-nord"
+_ROWS = "select chatwoot_conversation_id, inbox_name from public.chatwoot_conversations where organization_id = $1"
 _NAMED = "update public.chatwoot_accounts set release = '3.16.0' where organization_id = $1"
 
 
@@ -119,6 +121,28 @@ async def test_report_says_which_rule_waits_for_an_api_that_does_not_tell(
     assert [rule.split(":")[0] for rule in refused] == ["inbox Shop", "inbox Orders"]
     assert all("Chatwoot answers 401" in rule for rule in refused)
     assert unknown == ()
+
+
+async def test_a_row_is_named_also_by_a_webhook_that_comes_after_its_conversations_last(
+    pool: Pool, admin_pool: Pool, process: Process
+) -> None:
+    """Not every webhook says what its inbox is called: whether a row had a name depended on what came in one batch."""
+    given = [one for one in account_webhooks(RUN) if one.store == STORE]
+    unnamed = next(one for one in given if one.event == "conversation_created")
+    inbox = orjson.loads(unnamed.body)["inbox_id"]
+    naming = next(one for one in given if orjson.loads(one.body).get("inbox", {}).get("id") == inbox)
+    named = []
+    for size in (1, 2):
+        shop = (await bench.install(admin_pool, RUN))[STORE]
+        await bench.apply(pool, bench.records([unnamed, naming], {STORE: shop}), batch=size)
+        await turn(process)
+        async with scoped(pool, {shop.id}) as conn:
+            named.append(
+                {row["chatwoot_conversation_id"]: row["inbox_name"] for row in await conn.fetch(_ROWS, shop.id)}
+            )
+    assert named[0] == named[1]
+    assert len(named[0]) > 1
+    assert all(named[0].values())
 
 
 async def test_api_is_asked_once_a_day_and_when_a_webhook_names_somebody_unknown(
