@@ -48,7 +48,7 @@ Text = Annotated[_Storable, Field(max_length=255)]
 _MOMENT = {"type": "string", "format": "date-time", "pattern": "^(199[0-9]|2[01][0-9]{2})-"}
 ShopMoment = Annotated[AwareDatetime, AfterValidator(_sane), WithJsonSchema(_MOMENT)]
 Category = Annotated[_Storable, Field(min_length=1, max_length=100)]
-ShopUrl = Annotated[_Storable, Field(pattern=r"^https?://[^\s\x00]+$", max_length=URL_CHARACTERS)]
+ShopUrl = Annotated[str, Field(pattern=r"^https?://[^\s\x00]+$", max_length=URL_CHARACTERS)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=_MOST_MINOR), WHOLE]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
