@@ -1,7 +1,7 @@
 """The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, count, commit."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -15,9 +15,8 @@ import orjson
 from db.pool import Connection, Pool
 from db.records import dead_letters, ledger
 from db.records.dead_letters import Letter
-from db.records.ledger import LedgerRow
+from db.records.ledger import LedgerRow, Move
 from services.kernel.consuming.bisect import Applied, Apply, E, apply_in_halves
-from services.kernel.consuming.outcomes import count, moves_of
 from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
 from services.kernel.forgetting.sieve import About
@@ -26,6 +25,7 @@ from services.kernel.telemetry.following import Follower, SettledBatch
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
 _BY_PARTITION = attrgetter("partition")
+OutcomeCounts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records
 
 
 def letter_of(record: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
@@ -198,3 +198,38 @@ def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) 
     settled = [one for one in fresh if one.offset < cut.get(one.partition, one.offset + 1)]
     result.rest += [one for one in fresh if one.offset >= cut.get(one.partition, one.offset + 1)]
     return settled
+
+
+def count(
+    settled: Sequence[Record], *, asked: Container[Record], news: Container[Record], bad: Container[Record]
+) -> OutcomeCounts:
+    """Bad ones are dead; what nobody asked for is ignored; what was asked and is no news is a duplicate."""
+    return Counter(
+        (
+            one.partition,
+            one.store_name,
+            "dead" if one in bad else "ignored" if one not in asked else "applied" if one in news else "duplicate",
+        )
+        for one in settled
+    )
+
+
+def moves_of(
+    counts: OutcomeCounts, settled: Sequence[Record], redelivered: Mapping[int, int], rows: Mapping[int, LedgerRow]
+) -> list[Move]:
+    """What to write into the ledger, sorted as it was locked."""
+    last = {one.partition: one for one in settled}
+    by_partition: dict[int, dict[str, int]] = {partition: {} for partition in sorted(last.keys() | redelivered.keys())}
+    for (partition, _, outcome), records in counts.items():
+        outcomes = by_partition[partition]
+        outcomes[outcome] = outcomes.get(outcome, 0) + records
+    return [_move(rows[one], last.get(one), of_it, redelivered.get(one, 0)) for one, of_it in by_partition.items()]
+
+
+def _move(row: LedgerRow, last: Record | None, outcomes: Mapping[str, int], redelivered: int) -> Move:
+    """On to behind the last record; an offset on the way that is no record's is hollow."""
+    if last is None:
+        return Move(row.partition, row.next_offset, redelivered=redelivered)
+    reached = last.offset + 1
+    hollow = reached - row.next_offset - sum(outcomes.values())
+    return Move(row.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **outcomes)

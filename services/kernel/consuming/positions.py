@@ -207,11 +207,24 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         # The ledger first: a log that now ends below what the ledger had already said is another one.
         before = await self._probe.rows(ours)
         bounds = await self._reader.bounds(ours)
-        async with self._lock:
-            await self.settle(await self._unsettled(before, bounds))
+        # Before the lock, and no longer behind it than a round: a batch that waits for rows that somebody else holds is
+        # just when lag must be seen. Of what such a batch holds, its handler settles the positions.
         await self._lag.measure(before, bounds)
+        if await self._nothing_in_hand():
+            try:
+                await self.settle(await self._unsettled(before, bounds))
+            finally:
+                self._lock.release()
         await self._lag.commit(consumer, before)
         return False
+
+    async def _nothing_in_hand(self) -> bool:
+        """Take the lock, unless a batch keeps it for a whole round."""
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                return await self._lock.acquire()
+        except TimeoutError:
+            return False
 
     async def _unsettled(
         self, before: Mapping[int, LedgerRow], bounds: Mapping[int, tuple[int, int]]

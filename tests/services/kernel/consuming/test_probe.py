@@ -1,13 +1,17 @@
 """The probe: what the log and the ledger can do to each other, and what becomes of the position."""
 
+import asyncio
+from collections.abc import Collection, Sequence
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
-from services.kernel import Process
+from db.pool import Connection
+from services.kernel import Process, Record
 from services.kernel.kafka.client import client_options
 from services.kernel.kafka.topics import Admin, cluster_id
 from tests.eventually import eventually
-from tests.kernel_bench import Bench
+from tests.kernel_bench import Bench, Number
 
 
 async def _delete_before(bench: Bench, partition: int, offset: int) -> None:
@@ -142,6 +146,28 @@ async def test_lag_is_told_while_a_partition_is_halted_and_to_kafka_where_none_i
     assert seconds is not None
     assert seconds > 0
     assert records == 79  # 100 records, 21 of them below where the ledger stands
+
+
+async def test_lag_is_told_while_a_batch_waits_for_rows_that_somebody_else_holds(bench: Bench) -> None:
+    go_on = asyncio.Event()
+
+    async def waiting(conn: Connection, events: Sequence[Number]) -> Collection[Record]:
+        await go_on.wait()
+        return await bench.apply(conn, events)
+
+    await bench.send(range(10))
+    async with bench.consuming(apply=waiting) as process:
+        where = {"group": bench.group, "topic": bench.topic.name}
+
+        def lag() -> float:
+            return process.registry.get_sample_value("wootstream_lag_seconds", where) or 0.0
+
+        await eventually(lambda: lag() > 0)
+        before = lag()
+        await eventually(lambda: lag() > before)
+        assert await bench.total("consumed") == 0
+        go_on.set()
+        await bench.until("applied", 10)
 
 
 async def _commit(bench: Bench, partition: int, offset: int) -> None:
