@@ -179,8 +179,8 @@ async def test_real_ingress_sees_the_visitor_behind_nginx_and_a_reload_refuses_n
         one.client(source=_STRANGER) as client,
     ):
         client.headers["x-forwarded-for"] = "203.0.113.9"
-        # As Chatwoot, which begins a connection for each: a worker that is told to end closes those that are idle, and a
-        # request that is just then on its way there is nobody's.
+        # As Chatwoot, which begins a connection for each: a worker that is told to end closes those that are idle, and
+        # a request that is just then on its way there is nobody's.
         client.headers["connection"] = "close"
         visitor = PageVisitor(client, shop.website_token, ORIGIN, Clock())
         assert (await visitor.arrive()).status_code == 200
