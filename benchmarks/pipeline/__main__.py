@@ -87,7 +87,9 @@ async def measure(seconds: int, rounds: int) -> dict[str, Any]:
         settings = Settings(database_url=stack.database_url, kafka_bootstrap_servers=stack.kafka, data_directory=folder)
         await migrate(stack.database_url)
         await ensure_topics(settings)
-        admin = await closing.enter_async_context(asyncpg.create_pool(stack.database_url, max_size=2, init=use_json))
+        admin = await closing.enter_async_context(
+            asyncpg.create_pool(stack.database_url, min_size=0, max_size=2, init=use_json)
+        )
         first = await _requests(admin, settings, _FIRST_RATE * _FIRST_SECONDS)
         processes = {name: await closing.enter_async_context(_service(name, stack, folder)) for name in _SERVICES}
         address = await _address(folder / "ingress.log")

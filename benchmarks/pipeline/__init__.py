@@ -1,0 +1,1 @@
+"""The whole pipeline under load, a process for each service."""
