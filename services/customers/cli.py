@@ -17,14 +17,13 @@ from schemas.values.money import digits
 from services.customers.past.csv_file import PastFile
 from services.customers.past.reading import PastReading, ReadIn
 from services.customers.past.shop_line import CUSTOMER_COLUMNS, ORDER_COLUMNS
-from services.kernel import Process, Refusal, Stop
+from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
+from services.kernel.cli.reaching import reach_topic
 from services.kernel.cli.terminal import Json, print_json, progress
 from services.kernel.cli.terminal import since as moment
-from services.kernel.kafka.topics import absent
 
-_KAFKA_SECONDS = 15  # then a person wants to know
 _PAGE = 1_000
 export = typer.Typer(no_args_is_help=True, help="What the shop said, as CSV that `import` reads.")
 
@@ -84,7 +83,7 @@ async def _import(store: str, path: str, as_of: datetime | None) -> ReadIn:
         organization = (await stores_named(pool, store))[store]
         process = Process(installed())
         try:
-            await _reach_kafka(process)
+            await reach_topic(process, SHOP_EVENTS)
             file = PastFile(path)
             try:
                 with progress(f"{store}: lines") as tell:
@@ -97,16 +96,6 @@ async def _import(store: str, path: str, as_of: datetime | None) -> ReadIn:
             return done
         finally:
             await process.close()
-
-
-async def _reach_kafka(process: Process) -> None:
-    try:
-        async with asyncio.timeout(_KAFKA_SECONDS):
-            await process.publisher.connect()
-            if await absent(process.settings, [SHOP_EVENTS]):
-                raise Stop(f"Kafka has no topic {SHOP_EVENTS.name}: make it with: wootstream topics")
-    except TimeoutError as cause:
-        raise Stop(f"Kafka does not answer ({process.publisher.trouble})") from cause
 
 
 @export.command()

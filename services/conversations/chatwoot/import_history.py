@@ -17,13 +17,13 @@ from schemas.chatwoot import rest
 from schemas.topics import WEBHOOKS
 from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.chatwoot.cli import asking, reader_for, refusing, stores_asked
-from services.kernel import Process, Record, Refusal, Retryable, Stop
+from services.kernel import Process, Record, Refusal, Retryable
 from services.kernel.actor import note
 from services.kernel.chatwoot.chatwoot_account import Gone, Unanswered
 from services.kernel.cli.environment import installed
+from services.kernel.cli.reaching import reach_topic
 from services.kernel.cli.terminal import progress
 from services.kernel.clock import Schedule
-from services.kernel.kafka.topics import absent
 
 _IN_FLIGHT = 4  # conversations at once, so that a slow answer does not cost the pace; the pace itself is the client's
 _MESSAGES = 100  # in one answer
@@ -34,7 +34,6 @@ _MOST_PAGES, _MOST_MESSAGES, _MOST_PASSES = 100_000, 200_000, 20
 _PAUSES = Schedule((1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0))  # then Chatwoot or Kafka is really away
 T = TypeVar("T")
 OnProgress = Callable[[int, int], None]  # conversations looked at, of how many
-_KAFKA_SECONDS = 15  # then a person wants to know
 import_ = typer.Typer(no_args_is_help=True, help="What was before a store was attached.")
 
 
@@ -66,7 +65,7 @@ def history(
 
 async def _run(store: str, *, everything: bool) -> dict[str, int]:
     async with asking(installed()) as process:
-        await _reach_kafka(process)
+        await reach_topic(process, WEBHOOKS)
         counts = {}
         for name, organization in (await stores_asked(process, store)).items():
             account = await reader_for(process, name, organization)
@@ -75,16 +74,6 @@ async def _run(store: str, *, everything: bool) -> dict[str, int]:
             with refusing(name), progress(name) as tell:
                 counts[name] = await HistoryImport(process, account, everything=everything).run(tell)
     return counts
-
-
-async def _reach_kafka(process: Process) -> None:
-    try:
-        async with asyncio.timeout(_KAFKA_SECONDS):
-            await process.publisher.connect()
-            if await absent(process.settings, [WEBHOOKS]):
-                raise Stop(f"Kafka has no topic {WEBHOOKS.name}: make it with: wootstream topics")
-    except TimeoutError as cause:
-        raise Stop(f"Kafka does not answer ({process.publisher.trouble})") from cause
 
 
 class HistoryImport:
