@@ -80,6 +80,11 @@ async def everyone(conn: Connection) -> Sequence[Row]:
     return await conn.fetch(_STORES)
 
 
+async def ids(conn: Connection) -> set[UUID]:
+    """Every store, whatever is in scope: what has work for all of them begins with this."""
+    return {row["organization_id"] for row in await everyone(conn)}
+
+
 async def add_organization(conn: Connection, organization_id: UUID, name: str) -> None:
     await conn.execute(_ORGANIZATION, organization_id, name)
 

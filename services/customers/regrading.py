@@ -12,7 +12,7 @@ _STEP = 200  # customers reckoned in one transaction
 async def turn(process: Process) -> bool:
     """One step of each; True if there may be more to do."""
     async with scoped(process.pool(), ()) as conn:
-        everyone = {row["organization_id"] for row in await stores.everyone(conn)}
+        everyone = await stores.ids(conn)
     async with scoped(process.pool(), everyone) as conn:
         aged = await table.aged(conn, _STEP)
         if aged:

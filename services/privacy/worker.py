@@ -62,7 +62,7 @@ class PrivacyWorker:
 async def open_requests(process: Process) -> list[Row]:
     """Every store's erasures that are not settled."""
     async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = {row["organization_id"] for row in await stores.everyone(conn)}
+        known = await stores.ids(conn)
     async with scoped(process.pool(PRIVACY), known) as conn:
         return [row for row in await requests.open_ones(conn) if row["kind"] == "erasure"]
 

@@ -75,7 +75,7 @@ async def rebuild(pool: Pool, store: UUID) -> int:
 
 async def _everyone(pool: Pool) -> set[UUID]:
     async with pool.acquire(timeout=10) as conn:
-        return {row["organization_id"] for row in await stores.everyone(conn)}
+        return await stores.ids(conn)
 
 
 async def _forget(process: Process, keeper: Row) -> bool:

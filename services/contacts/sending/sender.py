@@ -50,7 +50,7 @@ class AttributeSender:
     async def _waiting(self) -> dict[str, list[SenderAccount]]:
         """Stores with people due, by server; those at rest or switched off apart."""
         async with scoped(self._process.pool(), ()) as conn:
-            everyone = {row["organization_id"] for row in await stores.everyone(conn)}
+            everyone = await stores.ids(conn)
         now = self._process.clock.monotonic()
         async with scoped(self._process.pool(), everyone) as conn:
             due = await mailbox.waiting(conn, everyone)

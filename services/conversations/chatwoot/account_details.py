@@ -41,7 +41,7 @@ class AccountDetails:
         A store that does not tell costs the others nothing."""
         now = self._process.clock.now()
         async with scoped(self._process.pool(), ()) as conn:
-            everyone = {row["organization_id"] for row in await stores.everyone(conn)}
+            everyone = await stores.ids(conn)
         async with scoped(self._process.pool(), everyone) as conn:
             unread = await table.unread(conn, now=now, every=_EVERY, again=_AGAIN)
             recounts = await table.recounts(conn)
