@@ -99,7 +99,7 @@ _TIERS_AFTER = """
 update public.chatwoot_accounts set tiers_after = $3 where organization_id = $1 and tiers_after = $2
 """
 # Paid a year ago since they were last reckoned. A month back at most, so that years of orders are not looked through
-# every hour: a service that stood still for longer is told by its store's rules set anew.
+# each time: a service that stood still for longer is told by its store's rules set anew.
 _AGED = """
 select distinct c.organization_id, c.customer_id
 from public.chatwoot_accounts a

@@ -19,7 +19,7 @@ select person, marks, attempts, waiting_since, not_before from wootstream.due wh
 order by person
 """
 _SYNCED = """
-select email, phone, customer_id, last_synced_at, sync_status, sync_error, seen_at from public.chatwoot_contacts
+select customer_id, last_synced_at, sync_error from public.chatwoot_contacts
 where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
 """
 

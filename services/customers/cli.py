@@ -79,9 +79,10 @@ def _show_refused(done: ReadIn, file: str) -> None:
 
 
 async def _import(store: str, path: str, as_of: datetime | None) -> ReadIn:
-    async with database(installed()) as pool:
+    settings = installed()
+    async with database(settings) as pool:
         organization = (await stores_named(pool, store))[store]
-        process = Process(installed())
+        process = Process(settings)
         try:
             await reach_topic(process, SHOP_EVENTS)
             file = PastFile(path)

@@ -42,7 +42,6 @@ class PastFile:
         head = self._text.readline()
         self._dialect = max(_DELIMITERS, key=head.count)
         self.header = [name.strip() for name in next(csv.reader([head], delimiter=self._dialect), [])]
-        self.size = self._path.stat().st_size if self._path else 0
 
     def lines(self) -> Iterator[Line]:
         """What stands below the header; a line that is none of a table has a fault."""
@@ -85,21 +84,23 @@ class Bookmark:
 
     path: Path
     mark: dict[str, Any]
+    total: int  # lines of the file, as an editor counts; a cell may hold several
     lines: int = 0
 
     @classmethod
     def of(cls, file: Path, store: str) -> "Bookmark":
-        digest = hashlib.sha256()
+        digest, total = hashlib.sha256(), 0
         with file.open("rb") as content:
             while block := content.read(_BLOCK):
                 digest.update(block)
+                total += block.count(b"\n")
         path, mark = file.with_name(file.name + ".progress"), {"store": store, "sha256": digest.hexdigest()}
         try:
             kept = orjson.loads(path.read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
-            return cls(path, mark)
+            return cls(path, mark, total)
         is_ours = isinstance(kept, dict) and mark.items() <= kept.items() and isinstance(kept.get("lines"), int)
-        return cls(path, mark, kept["lines"] if is_ours else 0)
+        return cls(path, mark, total, kept["lines"] if is_ours else 0)
 
     def move(self, lines: int) -> None:
         """All up to this line have been sent; whole or not at all, also when the machine stops here."""

@@ -61,7 +61,7 @@ class PastReading:
                 waiting = []
                 if bookmark:
                     bookmark.move(number)
-                tell(number, 0)
+                    tell(number, bookmark.total)
         sent += await self._send(waiting)
         if bookmark:
             bookmark.remove()
