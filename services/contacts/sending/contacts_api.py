@@ -56,7 +56,7 @@ class ContactsApi:
         return _read(FoundContacts, await self._call("POST", "/filter", {"payload": wanted})).payload
 
     async def create(self, contact: dict[str, Any]) -> ShownContact:
-        """A new contact; Refused names the columns that somebody else has."""
+        """A new contact; RefusedByChatwoot names the columns that somebody else has."""
         return _read(CreatedContact, await self._call("POST", "", contact)).payload.contact
 
     async def _call(self, method: str, path: str, body: Any) -> ChatwootAnswer:

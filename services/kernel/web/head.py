@@ -31,7 +31,7 @@ class Framing(NamedTuple):
 
 
 def framing(fields: Iterable[tuple[bytes, bytes]], version: str) -> Framing:
-    """Judge the watched fields, names in lower case. Raises Refused."""
+    """Judge the watched fields, names in lower case. Raises HeadRefused."""
     hosts, length, field, expects = 0, 0, b"", False
     for name, value in fields:
         if name == b"host":
@@ -66,7 +66,7 @@ def _judge_coding(value: bytes, version: str) -> None:
 
 
 def target(url: bytes, method: str) -> tuple[bytes, bytes]:
-    """Path and query. Raises Refused."""
+    """Path and query. Raises HeadRefused."""
     if method == "CONNECT":
         raise HeadRefused(Fault.METHOD)
     if url[:1] == b"/":
