@@ -65,7 +65,7 @@ async def _serve(kind: str) -> None:
             max_request_size=MAX_MESSAGE_BYTES,
         )
         await producer.start()
-        process.door("/bare/", Bare(producer))
+        process.site.door("/bare/", Bare(producer))
     else:
         add_to(process)
     running = asyncio.create_task(process.serve())

@@ -7,8 +7,7 @@ from db.people import due
 from db.pool import Connection
 from db.reporting import account_details
 from services.conversations import repository
-from services.conversations.batch import FactBatch
-from services.conversations.events import ConversationFacts, Key
+from services.conversations.events import ConversationFacts, FactBatch, Key
 from services.conversations.figures.checkpoint import Checkpoint, advance, resume
 from services.conversations.figures.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures.figures import figures

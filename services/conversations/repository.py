@@ -22,8 +22,7 @@ from db.reporting.conversations import (
 )
 from db.reporting.facts import ChangeRow, MessageRow, RatingRow
 from schemas.values.money import digits
-from services.conversations.batch import FactBatch, rating_key
-from services.conversations.events import Key
+from services.conversations.events import FactBatch, Key, rating_key
 from services.conversations.figures.checkpoint import Checkpoint
 from services.conversations.figures.facts import Change, ConversationState, Facts, Message, Rating, Snapshot
 from services.conversations.figures.figures import Figures

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from pydantic import TypeAdapter
 
 from db.people.customers import ShopFactRow
 from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
 from schemas.values import json_text
-from services.customers.categories import json
 from services.kernel import Invalid, Record
 from services.kernel.forgetting.subjects import Subject, subjects_named
 
@@ -56,7 +56,7 @@ class ShopFact:
             currency=self.currency,
             order_number=self.order_number,
             order_url=self.order_url,
-            categories=None if self.categories is None else json(self.categories),
+            categories=None if self.categories is None else categories_json(self.categories),
         )
 
 
@@ -78,6 +78,12 @@ def subjects(event: ShopFact) -> Iterable[Subject]:
     """The customer, by each name that the shop told."""
     profile = event.profile
     return subjects_named(customers=[event.customer_id], emails=[profile.get("email")], phones=[profile.get("phone")])
+
+
+def categories_json(categories: Iterable[str]) -> str:
+    """Kinds of things in a shop's own words, as their columns have them: each once, in one order, so that the same set
+    is the same row."""
+    return orjson.dumps(sorted(set(categories))).decode()
 
 
 def _customer(record: Record, event: CustomerEvent) -> ShopFact:

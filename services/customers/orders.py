@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.people.customers import OrderRow
 from schemas.bounds import MOST_INT8
-from services.customers.categories import json
+from services.customers.events import categories_json
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
 
@@ -74,7 +74,7 @@ class Order:
             cancelled_at=self.cancelled_at,
             order_number=self.order_number,
             order_url=self.order_url,
-            categories=json(self.categories),
+            categories=categories_json(self.categories),
         )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -47,7 +46,7 @@ class Process:
         self.secrets = load_secrets(settings)
         self.publisher = Publisher(settings, self.clock)
         self.chatwoot = Chatwoot(settings, self.clock, self.registry, following=self.following)
-        self.site = Site(self.registry, self.metrics)
+        self.site = Site(self.registry, self.metrics, self.following)
         self.consumers = Consumers(settings, self.clock, self.pool)
         self.callers = Callers(settings, self.clock, self.registry, self.pool)
         self.operations = Operations(self.callers, self.route, enabled=settings.api_token is not None)
@@ -80,10 +79,6 @@ class Process:
     ) -> None:
         """Answer `path` by a Starlette endpoint, or an ASGI application in its place."""
         self.site.route(path, endpoint, methods)
-
-    def door(self, prefix: str, app: Any) -> None:
-        """Hand every request whose path begins with `prefix` to a bare ASGI application, before any routing."""
-        self.site.door(prefix, self.following.door(prefix, app))
 
     def background(self, name: str, work: _Act, *, ends_itself: bool = False) -> None:
         """Run `work` for the life of the process, again after a while when it fails; only a Stop ends the process.

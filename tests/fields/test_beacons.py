@@ -16,8 +16,9 @@ from db.pool import Pool
 from schemas.beacons import Beacon
 from schemas.topics import WIDGET_EVENTS
 from schemas.values.depth import too_deep
-from services.ingress.doors.beacon_events import EventRefusal, judge, row
+from services.ingress.doors.beacon_events import judge, row
 from services.ingress.doors.beacons import parsed
+from services.ingress.doors.refusals import EventRefusal
 from services.kernel import Record
 from services.widget import events, handlers
 from tests.fields.applying import undone

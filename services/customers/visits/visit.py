@@ -6,7 +6,7 @@ from uuid import UUID
 
 from db.people.visits import Key, VisitRow
 from db.pool import Row
-from services.customers.categories import json
+from services.customers.events import categories_json
 
 MOST_CATEGORIES = 50  # of a session; a robot looks at all
 _MOST_VIEWED = 1_000
@@ -73,7 +73,7 @@ class ShopVisit:
             cart_currency=self.cart_currency,
             cart_items=self.cart_items,
             viewed="{" + ",".join(map(str, sorted(self.viewed))) + "}",
-            categories=json(self.categories),
+            categories=categories_json(self.categories),
         )
 
     def then(self, other: "ShopVisit") -> "ShopVisit":

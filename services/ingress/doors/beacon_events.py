@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.beacons import Beacon
 from schemas.bounds import URL_CHARACTERS
+from services.ingress.doors.refusals import EventRefusal
 from services.ingress.origins import without_query
 from services.kernel.errors import describe
 
@@ -17,16 +18,6 @@ _VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its millise
 _ADDRESSES = ("page_url", "referrer")
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
-
-EventFault = Literal["invalid", "too_old", "ahead"]
-
-
-class EventRefusal(NamedTuple):
-    """Why the event of this number in the request, from 0, was refused; `reason` is for the sender."""
-
-    number: int
-    fault: EventFault
-    reason: str
 
 
 def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[EventRefusal]]:

@@ -9,9 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
 from services.ingress.doors.answer import TAKEN, DoorAnswer, json_answer
-from services.ingress.doors.beacon_events import EventRefusal
 from services.ingress.doors.quotas import Quotas
-from services.ingress.doors.refusals import Reason, Refused
+from services.ingress.doors.refusals import EventRefusal, Reason, Refused
 from services.ingress.doors.request import DEADLINE, Bodies
 from services.ingress.first_deliveries import FirstDeliveries
 from services.ingress.metrics import IngressMetrics, StoreNames

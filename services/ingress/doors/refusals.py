@@ -6,6 +6,7 @@ Exception
 
 from enum import StrEnum
 from functools import cache
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.ingress.doors.answer import AnswerHeaders, DoorAnswer, json_answer
@@ -96,3 +97,14 @@ class Refused(Exception):
 def wrong_method(allowed: bytes) -> DoorAnswer:
     """HTTP wants a 405 to name the methods that there are."""
     return json_answer(405, {"error": TABLE[Reason.WRONG_METHOD][1]}, headers=((b"allow", allowed),))
+
+
+EventFault = Literal["invalid", "too_old", "ahead"]
+
+
+class EventRefusal(NamedTuple):
+    """Why the event of this number in the request, from 0, was refused; `reason` is for the sender."""
+
+    number: int
+    fault: EventFault
+    reason: str

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from services.kernel.errors import Stop
 from services.kernel.settings import Settings
+from services.kernel.telemetry.following import Follower
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import ConnectionLimits, Crowd
@@ -45,7 +46,8 @@ log = structlog.get_logger()
 class Site:
     """The ASGI application of a process."""
 
-    def __init__(self, registry: CollectorRegistry, metrics: Metrics) -> None:
+    def __init__(self, registry: CollectorRegistry, metrics: Metrics, following: Follower | None = None) -> None:
+        self._following = following or Follower()
         self.ready = asyncio.Event()
         self._doors: list[tuple[str, Any]] = []
         self._whole: list[tuple[str, Whole]] = []
@@ -67,7 +69,9 @@ class Site:
 
         One that is there as a whole its method `whole` is offered first, if it has one (exchange.py).
         """
+        app = self._following.door(prefix, app)
         self._doors.append((prefix, app))
+        # What follows a record wraps the door, and a wrapped one is offered nothing whole.
         if whole := getattr(app, "whole", None):
             self._whole.append((prefix, whole))
 

@@ -17,7 +17,7 @@ from local.demo.shop import shop_event
 from local.demo.visitors import PageVisitor
 from schemas.topics import SHOP_EVENTS
 from services.customers import events
-from services.ingress.doors.elements import elements
+from services.ingress.doors.shop_events import elements
 from services.kernel import Clock, Settings
 from services.kernel.secrets import load_secrets
 from tests.field_cases import FOLDER

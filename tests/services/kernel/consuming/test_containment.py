@@ -133,7 +133,7 @@ def _door(process: Process) -> Iterator[httpx.AsyncClient]:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    process.door("/door", door)
+    process.site.door("/door", door)
     yield httpx.AsyncClient(transport=httpx.ASGITransport(process.site), base_url="http://process")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingress.doors.elements import elements
+from services.ingress.doors.shop_events import elements
 
 
 @pytest.mark.parametrize(
