@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.chatwoot import controls
 from local.chatwoot.api import (
     account_settings,
     contact_lists,
@@ -20,10 +21,10 @@ from local.chatwoot.api import (
     messages,
     own_profile,
     platform,
-    ratings,
     robots,
     widget,
 )
+from local.chatwoot.api.reporting import ratings, reports, summaries
 from local.chatwoot.double import Double
 from local.chatwoot.errors import (
     ErrorResponse,
@@ -46,8 +47,11 @@ _MODULES = (
     account_settings,
     robots,
     ratings,
+    reports,
+    summaries,
     own_profile,
     platform,
+    controls,
 )
 
 
@@ -68,7 +72,15 @@ def app(double: Double) -> ASGIApp:
         door = inner if double.limits.allow(_address(scope), scope["path"]) else retry_later()
         await door(scope, receive, send)
 
-    return throttled
+    async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == controls.PATH:
+            await inner(scope, receive, send)
+        elif kind := double.faults.next(scope["path"]):
+            await double.faults.answer(kind, throttled, scope, receive, send)
+        else:
+            await throttled(scope, receive, send)
+
+    return faulty
 
 
 @contextlib.asynccontextmanager

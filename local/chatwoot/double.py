@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from local.chatwoot.fault_modes import FaultModes
 from local.chatwoot.model.state import DoubleState, machine_time
 from local.chatwoot.release import PlayedRelease
 from local.chatwoot.throttles import Throttles
@@ -19,4 +20,5 @@ class Double:
         self.deliveries = Deliveries(now, seed=seed)
         self.events = WebhookListener(self.state, self.deliveries)
         self.limits = Throttles(now)
+        self.faults = FaultModes(seed=seed)
         self.calls: Counter[int] = Counter()

@@ -11,7 +11,7 @@ Refusal
 from typing import NoReturn
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from local.chatwoot.model.rows import JsonObject
 
@@ -66,9 +66,6 @@ async def answer_invalid(request: Request, error: Exception) -> Response:
 
 
 async def no_such_route(request: Request, error: Exception) -> Response:
-    """Reports (v2) are Chatwoot's but not the double's: 501 keeps anybody from taking them for absent."""
-    if request.url.path.startswith("/api/v2/"):
-        return PlainTextResponse("The double does not reckon reports", 501)
     return HTMLResponse(_PAGE, 404)
 
 

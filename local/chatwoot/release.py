@@ -47,6 +47,11 @@ class PlayedRelease:
         return self.since(4, 10)
 
     @property
+    def notes_openings(self) -> bool:
+        """Reports know when a conversation was opened again."""
+        return self.since(4, 10)
+
+    @property
     def subscriptions(self) -> list[str]:
         """Names a webhook may subscribe to."""
         return _NAMES + _INBOX_NAMES + (_TYPING_NAMES if self.since(4, 2) else [])

@@ -14,6 +14,7 @@ class Throttles:
         self.per_address = 3000  # rack-attack's default for one address, per minute
         self.searches_per_account = 100  # config/initializers/rack_attack.rb: contact searches, for each account
         self.enforce_on_loopback = False
+        self.refused = 0  # calls so far, for being too many
         self._now = now
         self._minute = 0
         self._used: Counter[str] = Counter()
@@ -26,6 +27,7 @@ class Throttles:
         fits = self._count(address, self.per_address)
         if path.endswith("/contacts/search"):
             fits = self._count(path, self.searches_per_account) and fits
+        self.refused += not fits
         return fits
 
     def spend(self, address: str, calls: int) -> None:

@@ -21,6 +21,7 @@ _ID_OF = {
     "team_id": "teams",
     "agent_bot": "agent_bots",
 }
+_ID_OF_TYPE = {"agent": "users", "inbox": "inboxes", "team": "teams"}  # of a report
 
 
 class Names:
@@ -35,8 +36,10 @@ class Names:
         account = account_of(path)
         place, _, query = path.partition("?")
         place = _IN_PATH.sub(lambda found: f"/{found[1]}/{self.id(found[1], int(found[2]), account)}", place)
-        pairs = (pair.partition("=") for pair in query.split("&") if pair)
-        return f"{place}?" + "&".join(f"{name}={self.texts.get(value, value)}" for name, _, value in pairs)
+        pairs = [pair.partition("=") for pair in query.split("&") if pair]
+        kind = _ID_OF_TYPE.get(next((value for name, _, value in pairs if name == "type"), ""), "")
+        named = ((name, self.id(kind, int(value)) if name == "id" else value) for name, _, value in pairs)
+        return f"{place}?" + "&".join(f"{name}={self.texts.get(str(value), value)}" for name, value in named)
 
     def value(self, value: Any, account: int, kind: str = "") -> Any:
         """A body, or a part of one; `kind` is what its numbers are ids of."""

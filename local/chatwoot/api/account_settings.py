@@ -2,6 +2,8 @@
 
 import re
 
+from starlette.responses import Response
+
 from local.chatwoot.api.routing import ApiCall, route
 from local.chatwoot.errors import RecordInvalid, not_found
 from local.chatwoot.model.changes import iso
@@ -72,6 +74,21 @@ def update_definition(call: ApiCall) -> JsonObject:
     row = call.account.definitions.get(call.number("definition")) or not_found()
     row |= _wrapped(call, "custom_attribute_definition") | {"updated_at": iso(call.state.now())}
     return row
+
+
+def delete_definition(call: ApiCall) -> Response:
+    """204, unlike other deletions."""
+    call.account.definitions.pop(call.number("definition"), None) or not_found()
+    return Response(status_code=204)
+
+
+def delete_label(call: ApiCall) -> None:
+    call.account.labels.pop(call.number("label"), None) or not_found()
+
+
+def delete_agent(call: ApiCall) -> None:
+    """The user stays, and is no member of this account any more."""
+    call.account.members.pop(call.number("agent"), None) or not_found()
 
 
 def list_labels(call: ApiCall) -> JsonObject:
@@ -153,11 +170,14 @@ ROUTES = [
     route("GET", "/custom_attribute_definitions", list_definitions),
     route("POST", "/custom_attribute_definitions", create_definition),
     route("PATCH", "/custom_attribute_definitions/{definition:int}", update_definition),
+    route("DELETE", "/custom_attribute_definitions/{definition:int}", delete_definition),
     route("GET", "/labels", list_labels),
+    route("DELETE", "/labels/{label:int}", delete_label, admin=True),
     route("POST", "/labels", create_label, admin=True),
     route("GET", "/agents", list_agents),
     route("POST", "/agents", create_agent, admin=True),
     route("PATCH", "/agents/{agent:int}", update_agent, admin=True),
+    route("DELETE", "/agents/{agent:int}", delete_agent, admin=True),
     route("GET", "/teams", list_teams),
     route("POST", "/teams", create_team, admin=True),
 ]

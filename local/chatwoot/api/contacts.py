@@ -1,10 +1,14 @@
 """One contact over HTTP."""
 
+from starlette.responses import Response
+
 from local.chatwoot.api.routing import ApiCall, route
+from local.chatwoot.errors import ErrorResponse
 from local.chatwoot.model import contact_changes
-from local.chatwoot.model.rows import Contact, JsonObject
+from local.chatwoot.model.rows import Contact, JsonObject, User
 from local.chatwoot.views import rest
 from local.chatwoot.views.inboxes import inbox_raw, inbox_slim
+from local.chatwoot.views.shared import unix
 
 
 def show(call: ApiCall) -> JsonObject:
@@ -45,7 +49,39 @@ def merge(call: ApiCall) -> JsonObject:
 
 
 def delete(call: ApiCall) -> None:
-    contact_changes.delete(call.state, _contact(call))
+    """Refused while they are online."""
+    row = _contact(call)
+    if call.state.is_online(row):
+        raise ErrorResponse(422, {"message": f"{row.name} is online: try again later"})
+    contact_changes.delete(call.state, row)
+
+
+def notes(call: ApiCall) -> list[JsonObject]:
+    return _contact(call).notes
+
+
+def add_note(call: ApiCall) -> JsonObject:
+    row, now = _contact(call), unix(call.state.now())
+    assert isinstance(call.who, User)
+    made: JsonObject = {"id": call.state.number("note"), "content": call.body["content"], "contact_id": row.id}
+    made |= {"account_id": call.account.id, "user": rest.agent(call.state, call.account, call.who)}
+    row.notes.append(made | {"created_at": now, "updated_at": now})
+    return row.notes[-1]
+
+
+def add_identity(call: ApiCall) -> JsonObject:
+    """Somebody's identity in one more inbox, by the source id that was given or a new one."""
+    inbox = call.state.inbox(call.account, call.body["inbox_id"])
+    identity = call.state.identify(_contact(call), inbox, call.body.get("source_id"))
+    return {"source_id": identity.source_id, "inbox": inbox_slim(inbox)}
+
+
+def find_by_source(call: ApiCall) -> JsonObject | Response:
+    """Who bears a source id in an inbox; 404 without a body where nobody does (facts §4.2)."""
+    identity = call.state.contact_inboxes.get(call.body.get("source_id", ""))
+    if identity is None or identity.inbox_id != call.state.inbox(call.account, call.body["inbox_id"]).id:
+        return Response(status_code=404)
+    return rest.contact(call.state, call.state.contact(call.account, identity.contact_id))
 
 
 def conversations(call: ApiCall) -> JsonObject:
@@ -86,5 +122,9 @@ ROUTES = [
     route("GET", "/contacts/{contact:int}/contactable_inboxes", contactable_inboxes),
     route("GET", "/contacts/{contact:int}/labels", labels),
     route("POST", "/contacts/{contact:int}/labels", label),
+    route("GET", "/contacts/{contact:int}/notes", notes),
+    route("POST", "/contacts/{contact:int}/notes", add_note),
+    route("POST", "/contacts/{contact:int}/contact_inboxes", add_identity),
+    route("POST", "/contact_inboxes/filter", find_by_source),
     route("POST", "/actions/contact_merge", merge),
 ]

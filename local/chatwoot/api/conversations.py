@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from local.chatwoot.api.routing import ApiCall, conversation_of, route
 from local.chatwoot.errors import crash
-from local.chatwoot.model import talk
+from local.chatwoot.model import reported, talk
 from local.chatwoot.model.changes import iso
 from local.chatwoot.model.rows import Bot, JsonObject, User
 from local.chatwoot.views import rest
@@ -37,11 +37,21 @@ def toggle_status(call: ApiCall) -> JsonObject:
         crash()
     handed_over = isinstance(call.who, Bot) and row.status == "pending" and status == "open"
     until = datetime.fromtimestamp(int(call.body["snoozed_until"]), UTC) if call.body.get("snoozed_until") else None
+    if handed_over:
+        reported.handed_over(call.state, row)
     talk.change_status(call.state, call.events, row, status, by=call.who, snoozed_until=until)
     if status == "open" and isinstance(call.who, User) and call.account.members[call.who.id]["role"] == "agent":
         talk.change(call.state, call.events, row, assignee_id=call.who.id)
     answer: JsonObject = {"success": None if handed_over else True, "conversation_id": row.display_id}
     return {"payload": answer | {"current_status": row.status, "snoozed_until": iso(row.snoozed_until)}}
+
+
+def update(call: ApiCall) -> JsonObject:
+    """Its priority, and nothing else."""
+    row = conversation_of(call)
+    if "priority" in call.body:
+        talk.change(call.state, call.events, row, priority=call.body["priority"])
+    return rest.conversation(call.state, row)
 
 
 def toggle_priority(call: ApiCall) -> None:
@@ -56,9 +66,10 @@ def toggle_typing(call: ApiCall) -> None:
 
 
 def set_custom_attributes(call: ApiCall) -> JsonObject:
-    """Replaces the whole hash, unlike a contact's."""
-    row = conversation_of(call)
-    talk.change(call.state, call.events, row, custom_attributes=call.body["custom_attributes"])
+    """Replaces the whole hash, unlike a contact's; since 4.16 only where nobody asks for `merge`."""
+    row, given = conversation_of(call), call.body["custom_attributes"]
+    merged = row.custom_attributes | given if call.body.get("merge") and call.state.release.since(4, 16) else given
+    talk.change(call.state, call.events, row, custom_attributes=merged)
     return {"custom_attributes": row.custom_attributes}
 
 
@@ -87,6 +98,7 @@ _ONE = "/conversations/{conversation:int}"
 ROUTES = [
     route("POST", "/conversations", create, bots=True),
     route("GET", _ONE, show),
+    route("PATCH", _ONE, update, bots=True),
     route("DELETE", _ONE, delete, admin=True, since=(4, 3)),
     route("POST", f"{_ONE}/toggle_status", toggle_status, bots=True),
     route("POST", f"{_ONE}/toggle_priority", toggle_priority, bots=True),

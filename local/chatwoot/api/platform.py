@@ -67,6 +67,11 @@ def update_account(double: Double, request: Request, body: JsonObject) -> JsonOb
     return _account(row)
 
 
+def delete_account(double: Double, request: Request, body: JsonObject) -> None:
+    """By a job, `finish_deletions`: recorded, the account was still there four seconds later."""
+    double.state.deleted_later.add(_named_account(double, request).id)
+
+
 def create_user(double: Double, request: Request, body: JsonObject) -> JsonObject:
     """Somebody with this e-mail address already: that user, unchanged."""
     state, email = double.state, body["email"].lower()
@@ -84,6 +89,23 @@ def create_user(double: Double, request: Request, body: JsonObject) -> JsonObjec
         )
         state.users[row.id] = state.tokens[row.token] = row
     return user(double.state, row)
+
+
+def update_user(double: Double, request: Request, body: JsonObject) -> JsonObject:
+    """Custom attributes are merged; a new address counts at once, without a letter to confirm it."""
+    row = _named_user(double, request)
+    row.name, row.email = body.get("name", row.name), body.get("email", row.email).lower()
+    if "custom_attributes" in body:
+        row.custom_attributes = (row.custom_attributes or {}) | body["custom_attributes"]
+    return user(double.state, row)
+
+
+def delete_user(double: Double, request: Request, body: JsonObject) -> None:
+    """Out of every account at once here; Chatwoot takes a moment."""
+    row = _named_user(double, request)
+    for account in double.state.accounts.values():
+        account.members.pop(row.id, None)
+    del double.state.users[row.id], double.state.tokens[row.token]
 
 
 def show_user(double: Double, request: Request, body: JsonObject) -> JsonObject:
@@ -127,6 +149,11 @@ def add_member(double: Double, request: Request, body: JsonObject) -> JsonObject
     return account.members[body["user_id"]]
 
 
+def remove_member(double: Double, request: Request, body: JsonObject) -> None:
+    number = body.get("user_id") or request.query_params.get("user_id") or 0
+    _named_account(double, request).members.pop(int(number), None) or missing_on_platform()
+
+
 def _settings(body: JsonObject) -> JsonObject:
     return {key: body[key] for key in _SETTINGS if key in body}
 
@@ -162,10 +189,14 @@ ROUTES = [
     _route("GET", "/accounts", list_accounts),
     _route("GET", "/accounts/{account:int}", show_account),
     _route("PATCH", "/accounts/{account:int}", update_account),
+    _route("DELETE", "/accounts/{account:int}", delete_account),
     _route("GET", "/accounts/{account:int}/account_users", list_members),
     _route("POST", "/accounts/{account:int}/account_users", add_member),
+    _route("DELETE", "/accounts/{account:int}/account_users", remove_member),
     _route("POST", "/users", create_user),
     _route("GET", "/users/{user:int}", show_user),
+    _route("PATCH", "/users/{user:int}", update_user),
+    _route("DELETE", "/users/{user:int}", delete_user),
     _route("POST", "/users/{user:int}/token", show_token),
     _route("GET", "/users/{user:int}/login", login),
 ]

@@ -16,7 +16,7 @@ from local.chatwoot.model.rows import Account, Bot, Conversation, JsonObject, Us
 from local.chatwoot.model.state import DoubleState
 from local.chatwoot.webhooks.listener import WebhookListener
 
-_ACCOUNT = "/api/v1/accounts/{account:int}"
+_ACCOUNT = "/api/{version}/accounts/{{account:int}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def route(
     admin: bool = False,
     bots: bool = False,
     since: tuple[int, int] = (3, 0),
+    version: str = "v1",
 ) -> Route:
     """A route below an account; `admin`: for administrators alone, `bots`: a bot's token will do as well.
 
@@ -74,7 +75,7 @@ def route(
         _admit(call, admin=admin)
         return await answer(double, handler(call))
 
-    return Route(_ACCOUNT + path, endpoint, methods=[method])
+    return Route(_ACCOUNT.format(version=version) + path, endpoint, methods=[method])
 
 
 def conversation_of(call: ApiCall) -> Conversation:

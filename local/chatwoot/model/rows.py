@@ -65,6 +65,7 @@ class Contact:
     custom_attributes: JsonObject = field(default_factory=dict)
     last_activity_at: datetime | None = None
     labels: list[str] = field(default_factory=list)
+    notes: list[JsonObject] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,6 +120,18 @@ class Conversation:
     messages: list[Message] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedEvent:
+    """What Chatwoot's reports are reckoned from; `value` is whole seconds, of two moments cut to seconds."""
+
+    name: str
+    value: int
+    inbox_id: int
+    user_id: int | None
+    conversation_id: int  # its display id
+    created_at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Webhook:
     id: int
@@ -143,6 +156,7 @@ class Account:
     labels: dict[int, JsonObject] = field(default_factory=dict)
     rules: dict[int, JsonObject] = field(default_factory=dict)
     answers: dict[int, JsonObject] = field(default_factory=dict)  # message id -> CSAT answer
+    reported: list[ReportedEvent] = field(default_factory=list)
     displayed: int = 0
 
     @property

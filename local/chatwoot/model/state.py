@@ -40,6 +40,7 @@ class DoubleState:
         self.platform_token = self.token()
         self.accounts: dict[int, Account] = {}
         self.platform_accounts: set[int] = set()  # made by the platform app
+        self.deleted_later: set[int] = set()  # accounts whose deletion was asked for
         self.users: dict[int, User] = {}
         self.bots: dict[int, Bot] = {}
         self.inboxes: dict[int, Inbox] = {}
@@ -47,6 +48,7 @@ class DoubleState:
         self.tokens: dict[str, User | Bot] = {}
         self.messages: dict[int, Message] = {}
         self.contact_inboxes: dict[str, ContactInbox] = {}  # source id -> identity
+        self.online: set[tuple[int, int]] = set()  # (account id, contact id) of those with a widget open
         self._identities: defaultdict[tuple[int, int], dict[str, ContactInbox]] = defaultdict(dict)
         self._numbers: Counter[str] = Counter()
         self._bearers = Bearers()
@@ -73,6 +75,16 @@ class DoubleState:
     def account(self, account_id: int) -> Account:
         return self.accounts.get(account_id) or not_found()
 
+    def finish_deletions(self) -> None:
+        """What Chatwoot's job does some time after an account's deletion was asked for; users stay."""
+        for number in self.deleted_later:
+            self.accounts.pop(number, None)
+            self.platform_accounts.discard(number)
+            for contact in list(self.contacts.pop(number, {}).values()):
+                self._bearers.forget(contact)
+            self.inboxes = {key: one for key, one in self.inboxes.items() if one.account_id != number}
+        self.deleted_later.clear()
+
     def inbox(self, account: Account, inbox_id: int) -> Inbox:
         found = self.inboxes.get(inbox_id)
         return found if found and found.account_id == account.id else not_found()
@@ -98,6 +110,10 @@ class DoubleState:
     def partner(self, row: Conversation) -> Contact:
         """Whom a conversation is with. Raises Vanished."""
         return self.still(row.account_id, row.contact_id)
+
+    def is_online(self, contact: Contact) -> bool:
+        """Chatwoot knows from the widget's socket, which the double does not have: it is told (`online`)."""
+        return _at(contact) in self.online
 
     def identities(self, contact: Contact) -> list[ContactInbox]:
         return list(self._identities[_at(contact)].values())
@@ -132,6 +148,7 @@ class DoubleState:
 
     def remove(self, contact: Contact) -> None:
         self._bearers.forget(contact)
+        self.online.discard(_at(contact))
         del self.contacts[contact.account_id][contact.id]
         for source_id in self._identities.pop(_at(contact), ()):
             del self.contact_inboxes[source_id]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from local.chatwoot.model import automation, contact_changes
+from local.chatwoot.model import automation, contact_changes, reported
 from local.chatwoot.model.changes import change_conversation
 from local.chatwoot.model.rows import Bot, Contact, ContactInbox, Conversation, Inbox, JsonObject, Message, User
 from local.chatwoot.model.state import DoubleState
@@ -54,7 +54,11 @@ def note(state: DoubleState, row: Conversation, text: str) -> None:
 
 
 def change(state: DoubleState, events: WebhookListener, row: Conversation, **values: Any) -> None:
-    events.conversation_updated(row, change_conversation(row, state.now(), **values))
+    before = row.status
+    changed = change_conversation(row, state.now(), **values)
+    if row.status != before:
+        reported.status_changed(state, row)
+    events.conversation_updated(row, changed)
 
 
 def change_status(state: DoubleState, events: WebhookListener, row: Conversation, status: str, **given: Any) -> None:
@@ -139,6 +143,8 @@ def _template(state: DoubleState, events: WebhookListener, row: Conversation, te
 def _after_reply(state: DoubleState, events: WebhookListener, row: Conversation, message: Message) -> None:
     """A person's first public reply is remembered; any person's reply ends the wait, a bot's since 4.10."""
     human = isinstance(message.sender, User)
+    if human:
+        reported.answered(state, row, message)
     if human and row.first_reply_created_at is None:
         change(state, events, row, first_reply_created_at=message.created_at, waiting_since=None)
     elif human or (isinstance(message.sender, Bot) and state.release.bot_reply_ends_waiting):

@@ -22,7 +22,7 @@ def contact(state: DoubleState, row: Contact, *, identities: bool = True) -> Jso
     """Times are whole seconds and left out when there is none."""
     form: JsonObject = {
         "additional_attributes": row.additional_attributes,
-        "availability_status": "offline",
+        "availability_status": "online" if state.is_online(row) else "offline",
         "email": row.email,
         "id": row.id,
         "name": row.name,

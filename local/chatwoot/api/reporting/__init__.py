@@ -1,0 +1,1 @@
+"""What Chatwoot reckons over many conversations: ratings, reports, summaries."""
