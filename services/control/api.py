@@ -9,13 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from db import stores
-from db.pool import PEOPLE, scoped_as_person
 from db.records.dead_letters import LetterFilter
 from schemas.bounds import MOST_INT8
-from schemas.provisioning import CreateAccountOnServer, GenerateTokenOnServer
-from schemas.stores import SLUG, Email, StoreOptions
-from schemas.stores_file import StoreEntry
+from schemas.stores import SLUG, Email
 from services.control import audit_log, settings
 from services.control.dead_letters import letters
 from services.control.dead_letters.redrive import redrive
@@ -25,13 +21,8 @@ from services.control.ledger import adoption
 from services.control.ledger.audit import audit
 from services.control.people import membership
 from services.control.people.membership import Role
-from services.control.stores import attach
-from services.control.stores.agent_tokens import generated
-from services.control.stores.declared import secrets_of_file
-from services.control.stores.declared.stores_file_reader import WantedStore
-from services.control.stores.site import Failed, opened
+from services.control.stores import api as stores
 from services.kernel import Process, Refusal
-from services.kernel.actor import acting
 from services.kernel.cli.terminal import since
 from services.kernel.web.operations import Operation, body_as, query
 
@@ -68,21 +59,6 @@ def add_to(process: Process) -> None:
         process.operations.add(operation, partial(answer, process))
 
 
-async def _stores(process: Process, _request: Request) -> Any:
-    if (person := acting().person) is None:
-        return await attach.listed(process.settings)
-    async with scoped_as_person(process.pool(PEOPLE), person) as conn:
-        return await stores.listed_to_people(conn)
-
-
-async def _store(process: Process, request: Request) -> Any:
-    slug = request.path_params["store"]
-    found = [row for row in await _stores(process, request) if row["slug"] == slug]
-    if not found:
-        raise Refusal(f"there is no store {slug[:63]!r}")
-    return found[0]
-
-
 async def _audit(process: Process, request: Request) -> Any:
     return (await audit(process.settings, since=since(request.query_params.get("since")))).as_json()
 
@@ -117,8 +93,8 @@ async def _discard(process: Process, request: Request) -> Any:
 
 async def _doctor(process: Process, _request: Request) -> Any:
     findings = await check(process.settings)
-    told = [asdict(one) | {"severity": one.severity.name.lower()} for one in findings]
-    return {"verdict": gravest(findings).name.lower(), "findings": told}
+    rows = [asdict(one) | {"severity": one.severity.name.lower()} for one in findings]
+    return {"verdict": gravest(findings).name.lower(), "findings": rows}
 
 
 async def _settings(_process: Process, _request: Request) -> Any:
@@ -130,29 +106,6 @@ async def _audit_log(process: Process, request: Request) -> Any:
     return await audit_log.read(
         process.settings, store=asked.get("store"), since=since(asked.get("since")), limit=_limit(request) or 100
     )
-
-
-async def _add(process: Process, request: Request) -> Any:
-    store = await body_as(request, StoreOptions)
-    return (await attach.add(process.settings, store)).as_json(process.settings.public_url)
-
-
-async def _provision(process: Process, request: Request) -> Any:
-    asked = await body_as(request, CreateAccountOnServer)
-    server = WantedStore(asked.account_name, StoreEntry(domain=asked.domain), asked.base_url, asked.platform_token)
-    wanted = secrets_of_file.as_wanted(asked, server)
-    async with opened(process.settings) as site:
-        (done,) = await secrets_of_file.applied(site, [wanted], _nobody_looks)
-    if isinstance(done, Failed):
-        raise Refusal(f"store {done.slug} cannot be made: {done.reason}")
-    return done.added.as_json(process.settings.public_url) | {"changes": [one.as_json() for one in done.changes]}
-
-
-async def _token(process: Process, request: Request) -> Any:
-    asked = await body_as(request, GenerateTokenOnServer)
-    async with opened(process.settings) as site:
-        answer = await generated(site, asked.base_url, asked.platform_token, asked)
-    return answer.model_dump() | {"access_token": answer.access_token.get_secret_value()}
 
 
 async def _people(process: Process, request: Request) -> Any:
@@ -176,14 +129,7 @@ async def _openapi(process: Process, _request: Request) -> Any:
 _CHOICE = query(("store", "reason", "since", "id", "max"), _NAMES)
 OPERATIONS: Sequence[tuple[Operation, Callable[[Process, Request], Awaitable[Any]]]] = (
     (Operation("GET", "/api/openapi.json", "this description"), _openapi),
-    (Operation("GET", "/api/stores", "every store, without its secrets", people="read"), _stores),
-    (Operation("POST", "/api/stores", "attach an account, or change what the body names; secrets that are made are "
-               "told this once", body=StoreOptions), _add),
-    (Operation("POST", "/api/stores/provision", "make one with an account of its own; the same again goes on",
-               body=CreateAccountOnServer), _provision),
-    (Operation("POST", "/api/stores/token", "a token for somebody who acts in a store's account",
-               body=GenerateTokenOnServer), _token),
-    (Operation("GET", "/api/stores/{store}", "one of them", people="read"), _store),
+    *stores.OPERATIONS,
     (Operation("GET", "/api/people", "who is what in which store", query(("store",), _NAMES)), _people),
     (Operation("POST", "/api/people", "make somebody a member of a store, or change their role", body=StorePerson),
      _add_person),

@@ -25,7 +25,7 @@ async def look(settings: Settings, wanted: Sequence[Topic], clock: Clock) -> Kaf
         there = {one["topic"]: one["partitions"] for one in described if not one["error_code"]}
         configs = await _settings_of(admin, sorted(there))
         asked = clock.now()
-        told = await kafka_now(admin)
+        kafkas = await kafka_now(admin)
         middle = asked + (clock.now() - asked) / 2
         return KafkaSeen(
             servers=[one.strip() for one in (settings.kafka_bootstrap_servers or "").split(",")],
@@ -34,7 +34,7 @@ async def look(settings: Settings, wanted: Sequence[Topic], clock: Clock) -> Kaf
             since_4=await _since_4(admin),
             replication=settings.kafka_replication,
             topics={name: _topic(partitions, configs.get(name, {})) for name, partitions in there.items()},
-            ahead_seconds=(middle - told).total_seconds() if told else None,
+            ahead_seconds=(middle - kafkas).total_seconds() if kafkas else None,
             topic_bytes=settings.kafka_topic_bytes,
         )
 
@@ -42,8 +42,8 @@ async def look(settings: Settings, wanted: Sequence[Topic], clock: Clock) -> Kaf
 async def _since_4(admin: Any) -> bool:
     """A broker does not tell its release, but which versions of each request it takes: Kafka 4.0 dropped the oldest
     fetches (KIP-896). aiokafka 0.14 asks for them at each connection and has no public way to say so."""
-    told = await admin._send_request(ApiVersionRequest())
-    oldest = {key: least for key, least, _most in told.api_versions}
+    answer = await admin._send_request(ApiVersionRequest())
+    oldest = {key: least for key, least, _most in answer.api_versions}
     return int(oldest[_FETCH]) >= _OLDEST_FETCH_SINCE_4
 
 

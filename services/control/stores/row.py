@@ -58,8 +58,8 @@ def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | 
         before or {"account_name": store.slug, **_DEFAULTS}
     )
     seal = _Seal(vault, organization, known)
-    told = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
-    columns = known | {"organization_id": organization, "slug": store.slug} | told
+    named = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
+    columns = known | {"organization_id": organization, "slug": store.slug} | named
     for name, items in (("domains", store.domains), ("allowed_attributes", store.allowed_attributes)):
         if items is not None:
             columns[name] = list(items)

@@ -204,3 +204,26 @@ async def test_the_specifications_requests_make_a_store_and_a_token_over_http(cl
     assert double.state.tokens[token.json()["access_token"]].id in account.members
     assert (refused.status_code, "is no store's" in refused.json()["error"]) == (400, True)
     assert there["platform_token"] not in made.text + again.text + token.text + refused.text
+
+
+async def test_a_store_rests_works_and_goes_and_its_secret_is_replaced_over_http(client: httpx.AsyncClient) -> None:
+    double, (slug,) = chatwoot(), some(1)
+    async with serving(double) as address:
+        there = {"base_url": address, "platform_token": double.state.platform_token}
+        asked = {"account_name": slug, "email": "support@shop.example", "domain": f"{slug}.example", "locale": "de"}
+        assert (await client.post("/api/stores/provision", json=asked | there)).status_code == 200
+        at = f"/api/stores/{slug}"
+        (account,) = double.state.accounts.values()
+
+        rests, again = await client.post(f"{at}/suspend"), await client.post(f"{at}/suspend")
+        works = await client.post(f"{at}/resume")
+        turned = await client.post(f"{at}/rotate", json={"what": "event"})
+        odd = await client.post(f"{at}/rotate", json={"what": "everything"})
+        gone = await client.post(f"{at}/remove", json={})
+
+    assert [one.json()["changed"] for one in (rests, again, works)] == [True, False, True]
+    assert (turned.json()["finished"], turned.json()["secret"].startswith("whsec_")) == (True, True)
+    assert (odd.status_code, "what" in odd.json()["error"]) == (400, True)
+    assert (gone.json(), account.webhooks) == ({"slug": slug, "webhooks_removed": 1}, {})
+    log = (await client.get("/api/audit-log", params={"store": slug})).json()
+    assert {"stores suspend", "stores resume", "stores rotate", "stores remove"} <= {one["action"] for one in log}

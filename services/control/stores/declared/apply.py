@@ -302,7 +302,7 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
     """The store as `stores add` would be told it."""
     wanted, entry = ground.wanted, ground.wanted.entry
     inbox, webhook = widget_inbox(wanted, observed), current_webhook(observed, doors)
-    told: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "slug": wanted.slug,
         "organization_id": ground.organization,
         "name": entry.account_name,
@@ -320,9 +320,9 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
         "bot_inboxes": tuple({*entry.bot_inboxes, *((inbox.id,) if entry.bot and inbox else ())}),
     }
     if webhook is not None:
-        told |= _proof(webhook.secret, doors.path_token(webhook), doors)
+        columns |= _proof(webhook.secret, doors.path_token(webhook), doors)
     try:
-        return StoreOptions.model_validate(told)
+        return StoreOptions.model_validate(columns)
     except ValidationError as error:
         raise Refusal(f"cannot be kept as it is: {describe(error)}") from error
 
