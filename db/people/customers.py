@@ -98,16 +98,23 @@ order by customer_id limit $3
 _TIERS_AFTER = """
 update public.chatwoot_accounts set tiers_after = $3 where organization_id = $1 and tiers_after = $2
 """
-# Paid a year ago since they were last reckoned. A month back at most, so that years of orders are not looked through
-# each time: a service that stood still for longer is told by its store's rules set anew.
+# Paid, or placed, a year ago since they were last reckoned: money counts from the one moment, an order from the other. A
+# month back at most, so that years of orders are not looked through each time: a service that stood still for longer is
+# told by its store's rules set anew.
 _AGED = """
 select distinct c.organization_id, c.customer_id
 from public.chatwoot_accounts a
-join wootstream.orders o on o.organization_id = a.organization_id
-join wootstream.customers c on c.organization_id = o.organization_id and c.customer_id = o.customer_id
-where a.tier_rules ->> 'within' = 'year'
-  and o.paid_at > now() - interval '395 days' and o.paid_at <= now() - interval '365 days'
-  and c.updated_at < o.paid_at + interval '365 days'
+cross join lateral (
+  select customer_id, paid_at as counted_at from wootstream.orders
+  where organization_id = a.organization_id
+    and paid_at > now() - interval '395 days' and paid_at <= now() - interval '365 days'
+  union all
+  select customer_id, coalesce(placed_at, paid_at) from wootstream.orders
+  where organization_id = a.organization_id
+    and coalesce(placed_at, paid_at) > now() - interval '395 days' and coalesce(placed_at, paid_at) <= now() - interval '365 days'
+) o
+join wootstream.customers c on c.organization_id = a.organization_id and c.customer_id = o.customer_id
+where a.tier_rules ->> 'within' = 'year' and c.updated_at < o.counted_at + interval '365 days'
 order by 1, 2 limit $1
 """
 _EXPORTED_CUSTOMERS = """

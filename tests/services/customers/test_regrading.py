@@ -13,6 +13,7 @@ from tests.services.customers.test_handlers import customer, keep, order, rows
 
 _BY_ORDERS = TierRules.model_validate({"tiers": {"Bronze": {"orders": 1}, "Gold": {"orders": 2}}}).model_dump()
 _IN_A_YEAR = TierRules.model_validate({"within": "year", "tiers": {"Silver": {"spent": 100}}}).model_dump()
+_BY_ORDERS_IN_A_YEAR = TierRules.model_validate({"within": "year", "tiers": {"Silver": {"orders": 1}}}).model_dump()
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)  # of the events' minute 0
 
 
@@ -60,6 +61,26 @@ async def test_an_order_that_became_a_year_old_counts_no_longer(
         await keep(pool, [order(store, "paid", "o1", minute=minutes + 1)])
         assert (await customer(pool, store))["customer_tier"] is None
         # As it was when it was reckoned last, six days before that order became a year old.
+        async with scoped(pool, {store}) as conn:
+            await conn.execute(
+                "update wootstream.customers set customer_tier = 'Silver', updated_at = $2 where organization_id = $1",
+                store,
+                now - timedelta(days=11),
+            )
+        await _whole(process)
+        assert (await customer(pool, store))["customer_tier"] is None
+    finally:
+        await process.close()
+
+
+async def test_an_order_that_was_never_paid_counts_for_a_year_from_its_placing(
+    pool: Pool, admin_pool: Pool, settings: Settings
+) -> None:
+    store, process = await attach(admin_pool, tier_rules=_BY_ORDERS_IN_A_YEAR), Process(settings)
+    now = datetime.now(UTC)
+    minutes = int((now - timedelta(days=370) - _NOON).total_seconds() // 60)
+    try:
+        await keep(pool, [order(store, "placed", "o1", minute=minutes, amount=20_000)])
         async with scoped(pool, {store}) as conn:
             await conn.execute(
                 "update wootstream.customers set customer_tier = 'Silver', updated_at = $2 where organization_id = $1",
