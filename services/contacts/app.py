@@ -10,8 +10,9 @@ _PAUSE_SECONDS = 0.5
 
 
 def add_to(process: Process) -> None:
-    """Consume contacts; send in one process of the installation; say what would be sent."""
+    """Consume contacts; send to each Chatwoot that no other process sends to; say what would be sent."""
     consume(process, topics.WEBHOOKS, group="contacts", read=events.read, apply=handlers.keep, subjects=events.subjects)
     api.add_to(process)
     sender = AttributeSender(process, SenderMetrics(process.registry))
-    every(process, sender.shift, name="contacts", seconds=_PAUSE_SECONDS, alone=True)
+    every(process, sender.shift, name="contacts", seconds=_PAUSE_SECONDS)
+    process.at_close(sender.release)

@@ -1,5 +1,6 @@
 """The calls to an account's contacts that Chatwoot offers, and what its answers mean for the sender."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,15 +73,18 @@ class ContactsApi:
         return answer
 
 
-def contacts_api(process: Process, account: SenderAccount) -> ContactsApi:
-    """With this store's token. One that the installation key does not open is Retryable: other stores go on."""
+def contacts_api(process: Process, account: SenderAccount, check: Callable[[], None]) -> ContactsApi:
+    """With this store's token. One that the installation key does not open is Retryable: other stores go on.
+
+    `check` is called before each call, and raises where another process sends now.
+    """
     token = ""  # of a store attached without one: Chatwoot lets it not in, and that is Retryable, too
     if account.sealed_token:
         try:
             token = unsealed_token(process.secrets, account.sealed_token, store=account.store)
         except Sealed as cause:
             raise Retryable(str(cause)) from cause
-    opened = ChatwootAccount(process.chatwoot, account.store, account.base_url, account.account_id, token)
+    opened = ChatwootAccount(process.chatwoot, account.store, account.base_url, account.account_id, token, check)
     return ContactsApi(opened)
 
 

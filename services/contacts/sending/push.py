@@ -10,16 +10,15 @@ from uuid import UUID
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
-from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_api
+from services.contacts.sending.contacts_api import RefusedByChatwoot
 from services.contacts.sending.due_work import Due, PushJob
-from services.contacts.sending.metrics import SenderMetrics
-from services.kernel import Process
+from services.contacts.sending.served import ServedChatwoot
 from services.kernel.chatwoot.chatwoot_account import Gone
 
 
-async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:
-    """Send the difference. Raises Retryable; the person then stays due."""
-    api, (store, _, contact_id) = contacts_api(process, job.account), job.key
+async def push(served: ServedChatwoot, job: PushJob) -> None:
+    """Send the difference. Raises Retryable, LeaseLost; the person then stays due."""
+    api, (store, _, contact_id) = served.api(job.account), job.key
     held, made = dict(job.acknowledged), 0
     # Two calls: a put merges and cannot remove, for a null is kept as a null.
     try:
@@ -28,18 +27,19 @@ async def push(process: Process, job: PushJob, counts: SenderMetrics) -> None:
         if job.difference.removed:
             held, made = dict((await api.remove(contact_id, job.difference.removed)).custom_attributes), made + 1
     except Gone:
-        await _lost(process, job, counts)
+        await _lost(served, job)
         return
     except RefusedByChatwoot as refusal:
-        await _refused(process, job, refusal, counts)
+        await _refused(served, job, refusal)
         return
     written = (job.written | set(job.difference.changed)) - set(job.difference.removed)
+    served.lease.check()  # frozen while Chatwoot answered, we know less of the contact than who has sent since
     # Together: what Chatwoot holds and that nobody waits for it any more.
-    async with scoped(process.pool(), {store}) as conn:
-        await pushes.acknowledge(conn, job.key, held, written=written, at=process.clock.now())
+    async with scoped(served.process.pool(), {store}) as conn:
+        await pushes.acknowledge(conn, job.key, held, written=written, at=served.process.clock.now())
         await settle(conn, job.due)
-    counts.sent(store, calls=made, marks=_marks(job.due))
-    process.following.sent(store, contact_id, made)
+    served.counts.sent(store, calls=made, marks=_marks(job.due))
+    served.process.following.sent(store, contact_id, made)
 
 
 async def settle(conn: Connection, due: Iterable[Due]) -> None:
@@ -48,21 +48,21 @@ async def settle(conn: Connection, due: Iterable[Due]) -> None:
         await mailbox.done(conn, one.store, one.person, one.marked_at, one.marks)
 
 
-async def _lost(process: Process, job: PushJob, counts: SenderMetrics) -> None:
+async def _lost(served: ServedChatwoot, job: PushJob) -> None:
     # Merged away or deleted, of which no webhook tells: the customer is looked for again at the next turn.
     store: UUID = job.account.store
-    async with scoped(process.pool(), {store}) as conn:
+    async with scoped(served.process.pool(), {store}) as conn:
         await pushes.gone(conn, job.key)
         await settle(conn, [one for one in job.due if one.contact_id is not None])
-    counts.outcome(store, "gone")
+    served.counts.outcome(store, "gone")
 
 
-async def _refused(process: Process, job: PushJob, refusal: RefusedByChatwoot, counts: SenderMetrics) -> None:
+async def _refused(served: ServedChatwoot, job: PushJob, refusal: RefusedByChatwoot) -> None:
     # The same again would be refused again: the next mark tries anew.
-    async with scoped(process.pool(), {job.account.store}) as conn:
+    async with scoped(served.process.pool(), {job.account.store}) as conn:
         await pushes.refused(conn, job.key, str(refusal))
         await settle(conn, job.due)
-    counts.outcome(job.account.store, "refused")
+    served.counts.outcome(job.account.store, "refused")
 
 
 def _marks(due: Iterable[Due]) -> int:

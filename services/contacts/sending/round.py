@@ -11,11 +11,11 @@ from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
 from services.contacts.sending.due_work import Due, DueWork, PushJob, work_of
-from services.contacts.sending.metrics import SenderMetrics
+from services.contacts.sending.leases import LeaseLost
 from services.contacts.sending.push import push, settle
 from services.contacts.sending.search import look_up
 from services.contacts.sending.sender_account import SenderAccount
-from services.kernel import Process
+from services.contacts.sending.served import ServedChatwoot
 from services.kernel.clock import Schedule
 from services.kernel.errors import Verdict, describe, verdict
 
@@ -33,15 +33,14 @@ log = structlog.get_logger()
 class Round:
     """Reads who is due, settles what needs no call, then calls for the others."""
 
-    def __init__(
-        self, process: Process, counts: SenderMetrics, resting: dict[UUID, float], accounts: Sequence[SenderAccount]
-    ) -> None:
-        self._process = process
-        self._counts = counts
+    def __init__(self, served: ServedChatwoot, resting: dict[UUID, float], accounts: Sequence[SenderAccount]) -> None:
+        self._served = served
+        self._process = served.process
+        self._counts = served.counts
         self._resting = resting  # until when a store is left alone
         self._accounts: Mapping[UUID, SenderAccount] = {one.store: one for one in accounts}
         self._gate = asyncio.Semaphore(_IN_FLIGHT)
-        self._over_at = process.clock.monotonic() + _ROUND_SECONDS
+        self._over_at = self._process.clock.monotonic() + _ROUND_SECONDS
 
     async def run(self) -> None:
         async with scoped(self._process.pool(), self._accounts) as conn:
@@ -103,11 +102,11 @@ class Round:
         return True
 
     async def _send(self, job: PushJob) -> None:
-        await self._attempt(job.account.store, job.due, lambda: push(self._process, job, self._counts))
+        await self._attempt(job.account.store, job.due, lambda: push(self._served, job))
 
     async def _look_up(self, one: Due) -> None:
         account = self._accounts[one.store]
-        await self._attempt(one.store, [one], lambda: look_up(self._process, account, one, self._counts))
+        await self._attempt(one.store, [one], lambda: look_up(self._served, account, one))
 
     async def _attempt(self, store: UUID, due: Sequence[Due], work: Callable[[], Awaitable[None]]) -> None:
         """Do it, or do it later; once a store has failed, its others stay due without an attempt."""
@@ -117,6 +116,8 @@ class Round:
                 return
             try:
                 await work()
+            except LeaseLost:
+                return
             except Exception as error:
                 judged = verdict(error)
                 if judged is Verdict.STOP:

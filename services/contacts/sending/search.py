@@ -10,31 +10,35 @@ from db.pool import Connection, Row, scoped
 from schemas.chatwoot.contacts import ShownContact
 from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
-from services.contacts.sending.contacts_api import RefusedByChatwoot, contacts_api
+from services.contacts.sending.contacts_api import RefusedByChatwoot
 from services.contacts.sending.due_work import Due
-from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.push import settle
 from services.contacts.sending.sender_account import SenderAccount
+from services.contacts.sending.served import ServedChatwoot
 from services.kernel import Process
 from services.kernel.chatwoot.chatwoot_account import Gone
 
 _ASK_AGAIN = timedelta(days=1)  # a webhook tells sooner when they do turn up
 
 
-async def look_up(process: Process, account: SenderAccount, due: Due, counts: SenderMetrics) -> None:
-    """Find or make the contact and keep who it is; the person stays due, and the next turn sends. Raises Retryable."""
+async def look_up(served: ServedChatwoot, account: SenderAccount, due: Due) -> None:
+    """Find or make the contact and keep who it is; the person stays due, and the next turn sends.
+
+    Raises Retryable, LeaseLost.
+    """
+    process = served.process
     async with scoped(process.pool(), {account.store}) as conn:
         row = await pushes.names(conn, account.store, due.customer_id or "")
     if row is None or _asked_lately(process, row) or account.push != "live":
-        await _unknown(process, due, counts)
+        await _unknown(served, due)
         return
-    found = await _find(process, account, row, counts)
+    found = await _find(served, account, row)
     if found is None and account.create_contacts:
-        found = await _create(process, account, row, counts)
+        found = await _create(served, account, row)
     async with scoped(process.pool(), {account.store}) as conn:
         mapped = await _keep(conn, account, row, found, process.clock.now())
     if not mapped:
-        await _unknown(process, due, counts)
+        await _unknown(served, due)
 
 
 def _asked_lately(process: Process, row: Row) -> bool:
@@ -45,19 +49,19 @@ def _digest(row: Row) -> bytes:
     return hashlib.sha256(repr((row["customer_id"], row["email"], row["phone"])).encode()).digest()
 
 
-async def _unknown(process: Process, due: Due, counts: SenderMetrics) -> None:
-    async with scoped(process.pool(), {due.store}) as conn:
+async def _unknown(served: ServedChatwoot, due: Due) -> None:
+    async with scoped(served.process.pool(), {due.store}) as conn:
         await settle(conn, [due])
-    counts.outcome(due.store, "unknown", due.marks)
+    served.counts.outcome(due.store, "unknown", due.marks)
 
 
-async def _find(process: Process, account: SenderAccount, row: Row, counts: SenderMetrics) -> ShownContact | None:
+async def _find(served: ServedChatwoot, account: SenderAccount, row: Row) -> ShownContact | None:
     names = {"identifier": row["customer_id"], "email": row["email"], "phone_number": row["phone"]}
-    counts.outcome(account.store, "searched")
+    served.counts.outcome(account.store, "searched")
     try:
-        found = await contacts_api(process, account).find({key: value for key, value in names.items() if value})
+        found = await served.api(account).find({key: value for key, value in names.items() if value})
     except (RefusedByChatwoot, Gone):  # an account that is being deleted, or a name that the filter dislikes
-        counts.outcome(account.store, "refused")
+        served.counts.outcome(account.store, "refused")
         return None
     return best(found, row)
 
@@ -75,15 +79,15 @@ def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact 
     return next(by_email, None) or next(by_phone, None)
 
 
-async def _create(process: Process, account: SenderAccount, row: Row, counts: SenderMetrics) -> ShownContact | None:
+async def _create(served: ServedChatwoot, account: SenderAccount, row: Row) -> ShownContact | None:
     body = {"identifier": row["customer_id"], "name": row["name"], "email": row["email"], "phone_number": row["phone"]}
     try:
-        made = await contacts_api(process, account).create({key: value for key, value in body.items() if value})
+        made = await served.api(account).create({key: value for key, value in body.items() if value})
     except (RefusedByChatwoot, Gone):
         # Somebody else has one of these names, or Chatwoot dislikes it; which contact it is, it does not say.
-        counts.outcome(account.store, "refused")
+        served.counts.outcome(account.store, "refused")
         return None
-    counts.outcome(account.store, "created")
+    served.counts.outcome(account.store, "created")
     return made
 
 

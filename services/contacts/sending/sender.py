@@ -1,4 +1,4 @@
-"""The one sender: rounds through the mailbox, each Chatwoot server at its own speed, its stores in turns."""
+"""The sender: rounds through the mailbox, each Chatwoot server at its own speed, its stores in turns."""
 
 import asyncio
 from collections.abc import Collection
@@ -8,21 +8,25 @@ from db import stores
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import scoped
+from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
 from services.contacts.sending.sender_account import SenderAccount
+from services.contacts.sending.served import ServedChatwoot
 from services.kernel import Process
 
-_SHIFT_SECONDS = 20.0  # then the lock is asked for again, and stores are looked up again
+_SHIFT_SECONDS = 5.0  # then whoever waits for the end of a piece of work sees it
 _POLL_SECONDS = 0.5  # a fraction of the two seconds that a person must be quiet for
+_Rounds = dict[str, asyncio.Task[None]]
 
 
 class AttributeSender:
-    """Runs in one process of the installation at a time; a second one would only send the same again."""
+    """Sends to each Chatwoot whose lease this process has. Other processes may have those of others."""
 
     def __init__(self, process: Process, counts: SenderMetrics) -> None:
         self._process = process
         self._counts = counts
+        self._leases = SenderLeases(process)
         self._resting: dict[UUID, float] = {}
 
     async def shift(self) -> bool:
@@ -30,21 +34,34 @@ class AttributeSender:
 
         Servers whose answers take long hold up the end of the shift, and nobody else: the others are served meanwhile.
         """
-        end = self._process.clock.monotonic() + _SHIFT_SECONDS
-        rounds: dict[str, asyncio.Task[None]] = {}
-        last: Collection[asyncio.Task[None]] = ()  # those under way when the shift was over
+        rounds: _Rounds = {}
         async with asyncio.TaskGroup() as group:
-            while self._process.clock.monotonic() < end or not all(one.done() for one in (last or rounds.values())):
-                if self._process.clock.monotonic() >= end:
-                    last = last or list(rounds.values())
-                rounds = {base_url: task for base_url, task in rounds.items() if not task.done()}
-                waiting = await self._waiting()
-                for base_url in waiting.keys() - rounds.keys():
-                    one = Round(self._process, self._counts, self._resting, waiting[base_url])
-                    rounds[base_url] = group.create_task(one.run())
-                if not rounds:
-                    return False
-                await asyncio.wait(rounds.values(), timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            watch = group.create_task(self._leases.watch(rounds))
+            try:
+                return await self._serve(group, rounds)
+            finally:
+                watch.cancel()
+
+    async def release(self) -> None:
+        """Let other processes send, at the end of this one."""
+        await self._leases.release()
+
+    async def _serve(self, group: asyncio.TaskGroup, rounds: _Rounds) -> bool:
+        end = self._process.clock.monotonic() + _SHIFT_SECONDS
+        last: Collection[asyncio.Task[None]] = ()  # those under way when the shift was over
+        while self._process.clock.monotonic() < end or not all(one.done() for one in (last or rounds.values())):
+            if self._process.clock.monotonic() >= end:
+                last = last or list(rounds.values())
+            for base_url in [one for one, task in rounds.items() if task.done()]:
+                del rounds[base_url]
+            waiting = await self._waiting()
+            held = await self._leases.hold(waiting.keys() | rounds.keys())
+            for base_url in sorted(waiting.keys() & held - rounds.keys()):
+                served = ServedChatwoot(self._process, self._counts, Lease(self._leases, base_url))
+                rounds[base_url] = group.create_task(Round(served, self._resting, waiting[base_url]).run())
+            if not rounds:
+                return False
+            await asyncio.wait(rounds.values(), timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return True
 
     async def _waiting(self) -> dict[str, list[SenderAccount]]:

@@ -1,5 +1,6 @@
 """One store's account at its Chatwoot: where it is and the token that opens it, for whichever service calls."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ class ChatwootAccount:
     base_url: str
     account_id: int
     token: str = field(repr=False)
+    check: Callable[[], None] = lambda: None  # before each call: raises where it must not be made any more
 
     def path(self, rest: str, *, version: str = "v1") -> str:
         """Where Chatwoot has this account's things."""
@@ -35,7 +37,14 @@ class ChatwootAccount:
     ) -> ChatwootAnswer:
         """Its answer, whatever the status below 500. Raises Retryable when Chatwoot is away or busy."""
         return await self.chatwoot.call(
-            self.base_url, method, path, token=self.token, body=body, query=query, most_bytes=most_bytes
+            self.base_url,
+            method,
+            path,
+            token=self.token,
+            body=body,
+            query=query,
+            most_bytes=most_bytes,
+            check=self.check,
         )
 
 

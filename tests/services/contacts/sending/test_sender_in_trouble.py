@@ -10,10 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from db.people import pushes
 from db.pool import scoped
+from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
 from services.contacts.sending.sender import AttributeSender
 from services.contacts.sending.sender_account import SenderAccount
+from services.contacts.sending.served import ServedChatwoot
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import PATIENCE_SECONDS
@@ -115,9 +117,13 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
 
     process = bench.process
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(die))
+    leases, base_url = SenderLeases(process), f"https://{host(store)}"
+    assert await leases.hold([base_url]) == {base_url}
+    served = ServedChatwoot(process, SenderMetrics(CollectorRegistry()), Lease(leases, base_url))
     with suppress(asyncio.CancelledError):
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await Round(process, SenderMetrics(CollectorRegistry()), {}, [await _account(bench, store)]).run()
+            await Round(served, {}, [await _account(bench, store)]).run()
+    await leases.release()
     assert len(await bench.mailbox(store)) == 1
     process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(bench.api.answer))
     await AttributeSender(process, SenderMetrics(CollectorRegistry())).shift()
