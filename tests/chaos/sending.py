@@ -1,10 +1,17 @@
 """A process that only sends, to be killed: `python -m tests.chaos.sending` with the settings in the environment."""
 
 import asyncio
+import os
 import sys
 
 from services.contacts.app import add_to
-from services.kernel import Settings, run
+from services.kernel import Process, Settings, run
+
+
+def bear_a_name(process: Process) -> None:
+    """Chatwoot's stand-in sees which of several processes calls."""
+    process.chatwoot._client.headers["x-sender"] = str(os.getpid())
+
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run(Settings(), [add_to])))
+    sys.exit(asyncio.run(run(Settings(), [add_to, bear_a_name])))
