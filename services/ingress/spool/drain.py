@@ -1,4 +1,8 @@
-"""The drainer: publishes what waits in the spool, in its order, and says when Kafka may come first again."""
+"""The drainer: publishes what waits in the spool, in its order, and says when Kafka may come first again.
+
+A partition that takes nothing (without a leader, or with too few replicas) keeps back what belongs to it, in its order,
+and nothing else: its first record is offered again and again beside the others.
+"""
 
 import asyncio
 import sqlite3
@@ -8,6 +12,7 @@ from contextlib import suppress
 import structlog
 
 from services.ingress.spool.codec import frame
+from services.ingress.spool.kept_back import KeptBack
 from services.ingress.spool.metrics import SpoolMetrics
 from services.ingress.spool.shelf import Chunk, ChunkOutcome
 from services.ingress.spool.spool import Spool
@@ -45,9 +50,16 @@ class Drainer:
         self._clock = clock
         self._window = 1
         self._settling: asyncio.Future[None] | None = None
+        self._kept_back = KeptBack(publisher, clock, again_seconds=_AGAIN_SECONDS)
 
     async def run(self) -> None:
         """Drain whenever there is something to drain."""
+        try:
+            await self._run()
+        finally:
+            await self._kept_back.close()
+
+    async def _run(self) -> None:
         while True:
             await self._switch.wanted.wait()
             try:
@@ -67,18 +79,21 @@ class Drainer:
 
     async def _turn(self) -> bool:
         """Publish what there is; False when Kafka does not take it."""
-        chunks = await self._spool.read(None, self._window)
+        self._kept_back.release()
+        if self._kept_back and not await self._publisher.reaches_any():
+            return False
+        passed = self._kept_back.passed
+        chunks = await self._spool.read(passed, self._window)
         if not chunks:
-            return await self._all_out()
+            return await (self._kept_back.rest() if passed else self._all_out())
         while chunks:
             whole = self._window == _RECORDS
-            if whole and sum(chunk.records for chunk in chunks) >= self._spool.records:
+            if whole and not self._kept_back and sum(chunk.records for chunk in chunks) >= self._spool.records:
                 self._switch.hold()
             ahead = self._spool.read(chunks[-1], _RECORDS) if whole else None
             try:
                 if not await self._publish(chunks):
                     return False
-                self._window = min(_RECORDS, self._window * _WIDER)
                 chunks = await ahead if ahead else []
             finally:
                 if ahead:
@@ -108,19 +123,29 @@ class Drainer:
             raise
 
     async def _offer(self, chunks: Sequence[Chunk]) -> bool:
-        """True when Kafka took what it was offered: all, or the first few while it has yet to show that it is back."""
+        """True when Kafka took some of what it was offered, or was offered nothing.
+
+        That is all, or the first few while it has yet to show that it is back; never what is kept back.
+        """
         records = [record for chunk in chunks for record in chunk.waiting]
-        offered = records if self._window == _RECORDS else records[: self._window]
-        outcomes = await self._publisher.publish_all(offered)
-        outcomes += [_NOT_OFFERED] * (len(records) - len(outcomes))
-        each = zip(records, outcomes, strict=True)
+        outcomes = self._kept_back.outcomes(records)
+        offered = [number for number, outcome in enumerate(outcomes) if outcome is None]
+        some = offered if self._window == _RECORDS else offered[: self._window]
+        taken = await self._publisher.publish_all([records[number] for number in some])
+        for number, outcome in zip(some, taken, strict=True):
+            outcomes[number] = outcome
+        failed = [(records[number], why) for number, one in zip(some, taken, strict=True) if (why := _away(one))]
+        self._kept_back.add(failed)
+        each = iter([(record, outcome or _NOT_OFFERED) for record, outcome in zip(records, outcomes, strict=True)])
         settled = [self._settled(chunk, [next(each) for _ in chunk.waiting]) for chunk in chunks]
         await self._settled_before()
         # The disk works while the next are published; more than these two are never unsettled.
         self._settling = self._spool.settle([one for one in settled if len(one.remaining) < one.chunk.records])
-        return not any(
-            isinstance(one, Exception) and not refused_for_good(one) for one in outcomes if one is not _NOT_OFFERED
-        )
+        if len(some) == len(offered):
+            self._kept_back.pass_by(chunks[-1])
+        if len(failed) < len(some):
+            self._window = min(_RECORDS, self._window * _WIDER)
+        return len(failed) < len(some) or not some
 
     async def _settled_before(self) -> None:
         settling, self._settling = self._settling, None
@@ -139,3 +164,8 @@ class Drainer:
                 remaining.append(frame(record))
         self._metrics.drained.inc(len(each) - len(remaining) - len(refused))
         return ChunkOutcome(chunk, remaining, refused)
+
+
+def _away(outcome: Position | Exception) -> Exception | None:
+    """What it says of Kafka; None where it is an answer to the record."""
+    return outcome if isinstance(outcome, Exception) and not refused_for_good(outcome) else None

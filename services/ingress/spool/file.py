@@ -18,7 +18,8 @@ from services.kernel.secrets import Secrets
 _PAGE_BYTES = 4096
 _VACUUM_PAGES = 4_000  # 16 MB a turn: whoever puts in meanwhile waits for one turn, not for gigabytes
 _OLDEST = "select accepted_at from chunks order by id limit 1"
-_INSERT = "insert into chunks (accepted_at, records, size, sealed) values (?, ?, ?, ?)"
+_HELD = "select coalesce(sum(records), 0), coalesce(max(id), 0) from chunks"
+_INSERT = "insert into chunks (id, accepted_at, records, size, sealed) values (?, ?, ?, ?, ?)"
 _REFUSE = """
 insert into refused (reason, topic, accepted_at, records, size, sealed)
 select ?, ?, accepted_at, ?, ?, ? from chunks where id = ?
@@ -140,6 +141,8 @@ class SpoolFile:
         self._lock = lock
         self.reserve = Reserve(path.with_suffix(".reserve"))
         self.reserve.balance()
+        self.records = 0
+        self._last_id = 0  # SQLite would give the id of a last chunk that is gone to the next, behind a reader's back
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.executescript(f"pragma page_size = {_PAGE_BYTES}; pragma auto_vacuum = incremental;")
@@ -151,7 +154,7 @@ class SpoolFile:
                 self._db.execute(ADD_TOPIC)
             self._check_key(secrets)
             self._db.executescript(_OFFER_AGAIN)
-            self.records: int = self._db.execute("select coalesce(sum(records), 0) from chunks").fetchone()[0]
+            self.records, self._last_id = self._db.execute(_HELD).fetchone()
         except sqlite3.DatabaseError as damage:
             self._db.close()
             raise Unreadable(f"{path} cannot be read ({damage})") from damage
@@ -194,7 +197,8 @@ class SpoolFile:
         self._db.execute("begin immediate")
         try:
             for one in chunks:
-                self._db.execute(_INSERT, (one.accepted_at, one.records, one.size, one.sealed))
+                self._last_id += 1
+                self._db.execute(_INSERT, (self._last_id, one.accepted_at, one.records, one.size, one.sealed))
             for change in changes:
                 self._apply(change)
             self._db.execute("commit")

@@ -220,11 +220,15 @@ class Routes:
 
     def known(self, record: Record) -> Lane | None:
         """Its lane; None for a topic not met before."""
+        place = self.place(record)
+        return place and (self._lanes.get(place) or self._open(*place))
+
+    def place(self, record: Record) -> tuple[str, int] | None:
+        """Where its key puts it; None for a topic not met before."""
         partitions = self._producer.client.cluster.partitions_for_topic(record.topic)
         if not partitions:
             return None
-        lane = record.topic, _placed(record.key or record.identity.encode(), len(partitions))
-        return self._lanes.get(lane) or self._open(*lane)
+        return record.topic, _placed(record.key or record.identity.encode(), len(partitions))
 
     async def found(self, record: Record, seconds: float) -> Lane:
         """The same, after asking Kafka for so long. Raises KafkaError, TimeoutError."""
@@ -239,10 +243,10 @@ class Routes:
         for lane in self._lanes.values():
             yield from lane.waiting()
 
-    async def brokers_are_ready(self) -> bool:
-        """Whether every broker that the cluster lists can be talked to."""
-        client = self._producer.client
-        return all([await client.ready(broker.nodeId) for broker in client.cluster.brokers()])
+    async def brokers_ready(self, seconds: float) -> list[bool]:
+        """Of each broker that the cluster lists whether it can be talked to within so long."""
+        brokers = self._producer.client.cluster.brokers()
+        return await asyncio.gather(*(self._is_ready(broker.nodeId, seconds) for broker in brokers))
 
     async def stop(self) -> None:
         """Let the producer finish and close; what was only gathered fails."""
@@ -251,6 +255,13 @@ class Routes:
         finally:
             for lane in self._lanes.values():
                 lane.close()
+
+    async def _is_ready(self, broker: int, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                return bool(await self._producer.client.ready(broker))
+        except TimeoutError:
+            return False
 
     def _open(self, topic: str, partition: int) -> Lane:
         self._lanes[topic, partition] = lane = Lane(self._producer, topic, partition, self._tick, self._kept)

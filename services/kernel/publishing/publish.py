@@ -99,6 +99,10 @@ class Publisher:
         outcomes = await asyncio.gather(*sent, return_exceptions=True)
         return [one if isinstance(one, tuple | Exception) else Retryable("cancelled") for one in outcomes]
 
+    def place(self, record: Record) -> tuple[str, int] | None:
+        """Topic and partition that its key decides; None as long as Kafka has not told of its topic."""
+        return self._routes.place(record) if self._routes else None
+
     def longest_wait(self) -> float:
         """Seconds that the oldest record has been waited for; 0 if none is."""
         since = [batch.since for batch in self._routes.waiting()] if self._routes else []
@@ -120,11 +124,16 @@ class Publisher:
 
     async def reaches(self) -> bool:
         """Whether every broker that the cluster lists can be talked to."""
-        try:
-            async with asyncio.timeout(_REACH_SECONDS):
-                return self._routes is not None and await self._routes.brokers_are_ready()
-        except TimeoutError:
-            return False
+        return all(await self._brokers_ready())
+
+    async def reaches_any(self) -> bool:
+        """Whether one of them can."""
+        return any(await self._brokers_ready())
+
+    async def _brokers_ready(self) -> list[bool]:
+        """Of each broker whether it can be talked to; no broker is none that can."""
+        ready = await self._routes.brokers_ready(_REACH_SECONDS) if self._routes else []
+        return ready or [False]
 
     async def stop(self) -> None:
         """Finish what is on its way and close; with Kafka dead this takes as long as its request time-out, not longer.
