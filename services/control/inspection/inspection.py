@@ -91,6 +91,8 @@ class Inspection:
             ("missing", found.missing),
             ("in_flight", found.in_flight),
             ("undelivered", found.not_delivered),
+            ("in_spools", found.in_spools),
+            ("undrained", sum(one.records for one in found.undrained)),
             ("halted", len(found.halted)),
             ("unread", len(found.unread)),
         ):

@@ -16,9 +16,10 @@ class InspectionMetrics:
         self.looked = Gauge(
             "wootstream_inspected_timestamp_seconds", "When this was last looked at", ("what",), registry=registry
         )
-        # 1 while `wootstream audit` of the last day finds nothing missing, halted, unread or undelivered. 0: run it.
+        # 1 while `wootstream audit` of the last day finds nothing missing, halted, unread, undelivered, undrained.
+        # 0: run it.
         self.clean = Gauge("wootstream_audit_clean", "1 while the audit finds nothing", registry=registry)
-        # What it finds: missing, in_flight, undelivered records; halted, unread partitions.
+        # What it finds: missing, in_flight, undelivered, in_spools, undrained records; halted, unread partitions.
         self.audited = Gauge("wootstream_audit_found", "What the audit finds", ("what",), registry=registry)
         # Dead letters that nobody has settled. Above 0 for a day: `dead-letters list`, mend, redrive or discard.
         self.letters = Gauge(

@@ -70,12 +70,37 @@ class UndeliveredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """Accepted records that wait for Kafka on the disk of an ingress, as that ingress last told."""
+
+    host: str
+    directory: str
+    file: str
+    records: int
+    oldest_at: datetime
+    oldest_seconds: int
+    still_seconds: int  # for how long nothing of it was drained
+    told_seconds: int  # since when no ingress has said anything of it
+
+    @property
+    def undrained(self) -> bool:
+        """Whether nobody brings it to Kafka."""
+        return self.still_seconds > _PATIENCE_SECONDS
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether its ingress has ended, or cannot say anything."""
+        return self.told_seconds > _PATIENCE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What the installation can show about every record that was accepted."""
 
     lines: Sequence[AuditLine]
     losses: Sequence[Loss]
     undelivered: Sequence[UndeliveredFile] = ()
+    spooled: Sequence[SpooledFile] = ()
 
     @property
     def missing(self) -> int:
@@ -105,18 +130,30 @@ class Audit:
         return sum(one.records for one in self.undelivered)
 
     @property
+    def in_spools(self) -> int:
+        """Records that were accepted and are on their way to Kafka."""
+        return sum(one.records for one in self.spooled)
+
+    @property
+    def undrained(self) -> list[SpooledFile]:
+        """Where records wait and nobody brings them to Kafka."""
+        return [one for one in self.spooled if one.undrained]
+
+    @property
     def clean(self) -> bool:
-        return not (self.missing or self.halted or self.unread or self.undelivered)
+        return not (self.missing or self.halted or self.unread or self.undelivered or self.undrained)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "missing": self.missing,
             "in_flight": self.in_flight,
             "not_delivered": self.not_delivered,
+            "in_spools": self.in_spools,
             "clean": self.clean,
             "topics": [asdict(line) for line in self.lines],
             "losses": [asdict(loss) for loss in self.losses],
             "undelivered": [asdict(one) for one in self.undelivered],
+            "spooled": [asdict(one) for one in self.spooled],
         }
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from db.pool import Pool, Row
 from db.records import audit as table
-from db.records import ledger, undelivered
+from db.records import ledger, spooled, undelivered
 from db.transactions import see_one_moment
 from schemas import topics
-from services.control.ledger.answer import Audit, Loss, UndeliveredFile
+from services.control.ledger.answer import Audit, Loss, SpooledFile, UndeliveredFile
 from services.control.ledger.reckoning import Key, Observation, key, next_unread, reckon, with_waits
 from services.control.ledger.topic_logs import Cluster, first_records, first_written, look
 from services.kernel.cli.environment import database
@@ -22,9 +22,10 @@ async def audit(settings: Settings, *, since: datetime | None = None) -> Audit:
         seen, losses = await observe(settings, pool, since=since)
         async with pool.acquire(timeout=10) as conn:
             aside = [UndeliveredFile(**row) for row in await undelivered.since(conn, since)]
+            waiting = [SpooledFile(**row) for row in await spooled.everything(conn)]
     lines = reckon(seen)
     written = await first_written(settings, {at for line in lines if (at := next_unread(line))}, seen.cluster)
-    return Audit(with_waits(seen, lines, written), losses, aside)
+    return Audit(with_waits(seen, lines, written), losses, aside, waiting)
 
 
 async def observe(settings: Settings, pool: Pool, *, since: datetime | None = None) -> tuple[Observation, list[Loss]]:

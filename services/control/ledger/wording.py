@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.control.ledger.answer import Audit, AuditLine
+from services.control.ledger.answer import Audit, AuditLine, SpooledFile
 from services.kernel.cli.terminal import show
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
@@ -34,8 +34,10 @@ def verdict(audit: Audit) -> str:
     state = "clean" if audit.clean else "NOT CLEAN"
     halted = f", {len(audit.halted)} partitions halted" if audit.halted else ""
     unread = f", nobody consumes {len(audit.unread)} partitions" if audit.unread else ""
+    waiting = f", {audit.in_spools} in spools" if audit.spooled else ""
+    undrained = ", which nobody drains" if audit.undrained else ""
     aside = f", {audit.not_delivered} not delivered" if audit.undelivered else ""
-    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{aside}{halted}{unread}"
+    return f"{state}: {audit.missing} missing, {audit.in_flight} in flight{waiting}{undrained}{aside}{halted}{unread}"
 
 
 def findings(audit: Audit) -> Iterator[str]:
@@ -51,6 +53,7 @@ def findings(audit: Audit) -> Iterator[str]:
             f"{one.oldest_at:%F %T}) lie aside in {one.directory}/{one.file} on {one.host}: {one.reason}; "
             "look there with `wootstream spool status`, then export or discard them"
         )
+    yield from map(_in_spool, audit.spooled)
     for line in audit.lines:
         place = f"{line.topic} {line.partition}"
         if line.unreachable and line.next_offset is not None:
@@ -72,6 +75,17 @@ def findings(audit: Audit) -> Iterator[str]:
             f"unread: {line.in_flight} records wait in {line.topic} {line.partition} for {line.group or 'anybody'}, "
             f"the oldest for {line.unread_seconds} s: see that `wootstream run` runs its service, /ready and its log"
         )
+
+
+def _in_spool(one: SpooledFile) -> str:
+    """How long, where, and what to do if nobody drains it."""
+    where = f"{one.directory}/{one.file} on {one.host}"
+    waits = f"{one.records} accepted records wait for Kafka in {where}, the oldest for {one.oldest_seconds} s"
+    if one.abandoned:
+        return f"spooled: {waits}; its ingress has been silent for {one.told_seconds} s: start one on that directory"
+    if one.undrained:
+        return f"spooled: {waits}; nothing of it was drained for {one.still_seconds} s: read that ingress's log"
+    return f"spooled: {waits}; it is being drained"
 
 
 def cure(line: AuditLine) -> str:

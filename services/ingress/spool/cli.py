@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from db.records import undelivered
+from db.records import spooled, undelivered
 from services.ingress.spool import set_aside
 from services.ingress.spool.set_aside import Aside, Exported, Wanted
 from services.ingress.spool.status import SpoolStatus, look
@@ -138,7 +138,7 @@ async def _noted(action: str, thing: str) -> None:
 async def _forget(file: str) -> int:
     async with database(installed(kafka=False)) as pool, pool.acquire(timeout=10) as conn, conn.transaction():
         await note(conn, "spool discard", store=None, thing=f"the lost file {file}"[:_LONGEST])
-        return await undelivered.forget_file(conn, file)
+        return await undelivered.forget_file(conn, file) + await spooled.forget_file(conn, file)
 
 
 def _tell(found: list[Aside], lost: str | None, *, as_json: bool) -> None:

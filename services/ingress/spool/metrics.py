@@ -9,7 +9,7 @@ class SpoolMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         # Where each accepted record was made durable: kafka, spool. `spool` growing: Kafka is away or too slow.
         self.kept = Counter("wootstream_kept", "Records made durable", ("where",), registry=registry)
-        # 1 while records go to the spool first. Longer than an outage of Kafka: read the log's `spool_waits_for_kafka`.
+        # 1 while records go to the spool first. Longer than an outage of Kafka: read the log's `spool_comes_first`.
         self.spooling = Gauge("wootstream_spooling", "1 while the spool comes first", registry=registry)
         # Records that wait for Kafka. Growing: see above; falling: it drains, `wootstream spool status` says how long.
         self.records = Gauge("wootstream_spool_records", "Records waiting in the spool", registry=registry)

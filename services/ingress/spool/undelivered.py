@@ -1,4 +1,4 @@
-"""What lies set aside beside this ingress, told to PostgreSQL: the audit names it, wherever it is asked."""
+"""What lies beside this ingress and is not in Kafka, told to PostgreSQL: the audit names it, wherever it is asked."""
 
 import asyncio
 import socket
@@ -9,24 +9,28 @@ from pathlib import Path
 import structlog
 
 from db.pool import INGRESS
+from db.records import spooled
 from db.records import undelivered as table
+from db.records.spooled import SpooledRow
 from services.ingress.spool.level import FillLevel
 from services.ingress.spool.set_aside import Aside, Wanted, counted, files
+from services.ingress.spool.status import look
 from services.kernel import Process
 from services.kernel.errors import describe
 
 _PUT_SECONDS = 3.0
+_Lying = tuple[Sequence[Aside], Sequence[SpooledRow]]  # set aside, and waiting
 log = structlog.get_logger()
 
 
 class UndeliveredWriter:
-    """Looks where something is set aside, or was; what an earlier process told is corrected at the start."""
+    """Looks where something waits or is set aside, or did; what an earlier process told is corrected at the start."""
 
     def __init__(self, process: Process, level: FillLevel, directory: Path) -> None:
         self._process = process
         self._level = level
         self._directory = directory
-        self._written: Sequence[Aside] | None = None
+        self._written: _Lying | None = None
 
     async def close(self) -> None:
         """What this life leaves, if PostgreSQL takes it soon; else the next one tells it."""
@@ -36,19 +40,34 @@ class UndeliveredWriter:
             log.warning("undelivered_is_not_told_at_the_end", error=describe(error))
 
     async def write(self) -> bool:
-        """Tell what has changed; what PostgreSQL does not take now, it is told the next time."""
-        if not self._level.refused and self._written == []:
+        """Tell what has changed, and what waits each time: who is silent is dead, whatever he told before.
+
+        What PostgreSQL does not take now, it is told the next time.
+        """
+        if not (self._level.refused or self._level.records) and self._written == ([], []):
             return False
-        asides = await asyncio.to_thread(counted, self._directory, Wanted())
-        if asides != self._written:
-            await self._put(asides)
-            self._written = asides
+        lying = await asyncio.to_thread(self._lying)
+        if lying[1] or lying != self._written:
+            await self._put(*lying)
+            self._written = lying
         return False
 
-    async def _put(self, asides: Sequence[Aside]) -> None:
+    def _lying(self) -> _Lying:
+        """What other processes keep in this directory is among it: they may be dead."""
+        seen = look(self._directory, {}, now=self._process.clock.now().timestamp())
+        waiting = [
+            SpooledRow(path.name, one.records, datetime.fromtimestamp(one.oldest_at, UTC))
+            for path, one in seen.items()
+            if one.oldest_at is not None
+        ]
+        return counted(self._directory, Wanted()), waiting
+
+    async def _put(self, asides: Sequence[Aside], waiting: Sequence[SpooledRow]) -> None:
         lines = [
             (one.file, one.topic, one.reason, one.records, datetime.fromtimestamp(one.oldest_at, UTC)) for one in asides
         ]
         names = [path.name for path in files(self._directory)]
+        where = socket.gethostname(), str(self._directory.resolve())
         async with asyncio.timeout(_PUT_SECONDS), self._process.pool(INGRESS).acquire() as conn:
-            await table.tell(conn, socket.gethostname(), str(self._directory.resolve()), names, lines)
+            await spooled.tell(conn, *where, names, waiting)
+            await table.tell(conn, *where, names, lines)

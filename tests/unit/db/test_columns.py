@@ -16,10 +16,11 @@ from db.people.customers import CustomerRow, OrderRow, ShopFactRow
 from db.people.visits import VisitRow
 from db.privacy import erased
 from db.privacy.erased import ErasedRow
-from db.records import acknowledged, dead_letters, refusals
+from db.records import acknowledged, dead_letters, refusals, spooled
 from db.records.acknowledged import AcknowledgedRow
 from db.records.dead_letters import Letter
 from db.records.refusals import RefusalRow
+from db.records.spooled import SpooledRow
 from db.reporting import conversations, facts
 from db.reporting.conversations import (
     ConversationCustomerRow,
@@ -51,6 +52,7 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (RefusalRow, refusals, "_ADD"),
     (ReportingEventRow, conversations, "_PUT_EVENTS"),
     (ShopFactRow, customers, "_ADD_FACTS"),
+    (SpooledRow, spooled, "_PUT"),
     (VisitRow, visits, "_PUT_VISITS"),
     (WidgetEventRow, event_rows, "_ADD"),
 ]

@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from db.pool import Pool
-from db.records import undelivered
+from db.records import spooled, undelivered
+from db.records.spooled import SpooledRow
 from services.control.ledger.answer import Audit, UndeliveredFile
 from services.control.ledger.audit import audit
 from services.control.ledger.wording import verdict
@@ -91,11 +92,14 @@ async def test_what_a_lost_disk_held_is_forgotten_when_its_file_is_discarded(nar
     async with narrow.accepting(), admin_pool.acquire() as conn:
         line = "lost.sqlite3", narrow.topic.name, "damaged", 7, datetime.now(UTC)
         await undelivered.tell(conn, "a host", "/that/is/gone", ["lost.sqlite3"], [line])
+        await spooled.tell(conn, "a host", "/that/is/gone", ["lost.sqlite3"], [SpooledRow(line[0], 12, line[4])])
     assert [one.records for one in of(narrow, await audit(narrow.settings))] == [7]
 
     done = await answer("spool", "discard", "--file", "lost.sqlite3", "--yes", environment=environment(narrow))
 
-    assert (done, of(narrow, await audit(narrow.settings))) == ({"discarded": 7}, [])
+    after = await audit(narrow.settings)
+    assert (done, of(narrow, after)) == ({"discarded": 19}, [])
+    assert "lost.sqlite3" not in {one.file for one in after.spooled}
 
 
 def environment(bench: Bench) -> dict[str, str]:

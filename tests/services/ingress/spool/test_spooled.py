@@ -1,0 +1,100 @@
+"""What waits in a spool the audit says, wherever it is asked: how much, how old, where, and whether it is drained."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db.pool import Pool
+from db.records import spooled
+from db.records.spooled import SpooledRow
+from services.control.ledger.answer import Audit, SpooledFile
+from services.control.ledger.audit import audit
+from services.control.ledger.wording import findings, verdict
+from services.ingress.spool.undelivered import UndeliveredWriter
+from tests.eventually import eventually
+from tests.own_kafka import OwnKafka
+from tests.services.ingress.spool.bench import Bench, spooling
+
+_LATER = timedelta(minutes=2)
+
+
+@pytest.mark.xdist_group("the spool's own Kafka")
+async def test_what_a_dead_process_left_in_its_spool_is_named_until_another_has_drained_it(
+    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool
+) -> None:
+    await lone_kafka.kill()
+    async with bench.accepting() as (_, acceptance):
+        await bench.keep_all(acceptance, [b"{}"] * 7)
+    await lone_kafka.start()
+
+    [file] = of(bench, await audit(bench.settings))
+    await told_before(admin_pool, file.file, _LATER)
+    found = await audit(bench.settings)
+    [late] = of(bench, found)
+
+    assert (file.records, file.undrained, file.abandoned) == (7, False, False)
+    assert (late.undrained, late.abandoned, found.clean, found.in_spools >= 7) == (True, True, False, True)
+    assert "which nobody drains" in verdict(found)
+    assert any("7 accepted records wait" in line and "start one on that directory" in line for line in findings(found))
+    async with bench.accepting() as (process, _):
+        await eventually(lambda: not spooling(process))
+    assert of(bench, await audit(bench.settings)) == []
+
+
+@pytest.mark.xdist_group("the spool's own Kafka")
+async def test_living_ingress_tells_what_waits_and_when_nothing_does_any_more(
+    bench: Bench, lone_kafka: OwnKafka
+) -> None:
+    async with bench.accepting() as (process, acceptance):
+        writer = UndeliveredWriter(process, acceptance.spool.level, bench.settings.data_directory / "spool")
+        await eventually(lambda: process.publisher.connected)
+        await lone_kafka.kill()
+        await bench.keep_all(acceptance, [b"{}"] * 3)
+        await writer.write()
+        async with process.pool().acquire() as conn:
+            waiting = [row for row in await spooled.everything(conn) if row["directory"] == where(bench)]
+        await lone_kafka.start()
+        await eventually(lambda: not spooling(process))
+        await writer.write()
+        after = of(bench, await audit(bench.settings))
+
+    assert ([row["records"] for row in waiting], after) == ([3], [])
+
+
+async def test_file_that_is_drained_moves_and_one_that_is_not_does_not(admin_pool: Pool) -> None:
+    now = datetime.now(UTC)
+    for name, oldest_at in (("drained", now - timedelta(minutes=3)), ("still", now - 2 * _LATER)):
+        await tell(admin_pool, name, 10, now - _LATER)
+        await told_before(admin_pool, name, _LATER)
+        await tell(admin_pool, name, 9, oldest_at)
+    async with admin_pool.acquire() as conn:
+        rows = {row["file"]: SpooledFile(**row) for row in await spooled.everything(conn)}
+        for name in ("drained", "still"):
+            await spooled.forget_file(conn, name)
+
+    drained, still = rows["drained"], rows["still"]
+    assert (drained.undrained, drained.abandoned, drained.oldest_seconds >= 180) == (False, False, True)
+    assert (still.undrained, still.abandoned, still.records) == (True, False, 9)
+    assert (Audit([], [], [], [drained]).clean, Audit([], [], [], [still]).clean) == (True, False)
+
+
+def where(bench: Bench) -> str:
+    return str((bench.settings.data_directory / "spool").resolve())
+
+
+def of(bench: Bench, found: Audit) -> list[SpooledFile]:
+    return [one for one in found.spooled if one.directory == where(bench)]
+
+
+async def tell(admin: Pool, file: str, records: int, oldest_at: datetime) -> None:
+    async with admin.acquire() as conn:
+        await spooled.tell(conn, "a host", f"/that/has/{file}", [file], [SpooledRow(file, records, oldest_at)])
+
+
+async def told_before(admin: Pool, file: str, span: timedelta) -> None:
+    """As if what was told last had been told so long ago."""
+    async with admin.acquire() as conn:
+        await conn.execute(
+            "update wootstream.spooled set oldest_at = oldest_at - $2::interval, moved_at = moved_at - $2::interval,"
+            " told_at = told_at - $2::interval where file = $1", file, span,
+        )  # fmt: skip
