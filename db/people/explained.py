@@ -7,7 +7,7 @@ from db.pool import Connection, Row
 
 _NAMED = """
 select customer_id from wootstream.customers
-where organization_id = $1 and (customer_id = $2 or lower(email) = lower($2) or phone = $2)
+where organization_id = $1 and (customer_id = $2 or email_key = lower($2) or phone = $2)
 order by customer_id = $2 desc, order_count desc, customer_id limit 5
 """
 _FACTS = """

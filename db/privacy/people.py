@@ -12,7 +12,7 @@ from db.pool import Connection, Row
 _PLAIN = "regexp_replace(phone, '[^0-9+]', '', 'g')"
 _CUSTOMERS = f"""
 select customer_id, email, {_PLAIN} as phone, phone as phone_as_written, name from wootstream.customers
-where organization_id = $1 and (customer_id = any ($2::text[]) or lower(email) = any ($3::text[]))
+where organization_id = $1 and (customer_id = any ($2::text[]) or email_key = any ($3::text[]))
 union
 select customer_id, email, {_PLAIN}, phone, name from wootstream.customers
 where cardinality($4::text[]) > 0 and organization_id = $1 and {_PLAIN} = any ($4)
@@ -20,7 +20,7 @@ where cardinality($4::text[]) > 0 and organization_id = $1 and {_PLAIN} = any ($
 _CONTACTS = f"""
 select chatwoot_account_id, chatwoot_contact_id, customer_id, email, {_PLAIN} as phone, phone as phone_as_written, user_id
 from public.chatwoot_contacts
-where organization_id = $1 and (chatwoot_contact_id = any ($2::int[]) or customer_id = any ($3::text[]) or lower(email) = any ($4::text[]))
+where organization_id = $1 and (chatwoot_contact_id = any ($2::int[]) or customer_id = any ($3::text[]) or email_key = any ($4::text[]))
 union
 select chatwoot_account_id, chatwoot_contact_id, customer_id, email, {_PLAIN}, phone, user_id from public.chatwoot_contacts
 where cardinality($5::text[]) > 0 and organization_id = $1 and {_PLAIN} = any ($5)
@@ -53,8 +53,8 @@ union select customer_id from wootstream.visits where organization_id = $1
 union select customer_id from public.chatwoot_contacts where organization_id = $1 and customer_id is not null
 union select customer_id from public.chatwoot_widget_events where organization_id = $1 and customer_id is not null""",
     "email": """
-select lower(email) as name from wootstream.customers where organization_id = $1 and email is not null
-union select lower(email) from public.chatwoot_contacts where organization_id = $1 and email is not null""",
+select email_key as name from wootstream.customers where organization_id = $1 and email_key is not null
+union select email_key from public.chatwoot_contacts where organization_id = $1 and email_key is not null""",
     "phone": f"""
 select {_PLAIN} as name from wootstream.customers where organization_id = $1 and phone is not null
 union select {_PLAIN} from public.chatwoot_contacts where organization_id = $1 and phone is not null""",  # noqa: S608

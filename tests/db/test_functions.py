@@ -25,6 +25,8 @@ _MAY_EXECUTE = {
     "dead_letter_stores()": {_SERVICE},
     "contact_of_customer(uuid,text,text,text)": {_SERVICE, _PRIVACY},
     "customer_of_contact(uuid,text,text,text)": {_SERVICE, _PRIVACY},
+    "contact_for(uuid,text,text,text)": {_SERVICE, _PRIVACY},
+    "customer_for(uuid,text,text,text)": {_SERVICE, _PRIVACY},
     "count_dead_letters_in()": set(),
     "count_dead_letters_out()": set(),
     "tell_of_stores()": set(),

@@ -68,11 +68,11 @@ async def test_the_planner_puts_the_rule_into_the_statement_that_asks(pool: Pool
     store = await known(admin_pool, {"customer_id": "c1"})
     async with scoped(pool, {store}) as conn:
         for function, table in (
-            ("contact_of_customer", "wootstream.customers"),
-            ("customer_of_contact", "public.chatwoot_contacts"),
+            ("contact_for", "wootstream.customers"),
+            ("customer_for", "public.chatwoot_contacts"),
         ):
             plan = await conn.fetch(
                 f"explain select * from {table} k"  # noqa: S608
-                f" cross join lateral wootstream.{function}(k.organization_id, k.customer_id, k.email, k.phone)"
+                f" cross join lateral wootstream.{function}(k.organization_id, k.customer_id, k.email_key, k.phone)"
             )
             assert "Function Scan" not in "\n".join(row["QUERY PLAN"] for row in plan)

@@ -1,0 +1,48 @@
+"""Who is who in a store of many: each look-up reads the few rows it is about, under row security, too."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from benchmarks.contacts.plans import ExplainedConnection
+from benchmarks.contacts.shop_of_size import shop
+from db.people import contacts, explained, pushes, visits
+from db.pool import Connection, Pool, scoped
+from db.reporting import conversations
+from tests.services.attached import ACCOUNT_ID
+
+_CUSTOMERS = 3_000  # more rows than a look-up may read in vain
+LookUp = Callable[[Connection, uuid.UUID], Awaitable[Any]]
+_LOOKUPS: dict[str, LookUp] = {
+    "the contact of a customer": lambda conn, store: pushes.contacts_of(conn, [(store, "c10"), (store, "c7")]),
+    "the customer of a contact": lambda conn, store: pushes.people(conn, [(store, ACCOUNT_ID, 10)]),
+    "who bears a contact's names": lambda conn, store: contacts.known(
+        conn, [contacts.NamesRow(store, ACCOUNT_ID, 7, "C7@x.example", "c7", None)]
+    ),
+    "who is asked for": lambda conn, store: explained.named(conn, store, "C7@x.example"),
+    "who is talking": lambda conn, store: visits.talking(conn, [(store, "c10")]),
+    "whose a conversation is": lambda conn, store: conversations.customers(conn, [(store, 1, 10)]),
+}
+
+
+@pytest.fixture(scope="module")
+async def store(admin_pool: Pool) -> uuid.UUID:
+    return await shop(admin_pool, _CUSTOMERS)
+
+
+@pytest.mark.parametrize("name", _LOOKUPS)
+async def test_a_look_up_reads_no_whole_store(pool: Pool, store: uuid.UUID, name: str) -> None:
+    async with scoped(pool, {store}) as conn:
+        watched = ExplainedConnection(conn)
+        await _LOOKUPS[name](watched, store)
+        assert (watched.statements > 0, watched.wasteful) == (True, set())
+
+
+async def test_a_contact_is_found_by_an_address_in_any_case(pool: Pool, store: uuid.UUID) -> None:
+    async with scoped(pool, {store}) as conn:
+        (found,) = await contacts.known(
+            conn, [contacts.NamesRow(store, ACCOUNT_ID, 999_999, "C7@X.Example", None, None)]
+        )
+        assert (found["chatwoot_contact_id"], await explained.named(conn, store, "C7@X.EXAMPLE")) == (7, ["c7"])
