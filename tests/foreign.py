@@ -1,4 +1,4 @@
-"""A batch as only a foreign producer writes it: every client of ours makes header keys of text."""
+"""Batches as only a foreign producer writes them: every client of ours makes header keys of text, and small batches."""
 
 import struct
 from typing import Any
@@ -23,6 +23,16 @@ async def send_with_bytes_for(text: str, odd: bytes, settings: Settings, records
             batch.append(timestamp=None, key=one.key, value=one.value, headers=list(one.headers))
         batch._buffer = _compressed(bytes(batch._build()).replace(text.encode(), odd))
         await (await producer.send_batch(batch, records[0].topic, partition=partition))
+
+
+async def send_folded(codec: str, value: bytes, count: int, settings: Settings, topic: str, partition: int) -> None:
+    """Write so many records of this value as one batch that is small as long as it is compressed."""
+    most = 2 * count * len(value)
+    async with AIOKafkaProducer(**client_options(settings), compression_type=codec, max_batch_size=most) as producer:
+        batch: Any = producer.create_batch()
+        for _ in range(count):
+            batch.append(timestamp=None, key=b"x", value=value, headers=[])
+        await (await producer.send_batch(batch, topic, partition=partition))
 
 
 def _compressed(plain: bytes) -> bytearray:

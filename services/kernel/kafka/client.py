@@ -17,7 +17,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from services.kernel.closing import opened
 from services.kernel.errors import Stop, Unreachable
-from services.kernel.kafka.header_keys import read_any_header_key
+from services.kernel.kafka.foreign_batches import read_anything
 from services.kernel.kafka.unreachable import why
 from services.kernel.settings import Settings
 
@@ -34,7 +34,7 @@ _SASL_SETTINGS = ("kafka_username", "kafka_password")
 
 def consumer(settings: Settings, **more: Any) -> Any:
     """A consumer that is not started yet."""
-    read_any_header_key()
+    read_anything()
     return AIOKafkaConsumer(**client_options(settings), **more)
 
 
@@ -50,7 +50,7 @@ def admin(settings: Settings, **more: Any) -> Any:
 
 def broker(settings: Settings, **more: Any) -> KafkaBroker:
     """FastStream's broker, not started yet."""
-    read_any_header_key()
+    read_anything()
     return KafkaBroker(_servers(settings), client_id=_CLIENT_ID, security=_security(settings), **more)
 
 

@@ -5,10 +5,12 @@ import random
 import pytest
 
 from services.kernel import Invalid
-from tests.foreign import send_with_bytes_for
+from services.kernel.kafka.unfolding import MOST_BYTES, UNFOLDS
+from tests.foreign import send_folded, send_with_bytes_for
 from tests.kernel_bench import Bench
 
 _BATCH = 100
+_MEGABYTE = 2**20
 _DEEP = b'{"n":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 # kind: value, value of the `store` header or None for the bench's own, what the reason says
 POISON = {
@@ -62,6 +64,17 @@ async def test_header_keys_that_are_no_text_cost_the_neighbours_nothing(bench: B
     [letter] = await bench.dead()
     assert letter["reason"] == "the `store` header is missing or is no UUID"
     assert letter["record_headers"] == [["event", "number"], [r"\xff\0\xfe", "store"]]
+
+
+@pytest.mark.parametrize("codec", UNFOLDS)
+async def test_batch_that_unfolds_too_far_is_passed_by_and_its_neighbours_are_stored(bench: Bench, codec: str) -> None:
+    number = 1 + MOST_BYTES // _MEGABYTE
+    async with bench.consuming():
+        await bench.send_records([bench.record(1)])
+        await send_folded(codec, bytes(_MEGABYTE), number, bench.settings, bench.record(1).topic, 0)
+        await bench.send_records([bench.record(2)])
+        await bench.until("consumed", 3)
+    assert await bench.stored() == [1, 2]
 
 
 async def test_a_record_with_such_a_key_at_the_anchor_is_recognised_at_the_next_start(bench: Bench) -> None:
