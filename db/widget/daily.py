@@ -22,6 +22,7 @@ select e.organization_id, (e.created_at at time zone z.zone)::date, e.event_type
   count(*) filter (where e.event_type = 'widget_loaded' and e.event_data -> 'failed' = 'true')
 from {{events}} e join (
   select s.organization_id, z.zone from (select distinct organization_id from {{events}}) s, lateral ({ZONE.format(store="s.organization_id")}) z
+  offset 0
 ) z using (organization_id) left join (
   select url, wootstream.page_group(url) as page_group from (select distinct page_url as url from {{events}}) p offset 0
 ) p on p.url = e.page_url left join (

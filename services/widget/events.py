@@ -100,20 +100,24 @@ def row(store: UUID, event: WidgetReport) -> WidgetEventRow:
 
 
 @lru_cache(maxsize=4_096)
-def address(value: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address(value: str | None) -> str | None:
     # A link-local address may carry the visitor's own interface after a percent sign, which inet does not take.
     try:
-        return ipaddress.ip_address((value or "").partition("%")[0])
+        return str(ipaddress.ip_address((value or "").partition("%")[0]))
     except ValueError:
         return None
 
 
-def data(value: dict[str, Any]) -> dict[str, Any]:
-    """The same, cleaned; what is out of bounds is left out as a whole and marked so."""
+def data(value: dict[str, Any]) -> str:
+    """As JSON, cleaned; what is out of bounds is left out as a whole and marked so."""
     if not value:
-        return value
+        return "{}"
     try:
-        clean: dict[str, Any] = json_value(value, depth=_DATA_DEPTH, elements=_DATA_BYTES)
+        clean = orjson.dumps(json_value(value, depth=_DATA_DEPTH, elements=_DATA_BYTES))
     except ValueError as reason:
-        return {"left_out": str(reason)}
-    return clean if len(orjson.dumps(clean)) <= _DATA_BYTES else {"left_out": "too long"}
+        return _left_out(str(reason))
+    return clean.decode() if len(clean) <= _DATA_BYTES else _left_out("too long")
+
+
+def _left_out(reason: str) -> str:
+    return orjson.dumps({"left_out": reason}).decode()

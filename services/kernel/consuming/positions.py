@@ -35,6 +35,7 @@ class PartitionControl:
         self._topic = topic
         self.subscriber: Any = None
         self.halted: dict[int, str] = {}
+        self.moved: set[int] = set()  # sought, paused or given away since somebody emptied it
         self._known = 0  # partitions of the topic
 
     @property
@@ -53,9 +54,11 @@ class PartitionControl:
             return None
 
     def seek(self, partition: int, offset: int) -> None:
+        self.moved.add(partition)
         self._if_ours(partition, lambda consumer, tp: consumer.seek(tp, offset))
 
     def pause(self, partition: int) -> None:
+        self.moved.add(partition)
         self._if_ours(partition, lambda consumer, tp: consumer.pause(tp))
 
     def resume(self, partition: int) -> None:
@@ -76,6 +79,7 @@ class PartitionControl:
 
     def forget(self, partition: int) -> None:
         """It is somebody else's now."""
+        self.moved.add(partition)
         self.halted.pop(partition, None)
         self._gauge.set(len(self.halted))
 
@@ -172,6 +176,15 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._process.metrics.mended.labels(self._group, found.how).inc()
                 log.info("position_settled", group=self._group, topic=self._topic, partition=partition, how=found.how)
         return {partition for partition, found in settled.items() if found.seek is not None or found.halt}
+
+    def mark(self) -> None:
+        """Something was fetched just now, in advance."""
+        self._partitions.moved.clear()
+
+    def unmoved(self, fetched: Sequence[Record]) -> Sequence[Record]:
+        """Those of the records fetched at the mark whose partitions were not sought, paused or given away since."""
+        moved = self._partitions.moved
+        return [one for one in fetched if one.partition not in moved] if moved else fetched
 
     def give_back(self, held: Mapping[int, Here]) -> None:
         """Let Kafka hand these out again: the handler has used up its time."""
