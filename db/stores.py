@@ -24,7 +24,7 @@ _COLUMNS = (
     "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "identity_key", "website_token", "unsigned", "path_token_sha256",
     "path_token_sha256_previous", "domains", "push", "locale", "timezone", "currency", "support_email",
-    "create_contacts", "allowed_attributes", "tier_rules", "tiers_after",
+    "create_contacts", "allowed_attributes", "tier_rules", "tiers_after", "formats", "agents_may_change",
 )  # fmt: skip
 _PUT = f"""
 insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})

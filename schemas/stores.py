@@ -10,6 +10,7 @@ from schemas import bounds
 from schemas.attributes import PUSHED
 from schemas.bounds import MOST_ELEMENTS, NAME_CHARACTERS, URL_CHARACTERS, Id
 from schemas.chatwoot.rest import ReleaseNumber
+from schemas.formats import Formats
 from schemas.tiers import TierRules
 from schemas.vouching import SECRET_PREFIX, key
 
@@ -81,6 +82,8 @@ class StoreOptions(BaseModel):
     create_contacts: bool | None = None
     allowed_attributes: AttributeNames | None = None
     tiers: TierRules | None = None
+    formats: Formats | None = None
+    agents_may_change: AttributeNames | None = None
     bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
+from schemas.formats import Formats
 from schemas.provisioning import Host, Locale
 from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, OperatorText
 from schemas.tiers import TierRules
@@ -74,6 +75,10 @@ class StoreDefaults(_Model):
     """which attributes may leave for Chatwoot; default: all of them"""
     tiers: TierRules | None = None
     """from which spending or how many orders on a customer has a tier"""
+    formats: Formats | None = None
+    """how money, days and numbers are written in attributes; default: as specified"""
+    agents_may_change: AttributeNames | None = None
+    """attributes that stay as somebody in Chatwoot has set them; all others are set back"""
     labels: Annotated[tuple[LabelName, ...], Field(max_length=MOST_ELEMENTS)] | None = None
     """labels that must be there; others are left alone"""
     hmac_mandatory: bool | None = None

@@ -11,7 +11,7 @@ Key = tuple[UUID, int, int]  # store, account, contact
 
 _ACCOUNTS = """
 select organization_id, chatwoot_account_id, chatwoot_base_url, api_access_token, push, create_contacts, allowed_attributes,
-  currency, timezone
+  currency, timezone, formats, agents_may_change, sync_error
 from public.chatwoot_accounts where account_status = 'active'
 """
 # A left join: a customer without a contact is looked up, one without a row is nobody we could speak of.
@@ -22,7 +22,8 @@ join wootstream.customers k using (organization_id, customer_id)
 left join lateral wootstream.contact_for(k.organization_id, k.customer_id, k.email_key, k.phone) c on true
 """
 _PEOPLE = """
-select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.user_id, c.last_synced_at, k.customer_id,
+select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.sent_attributes, c.user_id,
+  c.last_synced_at, k.customer_id,
   k.preferred_language, k.marketing_consent, k.registered_at, k.order_count, k.spent, k.paid_orders, k.first_order_at,
   k.last_order_at, k.customer_tier, t.tickets, t.satisfaction, s.page_url, s.cart_minor, s.cart_currency, s.cart_items,
   case when s.last_at is not null then least(extract(epoch from s.last_at - s.first_at), 2147483647)::int end as visit_seconds,
@@ -66,8 +67,8 @@ cross join lateral (
 ) f
 """
 _ACKNOWLEDGE = """
-update public.chatwoot_contacts set cached_attributes = $4, written_keys = $5,
-  last_synced_at = $6, sync_status = 'synced', sync_error = null, updated_at = now()
+update public.chatwoot_contacts set cached_attributes = $4, written_keys = $5, sent_attributes = $6,
+  last_synced_at = $7, sync_status = 'synced', sync_error = null, updated_at = now()
 where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
 """
 _REFUSED = """
@@ -82,8 +83,29 @@ where organization_id = $1 and (customer_id = $2 or chatwoot_contact_id = $3)
 # Names are let go, or the next contact that bears one would meet this row in the unique index.
 _GONE = """
 update public.chatwoot_contacts set sync_status = 'error', sync_error = 'gone from Chatwoot', email = null, phone = null,
-  customer_id = null, user_id = null, cached_attributes = '{}', written_keys = '{}', updated_at = now()
+  customer_id = null, user_id = null, cached_attributes = '{}', written_keys = '{}', sent_attributes = '{}', updated_at = now()
 where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
+"""
+_CONFIRM = """
+update public.chatwoot_contacts set sent_attributes = sent_attributes || $4, updated_at = now()
+where organization_id = $1 and chatwoot_account_id = $2 and chatwoot_contact_id = $3
+"""
+# Once in a round, not with each call: the row of a store is one row for all its people.
+_SYNCED = """
+update public.chatwoot_accounts set last_sync_at = $2, sync_status = 'active', sync_error = null where organization_id = any ($1::uuid[])
+"""
+_TROUBLED = """
+update public.chatwoot_accounts set sync_status = 'error', sync_error = $2
+where organization_id = $1 and (sync_status, sync_error) is distinct from ('error', $2)
+"""
+# Of contacts in scope: what we sent of the attributes that agents may change, and what they have made of it.
+_KEPT = """
+select a.slug, c.chatwoot_contact_id, c.customer_id, s.key as attribute, s.value as sent, c.cached_attributes -> s.key as held
+from public.chatwoot_accounts a
+join public.chatwoot_contacts c using (organization_id, chatwoot_account_id)
+cross join lateral jsonb_each(c.sent_attributes) s
+where a.account_status = 'active' and s.key = any (a.agents_may_change) and c.cached_attributes -> s.key is distinct from s.value
+order by a.slug, c.chatwoot_contact_id, s.key limit $1
 """
 _SHADOW = """
 insert into wootstream.contact_differences (organization_id, chatwoot_account_id, chatwoot_contact_id, changed, removed) values ($1, $2, $3, $4, $5)
@@ -141,10 +163,31 @@ async def acknowledge(
     attributes: Mapping[str, Any],
     *,
     written: Collection[str],
+    sent: Mapping[str, Any],
     at: datetime,
 ) -> None:
     """What Chatwoot answered is what it holds. `seen_at` stays: the answer has no moment, the echo that follows has."""
-    await conn.execute(_ACKNOWLEDGE, *key, dict(attributes), sorted(written), at)
+    await conn.execute(_ACKNOWLEDGE, *key, dict(attributes), sorted(written), dict(sent), at)
+
+
+async def confirm(conn: Connection, key: Key, attributes: Mapping[str, Any]) -> None:
+    """Chatwoot has them as we want them, though no answer of its own said so: whoever sent them died."""
+    await conn.execute(_CONFIRM, *key, dict(attributes))
+
+
+async def synced(conn: Connection, stores: Collection[UUID], at: datetime) -> None:
+    """These stores' Chatwoot takes what it is sent."""
+    await conn.execute(_SYNCED, sorted(stores), at)
+
+
+async def troubled(conn: Connection, store: UUID, reason: str) -> None:
+    """It does not, for this reason; nothing is written where that is known."""
+    await conn.execute(_TROUBLED, store, reason)
+
+
+async def kept_by_agents(conn: Connection, limit: int) -> Sequence[Row]:
+    """What stays as somebody in Chatwoot has set it, in the stores in scope."""
+    return await conn.fetch(_KEPT, limit)
 
 
 async def refused(conn: Connection, key: Key, reason: str) -> None:

@@ -12,6 +12,7 @@ import structlog
 
 from schemas.attributes import PUSHED
 from schemas.bounds import EARLIEST, LATEST
+from schemas.formats import AS_SPECIFIED, DATES, MONEY, Formats
 from schemas.values.money import amounts, written
 
 log = structlog.get_logger()
@@ -79,6 +80,15 @@ class KnownPerson:
     recent_orders: tuple[RecentOrder, ...] = ()  # the newest first, three at most
     favorite_categories: tuple[str, ...] = ()
     visit: CurrentVisit | None = None  # only while a conversation is open
+    formats: Formats = AS_SPECIFIED
+
+    def money(self, minor: int, currency: str) -> str:
+        """As the store writes it."""
+        return written(minor, currency, MONEY[self.formats.money])
+
+    def number(self, value: float | None) -> float | str | None:
+        """A number, or, with a decimal comma, a text."""
+        return value if value is None or self.formats.number == "4.5" else str(value).replace(".", ",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +117,10 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _day(person: KnownPerson, moment: datetime | None) -> str | None:
-    """The store's own calendar day, as "2024-01-15". An earlier release kept moments that no calendar has."""
+    """The store's own calendar day, by default "2024-01-15". An earlier release kept moments that no calendar has."""
     if moment is None or not EARLIEST <= moment < LATEST:
         return None
-    return moment.astimezone(_zone(person.timezone)).date().isoformat()
+    return moment.astimezone(_zone(person.timezone)).strftime(DATES[person.formats.date])
 
 
 def _recent(person: KnownPerson) -> str | None:
@@ -119,7 +129,7 @@ def _recent(person: KnownPerson) -> str | None:
 
 
 def _order_words(person: KnownPerson, order: RecentOrder) -> tuple[str | None, ...]:
-    price = None if order.total_minor is None or not order.currency else written(order.total_minor, order.currency)
+    price = None if order.total_minor is None or not order.currency else person.money(order.total_minor, order.currency)
     return order.number, _day(person, order.at), price, order.status
 
 
@@ -132,7 +142,7 @@ def _average(person: KnownPerson) -> str | None:
     orders = person.paid_orders.get(person.currency)
     if not orders:
         return None
-    return written((2 * person.spent[person.currency] + orders) // (2 * orders), person.currency)
+    return person.money((2 * person.spent[person.currency] + orders) // (2 * orders), person.currency)
 
 
 def _frequency(person: KnownPerson) -> str | None:
@@ -150,8 +160,11 @@ def _of_newest(value: Callable[[RecentOrder], Any]) -> Callable[[KnownPerson], A
     return lambda person: value(newest) if (newest := _newest(person)) else None
 
 
-def _cart(visit: CurrentVisit) -> str | None:
-    return None if visit.cart_minor is None else written(visit.cart_minor, visit.cart_currency or "")
+def _cart(person: KnownPerson) -> str | None:
+    visit = person.visit
+    return (
+        None if visit is None or visit.cart_minor is None else person.money(visit.cart_minor, visit.cart_currency or "")
+    )
 
 
 _ORDERS = "shop events about orders"
@@ -170,7 +183,7 @@ DERIVED: Mapping[str, Derived] = {
     "total_spent": Derived(
         "what was paid less what was refunded, each currency by itself, the store's first",
         _ORDERS,
-        lambda person: amounts(dict(person.spent), person.currency),
+        lambda person: amounts(dict(person.spent), person.currency, MONEY[person.formats.money]),
     ),
     "last_order_date": Derived(
         "the day of the newest order that counts, in the store's time zone",
@@ -197,7 +210,7 @@ DERIVED: Mapping[str, Derived] = {
         "`customer_tier`",
         lambda person: PRIORITY_BY_TIER.get(person.customer_tier or ""),
     ),
-    "current_cart_value": Derived("of the newest cart of the newest session", _VISIT, _of_visit(_cart)),
+    "current_cart_value": Derived("of the newest cart of the newest session", _VISIT, _cart),
     "current_cart_items": Derived("items in that cart", _VISIT, _of_visit(lambda visit: visit.cart_items)),
     "last_page_visited": Derived("of the newest session", _VISIT, _of_visit(lambda visit: visit.page_url)),
     "session_duration": Derived(
@@ -220,7 +233,7 @@ DERIVED: Mapping[str, Derived] = {
     ),
     "previous_tickets": Derived("resolved conversations", _CHATS, lambda person: person.tickets or None),
     "satisfaction_score": Derived(
-        "the mean of the ratings, to one decimal, out of 5", _CHATS, lambda person: person.satisfaction
+        "the mean of the ratings, to one decimal, out of 5", _CHATS, lambda person: person.number(person.satisfaction)
     ),
     "escalation_history": Derived(
         "whether a conversation was opened again after it had been resolved, is urgent, or bears the label `escalated`",

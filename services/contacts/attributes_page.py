@@ -11,7 +11,9 @@ _HEAD = """# What a contact is told
 
 Written by `python -m services.contacts.attributes_page` from the code that reckons each value, so it cannot say
 anything else. Which of them leave the house is `allowed_attributes` of the store in `stores.yaml`; whether they leave
-is its `push`. Those marked * are sent only while a conversation with the person is open, at most once a minute.
+is its `push`. How money, days and numbers are written is its `formats`. An attribute of its `agents_may_change` stays
+as somebody in Chatwoot has set it, every other is set back. Those marked * are sent only while a conversation with the
+person is open, at most once a minute.
 
 | attribute | shown as | meaning | from |
 |---|---|---|---|

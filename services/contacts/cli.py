@@ -75,6 +75,32 @@ def now(
     print(asyncio.run(_look_now(store, who)))
 
 
+@push.command()
+def drift(
+    store: Annotated[str | None, typer.Argument(help="the store's short name; left out: every store")] = None,
+    most: Annotated[int, typer.Option("--max", min=1, max=MOST, help="at most so many attributes")] = 50,
+    as_json: Json = False,
+) -> None:
+    """What stays as somebody in Chatwoot has set it (`agents_may_change`), beside what was sent; who asks is noted."""
+    rows = [dict(row) for row in asyncio.run(_kept_by_agents(store, most))]
+    if as_json:
+        print_json(rows)
+        return
+    cells = [(row["slug"], row["chatwoot_contact_id"], row["customer_id"], row["attribute"], _text(row["sent"]),
+              _text(row["held"])) for row in rows]  # fmt: skip
+    show(("store", "contact", "customer", "attribute", "sent", "Chatwoot has"), cells)
+
+
+async def _kept_by_agents(store: str | None, most: int) -> list[Row]:
+    async with database(installed(kafka=False)) as pool:
+        named = await stores_named(pool, store)
+        async with scoped(pool, named.values()) as conn:
+            rows = await pushes.kept_by_agents(conn, most)
+            for organization in sorted({named[row["slug"]] for row in rows}):
+                await note(conn, "push drift", store=organization, thing="attributes")
+    return list(rows)
+
+
 async def _set_mode(store: str, to: Mode) -> str:
     async with database(installed(kafka=False)) as pool:
         organization = (await stores_named(pool, store))[store]

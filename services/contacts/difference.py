@@ -31,6 +31,11 @@ def difference(
     return Difference(changed, removed)
 
 
+def changed_by_others(held: Mapping[str, Any], sent: Mapping[str, Any]) -> set[str]:
+    """Keys that do not hold any more what we sent: an agent's hand, an automation, or a merge of two contacts."""
+    return {key for key, value in sent.items() if key not in held or not _same(value, held[key])}
+
+
 def _same(one: Any, other: Any) -> bool:
     """Equal as JSON: 4 and 4.0 are one number, True and 1 are not, a list has an order, a hash has none."""
     if isinstance(one, bool) or isinstance(other, bool):

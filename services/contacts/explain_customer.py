@@ -16,7 +16,7 @@ from db.pool import Connection, scoped
 from schemas.values.money import written
 from services.contacts.attributes import DERIVED, attributes
 from services.contacts.difference import difference
-from services.contacts.sending.due_work import person_of
+from services.contacts.sending.due_work import of_agents, person_of
 from services.contacts.sending.sender_account import SenderAccount
 from services.kernel import Refusal
 from services.kernel.actor import note
@@ -118,12 +118,15 @@ async def _of(conn: Connection, account: SenderAccount, customer_id: str, others
 def _lines(account: SenderAccount, row: Any) -> list[ExplainedAttribute]:
     person, has = person_of(account, row), row["cached_attributes"]
     wanted, allowed = attributes(person), account.allowed
+    theirs = of_agents(account, wanted, has, sent=row["sent_attributes"], written=row["written_keys"])
     return [
         ExplainedAttribute(
             name,
             wanted[name],
             has.get(name),
-            _state(wanted[name], has.get(name), is_allowed=allowed is None or name in allowed),
+            "an agent's (agents_may_change)"
+            if name in theirs
+            else _state(wanted[name], has.get(name), is_allowed=allowed is None or name in allowed),
             DERIVED[name].source,
         )
         for name in DERIVED
@@ -170,7 +173,8 @@ def _mode(account: SenderAccount) -> str:
         "shadow": "nothing is sent: the store is in shadow, `wootstream push diff` shows what would be",
         "live": "the store is live: what differs is sent",
     }
-    return modes[account.push]
+    trouble = f"; the last call to its Chatwoot failed: {account.trouble}" if account.trouble else ""
+    return modes[account.push] + trouble
 
 
 def _unmapped(account: SenderAccount) -> str:

@@ -135,7 +135,14 @@ async def test_what_is_answered_about_a_contact_is_kept_or_unreadable(
             for one in shown:
                 found = contact_of(one, store=store, account_id=ACCOUNT_ID)
                 await adopt(conn, found)
-                await pushes.acknowledge(conn, found.key, dict(one.custom_attributes), written=set(), at=NOW)
+                await pushes.acknowledge(
+                    conn,
+                    found.key,
+                    dict(one.custom_attributes),
+                    written=set(),
+                    sent=dict(one.custom_attributes),
+                    at=NOW,
+                )
 
 
 def _account(store: UUID, answering: _Anything) -> ChatwootAccount:

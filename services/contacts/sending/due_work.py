@@ -1,7 +1,7 @@
 """From the mailbox to work: due people, the contact behind each, and what is wanted and known of it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from db.pool import Connection, Row
 from schemas.attributes import VOLATILE
 from schemas.bounds import MOST_INT4
 from services.contacts.attributes import CurrentVisit, KnownPerson, RecentOrder, attributes
-from services.contacts.difference import Difference, difference
+from services.contacts.difference import Difference, changed_by_others, difference
 from services.contacts.matching import Key
 from services.contacts.sending.sender_account import SenderAccount
 
@@ -56,6 +56,9 @@ class PushJob:
     acknowledged: Mapping[str, Any] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     synced_at: datetime | None = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    repaired: frozenset[str] = frozenset()  # what somebody else had changed, and is set back
+    confirmed: Mapping[str, Any] = field(default_factory=dict)  # Chatwoot has it though no answer said so
 
     @property
     def is_fleeting(self) -> bool:
@@ -125,16 +128,50 @@ def _key(row: Row) -> Key:
 
 def _job(account: SenderAccount, key: Key, row: Row, due: tuple[Due, ...]) -> PushJob:
     written = frozenset(row["written_keys"])
-    wanted = attributes(person_of(account, row), account.allowed)
+    wanted, held, sent = (
+        attributes(person_of(account, row), account.allowed),
+        row["cached_attributes"],
+        row["sent_attributes"],
+    )
+    theirs = of_agents(account, wanted, held, sent=sent, written=written)
+    ours = {name: value for name, value in wanted.items() if name not in theirs}
+    found = difference(ours, held, written=written - VOLATILE - theirs)
+    moved = changed_by_others(held, sent)
     return PushJob(
         account=account,
         key=key,
         due=due,
-        difference=difference(wanted, row["cached_attributes"], written=written - VOLATILE),
-        acknowledged=row["cached_attributes"],
+        difference=found,
+        acknowledged=held,
         written=written,
         synced_at=row["last_synced_at"],
+        sent=sent,
+        repaired=moved & found.changed.keys() & sent.keys() - VOLATILE,
+        confirmed={
+            name: held[name]
+            for name in moved & held.keys() - found.changed.keys() - VOLATILE
+            if ours.get(name) is not None
+        },
     )
+
+
+def of_agents(
+    account: SenderAccount,
+    wanted: Mapping[str, Any],
+    held: Mapping[str, Any],
+    *,
+    sent: Mapping[str, Any],
+    written: Collection[str],
+) -> set[str]:
+    """Attributes that the store leaves to its agents, and that hold what we neither sent nor want."""
+    # What an earlier release wrote it did not remember: it is taken for ours.
+    unknown = {name for name in written if name not in sent}
+    return {
+        name
+        for name in (account.agents_may_change & (sent.keys() | held.keys())) - unknown
+        if name in changed_by_others(held, sent) | (held.keys() - sent.keys())
+        and difference({name: wanted.get(name)}, held, written=(name,))
+    }
 
 
 def person_of(account: SenderAccount, row: Row) -> KnownPerson:
@@ -159,6 +196,7 @@ def person_of(account: SenderAccount, row: Row) -> KnownPerson:
         recent_orders=tuple(_order(one) for one in row["recent_orders"]),
         favorite_categories=tuple(row["favorite_categories"]),
         visit=_visit(row),
+        formats=account.formats,
     )
 
 

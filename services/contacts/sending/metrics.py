@@ -17,6 +17,7 @@ class SenderMetrics:
     sent: calls that changed a contact. saved: marks that needed none, for nothing differed or several went as one.
     shadow: calls that a live store would have made. unknown: customers whom Chatwoot does not know. searched, created:
     further calls. gone, refused, waiting: the contact had vanished, Chatwoot objected, the call is tried again later.
+    repaired: calls that set back what somebody else had changed in Chatwoot.
     failed: what is known or answered of a person raises in our code; tried again with the next mark, or after a while.
     `refused` or `failed` growing: see sync_error in chatwoot_contacts. `waiting` growing: Chatwoot is unwell.
     """

@@ -32,13 +32,17 @@ async def push(served: ServedChatwoot, job: PushJob) -> None:
     except RefusedByChatwoot as refusal:
         await _refused(served, job, refusal)
         return
+    sent = {**job.sent, **job.confirmed, **job.difference.changed}
+    sent = {name: value for name, value in sent.items() if name not in job.difference.removed}
     written = (job.written | set(job.difference.changed)) - set(job.difference.removed)
     served.lease.check()  # frozen while Chatwoot answered, we know less of the contact than who has sent since
     # Together: what Chatwoot holds and that nobody waits for it any more.
     async with scoped(served.process.pool(), {store}) as conn:
-        await pushes.acknowledge(conn, job.key, held, written=written, at=served.process.clock.now())
+        await pushes.acknowledge(conn, job.key, held, written=written, sent=sent, at=served.process.clock.now())
         await settle(conn, job.due)
     served.counts.sent(store, calls=made, marks=_marks(job.due))
+    if job.repaired:
+        served.counts.outcome(store, "repaired")
     served.process.following.sent(store, contact_id, made)
 
 

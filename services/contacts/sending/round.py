@@ -40,6 +40,7 @@ class Round:
         self._resting = resting  # until when a store is left alone
         self._accounts: Mapping[UUID, SenderAccount] = {one.store: one for one in accounts}
         self._gate = asyncio.Semaphore(_IN_FLIGHT)
+        self._answered = set[UUID]()  # stores whose Chatwoot took a call in this round
         self._over_at = self._process.clock.monotonic() + _ROUND_SECONDS
 
     async def run(self) -> None:
@@ -52,6 +53,9 @@ class Round:
                     group.create_task(self._send(job))
             for one in work.unmapped:
                 group.create_task(self._look_up(one))
+        if self._answered:
+            async with scoped(self._process.pool(), self._answered) as conn:
+                await pushes.synced(conn, self._answered, self._process.clock.now())
 
     async def _prepared(self, due: Sequence[Due]) -> DueWork:
         """What is to be called for. Whose data PostgreSQL refuses to reckon with is found by halves."""
@@ -83,6 +87,8 @@ class Round:
             silent = job.account.push == "shadow"
             if silent:
                 await pushes.shadow(conn, job.key, changed=job.difference.changed, removed=job.difference.removed)
+            if job.confirmed and not silent:
+                await pushes.confirm(conn, job.key, job.confirmed)
             if silent or not job.difference:
                 await settle(conn, job.due)
                 calls = bool(job.difference.changed) + bool(job.difference.removed)
@@ -102,7 +108,11 @@ class Round:
         return True
 
     async def _send(self, job: PushJob) -> None:
-        await self._attempt(job.account.store, job.due, lambda: push(self._served, job))
+        async def work() -> None:
+            await push(self._served, job)
+            self._answered.add(job.account.store)
+
+        await self._attempt(job.account.store, job.due, work)
 
     async def _look_up(self, one: Due) -> None:
         account = self._accounts[one.store]
@@ -130,7 +140,9 @@ class Round:
         log.warning("push_waits", store=str(store), reason=describe(error))
         self._resting[store] = self._process.clock.monotonic() + _REST_SECONDS
         self._counts.outcome(store, "waiting")
+        self._answered.discard(store)
         async with scoped(self._process.pool(), {store}) as conn:
+            await pushes.troubled(conn, store, describe(error))
             for one in due:
                 pause = _PAUSES.after(one.attempts)
                 await mailbox.postpone(conn, one.store, one.person, by=timedelta(seconds=pause), failed=True)

@@ -34,7 +34,8 @@ async def look_up(served: ServedChatwoot, account: SenderAccount, due: Due) -> N
         return
     found = await _find(served, account, row)
     if found is None and account.create_contacts:
-        found = await _create(served, account, row)
+        # Who is taken already was made since we looked: by another of ours that died, or by Chatwoot itself.
+        found = await _create(served, account, row) or await _find(served, account, row)
     async with scoped(process.pool(), {account.store}) as conn:
         mapped = await _keep(conn, account, row, found, process.clock.now())
     if not mapped:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.pool import Row
+from schemas.formats import AS_SPECIFIED, Formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class SenderAccount:
     allowed: frozenset[str] | None
     currency: str
     timezone: str
+    formats: Formats = AS_SPECIFIED
+    agents_may_change: frozenset[str] = frozenset()
+    trouble: str | None = None  # why the last call failed
 
     @classmethod
     def of(cls, row: Row) -> "SenderAccount":
@@ -33,4 +37,7 @@ class SenderAccount:
             allowed=None if allowed is None else frozenset(allowed),
             currency=row["currency"],
             timezone=row["timezone"],
+            formats=Formats.model_validate(row["formats"]) if row["formats"] else AS_SPECIFIED,
+            agents_may_change=frozenset(row["agents_may_change"]),
+            trouble=row["sync_error"],
         )

@@ -22,6 +22,7 @@ from services.kernel.settings import Settings
 
 # Drawn once: the name space in which short names become ids.
 _NAMES = UUID("5f1f8f5e-6f8c-4b3a-9d55-0d6c7a1b2e94")
+_OF_EVERYBODY = ("push", "formats", "allowed_attributes", "agents_may_change", "currency", "timezone")
 _TAKEN = {
     "chatwoot_accounts_slug_key": "its short name belongs to another store",
     "chatwoot_accounts_website_token_key": "its website token belongs to another store",
@@ -116,6 +117,13 @@ def _changed(before: Row | None, columns: Mapping[str, object]) -> str:
     return f"{'changed' if before else 'attached'}: {', '.join(names)}"
 
 
+def _concerns_everybody(before: Row | None, columns: Mapping[str, Any]) -> bool:
+    """Whether nothing was sent about its customers so far, or what is sent of each looks different from now on."""
+    if columns["push"] == "off" or before is None:
+        return bool(columns["push"] != "off")
+    return any(columns[name] != before[name] for name in _OF_EVERYBODY)
+
+
 async def _ensure_organization(conn: Connection, organization: UUID, name: str) -> None:
     """A row where the table is ours. A host's own table is the host's to fill; the foreign key tells whether it did."""
     with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.NotNullViolationError):
@@ -136,8 +144,8 @@ async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault:
     else:
         await table.put(conn, row.columns)
         await note(conn, "stores add", store=organization, thing=_changed(before, row.columns))
-        if row.columns["push"] not in ("off", before and before["push"]):
-            await due.mark_everyone(conn, organization)  # whom nothing was sent about so far
+        if _concerns_everybody(before, row.columns):
+            await due.mark_everyone(conn, organization)
     await account_details.mark_bots(conn, organization, store.bot_inboxes)
     made = (row.made_event_secret, row.made_vouching_secret)
     return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, *made)

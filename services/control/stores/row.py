@@ -26,6 +26,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "currency": "EUR",
     "unsigned": False,
     "create_contacts": False,
+    "agents_may_change": [],
 }
 _ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
 _PREVIOUS = (*(f"{column}_previous" for column in _ROTATED), "path_token_sha256_previous")
@@ -54,15 +55,17 @@ class WantedRow:
 
 def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:
     """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
-    known = dict.fromkeys((*_SECRETS, "support_email", "allowed_attributes", "tier_rules", "tiers_after")) | dict(
-        before or {"account_name": store.slug, **_DEFAULTS}
-    )
+    known = dict.fromkeys(
+        (*_SECRETS, "support_email", "allowed_attributes", "tier_rules", "tiers_after", "formats")
+    ) | dict(before or {"account_name": store.slug, **_DEFAULTS})
     seal = _Seal(vault, organization, known)
     named = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
     columns = known | {"organization_id": organization, "slug": store.slug} | named
-    for name, items in (("domains", store.domains), ("allowed_attributes", store.allowed_attributes)):
-        if items is not None:
+    for name in ("domains", "allowed_attributes", "agents_may_change"):
+        if (items := getattr(store, name)) is not None:
             columns[name] = list(items)
+    if store.formats is not None:
+        columns["formats"] = store.formats.model_dump()
     columns |= _tiers(store, known)
     _check(store, columns, before)
     token = _path_token(store, known)

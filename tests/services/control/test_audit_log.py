@@ -30,6 +30,7 @@ _NOTED = {
     "dead-letters discard": "dead-letters discard",
     "keys rotate": "keys rotate",
     "push diff": "push diff",
+    "push drift": "push drift",
     "push mode": "push mode",
     "push now": "push now",
     "partitions keep": "partitions keep",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from schemas.formats import Formats
 from services.contacts.attributes import ALL, KnownPerson, attributes
 
 _PERSON = KnownPerson(
@@ -74,3 +75,24 @@ def test_a_moment_that_an_earlier_release_kept_and_no_calendar_has_is_not_said(m
         "registration_date": None,
         "last_order_date": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("formats", "spent", "day", "score"),
+    [
+        ({}, "€2,450.00 + CHF 7.00 + ¥1,200", "2024-01-15", 4.5),
+        ({"money": "€ 2.450,00", "date": "15-01-2024", "number": "4,5"},
+         "€ 2.450,00 + CHF 7,00 + ¥ 1.200", "15-01-2024", "4,5"),
+        ({"money": "2.450,00 €", "date": "15.01.2024"}, "2.450,00 € + 7,00 CHF + 1.200 ¥", "15.01.2024", 4.5),
+        ({"money": "2 450,00 €", "date": "15/01/2024"}, "2\u00a0450,00 € + 7,00 CHF + 1\u00a0200 ¥", "15/01/2024", 4.5),
+        ({"date": "01/15/2024"}, "€2,450.00 + CHF 7.00 + ¥1,200", "01/15/2024", 4.5),
+    ],
+)  # fmt: skip
+def test_money_days_and_numbers_are_written_as_the_store_does(
+    formats: dict[str, str], spent: str, day: str, score: object
+) -> None:
+    """Each by an example of it; other currencies keep their own signs and decimals."""
+    sums = {"EUR": 245_000, "CHF": 700, "JPY": 1_200}
+    person = replace(_PERSON, spent=sums, satisfaction=4.5, formats=Formats.model_validate(formats))
+    told = attributes(person)
+    assert (told["total_spent"], told["last_order_date"], told["satisfaction_score"]) == (spent, day, score)

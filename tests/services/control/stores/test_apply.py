@@ -302,3 +302,34 @@ async def test_rules_of_tiers_and_what_may_leave_are_the_files_and_new_rules_rec
     (entry,) = entries.values()
     entry["tiers"] = {"tiers": {"Gold": {"spent": 100}}}
     assert await planned(settings, declared(), Mortal(double)) == {slug: ["~ tier_rules"] for slug in entries}
+
+
+async def test_formats_and_what_agents_may_change_are_the_files_and_concern_everybody(
+    settings: Settings, admin_pool: Pool, tmp_path: Path
+) -> None:
+    double, formats = chatwoot("4.13.0"), {"money": "€ 2.450,00", "date": "15-01-2024", "number": "4.5"}
+    entries = some(1, push="shadow", agents_may_change=["support_priority"])
+    address = f"http://127.{'.'.join(str(part) for part in secrets.token_bytes(3))}"
+
+    def declared() -> list[WantedStore]:
+        path = file_of(tmp_path, entries, platform_token=double.state.platform_token, address=address)
+        return secrets_of_file.chosen(path, ())
+
+    await applied(settings, declared(), Mortal(double))
+    (row,) = (await rows(admin_pool, entries)).values()
+    assert (row["formats"], row["agents_may_change"]) == (None, ["support_priority"])
+    async with admin_pool.acquire() as conn:
+        await conn.execute(
+            "insert into wootstream.customers (organization_id, customer_id) values ($1, 'c1')", row["organization_id"]
+        )
+    (entry,) = entries.values()
+    entry["formats"] = formats
+    assert await planned(settings, declared(), Mortal(double)) == {slug: ["~ formats"] for slug in entries}
+    await applied(settings, declared(), Mortal(double))
+    assert await planned(settings, declared(), Mortal(double)) == {slug: [] for slug in entries}
+    async with admin_pool.acquire() as conn:
+        due = await conn.fetchval(
+            "select person from wootstream.due where organization_id = $1", row["organization_id"]
+        )
+    (row,) = (await rows(admin_pool, entries)).values()
+    assert (row["formats"], due) == (formats, "customer:c1")
