@@ -10,8 +10,8 @@ from schemas import bounds
 from schemas.attributes import PUSHED
 from schemas.bounds import MOST_ELEMENTS, NAME_CHARACTERS, URL_CHARACTERS, Id
 from schemas.chatwoot.rest import ReleaseNumber
-from schemas.formats import Formats
 from schemas.tiers import TierRules
+from schemas.values.formats import Formats
 from schemas.vouching import SECRET_PREFIX, key
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")

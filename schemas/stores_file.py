@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
-from schemas.formats import Formats
 from schemas.provisioning import Host, Locale
 from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, OperatorText
 from schemas.tiers import TierRules
+from schemas.values.formats import Formats
 
 _REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 _MOST_STORES = 5_000

@@ -1,6 +1,6 @@
 """Money: whole minor units and an ISO 4217 currency, never a float; written as people read it."""
 
-from schemas.formats import SPECIFIED, MoneyForm
+from schemas.values.formats import SPECIFIED, MoneyForm
 
 # ISO 4217 minor units other than two.
 _DIGITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "PYG": 0, "VND": 0, "XAF": 0, "XOF": 0, "XPF": 0} | {

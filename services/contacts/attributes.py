@@ -12,7 +12,7 @@ import structlog
 
 from schemas.attributes import PUSHED
 from schemas.bounds import EARLIEST, LATEST
-from schemas.formats import AS_SPECIFIED, DATES, MONEY, Formats
+from schemas.values.formats import AS_SPECIFIED, DATES, MONEY, Formats
 from schemas.values.money import amounts, written
 
 log = structlog.get_logger()

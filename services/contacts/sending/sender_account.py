@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.pool import Row
-from schemas.formats import AS_SPECIFIED, Formats
+from schemas.values.formats import AS_SPECIFIED, Formats
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from schemas.formats import Formats
+from schemas.values.formats import Formats
 from services.contacts.attributes import ALL, KnownPerson, attributes
 
 _PERSON = KnownPerson(
