@@ -18,6 +18,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from services.kernel.closing import opened
 from services.kernel.errors import Stop, Unreachable
 from services.kernel.kafka.foreign_batches import read_anything
+from services.kernel.kafka.portions import hand_out_in_portions
 from services.kernel.kafka.unreachable import why
 from services.kernel.settings import Settings
 
@@ -34,7 +35,7 @@ _SASL_SETTINGS = ("kafka_username", "kafka_password")
 
 def consumer(settings: Settings, **more: Any) -> Any:
     """A consumer that is not started yet."""
-    read_anything()
+    _bound_consumers()
     return AIOKafkaConsumer(**client_options(settings), **more)
 
 
@@ -50,7 +51,7 @@ def admin(settings: Settings, **more: Any) -> Any:
 
 def broker(settings: Settings, **more: Any) -> KafkaBroker:
     """FastStream's broker, not started yet."""
-    read_anything()
+    _bound_consumers()
     return KafkaBroker(_servers(settings), client_id=_CLIENT_ID, security=_security(settings), **more)
 
 
@@ -61,6 +62,12 @@ async def started(client: Any, settings: Settings) -> None:
         await opened(client.start(), close)
     except KafkaConnectionError as error:
         raise Unreachable(await why(client_options(settings))) from error
+
+
+def _bound_consumers() -> None:
+    """Whatever lies in a topic, no consumer of this process stops at it or dies of it."""
+    read_anything()
+    hand_out_in_portions()
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
