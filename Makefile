@@ -95,8 +95,8 @@ fuzz: install  ## N=1000 examples for every property
 	$(BIN)/pytest -m "hypothesis or fuzz" --examples $(N)
 
 image: install  ## the image of every service; then compose.yaml brought up from it, traffic, audit, down and up again
-	@local/image/build
-	@local/image/compose --make && local/image/stand-ins/build && local/image/prove
+	@local/image/build && local/image/compose --make && local/image/stand-ins/build && local/image/prove \
+	  && { echo 'image: every claim held'; local/image/engine stop; } || { code=$$?; local/image/engine stop; echo 'image: FAILED'; exit $$code; }
 
 sbom: install  ## sbom.json: every package of the image with its hashes
 	@$(BIN)/python -m local.sbom > sbom.json

@@ -33,7 +33,7 @@ class HostCheck:
     cure: str = ""
 
 
-def every(compose: Compose, *, needed_secrets: Sequence[str]) -> list[HostCheck]:
+def every(compose: Compose, *, needed_secrets: Sequence[str], mounted: Sequence[str]) -> list[HostCheck]:
     """All of them, in the order in which they are mended."""
     try:
         said = env()
@@ -42,13 +42,14 @@ def every(compose: Compose, *, needed_secrets: Sequence[str]) -> list[HostCheck]
     running = _runs(compose)
     return [
         settings(said),
-        keys(needed_secrets),
+        keys(needed_secrets, mounted=mounted),
         engine(compose),
         name(said.get("PUBLIC_NAME", "")),
         *(port(number, ours=running) for number in (80, 443)),
         disk(Path(), topics=int(said.get("KAFKA_TOPIC_BYTES") or 0)),
         memory(),
         clock(said.get("TIME_SERVER", _TIME_SERVER)),
+        alerts(said),
     ]
 
 
@@ -64,10 +65,13 @@ def settings(said: dict[str, str]) -> HostCheck:
     return HostCheck(".env", True, f"{len(said)} lines, for its owner alone")
 
 
-def keys(needed: Sequence[str]) -> HostCheck:
-    """Every secret is there, holds something, and lies in a folder that no other account of the host may enter."""
+def keys(needed: Sequence[str], *, mounted: Sequence[str] = ()) -> HostCheck:
+    """Every secret is there, holds something, and lies in a folder that no other account of the host may enter.
+
+    Those that are only `mounted` may be empty."""
     folder = Path("secrets")
     absent = [one for one in needed if not (folder / one).is_file() or not (folder / one).read_text().strip()]
+    absent += [one for one in mounted if not (folder / one).is_file()]
     if absent:
         return HostCheck(
             "secrets",
@@ -125,6 +129,22 @@ def name(host: str) -> HostCheck:
         "this host" if here & set(found) else "not an address of this host itself: right behind Cloudflare or a router"
     )
     return HostCheck(about, True, f"{', '.join(found)}, {where}")
+
+
+def alerts(said: dict[str, str]) -> HostCheck:
+    """Somebody is told when a promise is in danger, and the mail server can be reached."""
+    files = {"Slack": "alert_slack_url", "a webhook": "alert_webhook_url"}
+    ways = [way for way, file in files.items() if (path := Path("secrets") / file).exists() and path.stat().st_size]
+    if whom := said.get("ALERT_MAIL_TO"):
+        server = said.get("ALERT_MAIL_SERVER", "")
+        host, _, number = server.rpartition(":")
+        try:
+            socket.create_connection((host, int(number)), timeout=_WAIT_SECONDS).close()
+        except (OSError, ValueError) as error:
+            cure = "name another in ALERT_MAIL_SERVER of .env, host:port, or let this host reach it"
+            return HostCheck("alerts", False, f"the mail server {server} does not answer ({error})", cure)
+        ways.append(f"mail to {whom}")
+    return HostCheck("alerts", True, f"told by {', '.join(ways)}" if ways else "nobody is told: they stand in Grafana")
 
 
 def own_addresses() -> set[str]:

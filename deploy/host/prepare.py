@@ -1,4 +1,4 @@
-"""`deploy/setup`: asks five questions, or takes them from a file, and makes .env and secrets/; what is there stays.
+"""`deploy/setup`: asks seven questions, or takes them from a file, and makes .env and secrets/; what is there stays.
 
 `--check` changes nothing: it says what is missing, and proves names, ports, disk, memory, time and secrets.
 """
@@ -15,6 +15,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from getpass import getpass
 from pathlib import Path
 
 from deploy.host import checks
@@ -25,11 +26,17 @@ _SECRETS = Path("secrets")
 
 @dataclass(frozen=True)
 class SetupQuestion:
-    """One line of .env: what is asked, and what is taken where nothing is answered; None: an answer is needed."""
+    """One line of .env, or a secret's file: what is asked, and what is taken where nothing is answered; None: an answer
+    is needed."""
 
     variable: str
     text: str
     otherwise: str | None
+    secret: bool = False
+
+    def is_answered(self, there: Mapping[str, str]) -> bool:
+        """By `there`, which is .env, or by an earlier run."""
+        return (_SECRETS / self.variable.lower()).exists() if self.secret else self.variable in there
 
 
 QUESTIONS = (
@@ -40,7 +47,24 @@ QUESTIONS = (
     ),
     SetupQuestion("PROXY", "What stands before nginx? (none, cloudflare, forwarded: deploy/nginx/README.md)", "none"),
     SetupQuestion("SENTRY_DSN", "Sentry's DSN, for errors (nothing: none)", ""),
+    SetupQuestion("ALERT_MAIL_TO", "Whom to mail when a promise is in danger, by commas (nothing: nobody)", ""),
+    SetupQuestion("ALERT_SLACK_URL", "Webhook of Slack or its like, for the same (nothing: none)", "", secret=True),
 )
+# Asked where mail is to be sent.
+MAIL_QUESTIONS = (
+    SetupQuestion("ALERT_MAIL_SERVER", "Its mail server, host:port", None),
+    SetupQuestion("ALERT_MAIL_FROM", "The sender's address", None),
+    SetupQuestion("ALERT_MAIL_USER", "The login there (nothing: none)", ""),
+    SetupQuestion("ALERT_MAIL_PASSWORD", "Its password", "", secret=True),
+)
+# Taken from a file, or as it is otherwise: nobody is asked.
+_UNASKED = (
+    SetupQuestion("KAFKA_TOPIC_BYTES", "Bytes of each large topic", ""),
+    SetupQuestion("ALERT_MAIL_PLAIN", "1: a mail server without TLS", ""),
+    SetupQuestion("ALERT_WEBHOOK_URL", "Where another program is told, in Alertmanager's JSON", "", secret=True),
+)
+# Containers mount them; an empty file says that there is none.
+_MAY_BE_EMPTY = ("alert_mail_password", "alert_slack_url", "alert_webhook_url")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, say what is missing")
     chosen = parser.parse_args(arguments)
     if chosen.check:
-        return report(checks.every(Compose(), needed_secrets=[*_secrets({})]))
+        return report(checks.every(Compose(), needed_secrets=[*_secrets({})], mounted=_MAY_BE_EMPTY))
     given = _answers(chosen.file) if chosen.file else {}
     for made in [
         *make(given, ask=None if chosen.file else _ask),
@@ -72,23 +96,26 @@ def report(findings: Sequence[checks.HostCheck]) -> int:
 
 def make(given: Mapping[str, str], *, ask: Callable[[SetupQuestion], str] | None) -> list[str]:
     """Add to .env and secrets/ what is not there yet; what was made. Raises CannotDo where an answer is missing."""
-    unknown = given.keys() - {one.variable for one in QUESTIONS} - {"KAFKA_TOPIC_BYTES"}
-    if unknown:
-        raise CannotDo(
-            f"nobody asks for {', '.join(sorted(unknown))}; there are: {', '.join(one.variable for one in QUESTIONS)}"
-        )
+    known = {one.variable for one in (*QUESTIONS, *MAIL_QUESTIONS, *_UNASKED)}
+    if unknown := given.keys() - known:
+        raise CannotDo(f"nobody asks for {', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}")
     there = env() if Path(".env").exists() else {}
-    answers = {one.variable: _answer(one, given, ask) for one in QUESTIONS if one.variable not in there}
+    said = _answered(QUESTIONS, there, given, ask)
+    mails = said.get("ALERT_MAIL_TO") or there.get("ALERT_MAIL_TO")
+    said |= _answered(MAIL_QUESTIONS, there, given, ask) if mails else {}
+    said |= {one.variable: given[one.variable] for one in _UNASKED if one.variable in given}
+    told = {name.lower(): said.pop(name, "") for name in map(str.upper, _MAY_BE_EMPTY)}
     fixed = {
         "COMPOSE_FILE": "compose.yaml:compose.journald.yaml"
         if Path("/run/systemd/journal").exists()
         else "compose.yaml",
         "WOOTSTREAM_VERSION": _release(),
         "KAFKA_CLUSTER_ID": _cluster_id(),
-        "KAFKA_TOPIC_BYTES": given.get("KAFKA_TOPIC_BYTES") or str(_topic_bytes(shutil.disk_usage(".").free)),
+        "KAFKA_TOPIC_BYTES": str(_topic_bytes(shutil.disk_usage(".").free)),
     }
-    lines = {name: value for name, value in (fixed | answers).items() if name not in there}
-    made = [_secret(name, value) for name, value in _secrets(there).items() if not (_SECRETS / name).exists()]
+    lines = {name: value for name, value in (fixed | said).items() if name not in there}
+    secret = _secrets(there) | told
+    made = [_secret(name, value) for name, value in secret.items() if not (_SECRETS / name).exists()]
     if lines:
         with os.fdopen(os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
             file.writelines(f"{name}={value}\n" for name, value in lines.items())
@@ -98,11 +125,20 @@ def make(given: Mapping[str, str], *, ask: Callable[[SetupQuestion], str] | None
     return [*(f".env: {name}" for name in lines), *made]
 
 
+def _answered(
+    questions: Sequence[SetupQuestion],
+    there: Mapping[str, str],
+    given: Mapping[str, str],
+    ask: Callable[[SetupQuestion], str] | None,
+) -> dict[str, str]:
+    return {one.variable: _answer(one, given, ask) for one in questions if not one.is_answered(there)}
+
+
 def _answer(question: SetupQuestion, given: Mapping[str, str], ask: Callable[[SetupQuestion], str] | None) -> str:
     answer = given.get(question.variable) or (ask(question) if ask else "") or question.otherwise
     if answer is None:
         raise CannotDo(f"{question.variable} is missing: {question.text}")
-    if any(char in answer for char in "\n'\"$`\\#"):
+    if not question.secret and any(char in answer for char in "\n'\"$`\\#"):
         raise CannotDo(
             f"{question.variable} holds a sign that a shell or compose would read: leave quotes, $ and # out"
         )
@@ -113,7 +149,7 @@ def _ask(question: SetupQuestion) -> str:
     if not sys.stdin.isatty():
         raise CannotDo("there is nobody to ask: give the answers in a file, with --from")
     otherwise = f" [{question.otherwise}]" if question.otherwise else ""
-    return input(f"{question.text}{otherwise}: ")
+    return (getpass if question.secret else input)(f"{question.text}{otherwise}: ")
 
 
 def _answers(path: Path) -> dict[str, str]:
@@ -167,7 +203,7 @@ def _secret(name: str, value: str) -> str:
     _SECRETS.mkdir(mode=0o700, exist_ok=True)
     path = _SECRETS / name
     new = path.with_suffix(".new")
-    new.write_text(value + "\n")
+    new.write_text(f"{value}\n" if value else "")
     new.chmod(0o444)
     new.replace(path)
     return str(path)

@@ -2,7 +2,8 @@
 
 The doors stay open: what they accept meanwhile lies in Kafka. The dump is restored beside the database and takes its
 name in one moment; what was there before is kept under another name until you drop it. What people and stores were
-added or changed since the backup must be done again: `stores apply` does it for a file of stores.
+added or changed since the backup must be done again: `stores apply` does it for a file of stores. What waited in a
+spool then and is not on its disk any more is put back; what Kafka has of it already has no second effect.
 """
 
 from __future__ import annotations  # Python 3.9, as older distributions have it
@@ -13,11 +14,38 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy.host.backup import UTC, Manifest, backups, checksum, verify
-from deploy.host.compose import WORKERS, CannotDo, Compose, database, say
+from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, database, say
 
 _END_CONNECTIONS = (
     "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{0}' and pid <> pg_backend_pid()"
 )
+# A file that is there is newer than its copy. A process takes up what others left when it starts.
+_PUT_BACK = """
+import os, pathlib, shutil, sqlite3, sys, tarfile
+spool = pathlib.Path(os.environ["WOOTSTREAM_DATA_DIRECTORY"]) / "spool"
+spool.mkdir(mode=0o700, exist_ok=True)
+os.umask(0o077)
+records = 0
+with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+    for member in archive:
+        path = spool / pathlib.Path(member.name).name
+        content = archive.extractfile(member)
+        if content is None or path.suffix != ".sqlite3" or path.exists():
+            continue
+        part = path.with_suffix(".restored")
+        with part.open("wb") as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        copy = sqlite3.connect(f"file:{part}?mode=ro&immutable=1", uri=True)
+        held = sum(
+            int(copy.execute(f"select total(records) from {table}").fetchone()[0]) for table in ("chunks", "refused")
+        )
+        copy.close()
+        records += held
+        part.rename(path) if held else part.unlink()
+print(records)
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,6 +88,8 @@ def restore(compose: Compose, folder: Path, *, seconds: float) -> str:
     compose.do("run", "--rm", "--no-deps", "-T", "migrate")
     _forget_again(compose)
     compose.start(WORKERS)
+    for door in DOORS:
+        _put_back(compose, door, folder / f"spool-{door}.tar")
     answer = compose.audited(seconds=seconds)
     read = sum(line["consumed"] for line in answer["topics"])
     say(f"caught up: {read:,} records read, none missing, the audit is clean")
@@ -91,6 +121,19 @@ def _take_place(compose: Compose, new: str, name: str, before: str) -> None:
         compose.psql(f'alter database "{name}" allow_connections true')
         raise
     compose.psql(f'alter database "{before}" allow_connections true')
+
+
+def _put_back(compose: Compose, door: str, copy: Path) -> None:
+    """What waited in this door's spool; the other door answers while this one starts anew. Raises CannotDo."""
+    if not copy.exists():
+        return
+    compose.start([door])
+    with copy.open("rb") as file:
+        records = int(compose.do("exec", "-T", door, "python", "-c", _PUT_BACK, stdin=file))
+    if records:
+        compose.do("restart", door)
+        compose.start([door])
+        say(f"{door}: {records:,} records that waited in its spool are back, and go out by themselves")
 
 
 def _forget_again(compose: Compose) -> None:

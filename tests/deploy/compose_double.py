@@ -51,7 +51,7 @@ class ComposeDouble:
         if verb == "stop":
             for name in names:
                 asyncio.run(self._stop(name))
-        elif verb == "up":
+        elif verb in ("up", "restart"):
             for name in names:
                 asyncio.run(self._up(name))
         elif verb == "ps":

@@ -109,7 +109,7 @@ async def watched(
         for part in (routes["route"], *routes["route"]["routes"]):
             part |= {"group_wait": "1s", "group_interval": "1s"}
         hook = [{"url": f"http://{address}/", "send_resolved": True}]
-        routes["receivers"] = [{"name": one["name"], "webhook_configs": hook} for one in routes["receivers"]]
+        routes["receivers"] = [{"name": name, "webhook_configs": hook} for name in ("page", "ticket")]
         (folder / "alertmanager.yml").write_text(yaml.safe_dump(routes))
         await _started(
             stack, folder / "alertmanager.log", alertmanager, f"--config.file={folder}/alertmanager.yml",

@@ -50,7 +50,8 @@ def test_what_is_missing_is_added_and_agrees_with_what_was_there(folder: Path) -
 
 def test_env_is_its_owners_alone_and_no_secret_stands_in_it(folder: Path) -> None:
     prepare.make(_ANSWERS, ask=None)
-    secrets = [path.read_text().strip() for path in (folder / "secrets").iterdir()]
+    secrets = [text for path in (folder / "secrets").iterdir() if (text := path.read_text().strip())]
+    assert len(secrets) == 7
     assert (folder / ".env").stat().st_mode & 0o077 == (folder / "secrets").stat().st_mode & 0o077 == 0
     assert not any(secret in (folder / ".env").read_text() for secret in secrets)
     assert env()["WOOTSTREAM_VERSION"] == "4.5.6"
@@ -73,16 +74,40 @@ def test_answer_that_nobody_asked_for_is_refused() -> None:
         prepare.make(_ANSWERS | {"PUBLIC_NAMES": "x"}, ask=None)
 
 
-def test_questions_are_five_and_asked_once() -> None:
+@pytest.mark.parametrize(("mail", "count"), [("x", 11), ("", 7)])
+def test_questions_are_seven_and_four_about_mail_and_asked_once(mail: str, count: int) -> None:
     asked: list[str] = []
 
     def ask(question: prepare.SetupQuestion) -> str:
         asked.append(question.variable)
-        return "x"
+        return mail if question.variable == "ALERT_MAIL_TO" else "x"
 
     prepare.make({}, ask=ask)
     prepare.make({}, ask=ask)
-    assert len(asked) == len(set(asked)) == 5
+    assert len(asked) == len(set(asked)) == count
+
+
+def test_secrets_of_the_ways_to_tell_lie_in_files_and_may_hold_any_sign(folder: Path) -> None:
+    mail = {"ALERT_MAIL_TO": "a@x.example", "ALERT_MAIL_SERVER": "mail.x.example:587", "ALERT_MAIL_FROM": "w@x.example"}
+    prepare.make(
+        _ANSWERS | mail | {"ALERT_MAIL_PASSWORD": "a$b'c", "ALERT_WEBHOOK_URL": "https://x.example/s"}, ask=None
+    )
+    assert (folder / "secrets" / "alert_mail_password").read_text() == "a$b'c\n"
+    assert (folder / "secrets" / "alert_slack_url").read_text() == ""
+    assert "a$b" not in (folder / ".env").read_text()
+    assert env()["ALERT_MAIL_SERVER"] == "mail.x.example:587"
+
+
+def test_who_is_told_and_a_mail_server_that_does_not_answer_are_seen(folder: Path) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    assert checks.alerts({}).seen.startswith("nobody is told")
+    (folder / "secrets" / "alert_slack_url").unlink()
+    (folder / "secrets" / "alert_slack_url").write_text("https://x.example")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        said = {"ALERT_MAIL_TO": "a@x.example", "ALERT_MAIL_SERVER": f"127.0.0.1:{server.getsockname()[1]}"}
+        assert checks.alerts(said).seen == "told by Slack, mail to a@x.example"
+    assert not checks.alerts(said).well
+    assert not checks.alerts(said | {"ALERT_MAIL_SERVER": "mail.x.example"}).well
 
 
 def test_topics_get_half_of_the_free_disk_or_what_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,8 +134,9 @@ def test_check_without_setup_says_so(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_secrets_that_are_missing_open_or_do_not_agree_are_found(folder: Path) -> None:
     prepare.make(_ANSWERS, ask=None)
-    names = [path.name for path in (folder / "secrets").iterdir()]
-    assert checks.keys(names).well
+    names = [path.name for path in (folder / "secrets").iterdir() if path.stat().st_size]
+    assert checks.keys(names, mounted=["alert_slack_url"]).well
+    assert "absent missing" in checks.keys(names, mounted=["absent"]).seen
     assert "absent missing" in checks.keys([*names, "absent"]).seen
     (folder / "secrets" / "service_password").unlink()
     (folder / "secrets" / "service_password").write_text("another")
