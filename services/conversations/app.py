@@ -4,9 +4,11 @@ from schemas import topics
 from services.conversations import events, handlers
 from services.conversations.chatwoot.account_details import AccountDetails
 from services.conversations.reports import api
+from services.conversations.reports.daily_comparison import DailyComparison
 from services.kernel import Process, consume, every
 
 _LOOK_SECONDS = 10.0
+_COMPARE_SECONDS = 600.0
 
 
 def add_to(process: Process) -> None:
@@ -15,4 +17,5 @@ def add_to(process: Process) -> None:
         process, topics.WEBHOOKS, group="conversations", read=events.read, apply=handlers.keep, subjects=events.subjects
     )
     every(process, AccountDetails(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
+    every(process, DailyComparison(process).turn, name="comparison", seconds=_COMPARE_SECONDS, alone=True, needed=False)
     api.add_to(process)

@@ -17,6 +17,7 @@ from services.kernel.chatwoot.chatwoot_account import Unanswered
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not
 _COUNTS = frozenset(name for name in Totals.model_fields if name.endswith("_count"))
 _FIRST_RESPONSE = "avg_first_response_time"  # counts from a handover
+DELETED = "conversations or contacts were deleted in Chatwoot since, of which no webhook tells"
 _OF_TURNS = ("avg_resolution_time", "resolutions_count")
 
 
@@ -97,7 +98,7 @@ def _reason(
     state = ours.completeness
     counts_rows = key in _COUNTS and key != "resolutions_count"
     if counts_rows and (mine or 0) > (chatwoots or 0):
-        return "conversations or contacts were deleted in Chatwoot since, of which no webhook tells"
+        return DELETED
     if missing:
         return missing
     if key in _OF_TURNS and state.approximate:
