@@ -36,7 +36,6 @@ class PartitionControl:
         self.subscriber: Any = None
         self.halted: dict[int, str] = {}
         self.moved: set[int] = set()  # sought, paused or given away since somebody emptied it
-        self._known = 0  # partitions of the topic
 
     @property
     def consumer(self) -> Any:
@@ -64,10 +63,9 @@ class PartitionControl:
     def resume(self, partition: int) -> None:
         self._if_ours(partition, lambda consumer, tp: consumer.resume(tp))
 
-    def grown(self) -> bool:
-        """Whether the topic has more partitions than when it was asked last."""
-        before, self._known = self._known, len(self.consumer.partitions_for_topic(self._topic) or ())
-        return 0 < before < self._known
+    def count(self) -> int:
+        """How many partitions the topic has; 0 as long as nobody has told."""
+        return len(self.consumer.partitions_for_topic(self._topic) or ())
 
     def join_again(self) -> None:
         """Ask the group for a new assignment.
@@ -122,6 +120,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         self._standstill = Standstill(process, group, topic)
         self._lag = Lag(process, group, topic, self._reader)
         self._assigned = asyncio.Event()
+        self._known = 0  # partitions of the topic
         self.liveness = Liveness(process.clock, group, topic)
 
     def watch(self, subscriber: Any) -> None:
@@ -210,7 +209,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._partitions.consumer
         if consumer is None:
             return False
-        if self._partitions.grown():
+        if await self._were_added():
             log.info("partitions_were_added", group=self._group, topic=self._topic)
             self._partitions.join_again()
         for partition in self._standstill.over():
@@ -230,6 +229,15 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._lock.release()
         await self._lag.commit(consumer, before)
         return False
+
+    async def _were_added(self) -> bool:
+        """Whether there are partitions that nobody of the group was given: added since the last round, or before the
+        first, while all of us were down. Static members are then given what they had."""
+        now = self._partitions.count()
+        # Whoever is given a partition begins its row.
+        before = self._known or len(await self._probe.rows(range(now)))
+        self._known = now
+        return 0 < before < now
 
     async def _nothing_in_hand(self) -> bool:
         """Take the lock, unless a batch keeps it for a whole round."""

@@ -50,3 +50,18 @@ async def test_partitions_added_after_all_static_members_came_back_are_read(benc
         await bench.send(range(128, 256))
         await bench.until("applied", 256)
         assert (await bench.ledger()).keys() == set(range(8))
+
+
+async def test_partitions_added_while_all_static_members_were_down_are_read(bench: Bench) -> None:
+    """Kafka gives them back the assignment of before, which knows nothing of the new ones."""
+    bench.settings = bench.settings.model_copy(update={"group_instance": "pod-0", "metadata_max_age_seconds": 0.5})
+    async with bench.consuming():
+        await bench.send(range(64))
+        await bench.until("applied", 64)
+    async with Admin(bench.settings) as admin:
+        await admin.create_partitions({bench.topic.name: NewPartitions(total_count=8)})
+    await bench.connect()
+    await bench.send(range(64, 256))
+    async with bench.consuming():
+        await bench.until("applied", 256)
+        assert (await bench.ledger()).keys() == set(range(8))
