@@ -10,6 +10,7 @@ DOOR_COLUMNS = (
     "organization_id", "slug", "chatwoot_account_id", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "path_token_sha256_previous",
     "domains", "keep_full_ip", "locale", "chatwoot_base_url", "account_name", "identity_key",
+    "consent_needed",
 )  # fmt: skip
 _VERSION = f"hashtextextended(row({', '.join(DOOR_COLUMNS)})::text, 0) as version"
 _ACTIVE = "from public.chatwoot_accounts where account_status = 'active'"

@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from schemas.bounds import EARLIEST, MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
+from schemas.values.consent import CONSENT_EVENTS, SAYS_THE_PURPOSE, AskedConsent, ConsentEventType
 from schemas.values.numbers import WHOLE
 
+BEACON, CONSENT = "beacon", "consent"  # the `event` header of a record: events, or what a visitor said of consent
 _TIME_ORDERED, _VARIANT = 7, 0b10
 _LATEST_MS = MOST_SECONDS * 1000
 EventType = Literal[
@@ -71,35 +73,57 @@ TOKEN_CHARACTERS = 2048
 _UUID7 = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
 EventId = Annotated[UUID, WithJsonSchema({"type": "string", "format": "uuid", "pattern": _UUID7})]
 # A purpose that we do not know is none of ours, and no reason to lose the events.
-Consent = Annotated[
-    tuple[str, ...],
-    WithJsonSchema({"type": "array", "items": {"type": "string"}, "contains": {"const": "analytics"}}),
-]
+Consent = Annotated[tuple[str, ...], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
+# Of a store that needs it, as all do that say nothing else. What the visitor agrees to, or no longer, is always heard.
+_CONSENT_OR_WORDS_ALONE: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {"consent": {"contains": {"const": "analytics"}}}},
+        {"properties": {"events": {"items": {"properties": {"event_type": {"enum": sorted(CONSENT_EVENTS)}}}}}},
+    ]
+}
 
 
 class Beacon(BaseModel):
     """One event as a page tells it. `id` is a UUIDv7 by the server's clock: the page adds the difference between
-    `server_time` of its configuration and its own clock. Who the visitor is, the token says; a page cannot."""
+    `server_time` of its configuration and its own clock. Who the visitor is, the token says; a page cannot.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    consent_given and consent_withdrawn tell what the visitor said at that moment: their `event_data` names the
+    `purpose`, and the `text_version` that the visitor was shown."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, json_schema_extra=SAYS_THE_PURPOSE
+    )
 
     id: EventId
-    event_type: EventType
+    event_type: EventType | ConsentEventType
     page_url: str | None = None
     referrer: str | None = None
     load_time_ms: Annotated[int, Field(strict=True, ge=0, lt=2**31), WHOLE] | None = None
     widget_version: Name | None = None
     event_data: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def is_consent(self) -> bool:
+        return self.event_type in CONSENT_EVENTS
+
+    @model_validator(mode="after")
+    def _consent_says_to_what(self) -> "Beacon":
+        if self.is_consent:
+            AskedConsent.model_validate(self.event_data)
+        return self
+
 
 class BeaconPost(BaseModel):
     """The body of POST /beacons, as text/plain (no preflight, so sendBeacon can) or application/json.
 
-    `consent` names the purposes that the visitor agreed to: without `analytics` nothing is taken, without
-    `personalisation` nothing says which customer it was.
+    `consent` names the purposes that the visitor agreed to: without `analytics` nothing is taken but what they say of
+    consent itself, without `personalisation` nothing says which customer it was. Where the store needs no consent to
+    `analytics`, events without it are taken, and name nobody.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, json_schema_extra=_CONSENT_OR_WORDS_ALONE
+    )
 
     token: str = Field(max_length=TOKEN_CHARACTERS)
     consent: Consent

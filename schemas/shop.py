@@ -12,10 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from schemas.bounds import URL_CHARACTERS, moment
+from schemas.values.consent import Purpose
 from schemas.values.numbers import WHOLE
 
 ShopEventType = Literal[
-    "customer.registered", "customer.updated", "order.placed", "order.paid", "order.refunded", "order.cancelled"
+    "customer.registered",
+    "customer.updated",
+    "customer.consent",
+    "order.placed",
+    "order.paid",
+    "order.refunded",
+    "order.cancelled",
 ]
 TYPES: frozenset[str] = frozenset(ShopEventType.__args__)  # type: ignore[attr-defined]
 MOST_EVENTS = 1_000
@@ -82,6 +89,15 @@ class CustomerData(ShopModel):
     registered_at: ShopMoment | None = None
 
 
+class ConsentData(ShopModel):
+    """What a customer agreed to, or no longer does: for which purpose, and by which text they were asked."""
+
+    customer_id: ShopId
+    purpose: Purpose
+    given: bool
+    text_version: Text | None = None
+
+
 class OrderData(ShopModel):
     """An order by the shop's own id; the price in whole minor units. A refund without an amount returns everything.
 
@@ -120,6 +136,13 @@ class CustomerEvent(_Event):
     data: CustomerData
 
 
+class ConsentEvent(_Event):
+    """customer.consent: the newest word of each purpose counts, whatever the order of arrival."""
+
+    type: Literal["customer.consent"]
+    data: ConsentData
+
+
 class OrderEvent(_Event):
     """What happened to an order; a placed one has a price."""
 
@@ -135,4 +158,5 @@ class OrderEvent(_Event):
         return self
 
 
-ShopEvent = Annotated[CustomerEvent | OrderEvent, Field(discriminator="type")]
+AnyShopEvent = CustomerEvent | ConsentEvent | OrderEvent
+ShopEvent = Annotated[AnyShopEvent, Field(discriminator="type")]

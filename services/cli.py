@@ -124,6 +124,7 @@ VERBS: Sequence[tuple[Callable[[typer.Typer], None], tuple[str, ...]]] = (
     (_add_keys, ("keys",)),
     (_of("services.contacts.cli"), ("push",)),
     (_of("services.privacy.cli"), ("privacy",)),
+    (_of("services.privacy.consent.cli"), ("consent",)),
     (_of("services.ingress.cli"), ("tail", "verify", "openapi")),
     (_of("services.ingress.spool.cli"), ("spool",)),
     (_add_local, _LOCAL),

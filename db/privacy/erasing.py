@@ -18,7 +18,10 @@ update public.chatwoot_widget_events set session_id = null, user_id = null, cust
 where organization_id = $1 and created_at >= $5 and created_at < $6
   and (customer_id = any ($2::text[]) or session_id = any ($3::text[]) or user_id = any ($4::uuid[]))
 """
-_VISITS = "delete from wootstream.visits where organization_id = $1 and (customer_id = any ($2::text[]) or session_id = any ($3::text[]))"
+_VISITS = """
+delete from wootstream.visits where organization_id = $1 and (customer_id = any ($2::text[]) or session_id = any ($3::text[]))
+  and ($4::timestamptz is null or first_at <= $4)
+"""
 # An order that has become somebody else's stays theirs, and names its former owner no longer.
 _FACTS_OF_OTHERS = """
 update wootstream.shop_facts f set customer_id = o.customer_id from wootstream.orders o
@@ -83,8 +86,16 @@ async def events(
     return _count(await conn.execute(_EVENTS, store, list(customers), list(sessions), list(users), begin, end))
 
 
-async def visits(conn: Connection, store: UUID, customers: Collection[str], sessions: Collection[str]) -> int:
-    return _count(await conn.execute(_VISITS, store, list(customers), list(sessions)))
+async def visits(
+    conn: Connection,
+    store: UUID,
+    customers: Collection[str],
+    sessions: Collection[str],
+    *,
+    begun_by: datetime | None = None,
+) -> int:
+    """All, or those that had begun at that moment: the next beacon begins one that goes on anew."""
+    return _count(await conn.execute(_VISITS, store, list(customers), list(sessions), begun_by))
 
 
 async def customers(conn: Connection, store: UUID, ids: Collection[str]) -> dict[str, int]:

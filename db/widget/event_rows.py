@@ -1,6 +1,6 @@
 """Widget events, each once, and in the same statement their daily counts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -12,9 +12,20 @@ Key = tuple[int, int]  # store and event, as numbers: their hashes cost a tenth;
 
 # A plan for any number of rows takes them for ten, and compares each with each.
 _PLAN = "set local plan_cache_mode = force_custom_plan"
+# What their last withdrawal covers is counted like all events, and kept without whatever names somebody.
+_NAMING = ("session_id", "user_id", "customer_id", "page_url", "user_agent", "ip_address", "referrer")
+_COLUMNS = (
+    "organization_id", "created_at", "id", "event_type", "session_id", "user_id", "customer_id", "page_url", "user_agent",
+    "ip_address", "referrer", "load_time_ms", "widget_version", "event_data",
+)  # fmt: skip
+_IS_UNNAMED = "(organization_id, id) in (select * from unnest($15::uuid[], $16::uuid[]))"
+_EMPTY = dict.fromkeys(_NAMING, "null") | {"event_data": "'{}'::jsonb"}
+_UNNAMED = ", ".join(
+    f"case when {_IS_UNNAMED} then {_EMPTY[name]} else {name} end" if name in _EMPTY else name for name in _COLUMNS
+)
 # One statement: what was there already is neither inserted nor counted. It answers with those, for they are the fewest.
 # Addresses and JSON go as texts: the driver's own form of them cost as much as all other columns together.
-_ADD = f"""
+_STATEMENT = """
 with given as (
 select organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url, user_agent, ip_address::inet as ip_address,
   referrer, load_time_ms, widget_version, event_data::jsonb as event_data
@@ -24,16 +35,20 @@ from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $
 ), added as (
 insert into public.chatwoot_widget_events (organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url,
   user_agent, ip_address, referrer, load_time_ms, widget_version, event_data)
-select * from given order by 1, 2, 3
+select {kept} from given order by 1, 2, 3
 on conflict do nothing
 returning organization_id, created_at, id, event_type, page_url, user_agent, load_time_ms, event_data
-), counted as (
-{COUNT_INTO_DAYS.format(events="added")}
+){news}, counted as (
+{count}
 on conflict (organization_id, day, event_type, page_group, device_class, load_ms) do update set
   events = d.events + excluded.events, failures = d.failures + excluded.failures
 )
 select organization_id, id from given except all select organization_id, id from added
-"""  # noqa: S608
+"""
+_ADD = _STATEMENT.format(kept="*", news="", count=COUNT_INTO_DAYS.format(events="added"))
+# The rows that come back no longer say what is counted, so those that were given do.
+_NEWS = ", news as (select g.* from given g join added a using (organization_id, created_at, id))"
+_ADD_UNNAMED = _STATEMENT.format(kept=_UNNAMED, news=_NEWS, count=COUNT_INTO_DAYS.format(events="news"))
 
 
 class WidgetEventRow(NamedTuple):
@@ -55,8 +70,15 @@ class WidgetEventRow(NamedTuple):
     event_data: str  # JSON
 
 
-async def add(conn: Connection, rows: Sequence[WidgetEventRow]) -> set[Key]:
-    """Keep events; the keys of those that were known already. One row a key."""
+async def add(
+    conn: Connection, rows: Sequence[WidgetEventRow], *, unnamed: Collection[tuple[UUID, UUID]] = ()
+) -> set[Key]:
+    """Keep events, the `unnamed` (store, event) without whatever names somebody; the keys of those that were known
+    already. One row a key."""
     await conn.execute(_PLAN)
-    known = await conn.fetch(_ADD, *zip(*rows, strict=True))
+    if unnamed:
+        columns = zip(*unnamed, strict=True)
+        known = await conn.fetch(_ADD_UNNAMED, *zip(*rows, strict=True), *map(list, columns))
+    else:
+        known = await conn.fetch(_ADD, *zip(*rows, strict=True))
     return {(row["organization_id"].int, row["id"].int) for row in known}

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -66,6 +66,17 @@ def read(record: Record) -> ConversationFacts | None:
 def subjects(event: ConversationFacts) -> Iterable[Subject]:
     """Whose conversation it is. By its number, too: not every body says who the contact is."""
     return subjects_named(conversations=[event.key[1]], contacts=[event.facts.snapshot.state.contact_id])
+
+
+def without_contact(event: ConversationFacts) -> ConversationFacts:
+    """The same facts, and whose conversation it is not among them."""
+    facts = event.facts
+    state = facts.snapshot.state._replace(contact_id=None)
+    messages = tuple(
+        one._replace(sender_id=None) if one.kind == "incoming" or one.speaker == "contact" else one
+        for one in facts.messages
+    )
+    return replace(event, facts=facts._replace(snapshot=facts.snapshot._replace(state=state), messages=messages))
 
 
 def _parse(record: Record, parse: Callable[[bytes], T]) -> T:

@@ -1,24 +1,35 @@
 """Keep what is news, reckon the touched conversations again, say whose contact attributes may have moved."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from db.people import due
 from db.pool import Connection
+from db.privacy.unnamed_chats import ContactKey
 from db.reporting import account_details
 from services.conversations import repository
-from services.conversations.events import ConversationFacts, FactBatch, Key
+from services.conversations.events import ConversationFacts, FactBatch, Key, without_contact
 from services.conversations.figures.checkpoint import Checkpoint, advance, resume
 from services.conversations.figures.facts import Change, Facts, Message, Snapshot
 from services.conversations.figures.figures import figures
-from services.conversations.repository import Head, Reckoned
+from services.conversations.repository import Head, Reckoned, UnnamedContact
 from services.conversations.store_rules import StoreRules, known_stores
 from services.kernel import Record
 
+AsksWithheld = Callable[[Connection, Collection[ContactKey]], Awaitable[Mapping[ContactKey, bytes]]]
 
-async def keep(conn: Connection, events: Sequence[ConversationFacts]) -> set[Record]:
-    """Apply a batch; answers the records that told something new."""
-    batch = FactBatch(events)
+
+async def nobody_withheld(_conn: Connection, _contacts: Collection[ContactKey]) -> Mapping[ContactKey, bytes]:
+    """Where every contact may be named."""
+    return {}
+
+
+async def keep(
+    conn: Connection, events: Sequence[ConversationFacts], withheld: AsksWithheld = nobody_withheld
+) -> set[Record]:
+    """Apply a batch; answers the records that told something new. `withheld` says who must not be named in it."""
+    unnamed = await _unnamed(conn, events, withheld)
+    batch = FactBatch([without_contact(event) if event.key in unnamed else event for event in events])
     # Locked before anything is kept: the second of two batches about one conversation reckons with what the first kept.
     heads = await repository.lock(conn, batch.keys)
     snapshots, refreshed = batch.refresh({key: head.snapshot for key, head in heads.items()})
@@ -27,7 +38,7 @@ async def keep(conn: Connection, events: Sequence[ConversationFacts]) -> set[Rec
     moved = {key for key, seen in snapshots.items() if seen.freshness != _freshness(heads[key])}
     touched = {key: snapshots[key] for key in {key for key, _ in new} | moved}
     if touched:
-        await _reckon(conn, touched, heads, await known_stores(conn, events), batch.facts_of(new))
+        await _reckon(conn, touched, heads, await known_stores(conn, events), batch.facts_of(new), unnamed)
     return batch.sources(new) | set(refreshed)
 
 
@@ -40,7 +51,7 @@ async def reckon_again(conn: Connection, keys: Collection[Key]) -> None:
     heads = await repository.lock(conn, keys) if keys else {}
     known = {key: head.snapshot for key, head in heads.items() if head.snapshot}
     if known:
-        await _reckon(conn, known, heads, await known_stores(conn, ()), {})
+        await _reckon(conn, known, heads, await known_stores(conn, ()), {}, {})
 
 
 async def _reckon(
@@ -49,6 +60,7 @@ async def _reckon(
     heads: Mapping[Key, Head],
     stores: Mapping[UUID, StoreRules],
     news: Mapping[Key, Sequence[Message | Change]],
+    unnamed: Mapping[Key, UnnamedContact],
 ) -> None:
     checkpoints = {
         key: resume(heads[key].checkpoint, stores[key[0]].rules(seen.state.inbox_id), news.get(key, ()))
@@ -56,7 +68,23 @@ async def _reckon(
     }
     known = await repository.load(conn, touched, checkpoints)
     # Sorted, as they were locked: the statements that put rows want it so.
-    await _put(conn, [_figures(key, known[key], stores[key[0]], checkpoints[key]) for key in sorted(known)], heads)
+    reckoned = [_figures(key, known[key], stores[key[0]], checkpoints[key]) for key in sorted(known)]
+    await repository.put(conn, reckoned, heads, unnamed)
+    await account_details.note(conn, {id_ for one in reckoned for id_ in _named(one)})
+    await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
+
+
+async def _unnamed(
+    conn: Connection, events: Sequence[ConversationFacts], withheld: AsksWithheld
+) -> dict[Key, UnnamedContact]:
+    """The conversations of the batch that must not name their contact."""
+    whose = {event.key: contact for event in events if (contact := event.facts.snapshot.state.contact_id) is not None}
+    digests = await withheld(conn, {(store, contact) for (store, _), contact in whose.items()})
+    return {
+        key: UnnamedContact(contact, digests[key[0], contact])
+        for key, contact in whose.items()
+        if (key[0], contact) in digests
+    }
 
 
 def _figures(key: Key, facts: Facts, store: StoreRules, checkpoint: Checkpoint | None) -> Reckoned:
@@ -65,12 +93,6 @@ def _figures(key: Key, facts: Facts, store: StoreRules, checkpoint: Checkpoint |
     ours = figures(facts, rules, checkpoint.life if checkpoint else None)
     name = store.inboxes[inbox].name if inbox in store.inboxes else None
     return Reckoned(key, facts.snapshot, ours, store.account_id, name, advance(facts, rules, checkpoint))
-
-
-async def _put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
-    await repository.put(conn, reckoned, heads)
-    await account_details.note(conn, {id_ for one in reckoned for id_ in _named(one)})
-    await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
 
 
 def _named(one: Reckoned) -> Iterator[tuple[UUID, str, int]]:

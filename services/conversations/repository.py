@@ -5,32 +5,31 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
 
 from db.pool import Connection, Row
+from db.privacy import unnamed_chats
+from db.privacy.unnamed_chats import WithheldRow
 from db.reporting import conversations, facts
 from db.reporting.conversations import (
-    ConversationCustomerRow,
     ConversationRow,
     EventCountRow,
     HeadRow,
     ReportingEventRow,
 )
 from db.reporting.facts import ChangeRow, MessageRow, RatingRow
-from schemas.values.money import digits
 from services.conversations.events import FactBatch, Key, rating_key
 from services.conversations.figures.checkpoint import Checkpoint
 from services.conversations.figures.facts import Change, ConversationState, Facts, Message, Rating, Snapshot
 from services.conversations.figures.figures import Figures
+from services.kernel.consent.chats import customer_row
 
 _STATE = TypeAdapter(ConversationState)
 CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
 _FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))  # before every id and moment that a webhook may name
-_MOST_VALUE = Decimal("999999999999.99")  # numeric(14, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,13 @@ class Reckoned(NamedTuple):
     account_id: int
     inbox_name: str | None
     checkpoint: Checkpoint | None = None
+
+
+class UnnamedContact(NamedTuple):
+    """Whose conversation it is, for this transaction alone, and the hash that is kept instead."""
+
+    contact: int
+    digest: bytes
 
 
 async def lock(conn: Connection, keys: Collection[Key]) -> dict[Key, Head]:
@@ -99,12 +105,16 @@ async def load(
     }
 
 
-async def put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head]) -> None:
-    """Write the figures of locked conversations, sorted by their keys."""
+async def put(
+    conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key, Head], unnamed: Mapping[Key, UnnamedContact]
+) -> None:
+    """Write the figures of locked conversations, sorted by their keys; `unnamed` are contacts that stay unnamed."""
     digests = [_events_digest(one.figures) for one in reckoned]
     await conversations.put_heads(conn, [_head_row(one, digest) for one, digest in zip(reckoned, digests, strict=True)])
     await conversations.put_rows(conn, [_conversation_row(one) for one in reckoned])
-    await _put_customers(conn, [one for one in reckoned if heads[one.key].snapshot is None])
+    await _put_customers(conn, [one for one in reckoned if heads[one.key].snapshot is None], unnamed)
+    withheld = [WithheldRow(*one.key, unnamed[one.key].digest) for one in reckoned if one.key in unnamed]
+    await unnamed_chats.withhold(conn, withheld)
     # Equal events need not be written again: most facts of a batch make none.
     each = zip(reckoned, digests, strict=True)
     moved = [one for one, digest in each if digest != heads[one.key].events_digest]
@@ -113,9 +123,10 @@ async def put(conn: Connection, reckoned: Sequence[Reckoned], heads: Mapping[Key
     await conversations.trim_events(conn, [_event_count_row(one) for one in fewer])
 
 
-async def _put_customers(conn: Connection, begun: Sequence[Reckoned]) -> None:
+async def _put_customers(conn: Connection, begun: Sequence[Reckoned], unnamed: Mapping[Key, UnnamedContact]) -> None:
     """Whom the shop knew when the conversation began; later orders do not change it."""
-    contacts = [(*one.key, contact) for one in begun if (contact := one.figures.state.contact_id) is not None]
+    whose = {one.key: unnamed[one.key].contact if one.key in unnamed else one.figures.state.contact_id for one in begun}
+    contacts = [(*key, contact) for key, contact in whose.items() if contact is not None]
     customers = await conversations.customers(conn, contacts)
     await conversations.put_customers(conn, [customer_row(row) for row in customers])
 
@@ -271,19 +282,6 @@ def _event_rows(one: Reckoned) -> Iterator[ReportingEventRow]:
 
 def _event_count_row(one: Reckoned) -> EventCountRow:
     return EventCountRow(organization_id=one.key[0], conversation_id=one.key[1], event_count=_event_count(one.figures))
-
-
-def customer_row(known: Row) -> ConversationCustomerRow:
-    """What the shop knew of the customer, in whole units of the store's currency."""
-    value = Decimal(known["spent_minor"] or 0).scaleb(-digits(known["currency"]))
-    return ConversationCustomerRow(
-        organization_id=known["organization_id"],
-        conversation_id=known["conversation_id"],
-        customer_tier=known["customer_tier"],
-        order_count=known["order_count"],
-        currency=known["currency"],
-        value=min(value, _MOST_VALUE),
-    )
 
 
 def _event_count(figures: Figures) -> int:

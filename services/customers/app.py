@@ -3,21 +3,24 @@
 from functools import partial
 
 from schemas import topics
-from services.customers import events, handlers, regrading
+from services.customers import events, regrading, told_consent
 from services.customers.visits import events as visit_events
 from services.customers.visits import handlers as visit_handlers
 from services.kernel import Process, consume, every
+from services.kernel.consent.analytics import AnalyticsConsent
+from services.kernel.consent.words import ConsentWords
+from services.kernel.forgetting.subjects import Pseudonyms
 
 _LOOK_SECONDS = 600.0  # an order is a year old to the day, not to the minute
 
 
 def add_to(process: Process) -> None:
     """Two groups: members of one group would have to bear one static name, and each would throw the other out."""
-    consume(
-        process, topics.SHOP_EVENTS, group="customers", read=events.read, apply=handlers.keep, subjects=events.subjects
-    )
+    keep = partial(told_consent.keep, ConsentWords(process.secrets))
+    consume(process, topics.SHOP_EVENTS, group="customers", read=events.read, apply=keep, subjects=events.subjects)
     every(process, partial(regrading.turn, process), name="tiers", seconds=_LOOK_SECONDS, alone=True, needed=False)
+    keep_visits = partial(visit_handlers.keep, withdrawn=AnalyticsConsent(Pseudonyms(process.secrets)).withdrawn)
     consume(
-        process, topics.WIDGET_EVENTS, group="visits", read=visit_events.read, apply=visit_handlers.keep,
+        process, topics.WIDGET_EVENTS, group="visits", read=visit_events.read, apply=keep_visits,
         subjects=visit_events.subjects,
     )  # fmt: skip

@@ -10,12 +10,13 @@ import orjson
 from pydantic import TypeAdapter
 
 from db.people.customers import ShopFactRow
-from schemas.shop import AHEAD, TYPES, CustomerEvent, OrderEvent, ShopEvent
+from schemas.shop import AHEAD, TYPES, AnyShopEvent, ConsentEvent, CustomerEvent, OrderEvent, ShopEvent
 from schemas.values import json_text
 from services.kernel import Invalid, Record
+from services.kernel.consent.words import ConsentWord
 from services.kernel.forgetting.subjects import Subject, subjects_named
 
-_EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
+_EVENT: TypeAdapter[AnyShopEvent] = TypeAdapter(ShopEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class ShopFact:
     order_url: str | None = None
     categories: tuple[str, ...] | None = None
     profile: dict[str, Any] = field(default_factory=dict)
+    word: ConsentWord | None = None  # then it is nothing else
 
     @property
     def key(self) -> tuple[UUID, str, str]:
@@ -71,6 +73,8 @@ def read(record: Record) -> ShopFact | None:
     # The newest word wins: one dated far ahead would win over all that follow.
     if event.time > record.received_at + AHEAD:
         raise Invalid("time lies in the future")
+    if isinstance(event, ConsentEvent):
+        return _consent(record, event)
     return _customer(record, event) if isinstance(event, CustomerEvent) else _order(record, event)
 
 
@@ -93,6 +97,14 @@ def _customer(record: Record, event: CustomerEvent) -> ShopFact:
     return ShopFact(
         record, record.store, event.source, event.id, event.type, event.time, event.data.customer_id, profile=profile
     )
+
+
+def _consent(record: Record, event: ConsentEvent) -> ShopFact:
+    customer, said = event.data.customer_id, event.data
+    word = ConsentWord(
+        record.store, Subject("customer", customer), said.purpose, said.given, event.time, "shop", said.text_version
+    )
+    return ShopFact(record, record.store, event.source, event.id, event.type, event.time, customer, word=word)
 
 
 def _order(record: Record, event: OrderEvent) -> ShopFact:

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from db.pool import Connection
 from schemas import topics
 from services.kernel import Process, Record, consume, every
 from services.kernel.forgetting.sieve import nobody
-from services.privacy import announcement, handlers
-from services.privacy.announcement import Announced
+from services.privacy import handlers
+from services.privacy.consent import api, applying
+from services.privacy.erasures import announcement
+from services.privacy.erasures.announcement import Announced
 from services.privacy.worker import PrivacyMetrics, PrivacyWorker
 
 _PAUSE_SECONDS = 20.0
+_CONSENT_SECONDS = 5.0
+_DAY_SECONDS = 86_400.0
 
 
 def add_to(process: Process) -> None:
@@ -34,3 +39,8 @@ def add_to(process: Process) -> None:
     )
     worker = PrivacyWorker(process, PrivacyMetrics(process.registry), wake)
     every(process, worker.turn, name="privacy", seconds=_PAUSE_SECONDS, alone=True, wake=wake)
+    for name, work, seconds in (
+        ("consent", applying.turn, _CONSENT_SECONDS), ("consent of all", applying.settle_all, _DAY_SECONDS),
+    ):  # fmt: skip
+        every(process, partial(work, process), name=name, seconds=seconds, alone=True)
+    api.add_to(process)

@@ -16,8 +16,9 @@ from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
-from services.privacy import erasure, holdings_file, processing_record, worker
-from services.privacy.contact_removal import InChatwoot
+from services.privacy import holdings_file, processing_record, worker
+from services.privacy.erasures import erasure
+from services.privacy.erasures.contact_removal import InChatwoot
 from services.privacy.who import PersonNames, find, meant
 
 app = typer.Typer(no_args_is_help=True, help="What people may ask of a store: to see, to take along, to be forgotten.")
@@ -42,7 +43,7 @@ def find_(store: StoreName, who: Who, as_json: Json = False) -> None:
             await note(conn, "privacy find", store=organization, thing=f"a person by {meant(who).kind}")
             return await find(conn, organization, meant(who))
 
-    _show_person(_with(store, found), as_json=as_json)
+    _show_person(with_store(store, found), as_json=as_json)
 
 
 @app.command()
@@ -60,14 +61,14 @@ def erase(
         raise Refusal(f"their contact can be: {', '.join(get_args(InChatwoot))}")
     asked = meant(who)
     if dry_run:
-        _show_person(_with(store, lambda process, id_: erasure.look(process, id_, asked)), as_json=as_json)
+        _show_person(with_store(store, lambda process, id_: erasure.look(process, id_, asked)), as_json=as_json)
         return
 
     async def erased(process: Process, organization: UUID) -> tuple[UUID, dict[str, str]]:
         begun = await erasure.begin(process, organization, asked, in_chatwoot=cast("InChatwoot", in_chatwoot))
         return begun.request, await erasure.carry_on(begun)
 
-    request, waiting = _with(store, erased)
+    request, waiting = with_store(store, erased)
     _tell([(str(request), waiting)], as_json=as_json)
 
 
@@ -82,7 +83,7 @@ def export(
 
     Chats are Chatwoot's, and not in it."""
     asked = meant(who)
-    counts = _with(store, lambda process, id_: holdings_file.export(process, id_, asked, to))
+    counts = with_store(store, lambda process, id_: holdings_file.export(process, id_, asked, to))
     if as_json:
         print_json({"file": str(to), "rows": counts})
         return
@@ -113,7 +114,7 @@ def hold(
             await table.hold(conn, organization, digests, reason or "")
             return len(digests)
 
-    names = _with(store, held)
+    names = with_store(store, held)
     print(f"{names} names are held no longer" if lift else f"{names} names are held: {reason}")
 
 
@@ -125,7 +126,7 @@ def requests(store: StoreName, most: Annotated[int, typer.Option("--max", min=1)
         async with scoped(process.pool(PRIVACY), {organization}) as conn:
             return [dict(row) for row in await table.listed(conn, limit=most)]
 
-    rows = _with(store, listed)
+    rows = with_store(store, listed)
     if as_json:
         print_json(rows)
         return
@@ -192,7 +193,9 @@ def _show_person(person: PersonNames, *, as_json: bool) -> None:
          footer="" if any(all_ for _, all_ in names) else "nobody is known by that")  # fmt: skip
 
 
-def _with(store: str, work: Callable[[Process, UUID], Awaitable[T]]) -> T:
+def with_store(store: str, work: Callable[[Process, UUID], Awaitable[T]]) -> T:
+    """Do it in a process of its own, to the store of this short name. Raises Refusal where there is none."""
+
     async def done(process: Process) -> T:
         return await work(process, (await stores_named(process.pool(), store))[store])
 

@@ -7,7 +7,7 @@ from db.pool import Connection
 from db.privacy import requests
 from services.kernel import Record
 from services.kernel.secrets import Secrets
-from services.privacy.announcement import Announced
+from services.privacy.erasures.announcement import Announced
 
 COLUMN = "privacy_requests.subject"  # what the announcement is sealed for
 _DEADLINE = timedelta(days=30)

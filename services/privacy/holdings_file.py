@@ -15,11 +15,11 @@ from uuid import UUID, uuid4
 import orjson
 
 from db.pool import PRIVACY, scoped
-from db.privacy import column_comments, erasing, holdings, requests
+from db.privacy import column_comments, consents, erasing, holdings, requests
 from services.kernel import Process, Refusal
 from services.kernel.actor import note
-from services.kernel.forgetting.subjects import Subject
-from services.privacy.letter_subjects import is_about
+from services.kernel.forgetting.subjects import Pseudonyms, Subject
+from services.privacy.erasures.letter_subjects import is_about
 from services.privacy.processing_record import ProcessedColumn, processed
 from services.privacy.who import PersonNames, find
 
@@ -52,6 +52,8 @@ async def gather(process: Process, store: UUID, asked: Subject) -> tuple[PersonN
                 conn, store, table, customers=person.customers, contacts=person.contact_ids,
                 conversations=person.conversations, sessions=person.sessions, users=person.users,
             )  # fmt: skip
+        digests = [one for name in person.subjects for one in Pseudonyms(process.secrets).of(store, name)]
+        tables["wootstream.consents"] = [dict(row) for row in await consents.listed(conn, store, digests)]
         columns = processed(await column_comments.columns(conn))
     tables["dead letters"] = await _letters(process, store, person)
     return person, Holdings({table: rows for table, rows in tables.items() if rows}, columns)

@@ -10,8 +10,8 @@ from db import stores
 from db.pool import PRIVACY, Row, scoped
 from db.privacy import requests
 from services.kernel import Process, Refusal, Sealed
-from services.privacy import erasure, topic
-from services.privacy.announcement import announcement_in
+from services.privacy.erasures import erasure, topic
+from services.privacy.erasures.announcement import announcement_in
 from services.privacy.handlers import COLUMN
 from services.privacy.who import meant
 

@@ -12,14 +12,17 @@ import orjson
 from pydantic import TypeAdapter
 
 from db.widget.event_rows import WidgetEventRow
-from schemas.beacons import WidgetReport, moment
+from schemas.beacons import CONSENT, WidgetReport, moment
 from schemas.bounds import EARLIEST, json_value
 from schemas.values import json_text
+from schemas.values.consent import ToldConsent
 from services.kernel import Invalid, Record
+from services.kernel.consent.words import ConsentWord
 from services.kernel.forgetting.subjects import Subject, subjects_named
 
 _OLDEST, _AHEAD = timedelta(days=27), timedelta(days=62)  # of months that have a partition, whatever their length
 _REPORTS = TypeAdapter(tuple[WidgetReport, ...])
+_WORDS = TypeAdapter(tuple[ToldConsent, ...])
 CountGone = Callable[[UUID, int], None]  # so many events of this store
 _DATA_BYTES, _DATA_DEPTH = 8 * 1024, 8
 
@@ -45,10 +48,11 @@ def _count_nothing(_store: UUID, _events: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WidgetPost:
-    """One accepted POST and its rows."""
+    """One accepted POST and its rows, or what its visitor said of consent."""
 
     record: Record
     rows: tuple[WidgetEventRow, ...]
+    words: tuple[ConsentWord, ...] = ()
 
 
 def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _count_nothing) -> WidgetPost | None:
@@ -56,6 +60,9 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
 
     None where nothing is left to keep; `ignored` hears of what comes after its store's time is over.
     """
+    if record.event == CONSENT:
+        told = json_text.read(_WORDS.validate_json, record.value)
+        return WidgetPost(record, (), tuple(word for one in told for word in _words(record.store, one)))
     reports = json_text.read(_REPORTS.validate_json, record.value)
     all_rows = tuple(row(record.store, one) for one in reports)
     rows = tuple(one for one in all_rows if not kept.has_gone(record.store, one.created_at))
@@ -72,11 +79,23 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
 
 def subjects(event: WidgetPost) -> Iterable[Subject]:
     """Whose browser it was: the session, and who the shop said it is."""
-    return subjects_named(
+    yield from subjects_named(
         customers=[one.customer_id for one in event.rows],
         sessions=[one.session_id for one in event.rows],
         users=[one.user_id for one in event.rows],
     )
+    yield from (word.subject for word in event.words)
+
+
+def names(row: WidgetEventRow) -> Iterable[Subject]:
+    """Whom one event names."""
+    return subjects_named(customers=[row.customer_id], sessions=[row.session_id], users=[row.user_id])
+
+
+def _words(store: UUID, told: ToldConsent) -> Iterable[ConsentWord]:
+    """The session's word, and the customer's where the shop vouched for one."""
+    for subject in subjects_named(customers=[told.customer_id], sessions=[told.session_id]):
+        yield ConsentWord(store, subject, told.purpose, told.given, told.said_at, "beacon", told.text_version)
 
 
 def row(store: UUID, event: WidgetReport) -> WidgetEventRow:

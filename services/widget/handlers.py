@@ -1,19 +1,28 @@
 """Widget events → rows, each once."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from db.pool import Connection
 from db.widget import event_rows as table
 from services.kernel import Record
-from services.widget.events import WidgetPost
+from services.kernel.consent.analytics import AsksWithdrawn, nobody_withdrew
+from services.widget.events import WidgetPost, names
 
 
-async def keep(conn: Connection, posts: Sequence[WidgetPost]) -> set[Record]:
-    """A record is news when any of its events was; an event that came twice belongs to the record that came first."""
+async def keep(
+    conn: Connection, posts: Sequence[WidgetPost], withdrawn: AsksWithdrawn[table.Key] = nobody_withdrew
+) -> set[Record]:
+    """A record is news when any of its events was; an event that came twice belongs to the record that came first.
+
+    `withdrawn` says which are of somebody who has taken their consent back since: they are counted, and name nobody."""
     first: dict[table.Key, tuple[Record, table.WidgetEventRow]] = {}
     for post in posts:
         for one in post.rows:
             # an event has one id, and a browser that was not answered sends it again in another POST
             first.setdefault((one.organization_id.int, one.id.int), (post.record, one))
-    known = await table.add(conn, [one for _, one in first.values()])
+    rows = {key: one for key, (_, one) in first.items()}
+    seen = {key: (one.organization_id, one.created_at, partial(names, one)) for key, one in rows.items()}
+    unnamed = [(rows[key].organization_id, rows[key].id) for key in await withdrawn(conn, seen)]
+    known = await table.add(conn, [*rows.values()], unnamed=unnamed)
     return {record for key, (record, _) in first.items() if key not in known}

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from db.pool import Connection, scoped
 from db.widget import months, retention
 from services.kernel import Process, Record, Retryable
+from services.kernel.consent.analytics import AnalyticsConsent
+from services.kernel.consent.words import ConsentWords
+from services.kernel.forgetting.subjects import Pseudonyms
 from services.widget import events, handlers
 from services.widget.events import EVERYTHING, KeptSpan, WidgetPost
 from services.widget.metrics import WidgetMetrics
@@ -18,6 +21,8 @@ class Keeping:
         self._process = process
         self._metrics = metrics
         self._span: KeptSpan | None = None
+        self._words = ConsentWords(process.secrets)
+        self._analytics = AnalyticsConsent(Pseudonyms(process.secrets))
 
     def read(self, record: Record) -> WidgetPost | None:
         return events.read(record, self._span or EVERYTHING, self._metrics.count_ignored)
@@ -26,7 +31,10 @@ class Keeping:
         """Raises Retryable until it is known which months are gone: these posts were read without it."""
         if self._span is None:
             raise Retryable("which months of widget events are kept was not read yet")
-        return await handlers.keep(conn, posts)
+        said = {word: post.record for post in reversed(posts) for word in post.words}
+        news = {said[word] for word in await self._words.add(conn, said)}
+        told = [post for post in posts if post.rows]
+        return news | await handlers.keep(conn, told, self._analytics.withdrawn) if told else news
 
     async def refresh(self) -> bool:
         """Ask again; for `every`."""

@@ -112,6 +112,10 @@ TENANTS: dict[str, Tenant] = {
         lambda n: {"digest": bytes([n]) * 16, "received_before": NOW, "request_id": uuid.uuid4()}, READ, privacy=ALL,
         change="request_id",
     ),
+    "wootstream.consents": Tenant(
+        lambda n: {"digest": bytes([n]) * 16, "purpose": "chat", "said_at": NOW, "given": True, "source": "verb"},
+        KEEP, privacy=ALL, change="subject",
+    ),
     "wootstream.privacy_requests": Tenant(
         lambda n: {"id": uuid.UUID(int=n), "kind": "erasure", "source": "verb", "deadline": NOW}, KEEP, privacy=ALL,
         change="state",

@@ -20,6 +20,7 @@ _MAY_EXECUTE = {
     "detach_widget_month(timestamp with time zone)": {_PRIVACY},
     "drop_widget_month(timestamp with time zone)": {_PRIVACY},
     "hold_ledger()": {_PRIVACY},
+    "consents_of(uuid[])": {_SERVICE, _PRIVACY},
     "known_users(uuid[])": {_SERVICE},
     "users(uuid[],text[])": {_SERVICE},
     "dead_letter_stores()": {_SERVICE},

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from db.privacy import requests
 from services.kernel import Chatwoot, Process
 from services.kernel.cli.environment import installed
-from services.privacy import erasure
+from services.privacy.erasures import erasure
 from services.privacy.who import meant
 from tests.answering import Answering
 from tests.services.contacts.api import ContactsDouble

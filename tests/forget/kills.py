@@ -11,7 +11,8 @@ from typing import Any
 import asyncpg
 
 from db.pool import use_json
-from services.privacy import erasure, worker
+from services.privacy import worker
+from services.privacy.erasures import erasure
 from services.privacy.who import meant
 from tests.forget.people import Visitor
 from tests.forget.scene import Scene

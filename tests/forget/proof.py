@@ -7,7 +7,7 @@ from pathlib import Path
 from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.redrive import redrive
 from services.kernel import Settings
-from services.privacy import erasure
+from services.privacy.erasures import erasure
 from services.privacy.who import meant
 from tests.forget.people import Visitor
 from tests.forget.scene import Scene, copy_database, drop_database, scene_on

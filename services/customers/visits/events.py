@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from schemas.beacons import WidgetReport, moment
+from schemas.beacons import CONSENT, WidgetReport, moment
 from schemas.bounds import Name
 from schemas.values import json_text
 from services.customers.visits.visit import ShopVisit
@@ -45,6 +45,8 @@ class VisitsSeen:
 
 def read(record: Record) -> VisitsSeen | None:
     """None for guests: nobody is there to tell."""
+    if record.event == CONSENT:
+        return None
     visits = tuple(_visits(record.store, json_text.read(_REPORTS.validate_json, record.value)))
     return VisitsSeen(record, visits) if visits else None
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.beacons import Beacon
+from schemas.beacons import Beacon, moment
 from schemas.bounds import URL_CHARACTERS
+from schemas.values.consent import CONSENT_EVENTS, AskedConsent
 from services.ingress.doors.refusals import EventRefusal
 from services.ingress.origins import without_query
 from services.kernel.errors import describe
@@ -16,6 +17,7 @@ from services.kernel.errors import describe
 _OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
 _VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its milliseconds
 _ADDRESSES = ("page_url", "referrer")
+_CONSENT = tuple(CONSENT_EVENTS)  # a list or dict in its place is no member, and no fault either
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
 
@@ -43,6 +45,24 @@ def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
     for name in _ADDRESSES:
         fields[name] = without_query(fields[name][:URL_CHARACTERS]) if fields[name] else None
     return fields
+
+
+def words_alone(events: Sequence[Any]) -> bool:
+    """Whether all that a page tells is what its visitor said of consent, which needs none."""
+    return all(isinstance(event, dict) and event.get("event_type") in _CONSENT for event in events)
+
+
+def word(event: Beacon, session: str, customer: str | None) -> dict[str, Any]:
+    """As it lies in the topic (schemas.values.consent.ToldConsent)."""
+    asked = AskedConsent.model_validate(event.event_data)
+    return {
+        "session_id": session,
+        "customer_id": customer,
+        "purpose": asked.purpose,
+        "given": event.event_type == "consent_given",
+        "said_at": moment(event.id),
+        "text_version": asked.text_version,
+    }
 
 
 def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[EventRefusal]]:

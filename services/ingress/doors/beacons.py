@@ -1,19 +1,20 @@
 """The storefronts' door: POST /beacons, what visitors' pages report."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.beacons import MOST_EVENTS
+from schemas.beacons import BEACON, CONSENT, MOST_EVENTS
 from schemas.values.depth import too_deep
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
-from services.ingress.doors.beacon_events import judge, row
+from services.ingress.doors.beacon_events import judge, row, word, words_alone
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeaders, content_type, headers
@@ -26,6 +27,9 @@ PREFIX = "/beacons"
 # sendBeacon sends text/plain: any other type makes a browser ask before each request (Fetch, CORS-safelisted).
 _TYPES = frozenset({b"text/plain", b"application/json"})
 _LONGEST_USER_AGENT = 512
+# Of whoever has not agreed, where the store needs no consent: what happened, and nothing that tells them from others.
+_NOBODY: dict[str, Any] = dict.fromkeys(("session_id", "customer_id", "user_id", "user_agent", "ip_address"))
+_UNSAID: dict[str, Any] = {"referrer": None, "event_data": {}}
 _taken_for = lru_cache(maxsize=1024)(TAKEN.allowing)
 
 
@@ -87,23 +91,36 @@ class Beacons:
         if not self._doors.quotas.take_beacons(store.id, visitor.network, claims.session, len(events)):
             raise Refused(Reason.OVER_QUOTA, store=store.id)
         # After the quota: a flood without consent is a flood.
-        if "analytics" not in consent:
+        agreed = "analytics" in consent
+        if store.analytics_need_consent and not agreed and not words_alone(events):
             raise Refused(Reason.NO_CONSENT, store=store.id)
         now = self._clock.now()
         kept, refusals = judge(events, now)
-        if kept:
-            about = _about(given, store, claims, visitor, named="personalisation" in consent)
-            record = Record.accepted(
-                topics.WIDGET_EVENTS.name,
-                key=f"{store.key}:{claims.session}".encode(),
-                value=orjson.dumps([row(event, about) for event in kept]),
-                store=store.id,
-                event="beacon",
-                origin="beacon",
-                received_at=now,
-            )
-            await self._doors.keep(self.name, store, record, scope[DEADLINE])
+        told = [event for event in kept if not event.is_consent]
+        if told:
+            named = "personalisation" in consent
+            about = _about(given, store, claims, visitor, named=named) if agreed else _NOBODY
+            rows = [row(event, about) | ({} if agreed else _UNSAID) for event in told]
+            key = f"{store.key}:{claims.session if agreed else uuid4()}"
+            await self._keep(store, key, BEACON, rows, now, scope[DEADLINE])
+        if len(told) < len(kept):
+            words = [word(event, claims.session, claims.customer) for event in kept if event.is_consent]
+            await self._keep(store, f"{store.key}:{claims.session}", CONSENT, words, now, scope[DEADLINE])
         return self._doors.answer_to_several(self.name, store, len(kept), refusals)
+
+    async def _keep(
+        self, store: Store, key: str, event: str, rows: Sequence[Any], now: datetime, deadline: float
+    ) -> None:
+        record = Record.accepted(
+            topics.WIDGET_EVENTS.name,
+            key=key.encode(),
+            value=orjson.dumps(rows),
+            store=store.id,
+            event=event,
+            origin="beacon",
+            received_at=now,
+        )
+        await self._doors.keep(self.name, store, record, deadline)
 
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
         """Raises Refused."""

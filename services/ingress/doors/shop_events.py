@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.shop import AHEAD, MOST_EVENTS, CustomerEvent, OrderEvent, ShopEvent
+from schemas.shop import AHEAD, MOST_EVENTS, AnyShopEvent, ShopEvent
 from schemas.values.depth import too_deep, too_many
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import DoorAnswer
@@ -32,7 +32,7 @@ _SPACES = re.compile(r"[ \t\n\r]*")
 _decoder = json.JSONDecoder(strict=False, parse_int=len, parse_float=len, object_pairs_hook=len)
 # json.dumps of Python writes them, and so do others that are not told otherwise.
 _CONSTANTS = (b"NaN", b"Infinity")
-_EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
+_EVENT: TypeAdapter[AnyShopEvent] = TypeAdapter(ShopEvent)
 
 
 class ShopEvents:
@@ -131,7 +131,7 @@ def _events(kind: bytes, body: bytes) -> list[bytes]:
     return list(events)
 
 
-def _read(raw: bytes) -> tuple[CustomerEvent | OrderEvent, bytes]:
+def _read(raw: bytes) -> tuple[AnyShopEvent, bytes]:
     """The event with its bytes as they came; half characters and endless numbers cost themselves alone."""
     try:
         return _EVENT.validate_json(raw), raw

@@ -40,6 +40,7 @@ class Store:
     locale: str
     chatwoot_base_url: str
     name: str
+    analytics_need_consent: bool = True
 
     @property
     def unsigned(self) -> bool:
@@ -79,6 +80,8 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
         locale=row["locale"],
         chatwoot_base_url=row["chatwoot_base_url"],
         name=row["account_name"],
+        # A copy of an earlier release does not say.
+        analytics_need_consent="analytics" in row.get("consent_needed", ("analytics",)),
     )
 
 

@@ -47,6 +47,10 @@ _NOTED = {
     "privacy erase": "privacy erase",
     "privacy hold": "privacy hold",
     "privacy replay": "privacy replay",
+    "consent show": "consent show",
+    "consent give": "consent give",
+    "consent withdraw": "consent withdraw",
+    "consent need": "consent need",
 }
 _QUIET = {
     # figures, states and descriptions, in which nobody is named

@@ -74,6 +74,7 @@ def _narrowed(sender: Sender, now: datetime) -> dict[str, Any]:
     bodies["Beacon"]["properties"]["id"]["pattern"] = _some_hours_ago(now)
     moments = (
         bodies["CustomerEvent"]["properties"]["time"],
+        bodies["ConsentEvent"]["properties"]["time"],
         bodies["OrderEvent"]["properties"]["time"],
         bodies["CustomerData"]["properties"]["registered_at"]["anyOf"][0],
     )

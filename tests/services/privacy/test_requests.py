@@ -11,9 +11,9 @@ from db.pool import scoped
 from db.privacy import requests
 from services.kernel import Chatwoot, Process, Refusal, Retryable, Settings
 from services.kernel.forgetting.subjects import Pseudonyms
-from services.privacy import contact_removal, erasure
-from services.privacy.announcement import Announcement, announcement_in
-from services.privacy.sealed_person import opened, sealed
+from services.privacy.erasures import contact_removal, erasure
+from services.privacy.erasures.announcement import Announcement, announcement_in
+from services.privacy.erasures.sealed_person import opened, sealed
 from services.privacy.who import meant
 from tests.answering import Answering
 from tests.services.attached import authorize

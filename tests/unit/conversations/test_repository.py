@@ -10,7 +10,8 @@ from schemas.bounds import EARLIEST, MOST_INT4
 from services.conversations.figures.facts import Change, Message
 from services.conversations.figures.lifecycle import Lifecycle
 from services.conversations.figures.rules import Rules
-from services.conversations.repository import CHECKPOINT, customer_row
+from services.conversations.repository import CHECKPOINT
+from services.kernel.consent.chats import customer_row
 
 _LATE = datetime(2199, 12, 31, tzinfo=UTC)
 _RULES = Rules.of("4.13.0", has_bot=False)

@@ -14,8 +14,10 @@ from db.people import contacts, customers, visits
 from db.people.contacts import ContactRow, NamesRow
 from db.people.customers import CustomerRow, OrderRow, ShopFactRow
 from db.people.visits import VisitRow
-from db.privacy import erased
+from db.privacy import consents, erased, unnamed_chats
+from db.privacy.consents import ConsentRow
 from db.privacy.erased import ErasedRow
+from db.privacy.unnamed_chats import WithheldRow
 from db.records import acknowledged, dead_letters, refusals, spooled
 from db.records.acknowledged import AcknowledgedRow
 from db.records.dead_letters import Letter
@@ -36,6 +38,7 @@ from db.widget.event_rows import WidgetEventRow
 _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (AcknowledgedRow, acknowledged, "_PUT"),
     (ChangeRow, facts, "_KEEP_CHANGES"),
+    (ConsentRow, consents, "_ADD"),
     (ContactRow, contacts, "_SEE"),
     (ConversationCustomerRow, conversations, "_PUT_CUSTOMERS"),
     (ConversationRow, conversations, "_PUT_ROWS"),
@@ -55,6 +58,7 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (SpooledRow, spooled, "_PUT"),
     (VisitRow, visits, "_PUT_VISITS"),
     (WidgetEventRow, event_rows, "_ADD"),
+    (WithheldRow, unnamed_chats, "_WITHHOLD"),
 ]
 _INTO = re.compile(r"insert into [\w.]+(?: as \w+)?\s*\(([^)]+)\)")
 _UNNEST = re.compile(r"unnest\(((?:\$\d+::[\w.]+\[\](?:,\s*)?)+)\)(?:\s+with ordinality)?(?:\s+as \w+ \(([^)]+)\))?")

@@ -4,12 +4,12 @@ import orjson
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.shop import CustomerEvent, OrderEvent, ShopEvent
+from schemas.shop import AnyShopEvent, CustomerEvent, ShopEvent
 from schemas.values import json_text
 from services.kernel.errors import describe
 from tests.field_cases import FOLDER
 
-_EVENT: TypeAdapter[CustomerEvent | OrderEvent] = TypeAdapter(ShopEvent)
+_EVENT: TypeAdapter[AnyShopEvent] = TypeAdapter(ShopEvent)
 CASE = FOLDER / "far_registered_at.json"
 _BODY = orjson.loads(CASE.read_bytes()) | {"time": "2026-11-25T10:00:00Z"}
 

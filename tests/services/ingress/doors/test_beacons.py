@@ -12,6 +12,7 @@ from local.demo.visitors import PageVisitor, event_id
 from schemas.topics import WIDGET_EVENTS
 from services.customers.visits import events as visits
 from services.kernel import Clock, Settings
+from services.widget import events as widget
 from tests.services.ingress.bench import ORIGIN, held, open_shop, serving
 from tests.services.ingress.page import Page
 
@@ -174,3 +175,21 @@ async def test_a_page_that_floods_is_asked_to_wait(settings: Settings, admin_poo
     for refused in (answers[1], pages[1]):
         assert refused.headers["retry-after"] == "60"
         assert refused.headers["access-control-allow-origin"] == ORIGIN
+
+
+async def test_what_a_visitor_says_of_consent_needs_none_and_is_kept_beside_the_events(page: Page) -> None:
+    await page.visitor.arrive()
+    withdrawn = page.visitor.event("consent_withdrawn", event_data={"purpose": "analytics", "text_version": "v1"})
+    nothing = page.visitor.event("consent_given", event_data={"purpose": "everything"})
+
+    assert (await page.visitor.report(withdrawn, consent=())).status_code == 204
+    assert (await page.visitor.report(withdrawn, page.visitor.event("page_viewed"), consent=())).status_code == 403
+    assert (await page.visitor.report(nothing)).status_code == 400
+
+    (record,) = await held(page.settings, WIDGET_EVENTS, page.shop.id)
+    read = widget.read(record)
+    assert read is not None
+    (word,) = read.words
+    assert (record.event, word.given, word.purpose, word.text_version) == ("consent", False, "analytics", "v1")
+    assert (word.subject.name, read.rows) == (page.visitor.config["session"], ())
+    assert visits.read(record) is None

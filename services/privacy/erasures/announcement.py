@@ -12,7 +12,7 @@ from schemas.topics import PRIVACY_REQUESTS
 from schemas.values import json_text
 from services.kernel import Process, Record
 from services.kernel.forgetting.subjects import Kind
-from services.privacy.contact_removal import InChatwoot
+from services.privacy.erasures.contact_removal import InChatwoot
 
 _EVENT = "erasure"
 _CONNECT_SECONDS = 10.0

@@ -12,18 +12,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from db.pool import PRIVACY, Connection, Pool, scoped
-from db.privacy import erased, erasing, requests
+from db.privacy import consents, erased, erasing, requests, unnamed_chats
 from db.privacy.erased import ErasedRow
 from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.errors import describe
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
-from services.privacy import announcement, contact_removal
-from services.privacy.announcement import Announcement
-from services.privacy.by_hash import bearers
-from services.privacy.contact_removal import InChatwoot
-from services.privacy.letter_subjects import is_about
-from services.privacy.sealed_person import opened, sealed
+from services.privacy.erasures import announcement, contact_removal
+from services.privacy.erasures.announcement import Announcement
+from services.privacy.erasures.by_hash import bearers
+from services.privacy.erasures.contact_removal import InChatwoot
+from services.privacy.erasures.letter_subjects import is_about
+from services.privacy.erasures.page_events import unname
+from services.privacy.erasures.sealed_person import opened, sealed
 from services.privacy.who import PersonNames, find
 
 DEADLINE = timedelta(days=30)  # one month, GDPR art. 12 (3)
@@ -32,7 +33,6 @@ DEADLINE = timedelta(days=30)  # one month, GDPR art. 12 (3)
 _UNTIL_SETTLED = timedelta(days=60)
 _WEBHOOKS_UNDER_WAY = timedelta(days=1)
 _CHATWOOTS_OWN = ("contact", "conversation")
-_SPAN = timedelta(days=7)
 _LETTERS = 200
 Do = Callable[["Erasure", Connection], Awaitable[dict[str, Any]]]
 
@@ -218,20 +218,9 @@ async def _publish(erasure: Erasure, name: str) -> None:
 
 
 async def _events(erasure: Erasure, name: str) -> None:
-    """In short transactions: a store may have any number of events."""
-    person, store, changed = erasure.person, erasure.store, 0
-    async with scoped(erasure.pool, {store}) as conn:
-        span = await erasing.event_span(conn, store)
-    at, last = span or (erasure.asked_at, erasure.asked_at - _SPAN)
-    while at <= last:
-        async with scoped(erasure.pool, {store}) as conn:
-            changed += await erasing.events(
-                conn, store, customers=person.customers, sessions=person.sessions, users=person.users, begin=at,
-                end=at + _SPAN,
-            )  # fmt: skip
-        at += _SPAN
-    async with scoped(erasure.pool, {store}) as conn:
-        await requests.step_done(conn, store, erasure.request, name, {"chatwoot_widget_events": changed})
+    changed = await unname(erasure.pool, erasure.person)
+    async with scoped(erasure.pool, {erasure.store}) as conn:
+        await requests.step_done(conn, erasure.store, erasure.request, name, {"chatwoot_widget_events": changed})
 
 
 async def _letters(erasure: Erasure, name: str) -> None:
@@ -268,6 +257,15 @@ async def _conversations(erasure: Erasure, conn: Connection) -> dict[str, Any]:
     return await erasing.conversations(conn, erasure.store, person.contact_ids, person.conversations)
 
 
+async def _words(erasure: Erasure, conn: Connection) -> dict[str, Any]:
+    """What they agreed to, and the hashes by which their chats could be named again."""
+    digests = erasure.digests()
+    return {
+        "consents": await consents.forget(conn, erasure.store, digests),
+        "unnamed chats": await unnamed_chats.forget(conn, erasure.store, digests),
+    }
+
+
 async def _in_chatwoot(erasure: Erasure, name: str) -> None:
     proof = await contact_removal.remove(
         erasure.process, erasure.store, erasure.person, erasure.in_chatwoot, by_names=erasure.source != "topic"
@@ -282,7 +280,7 @@ async def _in_chatwoot(erasure: Erasure, name: str) -> None:
 async def _sweep(erasure: Erasure, name: str) -> None:
     """Once more, for what was under way: the sender may have had an answer of Chatwoot's in hand. Then it is done."""
     async with scoped(erasure.pool, {erasure.store}) as conn:
-        again = [await step(erasure, conn) for step in (_visits, _customers, _contacts, _conversations)]
+        again = [await step(erasure, conn) for step in (_visits, _customers, _contacts, _conversations, _words)]
         rows = sum(count for proof in again for count in proof.values())
         await requests.step_done(conn, erasure.store, erasure.request, name, {"rows": rows})
         await requests.move(conn, erasure.store, erasure.request, "done")
@@ -305,6 +303,7 @@ STEPS: dict[str, Callable[[Erasure, str], Awaitable[None]]] = {
     "customers": _at_once(_customers),
     "contacts": _at_once(_contacts),
     "conversations": _at_once(_conversations),
+    "consent": _at_once(_words),
     "chatwoot": _in_chatwoot,
     "swept": _sweep,
 }

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from schemas.topics import PRIVACY_REQUESTS
 from services.kernel import Record, Settings
 from services.kernel.kafka import client
-from services.privacy.announcement import Announced, read
+from services.privacy.erasures.announcement import Announced, read
 
 _SILENCE_SECONDS = 20.0
 

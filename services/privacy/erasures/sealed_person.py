@@ -7,7 +7,7 @@ import orjson
 
 from services.kernel.forgetting.subjects import Subject
 from services.kernel.secrets import Secrets
-from services.privacy.contact_removal import InChatwoot
+from services.privacy.erasures.contact_removal import InChatwoot
 from services.privacy.who import PersonNames
 
 _COLUMN = "privacy_requests.subject"

@@ -1,0 +1,124 @@
+"""A word that was heard is applied to what was kept before: to all that the person is known by, whoever heard it.
+
+What comes afterwards is judged in the transaction that keeps it. Whoever dies in between leaves the word waiting, and
+the same is done again.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+
+from db import stores
+from db.pool import PRIVACY, Row, scoped
+from db.privacy import consents as table
+from db.privacy import erasing, unnamed_chats
+from services.kernel import Process, Sealed
+from services.kernel.consent.chats import ChatConsent
+from services.kernel.consent.words import ConsentWord, ConsentWords, Source
+from services.kernel.forgetting.subjects import Pseudonyms, Subject
+from services.privacy.erasures.page_events import unname
+from services.privacy.who import PersonNames, find
+
+_AT_ONCE = 100
+_PAGE = 500
+_NO_NAMES = ("conversation",)  # nobody is asked by it
+log = structlog.get_logger()
+
+
+async def turn(process: Process) -> bool:
+    """For `every`: some of what waits in any store; whether there may be more."""
+    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
+        known = await stores.ids(conn)
+    return await apply_waiting(process, known) == _AT_ONCE
+
+
+async def settle_all(process: Process) -> bool:
+    """For `every`: the chats of every store, for who is who may have become known since a word was heard."""
+    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
+        known = await stores.ids(conn)
+    for store in known:
+        await settle_store(process, store)
+    return False
+
+
+async def apply_waiting(process: Process, known: Collection[UUID]) -> int:
+    """Of these stores, so many words at most; how many rows were seen to."""
+    async with scoped(process.pool(PRIVACY), known) as conn:
+        rows = await table.waiting(conn, known, _AT_ONCE)
+    for row in rows:
+        try:
+            await _apply(process, row)
+        except (
+            Sealed
+        ) as reason:  # another installation key sealed the name: what comes from now on obeys the word anyway
+            log.error("consent_cannot_be_applied", store=str(row["organization_id"]), reason=str(reason))
+            await _done(process, row)
+    return len(rows)
+
+
+async def _apply(process: Process, row: Row) -> None:
+    words, store = ConsentWords(process.secrets), row["organization_id"]
+    word = _word(words, row)
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        # Whoever did not know of the word has committed when this returns.
+        await table.hold(conn, store)
+        person = await find(conn, store, word.subject)
+        names = _names(person, word.subject)
+        await table.add(conn, words.rows(word, names, to_apply=False))
+    if word.purpose == "chat":
+        await _settle(process, store, sorted(person.contact_ids))
+    elif not word.given:
+        await _forget_pages(process, person, word)
+    await _done(process, row)
+
+
+def _names(person: PersonNames, asked: Subject) -> set[Subject]:
+    return {asked, *(one for one in person.subjects if one.kind not in _NO_NAMES)}
+
+
+def _word(words: ConsentWords, row: Row) -> ConsentWord:
+    return ConsentWord(
+        store=row["organization_id"],
+        subject=words.opened(row["organization_id"], row["subject"]),
+        purpose=row["purpose"],
+        given=row["given"],
+        said_at=row["said_at"],
+        source=cast("Source", row["source"]),
+        text_version=row["text_version"],
+    )
+
+
+async def _forget_pages(process: Process, person: PersonNames, word: ConsentWord) -> None:
+    await unname(process.pool(PRIVACY), person, word.said_at)
+    async with scoped(process.pool(PRIVACY), {word.store}) as conn:
+        await erasing.visits(conn, word.store, person.customers, person.sessions, begun_by=word.said_at)
+
+
+async def _settle(process: Process, store: UUID, contacts: Sequence[int]) -> tuple[int, int]:
+    chats = ChatConsent(Pseudonyms(process.secrets))
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        return await chats.settle(conn, store, contacts)
+
+
+async def settle_store(process: Process, store: UUID) -> tuple[int, int]:
+    """Hide or name every contact of the store as its need and their words say now; (hidden, named) conversations."""
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        consent = (await table.of_stores(conn, {store}))[store]
+    hidden = shown = after = 0
+    page = partial(unnamed_chats.contacts_after, store=store, most=_PAGE)
+    while consent.chat_said or consent.chat_needed or after == 0:
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            contacts = await page(conn, contact=after)
+        if not contacts:
+            break
+        done = await _settle(process, store, contacts)
+        hidden, shown, after = hidden + done[0], shown + done[1], contacts[-1]
+    return hidden, shown
+
+
+async def _done(process: Process, row: Any) -> None:
+    async with scoped(process.pool(PRIVACY), {row["organization_id"]}) as conn:
+        await table.applied(conn, [row])
