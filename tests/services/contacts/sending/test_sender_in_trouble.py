@@ -1,6 +1,7 @@
 """Whatever fails on the way, nobody is forgotten, and nobody else is delayed."""
 
 import asyncio
+import itertools
 import uuid
 from contextlib import suppress
 
@@ -134,3 +135,56 @@ async def test_a_sender_that_died_after_chatwoots_answer_leaves_the_person_due(b
 async def _account(bench: Bench, store: uuid.UUID) -> SenderAccount:
     async with scoped(bench.pool, {store}) as conn:
         return SenderAccount.of((await pushes.accounts(conn))[0])
+
+
+_TURNS: dict[str, httpx.Response | Exception] = {
+    "429": httpx.Response(429, text="Retry later"),
+    "500": httpx.Response(500, json={"status": 500, "error": "Internal Server Error"}),
+    "502": httpx.Response(502, html="<p>bad gateway</p>"),
+    "reset": httpx.ReadError("connection reset by peer"),
+    "half a body": httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
+    "HTML": httpx.Response(200, html="<p>maintenance</p>"),
+    "silence": httpx.ReadTimeout("no answer within the time"),
+}
+
+
+async def test_every_fault_by_turns_loses_no_change_and_holds_up_no_other_store(bench: Bench) -> None:
+    """Each fault meets calls before Chatwoot has heard them, and after it has done as it was told."""
+    bad, well = await bench.store(), await bench.store()
+    for store in (bad, well):
+        for number in range(1, 11):
+            await bench.customer(store, f"c{number}")
+            await bench.contact(store, number, customer_id=f"c{number}")
+    faults = itertools.cycle(_TURNS.values())
+    heard = itertools.cycle((True, False))
+
+    async def by_turns(request: httpx.Request) -> httpx.Response:
+        if request.url.host != host(bad):
+            return await bench.api.answer(request)
+        fault = next(faults)
+        if next(heard):
+            await bench.api.answer(request)
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    process = bench.process
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(by_turns))
+    for count in range(2, 2 + 2 * len(_TURNS)):
+        for store in (bad, well):
+            for number in range(1, 11):
+                await bench.change(store, f"c{number}", order_count=count * number)
+        await bench.ripen(bad)
+        await bench.sender.shift()
+        assert await bench.mailbox(well) == []
+        assert [bench.api.attributes(host(well), number)["order_count"] for number in range(1, 11)] == [
+            count * number for number in range(1, 11)
+        ]
+        assert len(await bench.mailbox(bad)) == 10
+    process.chatwoot = Chatwoot(process.settings, bench.clock, CollectorRegistry(), Answering(bench.api.answer))
+    await bench.ripen(bad)
+    await bench.sender.shift()
+    assert await bench.mailbox(bad) == []
+    assert [bench.api.attributes(host(bad), number)["order_count"] for number in range(1, 11)] == [
+        count * number for number in range(1, 11)
+    ]
