@@ -11,7 +11,7 @@ from services.privacy.processing_record import as_csv, as_markdown, processed
 # What a column of that name holds; a new one says in its comment what it is, or is named here with the reason.
 _PERSONAL = re.compile(
     r"(^|_)(email|phone|ip_address|user_agent|referrer|page_url|session_id|customer_id|contact_id|sender_id|person|actor"
-    r"|record_key|record_value|cached_attributes|event_data)$|^(customers|.*contacts|directory)\.name$"
+    r"|record_key|record_value|cached_attributes|sent_attributes|event_data)$|^(customers|.*contacts|directory)\.name$"
 )
 _NOBODYS = {
     "public.chatwoot_accounts.support_email": "the store's own",
