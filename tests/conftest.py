@@ -4,6 +4,7 @@ Tests share it. Each makes stores of its own (`tests.factories.make_store`), con
 records of others would disturb, topics of its own. A test that asks for none of these fixtures starts nothing.
 """
 
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -22,10 +23,11 @@ from local.stack.servers import class_cache
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
 from tests.chaos.installation import Installation, installed_alone
-from tests.databases import empty_database
+from tests.databases import copied_database, empty_database, lose_with_the_machine
 
 _LOCAL = Path(__file__).parent.parent / ".local" / "test"
 _LONGEST_ID = 200
+_COLLECT_AFTER = 10_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all modules are there: what they make on the way stays
     # Every Chatwoot of the tests is on this machine, also for the processes that they start.
     os.environ.setdefault(Settings.variable("chatwoot_private_addresses"), "1")
     # Two cores are shared with Kafka and PostgreSQL: an example's duration says nothing here.
@@ -59,6 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("the installation's topics"))
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
+
+
+def pytest_collection_finish() -> None:
+    """Collections walk what tests leave, not the modules of everything, which are a million objects in each worker."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+    gc.enable()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -94,6 +105,8 @@ async def stack() -> AsyncIterator[Stack]:
         async with resolve(
             _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
         ) as found:
+            if url is None:
+                await lose_with_the_machine(found.database_url)
             yield found
     except Unavailable as reason:
         pytest.exit(str(reason), returncode=2)
@@ -106,10 +119,17 @@ def kafka(stack: Stack) -> str:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def database_url(stack: Stack) -> AsyncIterator[str]:
-    """The administrator's URL of a migrated database of this session alone."""
+async def migrated(stack: Stack) -> AsyncIterator[str]:
+    """The administrator's URL of a migrated database to which nobody connects: it is copied."""
     async with empty_database(stack.database_url) as url:
         await migrate(url)
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database_url(migrated: str) -> AsyncIterator[str]:
+    """The administrator's URL of a migrated database of this session alone."""
+    async with copied_database(migrated) as url:
         yield url
 
 

@@ -12,10 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from db.migrate import migrate
 from db.pool import TooMuchPower, open_pool, use_json
-from local.stack import Stack
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.db.rows import EVERYONE, INGRESS, OWNER, PRIVACY, SERVICE, TENANTS, Tenant
 
 A, B, NEW = uuid.UUID(int=0xA), uuid.UUID(int=0xB), uuid.UUID(int=0xC)
@@ -101,10 +99,9 @@ _PEOPLE = {role: uuid.UUID(int=number) for number, role in enumerate(EVERYONE, 1
 
 
 @pytest_asyncio.fixture(scope="module")
-async def alone(stack: Stack) -> AsyncIterator[str]:
+async def alone(migrated: str) -> AsyncIterator[str]:
     """The administrator's URL of a database that has no rows but these tests'."""
-    async with empty_database(stack.database_url) as url:
-        await migrate(url)
+    async with copied_database(migrated) as url:
         yield url
 
 

@@ -23,7 +23,6 @@ import orjson
 import pytest
 
 from db.address import read
-from db.migrate import migrate
 from db.pool import Pool, use_json
 from local.demo.shop import Shop as Backend
 from local.demo.shop import shop_event
@@ -36,7 +35,7 @@ from services.control.stores import attach
 from services.ingress.stores.store import opened
 from services.kernel import Clock, Settings
 from services.kernel.secrets import load_secrets
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.newest import begin_at_the_end
 from tests.services.attached import attach as attach_row
@@ -121,9 +120,8 @@ def echoing() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.fixture
-async def alone(stack: Stack, tmp_path: Path) -> AsyncIterator[str]:
-    async with empty_database(stack.database_url) as url:
-        await migrate(url)
+async def alone(migrated: str) -> AsyncIterator[str]:
+    async with copied_database(migrated) as url:
         yield url
 
 

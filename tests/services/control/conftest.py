@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from db.migrate import migrate
-from local.stack import Stack
 from schemas import topics
 from services.kernel import Settings
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.kernel_bench import Bench, open_bench
 
 
@@ -30,12 +28,10 @@ def installation(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Setting
 
 
 @pytest.fixture
-async def bench(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def bench(kafka: str, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """An installation of one test's own: a verdict on the whole is not spoiled by what other tests left."""
-    async with empty_database(stack.database_url) as url:
-        await migrate(url)
-        async with open_bench(stack.kafka, url, tmp_path, partitions=2) as opened:
-            point_at(opened.settings, monkeypatch)
-            # What other tests leave in the services' topics would wait for services that this installation has none of.
-            monkeypatch.setattr(topics, "ALL", ())
-            yield opened
+    async with copied_database(migrated) as url, open_bench(kafka, url, tmp_path, partitions=2) as opened:
+        point_at(opened.settings, monkeypatch)
+        # What other tests leave in the services' topics would wait for services that this installation has none of.
+        monkeypatch.setattr(topics, "ALL", ())
+        yield opened

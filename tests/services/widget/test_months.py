@@ -10,17 +10,15 @@ import asyncpg
 import orjson
 import pytest
 
-from db.migrate import migrate
 from db.pool import PRIVACY, Pool, open_pool, scoped
 from db.widget import months as table
-from local.stack import Stack
 from services.kernel import Process, Record, Refusal, Retryable, Settings
 from services.widget import cli, events, handlers, months
 from services.widget.events import KeptSpan
 from services.widget.keeping import Keeping
 from services.widget.metrics import WidgetMetrics
 from services.widget.months import Month
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.services.attached import attach
 from tests.services.conversations.reports.test_cli import call
 from tests.services.widget.test_handlers import event, post
@@ -31,10 +29,9 @@ _MOVE = "update wootstream.widget_retention set rows_since = $2 where organizati
 
 
 @pytest.fixture
-async def alone(stack: Stack) -> AsyncIterator[str]:
+async def alone(migrated: str) -> AsyncIterator[str]:
     """A database whose months no other test needs: the administrator's URL."""
-    async with empty_database(stack.database_url) as url:
-        await migrate(url)
+    async with copied_database(migrated) as url:
         yield url
 
 

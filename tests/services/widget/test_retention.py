@@ -10,13 +10,11 @@ import asyncpg
 import orjson
 import pytest
 
-from db.migrate import migrate
 from db.pool import Pool
 from db.widget import months as table
-from local.stack import Stack
 from services.kernel import Clock, Process, Settings
 from services.widget import cli, retention
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.services.attached import attach
 from tests.services.conversations.reports.test_cli import call
 from tests.services.widget.test_daily import counts
@@ -64,9 +62,8 @@ class Installation:
 
 
 @pytest.fixture
-async def installation(stack: Stack, settings: Settings) -> AsyncIterator[Installation]:
-    async with empty_database(stack.database_url) as url:
-        await migrate(url)
+async def installation(migrated: str, settings: Settings) -> AsyncIterator[Installation]:
+    async with copied_database(migrated) as url:
         clock = Later()
         process = Process(Settings.model_validate(settings.model_dump() | {"database_url": url}), clock)
         admin = await asyncpg.create_pool(url, min_size=0, max_size=2)

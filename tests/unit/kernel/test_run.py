@@ -10,10 +10,11 @@ from services.kernel.run import CONSUMERS_COLLECT_AFTER, collect_seldom
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Python's own, again at the end."""
+    """As a process starts with it; at the end as the session has it, which walks no modules either."""
     thresholds = gc.get_threshold()
-    yield
     gc.unfreeze()
+    yield
+    gc.freeze()
     gc.set_threshold(*thresholds)
 
 

@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from db.migrate import migrate
 from local.chatwoot import seed
 from local.chatwoot.app import serving
 from local.chatwoot.double import Double
@@ -28,7 +27,7 @@ from services.control.doctor.finding import Finding, Severity
 from services.control.stores import attach
 from services.kernel import Clock, Settings
 from services.kernel.kafka.topics import Admin, ensure_topics
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.eventually import eventually
 from tests.services.control.conftest import point_at
 from tests.services.control.verbs import answer, call
@@ -57,11 +56,10 @@ class Sick:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def sick(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sick]:
+async def sick(stack: Stack, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sick]:
     """A database and a topic of its own, one store attached to a double where it is set up as wanted."""
     double = Double()
-    async with empty_database(stack.database_url) as url, serving(double) as chatwoot:
-        await migrate(url)
+    async with copied_database(migrated) as url, serving(double) as chatwoot:
         data = tmp_path_factory.mktemp("doctor")
         data.chmod(0o700)
         settings = Settings.model_validate(

@@ -10,7 +10,6 @@ import pytest
 from pydantic import SecretStr
 
 from db import sealed
-from db.migrate import migrate
 from db.pool import Pool, scoped
 from local.stack import Stack
 from schemas.stores import StoreOptions
@@ -21,7 +20,7 @@ from services.ingress.stores.disk_copy import StoresCopy, copy_in
 from services.kernel import Refusal, Sealed, Settings
 from services.kernel.cli.environment import database, stores_named
 from services.kernel.secrets import Secrets, load_secrets, read_keys
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.services.control.conftest import point_at
 from tests.services.control.stores.test_attach import shop
 from tests.services.control.verbs import answer, call
@@ -29,10 +28,11 @@ from tests.services.ingress.spool.shelf_bench import opened, put, record, waitin
 
 
 @pytest.fixture
-async def alone(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Settings]:
+async def alone(
+    stack: Stack, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Settings]:
     """An installation of one test's own, whose key is in a file."""
-    async with empty_database(stack.database_url) as url:
-        await migrate(url)
+    async with copied_database(migrated) as url:
         settings = Settings.model_validate(
             {"database_url": url, "data_directory": tmp_path, "kafka_bootstrap_servers": stack.kafka}
         )

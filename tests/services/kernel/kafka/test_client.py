@@ -10,13 +10,12 @@ import pytest
 from faststream.kafka.security import parse_security
 
 import services
-from db.migrate import migrate
 from local.process_environment import environment_of
 from services.kernel import Settings, Stop
 from services.kernel.errors import Unreachable, describe
 from services.kernel.kafka import client
 from services.kernel.kafka.topics import Admin, cluster_id
-from tests.databases import empty_database
+from tests.databases import copied_database
 from tests.eventually import eventually
 from tests.kernel_bench import Bench, open_bench
 from tests.own_kafka import OwnKafka
@@ -75,11 +74,8 @@ async def test_records_go_in_and_come_out(bench: Bench) -> None:
 
 
 @_on_own_kafka
-async def test_verbs_reach_it(
-    node: OwnKafka, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with empty_database(database_url) as url:
-        await migrate(url)
+async def test_verbs_reach_it(node: OwnKafka, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with copied_database(migrated) as url:
         how = node.settings
         async with open_bench(how["kafka_bootstrap_servers"], url, tmp_path, partitions=1, more=how) as bench:
             for name, value in environment_of(bench.settings).items():
