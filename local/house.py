@@ -1,6 +1,7 @@
 """The house as a newcomer meets it: names with two meanings, and rooms too full. `python -m local.house` lists both."""
 
 import ast
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -66,6 +67,7 @@ def _is_alias(value: ast.expr) -> bool:
     return isinstance(value, ast.Subscript | ast.BinOp | ast.Name)
 
 
+@functools.cache
 def class_homonyms() -> dict[str, list[Path]]:
     """Names that two modules give to different things."""
     named = ((name, path) for path in modules() for name in _defined(path))

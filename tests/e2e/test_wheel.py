@@ -36,6 +36,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = (_UV, "pip", "install", "--quiet", "--python", programs / "python", "-c", _ROOT / "requirements.lock")
     if _try(*install, "--offline", wheel).returncode and (failed := _try(*install, wheel)).returncode:
         pytest.skip(f"the wheel's dependencies are neither in uv's cache nor on a network: {failed.stderr.strip()}")
+    # Else each of the processes that start side by side would compile the same modules.
+    _run(programs / "wootstream", "--help")
     return programs
 
 

@@ -56,11 +56,13 @@ def rules() -> list[dict[str, Any]]:
 
 
 def exported() -> set[str]:
-    """Names of all series that our own processes export."""
+    """Names of all series that our own processes export. Every worker asks: only modules that may make one are read."""
+    makes = re.compile("|".join(rf"\b{name}\(" for name in _SUFFIXES))
     return {
         node.args[0].value + suffix
         for path in sorted((_ROOT / "services").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        if makes.search(text := path.read_text())
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SUFFIXES
         and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
         for suffix in _SUFFIXES[node.func.id]
