@@ -34,7 +34,7 @@ def add_to(process: Process) -> None:
     acceptance = acceptance_of(process)
     doors = DoorContext(process, process.following.keeper(acceptance))
     process.site.door(WEBHOOKS, WholeDoor(doors, Webhooks(doors), acceptance))
-    process.site.door(BEACONS, Door(doors, Beacons(doors)))
+    process.site.door(BEACONS, WholeDoor(doors, Beacons(doors), acceptance))
     process.site.door(PAGES, Door(doors, WidgetConfigs(doors)))
     process.site.door(EVENTS, Door(doors, ShopEvents(doors)))
     process.route(IDENTITY, Door(doors, Identities(doors)))

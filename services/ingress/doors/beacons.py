@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
@@ -15,8 +15,8 @@ from schemas.values.depth import too_deep
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
 from services.ingress.doors.beacon_events import judge, row, word, words_alone
-from services.ingress.doors.door import DoorContext
-from services.ingress.doors.refusals import Reason, Refused, wrong_method
+from services.ingress.doors.door import DoorContext, WholeRequest
+from services.ingress.doors.refusals import EventRefusal, Reason, Refused, wrong_method
 from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeaders, content_type, headers
 from services.ingress.stores.store import Store
 from services.ingress.tokens import Claims
@@ -30,6 +30,8 @@ _LONGEST_USER_AGENT = 512
 # Of whoever has not agreed, where the store needs no consent: what happened, and nothing that tells them from others.
 _NOBODY: dict[str, Any] = dict.fromkeys(("session_id", "customer_id", "user_id", "user_agent", "ip_address"))
 _UNSAID: dict[str, Any] = {"referrer": None, "event_data": {}}
+# In the scope of a request that was judged as a whole and then had to wait: its quota is used up once.
+_JUDGED = "wootstream.judged_beacon"
 _taken_for = lru_cache(maxsize=1024)(TAKEN.allowing)
 
 
@@ -62,12 +64,38 @@ class Beacons:
         try:
             if scope["method"] == "OPTIONS":
                 return self._preflight(origin)
-            answer = await self._take(scope, given, receive)
+            visitor = self._visitor(scope, given)
+            body = await self._doors.bodies.read(scope, given, receive, BEACON_BYTES)
+            beacon = scope.pop(_JUDGED, None) or self._judged(given, visitor, body)
         except Refused as refused:
-            if self._is_known(origin):
-                refused.answer = refused.answer.allowing(origin)
-            raise
+            raise self._readable(refused, origin) from refused.__cause__
+        for record in beacon.records:
+            await self._doors.keep(self.name, beacon.store, record, scope[DEADLINE])
+        return self._answer(beacon, origin)
+
+    def take_whole(self, scope: Scope, body: bytes) -> WholeRequest | None:
+        """The same of one record, but for what a browser asks before it posts. Raises Refused."""
+        if scope["method"] == "OPTIONS":
+            return None
+        given = headers(scope)
+        origin = given.get(b"origin", b"")
+        try:
+            beacon = scope[_JUDGED] = self._judged(given, self._visitor(scope, given), body)
+        except Refused as refused:
+            raise self._readable(refused, origin) from refused.__cause__
+        if len(beacon.records) > 1:
+            return None
+        return WholeRequest(beacon.store, beacon.records[0], partial(self._answer, beacon, origin))
+
+    def _answer(self, beacon: "_Beacon", origin: bytes) -> DoorAnswer:
+        answer = self._doors.answer_to_several(self.name, beacon.store, beacon.kept, beacon.refusals)
         return _taken_for(origin) if answer is TAKEN else answer.allowing(origin)
+
+    def _readable(self, refused: Refused, origin: bytes) -> Refused:
+        """By the page that asked, if it is one of ours."""
+        if self._is_known(origin):
+            refused.answer = refused.answer.allowing(origin)
+        return refused
 
     def _preflight(self, origin: bytes) -> DoorAnswer:
         """A page that sends application/json asks first, without its token: any store's domain may."""
@@ -78,15 +106,19 @@ class Beacons:
     def _is_known(self, origin: bytes) -> bool:
         return origin.decode("latin-1") in self._doors.stores.known.origins
 
-    async def _take(self, scope: Scope, given: RequestHeaders, receive: Receive) -> DoorAnswer:
+    def _visitor(self, scope: Scope, given: RequestHeaders) -> ClientAddress:
+        """Whose head this is, if it is one of a beacon. Raises Refused."""
         if scope["path"] != PREFIX:
             raise Refused(Reason.NO_SUCH_PATH)
         if scope["method"] != "POST":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
         if content_type(given) not in _TYPES:
             raise Refused(Reason.WRONG_TYPE)
-        visitor = client_of(scope, self._hops)
-        token, consent, events = _read(await self._doors.bodies.read(scope, given, receive, BEACON_BYTES))
+        return client_of(scope, self._hops)
+
+    def _judged(self, given: RequestHeaders, visitor: ClientAddress, body: bytes) -> "_Beacon":
+        """Raises Refused, also where no event is left."""
+        token, consent, events = _read(body)
         store, claims = self._verify(token, given.get(b"origin", b""))
         if not self._doors.quotas.take_beacons(store.id, visitor.network, claims.session, len(events)):
             raise Refused(Reason.OVER_QUOTA, store=store.id)
@@ -96,31 +128,18 @@ class Beacons:
             raise Refused(Reason.NO_CONSENT, store=store.id)
         now = self._clock.now()
         kept, refusals = judge(events, now)
-        told = [event for event in kept if not event.is_consent]
+        if not kept:
+            self._doors.answer_to_several(self.name, store, 0, refusals)
+        told, records = [event for event in kept if not event.is_consent], list[Record]()
         if told:
             named = "personalisation" in consent
             about = _about(given, store, claims, visitor, named=named) if agreed else _NOBODY
-            rows = [row(event, about) | ({} if agreed else _UNSAID) for event in told]
-            key = f"{store.key}:{claims.session if agreed else uuid4()}"
-            await self._keep(store, key, BEACON, rows, now, scope[DEADLINE])
+            rows = [row(event, about) for event in told] if agreed else [row(event, about) | _UNSAID for event in told]
+            records.append(_record(store, claims.session if agreed else str(uuid4()), BEACON, rows, now))
         if len(told) < len(kept):
             words = [word(event, claims.session, claims.customer) for event in kept if event.is_consent]
-            await self._keep(store, f"{store.key}:{claims.session}", CONSENT, words, now, scope[DEADLINE])
-        return self._doors.answer_to_several(self.name, store, len(kept), refusals)
-
-    async def _keep(
-        self, store: Store, key: str, event: str, rows: Sequence[Any], now: datetime, deadline: float
-    ) -> None:
-        record = Record.accepted(
-            topics.WIDGET_EVENTS.name,
-            key=key.encode(),
-            value=orjson.dumps(rows),
-            store=store.id,
-            event=event,
-            origin="beacon",
-            received_at=now,
-        )
-        await self._doors.keep(self.name, store, record, deadline)
+            records.append(_record(store, claims.session, CONSENT, words, now))
+        return _Beacon(store, records, len(kept), refusals)
 
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
         """Raises Refused."""
@@ -131,6 +150,27 @@ class Beacons:
         if claims.origin not in store.origins or claims.origin != origin.decode("latin-1"):
             raise Refused(Reason.FOREIGN_ORIGIN, store=store.id)
         return store, claims
+
+
+class _Beacon(NamedTuple):
+    """A POST whose events were judged, and some kept: what happened, and what was agreed to, a record each."""
+
+    store: Store
+    records: list[Record]
+    kept: int
+    refusals: list[EventRefusal]
+
+
+def _record(store: Store, whose: str, event: str, rows: Sequence[Any], now: datetime) -> Record:
+    return Record.accepted(
+        topics.WIDGET_EVENTS.name,
+        key=f"{store.key}:{whose}".encode(),
+        value=orjson.dumps(rows),
+        store=store.id,
+        event=event,
+        origin="beacon",
+        received_at=now,
+    )
 
 
 def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:

@@ -325,7 +325,7 @@ class HttpConnection(asyncio.Protocol):
             await self._drained.wait()
 
     def date(self) -> bytes:
-        return b"".join([b"%s: %s\r\n" % header for header in self._server.default_headers])
+        return _date.lines(self._server.default_headers)
 
     def reads_rest_of(self, exchange: Exchange) -> bool:
         """Whether what is left of its body will be read once it is answered."""
@@ -458,6 +458,22 @@ class HttpConnection(asyncio.Protocol):
         exchange.task = task = self._crowd.loop.create_task(exchange.run(self._app))
         task.add_done_callback(self._server.tasks.discard)
         self._server.tasks.add(task)
+
+
+class _Date:
+    """The lines that every answer has: uvicorn makes its fields anew each second, as a new list."""
+
+    def __init__(self) -> None:
+        self._fields: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def lines(self, fields: list[tuple[bytes, bytes]]) -> bytes:
+        if fields is not self._fields:
+            self._fields, self._lines = fields, b"".join([b"%s: %s\r\n" % field for field in fields])
+        return self._lines
+
+
+_date = _Date()
 
 
 def _host_and_port(name: Any) -> tuple[str, int] | None:

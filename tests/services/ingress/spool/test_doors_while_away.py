@@ -1,16 +1,19 @@
 """The doors of a process that starts while nobody else is there."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
 from db.pool import Pool
 from schemas import topics
+from services.ingress.doors.quotas import Quotas
 from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
-from tests.services.ingress.bench import held, open_shop, post_webhook, serving
+from tests.services.ingress.bench import ORIGIN, held, open_shop, post_webhook, serving
+from tests.services.ingress.page import Page
 from tests.services.ingress.spool.bench import Bench, spooling
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
@@ -39,6 +42,36 @@ async def test_doors_that_open_without_postgresql_and_kafka_keep_known_stores_we
     kept = await held(bench.settings, topics.WEBHOOKS, shop.id)
     assert [record.value for record in kept] == bodies
     assert [record.origin for record in kept] == ["webhook"] + ["spool"] * len(answers)
+
+
+async def test_beacons_that_kafka_does_not_take_are_spooled_and_use_up_their_quota_once(
+    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+    take = Quotas.take_beacons
+
+    def counted(quotas: Quotas, store: UUID, network: str, session: str, events: int) -> bool:
+        used.append(session)
+        return take(quotas, store, network, session, events)
+
+    monkeypatch.setattr(Quotas, "take_beacons", counted)
+    await ensure_topics(bench.settings)
+    shop = await open_shop(admin_pool, bench.settings)
+    async with serving(bench.settings) as (process, client):
+        page = Page(bench.settings, shop, client)
+        await page.visitor.arrive()
+        events = [page.visitor.event("page_viewed") for _ in range(5)]
+        answers = [await page.visitor.report(events[0])]
+        await lone_kafka.kill()
+        # The first of them learns that Kafka is away, the others know.
+        answers += [await page.visitor.report(one) for one in events[1:]]
+        assert spooling(process)
+        await lone_kafka.start()
+        await eventually(lambda: not spooling(process))
+
+        assert {(one.status_code, one.headers["access-control-allow-origin"]) for one in answers} == {(204, ORIGIN)}
+        assert [event["id"] for event in await page.events()] == [one["id"] for one in events]
+        assert len(used) == len(events)
 
 
 async def test_remembered_stores_are_sealed(bench: Bench, admin_pool: Pool) -> None:

@@ -1,0 +1,1 @@
+"""Our webhook door beside servers that others would write for the same work, in Go."""
