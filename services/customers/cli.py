@@ -61,10 +61,13 @@ def import_customers(
     except FileNotFoundError as absent_file:
         raise Refusal(f"there is no file {absent_file.filename}") from None
     if as_json:
-        print_json({"lines": done.lines, "events": done.events, "refused": done.refused, "skipped": done.skipped})
+        counts = {"lines": done.lines, "events": done.events, "refused": done.refused, "skipped": done.skipped}
+        print_json(counts | {"seconds": round(done.seconds, 3), "lines_per_second": round(done.rate)})
     else:
+        before = f", {done.skipped} read before" if done.skipped else ""
         print(
-            f"{done.lines} lines read, {done.events} events sent" + f", {done.skipped} read before" * bool(done.skipped)
+            f"{done.lines} lines read, {done.events} events sent{before}, in {done.seconds:.1f} s: "
+            f"{done.rate:,.0f} lines a second"
         )
         _show_refused(done, file)
     raise typer.Exit(1 if done.refused else 0)

@@ -30,6 +30,12 @@ class ReadIn:
     refused: int
     shown: Sequence[str]
     skipped: int  # by an earlier reading
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Lines a second."""
+        return self.lines / max(self.seconds, 0.001)
 
 
 class PastReading:
@@ -48,6 +54,7 @@ class PastReading:
             events_of = reader_of(self._file.header)
         except BadLine as why:
             raise Refusal(str(why)) from None
+        begun = self._process.clock.monotonic()
         done = sent = 0
         skipped = bookmark.lines if bookmark else 0
         waiting: list[Record] = []
@@ -65,7 +72,8 @@ class PastReading:
         sent += await self._send(waiting)
         if bookmark:
             bookmark.remove()
-        return ReadIn(done, sent, self._refused.count, self._refused.shown, skipped)
+        seconds = self._process.clock.monotonic() - begun
+        return ReadIn(done, sent, self._refused.count, self._refused.shown, skipped, seconds)
 
     def _records(self, line: Line, events_of: Events) -> list[Record]:
         """Judged here by the rule of the consumer, so that the file's author hears of it, not the dead letters."""
