@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from benchmarks.contacts.order_book import STORES, book, records
+from benchmarks.contacts.order_book import STORES, book, publish, records
 from schemas.topics import Topic
 from services.customers import events, handlers
 from services.customers.events import ShopFact
@@ -51,8 +51,7 @@ class OrdersBench:
     async def _publish(self, made: Sequence[Record]) -> None:
         process = Process(self.settings)
         await process.publisher.connect()
-        for start in range(0, len(made), 1000):
-            await asyncio.gather(*map(process.publisher.publish, made[start : start + 1000]))
+        await publish(process.publisher, made)
         await process.publisher.stop()
         await process.chatwoot.close()
 

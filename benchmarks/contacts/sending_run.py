@@ -7,11 +7,12 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from benchmarks.contacts.order_book import STORES, OrderBook, book, records
+from benchmarks.contacts.order_book import STORES, OrderBook, book, publish, records
 from db.people.due import QUIET
 from local.chatwoot import seed
 from local.chatwoot.app import app, listening
@@ -32,6 +33,7 @@ select count(*) as waiting, count(*) filter (where not_before <= clock_timestamp
 where organization_id = any ($1)
 """
 _LONGEST_SECONDS = 1800.0  # then something is wrong
+_SHORTEST_SECONDS = 5.0
 _BACKLOG = 200  # people ready: more than a sender takes at once
 
 
@@ -54,7 +56,7 @@ class SendingOutcome:
     throttled: int
     wrong: int  # contacts that do not hold what their orders come to
     changes: list[ContactChange]
-    backlog: list[tuple[float, int]] = field(default_factory=list)  # (when, calls so far) while many were ready
+    looks: list[tuple[float, int, int]] = field(default_factory=list)  # (when, calls so far, people ready)
     seconds: float = 0.0
 
     @property
@@ -68,11 +70,12 @@ class SendingOutcome:
         return windows
 
     def budget_use(self, per_second: float) -> float | None:
-        """Calls by what the pace allows, while there was a backlog; None where there never was one for a while."""
-        if len(self.backlog) < 2 or self.backlog[-1][0] - self.backlog[0][0] < 5:
-            return None
-        (since, before), (until, after) = self.backlog[0], self.backlog[-1]
-        return (after - before) / (per_second * (until - since))
+        """Calls by what the pace allows, from look to look with a backlog; None where that was no time at all."""
+        seconds, calls = 0.0, 0
+        for (since, before, ready), (until, after, still) in pairwise(self.looks):
+            if min(ready, still) >= _BACKLOG:
+                seconds, calls = seconds + until - since, calls + after - before
+        return calls / (per_second * seconds) if seconds >= _SHORTEST_SECONDS else None
 
 
 class SendingBench:
@@ -97,6 +100,8 @@ class SendingBench:
             publishing = asyncio.create_task(self._publish(process, orders))
             async with asyncio.timeout(_LONGEST_SECONDS):
                 while not await self._finished(events, sent):
+                    if publishing.done():
+                        publishing.result()  # what it raised ends the run
                     await asyncio.sleep(0.5)
             await publishing
             sent.seconds = time.monotonic() - begun
@@ -136,15 +141,12 @@ class SendingBench:
     async def _publish(self, process: Process, orders: OrderBook) -> None:
         while not process.publisher.connected:
             await asyncio.sleep(0.05)
-        made = records(topics.SHOP_EVENTS, orders)
-        for start in range(0, len(made), 1000):
-            await asyncio.gather(*map(process.publisher.publish, made[start : start + 1000]))
+        await publish(process.publisher, records(topics.SHOP_EVENTS, orders))
 
     async def _finished(self, events: int, sent: SendingOutcome) -> bool:
         """All consumed and nobody waits; on the way the backlog is noted."""
         row = await self.admin.fetchrow(_LOOK, self._stores)
-        if row["ready"] >= _BACKLOG:
-            sent.backlog.append((time.monotonic(), sum(self.double.calls.values())))
+        sent.looks.append((time.monotonic(), sum(self.double.calls.values()), row["ready"]))
         return row["waiting"] == 0 and await self._all_consumed(events)
 
     async def _all_consumed(self, events: int) -> bool:
