@@ -1,6 +1,7 @@
 """An erasure that is killed at a moment of its choice: `python -m tests.forget.dying STORE WHO STEP begun|worked`.
 
-`begun`: as the step begins. `worked`: when its work and its proof are done and not committed.
+`begun`: as the step begins. `worked`: when its work and its proof are done and not committed. `any whenever`: whoever
+started it kills it, once it has said that it begins.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from services.privacy.erasures import erasure
 from services.privacy.who import meant
 from tests.answering import Answering
 from tests.services.contacts.api import ContactsDouble
+
+BEGINS = "begins"
 
 
 def _die() -> None:
@@ -48,6 +51,8 @@ async def _main(store: str, who: str, step: str, moment: str) -> None:
     await process.chatwoot.close()
     process.chatwoot = Chatwoot(settings, process.clock, CollectorRegistry(), Answering(ContactsDouble().answer))
     connecting = asyncio.create_task(process.publisher.connect())
+    if moment == "whenever":
+        print(BEGINS, flush=True)
     await erasure.carry_on(await erasure.begin(process, uuid.UUID(store), meant(who)))
     connecting.cancel()
     await process.close()

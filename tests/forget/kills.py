@@ -1,19 +1,23 @@
-"""Erasures that are killed (SIGKILL) at each step, as it begins and before it commits, and then go on."""
+"""Erasures that are killed (SIGKILL) at each step, as it begins and before it commits, or whenever; and then go on."""
 
 import asyncio
+import random
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
-from db.pool import use_json
+from db.pool import PRIVACY, scoped, use_json
+from db.privacy import requests
 from services.privacy import worker
 from services.privacy.erasures import erasure
 from services.privacy.who import meant
+from tests.forget.dying import BEGINS
 from tests.forget.people import Visitor
 from tests.forget.scene import Scene
 from tests.forget.search import hits
@@ -44,18 +48,84 @@ async def killed(scene: Scene, moments: Sequence[tuple[str, str]], mark: str) ->
     return results
 
 
+class Kill(NamedTuple):
+    """One at a moment that nobody chose: how long it ran, how many steps it had done, the hits at the end."""
+
+    seconds: float
+    steps: int
+    hits: int
+
+
+async def killed_whenever(scene: Scene, count: int, seed: int, mark: str) -> list[Kill]:
+    """So many, each at another moment of the time that one takes which is left alone."""
+    chance, results = random.Random(seed), list[Kill]()
+    whole = await _seconds_undisturbed(scene, Visitor(scene.store, f"whole{mark}", 62_000_100))
+    for number in range(count):
+        visitor = Visitor(scene.store, f"any{number}{mark}", 62_000_101 + number)
+        await _known(scene, visitor)
+        assert await hits(scene.url, [visitor.mark]), "a search that finds nobody shows nothing"
+        seconds = chance.uniform(0, whole)
+        dying = await _dying(scene, visitor, "any", "whenever")
+        await _begins(dying)
+        try:
+            await asyncio.wait_for(dying.wait(), seconds)
+        except TimeoutError:
+            dying.kill()
+        await dying.wait()
+        steps = await _gone_on(scene, visitor)
+        left = (await hits(scene.url, [visitor.mark, str(visitor.number)])).total()
+        results.append(Kill(round(seconds, 3), steps, left))
+    return results
+
+
+async def _gone_on(scene: Scene, visitor: Visitor) -> int:
+    """What waits is done; who was killed before the mark begins anew. How many steps had been done."""
+    async with scene.sending() as process:
+        waiting = await worker.open_requests(process)
+        async with scoped(process.pool(PRIVACY), {scene.store}) as conn:
+            done = [await requests.steps_done(conn, scene.store, row["id"]) for row in waiting]
+        for row in waiting:
+            reasons = await worker.go_on(process, row)
+            assert not reasons, reasons
+        if waiting:
+            return sum(map(len, done))
+        if not await hits(scene.url, [visitor.mark]):
+            return len(erasure.STEPS) + 1
+        assert not await erasure.carry_on(await erasure.begin(process, scene.store, meant(visitor.email)))
+        return 0
+
+
+async def _seconds_undisturbed(scene: Scene, visitor: Visitor) -> float:
+    await _known(scene, visitor)
+    dying = await _dying(scene, visitor, "any", "whenever")
+    await _begins(dying)
+    began = time.monotonic()
+    assert await asyncio.wait_for(dying.wait(), 120) == 0
+    return time.monotonic() - began
+
+
+async def _begins(dying: asyncio.subprocess.Process) -> None:
+    assert dying.stdout
+    async with asyncio.timeout(120):
+        assert (await dying.stdout.readline()).decode().strip() == BEGINS
+
+
 async def _erased_until(scene: Scene, visitor: Visitor, step: str, moment: str) -> int:
+    dying = await _dying(scene, visitor, step, moment)
+    return await asyncio.wait_for(dying.wait(), 120)
+
+
+async def _dying(scene: Scene, visitor: Visitor, step: str, moment: str) -> asyncio.subprocess.Process:
     environment = {
         "DATABASE_URL": scene.url,
         "KAFKA_BOOTSTRAP_SERVERS": scene.settings.kafka_bootstrap_servers or "",
         "WOOTSTREAM_DATA_DIRECTORY": str(scene.settings.data_directory),
         "PATH": "",
     }
-    dying = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.forget.dying", str(scene.store), visitor.email, step, moment, cwd=_ROOT,
-        env=environment,
+        env=environment, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    return await asyncio.wait_for(dying.wait(), 120)
 
 
 async def _known(scene: Scene, visitor: Visitor) -> None:

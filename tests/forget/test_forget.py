@@ -9,7 +9,7 @@ import pytest
 from local.stack import Stack
 from services.kernel import Settings
 from tests.databases import empty_database
-from tests.forget.kills import MOMENTS, killed
+from tests.forget.kills import MOMENTS, killed, killed_whenever
 from tests.forget.proof import prove
 from tests.forget.scene import scene_on
 
@@ -36,4 +36,7 @@ async def test_an_erasure_that_was_killed_goes_on_where_it_was(
         scene = await scene_on(settings, url, tmp_path)
         moments = random.Random(seed).sample(MOMENTS, 2)
         left = await killed(scene, moments, secrets.token_hex(4))
+        whenever = await killed_whenever(scene, 2, seed, secrets.token_hex(4))
+        print(whenever)
     assert left == [(*moment, 0) for moment in moments]
+    assert [kill.hits for kill in whenever] == [0, 0]

@@ -193,3 +193,20 @@ async def test_what_a_visitor_says_of_consent_needs_none_and_is_kept_beside_the_
     assert (record.event, word.given, word.purpose, word.text_version) == ("consent", False, "analytics", "v1")
     assert (word.subject.name, read.rows) == (page.visitor.config["session"], ())
     assert visits.read(record) is None
+
+
+async def test_a_store_that_needs_no_consent_takes_what_happened_and_nothing_of_whom(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    shop = await open_shop(admin_pool, settings, consent_needed=[])
+    async with serving(settings) as (_, client):
+        page = Page(settings, shop, client)
+        await page.visitor.arrive()
+        event = page.visitor.event("page_viewed", page_url="https://shop.example/p", event_data={"note": "hers"})
+        assert (await page.visitor.report(event, consent=())).status_code == 204
+        (kept,) = await page.events()
+    assert (kept["id"], kept["page_url"], kept["event_data"]) == (event["id"], "https://shop.example/p", {})
+    named = ("session_id", "customer_id", "user_id", "user_agent", "ip_address", "referrer")
+    assert [kept[name] for name in named] == [None] * len(named)
+    (record,) = await held(settings, WIDGET_EVENTS, shop.id)
+    assert page.visitor.config["session"] not in str(record.key)
