@@ -114,6 +114,9 @@ class HttpConnection(asyncio.Protocol):
             self._drop(self._asked.popleft())
         self._reading = None
         self.resume_writing()
+        # It holds seven methods of ours: a cycle that only the collector would end, a thousand at a time, in a hold of
+        # the loop as long as a request.
+        del self._parser
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
