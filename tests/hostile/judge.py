@@ -1,11 +1,10 @@
 """What became of the honest store under the attack, held against what was promised."""
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,14 +13,14 @@ from services.control.ledger.audit import audit
 from tests.chaos.running import nothing_in_flight
 from tests.eventually import eventually
 from tests.hostile.honest import CUSTOMERS, Door, Sent, customer_of
-from tests.hostile.scene import Attack, Scene
+from tests.hostile.scene import Attack, Scene, Span
 from tests.services.attached import ACCOUNT_ID
 
 MOST_BYTES = 300 * 2**20
 MOST_RATIO = 2.0
 _LATE_SECONDS = 2.0
 _MOST_LOGGED = 20
-_MOST_SUSPECTS = 8
+_FEWEST = 20  # of fewer waits nobody can tell the longest of a hundred
 _SETTLE_SECONDS = 60.0
 _EXPECTED = ("done", "cut short: ConnectionRefusedError")  # the second where the process has ended, which is judged
 _STORED: Mapping[Door, str] = {
@@ -56,11 +55,21 @@ class Judgement:
     act_faults: list[str]
     # No promises, but where to look: errors of the system's log, and acts under way when answers were slowest.
     logged: dict[str, int]
-    suspects: dict[str, int]
+    by_act: dict[str, float]  # the p99 of what was under way beside it, the longest first
+    weighted: bool  # whether the doors and the honest sender came before others on this machine
 
     @property
     def ratio(self) -> float:
         return self.attacked_p99 / self.calm_p99
+
+    @property
+    def compared(self) -> str:
+        """What stands on both sides of the ratio."""
+        first = "the doors and the honest sender before all others, " if self.weighted else ""
+        return (
+            f"p99 between waves of acts, a core kept busy in the attacker's stead, against p99 in the waves; {first}"
+            "the attacker behind all others"
+        )
 
     def broken(self, *, timed: bool) -> dict[str, Any]:
         """What was promised and does not hold; of the promises on time only where the machine was ours."""
@@ -84,18 +93,21 @@ class Judgement:
         """The verdict."""
         figures = (
             f"{self.acts} acts, {sum(self.refused.values())} refused, {len(self.lost)} lost, {self.late} late of"
-            f" {self.sent} honest requests, p99 {self.calm_p99 * 1000:.0f} → {self.attacked_p99 * 1000:.0f} ms"
-            f" (x {self.ratio:.1f}), {self.peak_bytes // 2**20} MiB"
+            f" {self.sent} honest requests, p99 {self.calm_p99 * 1000:.1f} → {self.attacked_p99 * 1000:.1f} ms"
+            f" (x {self.ratio:.2f}{self._worst}), {self.peak_bytes // 2**20} MiB"
         )
         broken = self.broken(timed=timed)
         return f"hostile: {figures}: " + (f"NOT CLEAN: {', '.join(broken)}" if broken else "clean")
 
+    @property
+    def _worst(self) -> str:
+        return next((f", worst beside {name}: {p99 * 1000:.1f} ms" for name, p99 in self.by_act.items()), "")
 
-async def judge(scene: Scene, *, calm: Iterable[Sent], attacked: Iterable[Sent]) -> Judgement:
+
+async def judge(scene: Scene) -> Judgement:
     """Once everything that was accepted had the time to come to its rows. A process that ended had none, so that of its
     records none is called lost."""
-    calm, attacked = [*calm], [*attacked]
-    sent, runs = calm + attacked, scene.ended_during is None
+    sent, runs = scene.honest.sent, scene.ended_during is None
     faults = await _audited(scene) if runs else []
     untold = await _untold(scene) if runs else []
     stored = await _stored(scene)
@@ -109,8 +121,8 @@ async def judge(scene: Scene, *, calm: Iterable[Sent], attacked: Iterable[Sent])
         lost=[f"{one.door} {one.name}" for one in accepted if runs and (one.door, one.name) not in stored],
         late=sum(_is_late(one, stored.get((one.door, one.name))) for one in accepted),
         untold=untold,
-        calm_p99=_p99(calm),
-        attacked_p99=_p99(attacked),
+        calm_p99=p99(within(sent, scene.calm)),
+        attacked_p99=p99(within(sent, scene.waves)),
         ended_during=scene.ended_during,
         peak_bytes=scene.peak_bytes,
         server_errors=scene.attack.server_errors,
@@ -118,8 +130,9 @@ async def judge(scene: Scene, *, calm: Iterable[Sent], attacked: Iterable[Sent])
         bugs=[_letter(one) for one in letters if one["kind"] == "bug"],
         audit_faults=faults,
         act_faults=scene.attack.faults,
-        logged=_logged(scene.worker.log),
-        suspects=_suspects(scene.attack, attacked),
+        logged=_logged(b"\n".join(worker.log.read_bytes() for worker in scene.workers)),
+        by_act=by_act(sent, scene.attack.spans.values()),
+        weighted=scene.weighted,
     )
 
 
@@ -135,6 +148,7 @@ async def _audited(scene: Scene) -> list[str]:
         await nothing_in_flight(scene.installation, seconds=_SETTLE_SECONDS)
     seen = await audit(scene.installation.settings)
     faults = {"missing": seen.missing, "in flight": seen.in_flight, "halted": len(seen.halted)}
+    faults["in spools that nobody drains"] = sum(one.records for one in seen.undrained)
     dead = sum(line.dead for line in seen.lines)
     async with scene.admin.acquire() as conn:
         letters = await conn.fetchval("select count(*) from wootstream.dead_letters")
@@ -167,31 +181,39 @@ async def _untold(scene: Scene) -> list[str]:
     return untold()
 
 
-def _p99(sent: list[Sent]) -> float:
+def p99(sent: Sequence[Sent]) -> float:
+    """How long the longest of a hundred took."""
     waits = sorted(one.seconds for one in sent)
     return waits[int(len(waits) * 0.99)]
 
 
-def _suspects(attack: Attack, sent: list[Sent]) -> dict[str, int]:
-    """Act → how many of the slowest answers it was under way for; the slowest are one of a hundred."""
-    slowest = sorted(sent, key=lambda one: one.seconds)[-max(1, len(sent) // 100) :]
-    found = Counter(
-        span.name
-        for one in slowest
-        for span in attack.spans.values()
-        if span.begin <= one.due + timedelta(seconds=one.seconds) and one.due <= span.end
-    )
-    return dict(found.most_common(_MOST_SUSPECTS))
+def within(sent: Iterable[Sent], spans: Sequence[Span]) -> list[Sent]:
+    """What was due in one of these."""
+    return [one for one in sent if any(span.begin <= one.due <= span.end for span in spans)]
+
+
+def by_act(sent: Iterable[Sent], spans: Iterable[Span]) -> dict[str, float]:
+    """Act → the p99 of what was under way while it was, the longest first."""
+    acts: dict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        acts[span.name].append(span)
+    beside = {name: [one for one in sent if any(_meet(one, span) for span in some)] for name, some in acts.items()}
+    found = {name: p99(some) for name, some in beside.items() if len(some) >= _FEWEST}
+    return dict(sorted(found.items(), key=lambda one: -one[1]))
+
+
+def _meet(one: Sent, span: Span) -> bool:
+    return span.begin <= one.due + timedelta(seconds=one.seconds) and one.due <= span.end
 
 
 def _letter(row: Mapping[str, Any]) -> str:
     return f"{row['count']} x {row['consumer_group']}: {row['reason'][:300]}"
 
 
-def _logged(log: Path) -> dict[str, int]:
+def _logged(log: bytes) -> dict[str, int]:
     """What was logged as an error, without the moments, and how often."""
     found: Counter[str] = Counter()
-    for line in log.read_bytes().splitlines():
+    for line in log.splitlines():
         if b'"level": "error"' in line or not line.startswith(b"{"):
             entry = orjson.loads(line) if line.startswith(b"{") else {"event": line.decode(errors="replace")}
             found[f"{entry['event']}: {entry.get('error') or entry.get('reason') or entry.get('exception')}"[:500]] += 1

@@ -1,10 +1,12 @@
-"""The whole system as one process beside two stores: an honest one, and one that attacks."""
+"""The system beside two stores, an honest one and one that attacks; as compose.yaml has it: the doors in a process of
+their own, and what consumes in another."""
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +31,7 @@ from tests.eventually import eventually
 from tests.hostile.chatwoot import ANSWERS
 from tests.hostile.honest import CUSTOMERS, Honest, customer_of
 from tests.hostile.tenant import Store, Target
+from tests.hostile.weights import as_others, before_others
 from tests.services.attached import ACCOUNT_ID, TOKEN, authorize
 from tests.services.ingress.bench import Shop, open_shop
 
@@ -36,6 +39,8 @@ _ROOT = Path(__file__).parents[2]
 _API_TOKEN = "token-of-whoever-asks-for-reports"
 _LOOK_SECONDS = 0.1
 _AT_ONCE = 6
+_CONSUMERS = ("conversations", "widget", "customers", "contacts", "control", "privacy")
+_SLOW_DOORS = ("-m", "tests.hostile.slow_doors", "run", "ingress")
 _HOSTILE_ACCOUNT = 1000
 # A tunnel or a transfer coding that nobody has, a Chatwoot that does not tell what a comparison needs, a version.
 _NOT_OURS = (501, 502, 505)
@@ -80,6 +85,7 @@ class Attack:
         return {name: errors for name, errors in found.items() if errors}
 
     def hear(self, line: dict[str, Any]) -> None:
+        """Not of a wave's end."""
         number, name, now = line["number"], line["act"], datetime.now(UTC)
         if "how" not in line:
             self.under_way[number] = name
@@ -92,22 +98,41 @@ class Attack:
         self.answers[name].update({int(status): times for status, times in line["answers"].items()})
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How the honest store sends, and how long the calm before each wave of acts is."""
+
+    timed: bool  # whether times are judged
+    per_second: float
+    patience_seconds: float
+    calm_seconds: float
+    rest_seconds: float  # before that: for what the wave before left to be done
+    acts_a_wave: int
+
+
 @dataclass
 class Scene:
     """What the judge looks at."""
 
     installation: Installation
     admin: Pool
-    worker: Worker
+    workers: Sequence[Worker]  # the doors first
     honest: Honest
     double: Double
     target: Target
+    pace: Pace
+    weighted: bool = False  # whether the doors and the honest sender come before others
+    calm: list[Span] = field(default_factory=list)
+    waves: list[Span] = field(default_factory=list)
     attack: Attack = field(default_factory=Attack)
     peak_bytes: int = 0
     ended_during: list[str] | None = None  # the acts under way when the process ended by itself
 
     async def attacks(self, *, seed: int, count: int, names: Sequence[str]) -> None:
-        """Let the attacker do so many of these acts; returns early if the system's process ends."""
+        """Let the attacker do so many of these acts, in waves, with a calm before each.
+
+        Returns early if one of the system's processes ends.
+        """
         attacker = asyncio.create_task(self._attacker(seed, count, names))
         ended = asyncio.create_task(self._watch())
         await asyncio.wait({attacker, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -125,51 +150,86 @@ class Scene:
             )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
-        orders = {
-            "target": asdict(self.target),
-            "seed": seed,
-            "count": count,
-            "at_once": _AT_ONCE,
-            "names": list(names),
-        }
+        orders = {"seed": seed, "at_once": _AT_ONCE, "names": list(names), "timed": self.pace.timed}
         try:
-            process.stdin.write(orjson.dumps(orders) + b"\n")
-            await process.stdin.drain()
-            async for line in process.stdout:
-                self.attack.hear(orjson.loads(line))
+            process.stdin.write(orjson.dumps(orders | {"target": asdict(self.target)}) + b"\n")
+            for begin in range(0, count, self.pace.acts_a_wave):
+                await asyncio.sleep(self.pace.rest_seconds)
+                self.calm.append(await _span("calm", asyncio.sleep(self.pace.calm_seconds)))
+                process.stdin.write(b"%d\n" % min(self.pace.acts_a_wave, count - begin))
+                self.waves.append(await _span("wave", self._wave(process.stdout)))
+            process.stdin.close()
             assert await process.wait() == 0, Path(log.name).read_text()[-2000:]
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
 
+    async def _wave(self, lines: asyncio.StreamReader) -> None:
+        """Hear of its acts until it has ended, or the attacker has."""
+        async for line in lines:
+            said = orjson.loads(line)
+            if "wave" in said:
+                return
+            self.attack.hear(said)
+
     async def _watch(self) -> None:
-        """Returns when the system's process has ended; notes how much memory it took at most."""
-        looked_at, ended = psutil.Process(self.worker.pid), asyncio.create_task(self.worker.ended())
+        """Returns when a process of the system has ended; notes how much memory one took at most."""
+        looked_at = [psutil.Process(worker.pid) for worker in self.workers]
+        ended = {asyncio.create_task(worker.ended()) for worker in self.workers}
         with contextlib.suppress(psutil.NoSuchProcess):
-            while not ended.done():
-                self.peak_bytes = max(self.peak_bytes, looked_at.memory_info().rss)
-                await asyncio.wait({ended}, timeout=_LOOK_SECONDS)
-        await ended
+            while not any(one.done() for one in ended):
+                self.peak_bytes = max(self.peak_bytes, *(one.memory_info().rss for one in looked_at))
+                await asyncio.wait(ended, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        for one in ended:
+            one.cancel()
         self.ended_during = sorted(set(self.attack.under_way.values())) or ["no act"]
 
 
+async def _span(name: str, work: Awaitable[None]) -> Span:
+    """When it was under way."""
+    begin = datetime.now(UTC)
+    await work
+    return Span(name, begin, datetime.now(UTC))
+
+
 @asynccontextmanager
-async def at_work(installation: Installation, *, per_second: float, patience_seconds: float) -> AsyncIterator[Scene]:
+async def at_work(installation: Installation, pace: Pace, *, slow_doors: bool = False) -> AsyncIterator[Scene]:
     """The system runs, both stores are attached, the honest one's pages are open."""
     (hostile_port,) = free_ports(1)
-    worker = run(installation, more={"WOOTSTREAM_API_TOKEN": _API_TOKEN})
-    address, double = f"http://{HOST}:{worker.settings.http_port}", Double()
+    doors, consumers = (
+        run(installation, "ingress"),
+        run(installation, *_CONSUMERS, more={"WOOTSTREAM_API_TOKEN": _API_TOKEN}),
+    )
+    if slow_doors:
+        doors.command = _SLOW_DOORS
+    address, double = _address(doors), Double()
     async with topics_of_its_own(installation), _admin(installation) as admin, serving(double) as base_url:
         shop = await _open(installation, admin, double, base_url)
-        target = await _hostile(installation, admin, address, hostile_port, shop)
-        async with started(worker), sender(worker) as client:
+        target = await _hostile(installation, admin, (address, _address(consumers)), hostile_port, shop)
+        async with started(doors, consumers), sender(doors) as client, sender(consumers) as reports:
             await eventually(lambda: _ready(client))
-            scene = Scene(
-                installation, admin, worker, Honest(address, shop, per_second, patience_seconds), double, target
-            )
-            await scene.honest.arrive()
-            yield scene
+            await eventually(lambda: _ready(reports))
+            honest = Honest(address, shop, pace.per_second, pace.patience_seconds)
+            scene = Scene(installation, admin, (doors, consumers), honest, double, target, pace)
+            await honest.arrive()
+            with _first(*((doors.pid, os.getpid()) if pace.timed else ())) as scene.weighted:
+                yield scene
+
+
+@contextlib.contextmanager
+def _first(*pids: int) -> Iterator[bool]:
+    """These come before others, if we may say so."""
+    try:
+        yield bool(pids) and sum(map(before_others, pids)) == len(pids)
+    finally:
+        for pid in pids:
+            as_others(pid)
+
+
+def _address(worker: Worker) -> str:
+    return f"http://{HOST}:{worker.settings.http_port}"
 
 
 @asynccontextmanager
@@ -196,7 +256,9 @@ async def _open(installation: Installation, admin: Pool, double: Double, base_ur
     return shop
 
 
-async def _hostile(installation: Installation, admin: Pool, address: str, port: int, honest: Shop) -> Target:
+async def _hostile(
+    installation: Installation, admin: Pool, addresses: tuple[str, str], port: int, honest: Shop
+) -> Target:
     """The hostile tenant's stores: one for the doors and topics, and one for each answer of its Chatwoot."""
     keys, stores = load_secrets(installation.settings), {}
     for number, answer in enumerate(ANSWERS):
@@ -207,7 +269,8 @@ async def _hostile(installation: Installation, admin: Pool, address: str, port: 
         await authorize(admin, shop.id, keys)
         stores[answer] = _as_told(shop)
     return Target(
-        address=address,
+        address=addresses[0],
+        reports=addresses[1],
         kafka=str(installation.settings.kafka_bootstrap_servers),
         origin=HOSTILE_ORIGIN,
         api_token=_API_TOKEN,

@@ -48,7 +48,8 @@ class Store:
 class Target:
     """What the attack is told: where the system is, and which stores are the tenant's."""
 
-    address: str
+    address: str  # of the doors
+    reports: str  # where they are asked for
     kafka: str
     origin: str
     api_token: str
@@ -78,9 +79,9 @@ class Tenant:
         return self.target.store
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Wire]:
-        """A connection that says exactly what it is given."""
-        async with wire(self.target.address, source=_source()) as line:
+    async def connection(self, address: str | None = None) -> AsyncIterator[Wire]:
+        """A connection, to the doors if nowhere else, that says exactly what it is given."""
+        async with wire(address or self.target.address, source=_source()) as line:
             yield line
 
     async def ask(self, raw: bytes, *, last: bool = False) -> int:
@@ -95,10 +96,14 @@ class Tenant:
         self.answers[status] += 1
         return status
 
-    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+    async def report(self, path: str, headers: Mapping[str, str]) -> bytes:
+        """The body of the answer of who gives reports."""
+        return await self.get(path, headers, address=self.target.reports)
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None, *, address: str | None = None) -> bytes:
         """The body of the answer."""
         lines = [f"GET {path} HTTP/1.1", "host: x", *(f"{name}: {value}" for name, value in (headers or {}).items())]
-        async with self.connection() as line, asyncio.timeout(_ANSWER_SECONDS):
+        async with self.connection(address) as line, asyncio.timeout(_ANSWER_SECONDS):
             status, body = await line.ask("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
         self.answers[status] += 1
         return body

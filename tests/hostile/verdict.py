@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from tests.hostile.judge import Judgement
 
+_SHOWN_ACTS = 8
+
 
 @dataclass
 class Verdict:
@@ -25,12 +27,12 @@ class Verdict:
             return [f"hostile: FAILED, or ended early: see above {seed}"]
         cut = [f"  {name}: {times} x {how}" for name, ends in self._cut_short.items() for how, times in ends.items()]
         logged = [f"  {times} x {what}" for what, times in self.judgement.logged.items()]
-        slow = [f"  {times} x {name}" for name, times in self.judgement.suspects.items()]
+        slow = [f"  {p99 * 1000:.1f} ms beside {name}" for name, p99 in [*self.judgement.by_act.items()][:_SHOWN_ACTS]]
         broken = [f"  {name}: {found}" for name, found in self.judgement.broken(timed=self.timed).items()]
         return [
             *(["acts that did not come to their end:", *cut] if cut else []),
             *(["errors that the system logged:", *logged] if logged else []),
-            *(["acts under way when answers were slowest:", *slow] if slow else []),
+            *([f"{self.judgement.compared}:", *slow] if slow else []),
             *(["promises that do not hold:", *broken] if broken else []),
             f"{self.judgement.line(timed=self.timed)} {seed}",
         ]

@@ -20,9 +20,9 @@ async def odd_questions(tenant: Tenant) -> None:
     token = {"authorization": f"Bearer {tenant.target.api_token}"}
     stores = (tenant.store.slug, tenant.target.honest_slug, "x", "%00")
     for name, query in itertools.product(_NAMES, _QUERIES):
-        await tenant.get(f"/api/stores/{tenant.chance.choice(stores)}/reports/{name}?{query}", token)
+        await tenant.report(f"/api/stores/{tenant.chance.choice(stores)}/reports/{name}?{query}", token)
     for query in _QUERIES:
-        await tenant.get(f"/api/reports/summary?{query}", token)
+        await tenant.report(f"/api/reports/summary?{query}", token)
 
 
 async def wrong_bearers(tenant: Tenant) -> None:
@@ -37,8 +37,8 @@ async def wrong_bearers(tenant: Tenant) -> None:
         tenant.store.secret,
         "Bearer \0",
     ):
-        await tenant.get("/api/reports/summary", {"authorization": said})
-        await tenant.get(f"/api/stores/{tenant.store.slug}/reports/summary", {"authorization": said})
+        await tenant.report("/api/reports/summary", {"authorization": said})
+        await tenant.report(f"/api/stores/{tenant.store.slug}/reports/summary", {"authorization": said})
 
 
 ACTS = named(odd_questions, wrong_bearers)
