@@ -1,12 +1,12 @@
 """Widget events: as a page sends them, and as they lie in widget.events, where a record is one accepted POST."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from schemas.bounds import EARLIEST, MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
+from schemas.bounds import MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
 from schemas.values.consent import CONSENT_EVENTS, SAYS_THE_PURPOSE, AskedConsent, ConsentEventType
 from schemas.values.numbers import WHOLE
 
@@ -32,7 +32,7 @@ def moment(event_id: UUID) -> datetime:
 
     Raises ValueError for other UUIDs, and for moments out of bounds.
     """
-    return EARLIEST + timedelta(milliseconds=_dated(event_id).int >> 80)
+    return datetime.fromtimestamp((_dated(event_id).int >> 80) / 1000, UTC)
 
 
 def _dated(event_id: UUID) -> UUID:

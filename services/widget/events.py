@@ -34,9 +34,9 @@ class KeptSpan:
     first_month: datetime
     by_store: Mapping[UUID, datetime]
 
-    def has_gone(self, store: UUID, at: datetime) -> bool:
-        """Whether an event of that moment comes too late to be kept."""
-        return at < max(self.first_month, self.by_store.get(store, self.first_month))
+    def since(self, store: UUID) -> datetime:
+        """What happened before comes too late to be kept."""
+        return max(self.first_month, self.by_store.get(store, self.first_month))
 
 
 EVERYTHING = KeptSpan(EARLIEST, {})
@@ -64,15 +64,16 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
         told = json_text.read(_WORDS.validate_json, record.value)
         return WidgetPost(record, (), tuple(word for one in told for word in _words(record.store, one)))
     reports = json_text.read(_REPORTS.validate_json, record.value)
-    all_rows = tuple(row(record.store, one) for one in reports)
-    rows = tuple(one for one in all_rows if not kept.has_gone(record.store, one.created_at))
-    if gone := len(all_rows) - len(rows):
-        ignored(record.store, gone)
+    store = record.store
+    since = kept.since(store)
+    rows = tuple([row(store, one, at) for one in reports if (at := moment(one.id)) >= since])
+    if gone := len(reports) - len(rows):
+        ignored(store, gone)
     if not rows:
         return None
-    received_at = record.received_at
     # Foreign writers are not judged by the door, and a month that nobody spoke of has no partition.
-    if not all(received_at - _OLDEST <= one.created_at <= received_at + _AHEAD for one in rows):
+    first, last = record.received_at - _OLDEST, record.received_at + _AHEAD
+    if not all(first <= one.created_at <= last for one in rows):
         raise Invalid("an event's id names a moment far from when it was received")
     return WidgetPost(record, rows)
 
@@ -98,11 +99,11 @@ def _words(store: UUID, told: ToldConsent) -> Iterable[ConsentWord]:
         yield ConsentWord(store, subject, told.purpose, told.given, told.said_at, "beacon", told.text_version)
 
 
-def row(store: UUID, event: WidgetReport) -> WidgetEventRow:
+def row(store: UUID, event: WidgetReport, at: datetime) -> WidgetEventRow:
     """As PostgreSQL cannot refuse it: one visitor's strange browser must not cost a batch its second try."""
     return WidgetEventRow(
         organization_id=store,
-        created_at=moment(event.id),
+        created_at=at,
         id=event.id,
         event_type=event.event_type,
         session_id=event.session_id,

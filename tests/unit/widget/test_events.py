@@ -6,8 +6,11 @@ from uuid import UUID
 import orjson
 import pytest
 import uuid_utils
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.beacons import moment
+from schemas.bounds import EARLIEST, MOST_SECONDS
 from services.widget.events import address, data
 
 
@@ -15,6 +18,13 @@ def test_the_moment_is_the_one_in_the_id() -> None:
     # the example of RFC 9562, appendix A.6
     assert moment(UUID("017f22e2-79b0-7cc3-98c4-dc0c0c07398f")) == datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
     assert abs(moment(UUID(str(uuid_utils.uuid7()))) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+@given(st.integers(0, MOST_SECONDS * 1000))
+def test_a_moment_is_exact_to_the_millisecond(milliseconds: int) -> None:
+    """It is part of an event's key: the same event must have the same one for ever."""
+    event_id = UUID(int=milliseconds << 80 | 7 << 76 | 0b10 << 62)
+    assert moment(event_id) == EARLIEST + timedelta(milliseconds=milliseconds)
 
 
 @pytest.mark.parametrize("name", ["5f0c8a52-3f3e-4a53-9d3e-3a3f0f6f2b11", "ffffffff-ffff-7fff-bfff-ffffffffffff"])
