@@ -98,6 +98,20 @@ async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: I
     print("rows", sum(count for found in expected for count, _ in found.values()), "backup", made.err, restored.err)
 
 
+async def test_workers_stand_still_where_who_was_forgotten_may_be_back(
+    installation: Installation, tmp_path: Path
+) -> None:
+    async with host_of(installation, tmp_path, said={"migrate": "nothing to do"}) as host:
+        made = await host.deploy("backup")
+        assert made.code == 0, made.err
+        host.fails_once("replay")
+        begun = len(host.calls())
+        restored = await host.deploy("restore")
+        assert restored.code == 2, restored.err
+        assert "people who were forgotten may be back" in restored.err
+        assert [call for call in host.calls()[begun:] if call[0] == "up"] == []
+
+
 async def _nothing_to_reckon(installation: Installation) -> bool:
     """A name that was learned has reached the rows of before."""
     async with installation.admin() as conn:
