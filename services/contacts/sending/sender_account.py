@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
+from pydantic import ValidationError
+
 from db.pool import Row
 from schemas.values.formats import AS_SPECIFIED, Formats
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,16 @@ class SenderAccount:
             allowed=None if allowed is None else frozenset(allowed),
             currency=row["currency"],
             timezone=row["timezone"],
-            formats=Formats.model_validate(row["formats"]) if row["formats"] else AS_SPECIFIED,
+            formats=_formats(row),
             agents_may_change=frozenset(row["agents_may_change"]),
             trouble=row["sync_error"],
         )
+
+
+def _formats(row: Row) -> Formats:
+    """As specified where a later release wrote what this one does not know: one row must not stop the other stores."""
+    try:
+        return Formats.model_validate(row["formats"]) if row["formats"] else AS_SPECIFIED
+    except ValidationError:
+        log.warning("formats_are_unknown", store=str(row["organization_id"]))
+        return AS_SPECIFIED

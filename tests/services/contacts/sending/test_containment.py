@@ -217,3 +217,13 @@ async def test_marks_made_while_a_person_is_sent_are_counted_once(bench: Bench) 
     _let_answer(bench, and_meanwhile)
     await bench.sender.shift()
     assert (bench.count(store, "sent"), bench.count(store, "saved")) == (2, 2)  # of four marks
+
+
+async def test_formats_that_only_a_later_release_knows_stop_nobody(bench: Bench) -> None:
+    later, well = await bench.store(formats={"money": "2450", "mood": "x"}), await bench.store()
+    for store in (later, well):
+        await bench.customer(store)
+        await bench.contact(store, customer_id="c1")
+        await bench.change(store)
+    await bench.sender.shift()
+    assert {bench.api.attributes(host(store), 7)["total_spent"] for store in (later, well)} == {"€0.00"}
