@@ -1,7 +1,8 @@
-"""cpu_vs_go: a hand-written Go server's processor time a webhook over ours, each in a process of its own, on one Kafka.
+"""cpu_vs_go, cpu_vs_benthos: their processor time a webhook over ours, on the same Kafka, each in a process of its own.
 
-`byhand` is net/http and franz-go with the same checks, key and headers. Load comes over 64 connections with recorded
-bodies, in alternating rounds; then at half of our rate, for the p99. What cannot be built is skipped with a sentence.
+`byhand` is net/http and franz-go with the same checks, key and headers; `benthos` is the engine of that name, its HTTP
+input and its mapping language, with franz-go as its output. Load comes over 64 connections with recorded bodies, in
+alternating rounds; then at half of our rate, for the p99. A peer that cannot be built here is skipped with a sentence.
 `python -m benchmarks.peers --json` ends with one object.
 """
 
@@ -31,7 +32,7 @@ from schemas.topics import WEBHOOKS
 from tests.services.ingress.bench import Shop
 
 # Name of the sources → of the ratio.
-PEERS = {"byhand": "cpu_vs_go"}
+PEERS = {"byhand": "cpu_vs_go", "benthos": "cpu_vs_benthos"}
 
 
 async def measure(count: int, rounds: int) -> dict[str, Any]:
