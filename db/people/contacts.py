@@ -12,17 +12,28 @@ _LOCK_STORES = """
 select pg_advisory_xact_lock(hashtextextended('wootstream/contacts/' || store, 0))
 from (select distinct unnest($1::uuid[])::text as store order by 1) s
 """
-# The key is made before the join: below row security no condition that calls lower() goes into an index.
+# Each name by its own index. The key is made before the join: below row security no condition that calls lower() goes
+# into an index.
 _KNOWN = """
 with n as materialized (
   select *, lower(email) as email_key from unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::uuid[])
     as n (organization_id, account_id, contact_id, email, customer_id, user_id)
+), found as (
+  select c.id from n join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id
+    and c.chatwoot_contact_id = n.contact_id
+  union
+  select c.id from n join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id
+    and c.email_key = n.email_key
+  union
+  select c.id from n join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id
+    and c.customer_id = n.customer_id
+  union
+  select c.id from n join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id
+    and c.user_id = n.user_id
 )
-select distinct on (c.id) c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.seen_at, c.email, c.phone, c.customer_id, c.user_id,
+select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.seen_at, c.email, c.phone, c.customer_id, c.user_id,
   c.cached_attributes, c.written_keys
-from n
-join public.chatwoot_contacts c on c.organization_id = n.organization_id and c.chatwoot_account_id = n.account_id
-  and (c.chatwoot_contact_id = n.contact_id or c.email_key = n.email_key or c.customer_id = n.customer_id or c.user_id = n.user_id)
+from found join public.chatwoot_contacts c using (id)
 """
 _USERS = "select * from wootstream.known_users($1)"
 # Before _SEE: a name that moves within the batch would meet its former bearer in the unique index.

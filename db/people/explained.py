@@ -6,9 +6,11 @@ from uuid import UUID
 from db.pool import Connection, Row
 
 _NAMED = """
-select customer_id from wootstream.customers
-where organization_id = $1 and (customer_id = $2 or email_key = lower($2) or phone = $2)
-order by customer_id = $2 desc, order_count desc, customer_id limit 5
+select customer_id from (
+  select customer_id, order_count from wootstream.customers where organization_id = $1 and customer_id = $2
+  union select customer_id, order_count from wootstream.customers where organization_id = $1 and email_key = lower($2)
+  union select customer_id, order_count from wootstream.customers where organization_id = $1 and phone = $2
+) k order by customer_id = $2 desc, order_count desc, customer_id limit 5
 """
 _FACTS = """
 select kind, happened_at, source, event_id, order_id, amount_minor, currency from wootstream.shop_facts

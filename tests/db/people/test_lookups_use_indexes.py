@@ -14,6 +14,10 @@ from db.reporting import conversations
 from tests.services.attached import ACCOUNT_ID
 
 _CUSTOMERS = 3_000  # more rows than a look-up may read in vain
+_SMALL_SHOPS = """
+insert into wootstream.customers (organization_id, customer_id)
+select gen_random_uuid(), 'c1' from generate_series(1, $1::int)
+"""
 LookUp = Callable[[Connection, uuid.UUID], Awaitable[Any]]
 _LOOKUPS: dict[str, LookUp] = {
     "the contact of a customer": lambda conn, store: pushes.contacts_of(conn, [(store, "c10"), (store, "c7")]),
@@ -29,6 +33,9 @@ _LOOKUPS: dict[str, LookUp] = {
 
 @pytest.fixture(scope="module")
 async def store(admin_pool: Pool) -> uuid.UUID:
+    """Beside so many small ones that a store seems small."""
+    async with admin_pool.acquire() as conn:
+        await conn.execute(_SMALL_SHOPS, _CUSTOMERS)
     return await shop(admin_pool, _CUSTOMERS)
 
 
