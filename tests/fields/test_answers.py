@@ -25,8 +25,7 @@ from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.figures.rules import release_of
 from services.conversations.reports.comparison import differences
 from services.kernel import Chatwoot, Invalid, Retryable
-from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, Unanswered
-from services.kernel.chatwoot.chatwoot_client import ChatwootAnswer
+from services.kernel.chatwoot.chatwoot_client import ChatwootAccount, ChatwootAnswer, Unanswered
 from tests.fields import sound
 from tests.fields.applying import NOW, nothing_is_our_bug, record, undone
 from tests.fields.hostile import bodies, in_batches, places, values, written

@@ -1,6 +1,5 @@
 """The calls to an account's contacts that Chatwoot offers, and what its answers mean for the sender."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,9 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.chatwoot.contacts import CreatedContact, ErrorAnswer, FoundContacts, OneContact, ShownContact
 from schemas.values import json_text
-from services.contacts.sending.sender_account import SenderAccount
-from services.kernel import ChatwootAnswer, Invalid, Process, Retryable, Sealed
-from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, Gone, unsealed_token
+from services.kernel import ChatwootAnswer, Invalid, Retryable
+from services.kernel.chatwoot.chatwoot_client import ChatwootAccount, Gone
 from services.kernel.errors import describe
 
 _LOCKED_OUT = (401, 402, 403)  # bad token, suspended account, plan without API: the store's matter, not the contact's
@@ -71,21 +69,6 @@ class ContactsApi:
         if not answer.is_success:
             raise RefusedByChatwoot(answer.status_code, _objections(answer))
         return answer
-
-
-def contacts_api(process: Process, account: SenderAccount, check: Callable[[], None]) -> ContactsApi:
-    """With this store's token. One that the installation key does not open is Retryable: other stores go on.
-
-    `check` is called before each call, and raises where another process sends now.
-    """
-    token = ""  # of a store attached without one: Chatwoot lets it not in, and that is Retryable, too
-    if account.sealed_token:
-        try:
-            token = unsealed_token(process.secrets, account.sealed_token, store=account.store)
-        except Sealed as cause:
-            raise Retryable(str(cause)) from cause
-    opened = ChatwootAccount(process.chatwoot, account.store, account.base_url, account.account_id, token, check)
-    return ContactsApi(opened)
 
 
 def _objections(answer: ChatwootAnswer) -> tuple[str, ...]:

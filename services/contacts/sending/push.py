@@ -13,7 +13,7 @@ from db.pool import Connection, scoped
 from services.contacts.sending.contacts_api import RefusedByChatwoot
 from services.contacts.sending.due_work import Due, PushJob
 from services.contacts.sending.served import ServedChatwoot
-from services.kernel.chatwoot.chatwoot_account import Gone
+from services.kernel.chatwoot.chatwoot_client import Gone
 
 
 async def push(served: ServedChatwoot, job: PushJob) -> None:

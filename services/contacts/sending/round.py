@@ -14,8 +14,7 @@ from services.contacts.sending.due_work import Due, DueWork, PushJob, work_of
 from services.contacts.sending.leases import LeaseLost
 from services.contacts.sending.push import push, settle
 from services.contacts.sending.search import look_up
-from services.contacts.sending.sender_account import SenderAccount
-from services.contacts.sending.served import ServedChatwoot
+from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel.clock import Schedule
 from services.kernel.errors import Verdict, describe, verdict
 

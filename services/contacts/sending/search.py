@@ -13,10 +13,9 @@ from services.contacts.handlers import adopt
 from services.contacts.sending.contacts_api import RefusedByChatwoot
 from services.contacts.sending.due_work import Due
 from services.contacts.sending.push import settle
-from services.contacts.sending.sender_account import SenderAccount
-from services.contacts.sending.served import ServedChatwoot
+from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel import Process
-from services.kernel.chatwoot.chatwoot_account import Gone
+from services.kernel.chatwoot.chatwoot_client import Gone
 
 _ASK_AGAIN = timedelta(days=1)  # a webhook tells sooner when they do turn up
 

@@ -11,8 +11,7 @@ from db.pool import scoped
 from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
-from services.contacts.sending.sender_account import SenderAccount
-from services.contacts.sending.served import ServedChatwoot
+from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel import Process
 
 _SHIFT_SECONDS = 5.0  # then whoever waits for the end of a piece of work sees it

@@ -23,7 +23,7 @@ from db.pool import Connection, Pool, Row, scoped
 from schemas.vouching import SECRET_PREFIX
 from services.kernel import Chatwoot, Clock, Refusal
 from services.kernel.actor import note
-from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, unsealed_token
+from services.kernel.chatwoot.chatwoot_client import ChatwootAccount, unsealed_token
 from services.kernel.cli.environment import stores_named
 from services.kernel.secrets import Secrets
 

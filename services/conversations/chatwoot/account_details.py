@@ -18,7 +18,7 @@ from schemas.chatwoot import rest
 from services.conversations import handlers
 from services.conversations.chatwoot.account_reader import AccountReader, reader_of
 from services.kernel import Process, Retryable
-from services.kernel.chatwoot.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_client import Unanswered
 from services.kernel.errors import Verdict, describe, verdict
 
 _EVERY = timedelta(days=1)  # names change seldom, and one that a webhook brings is asked for at once

@@ -13,7 +13,7 @@ from db.pool import Connection
 from schemas.chatwoot.rest import Version
 from schemas.values import json_text
 from services.kernel import Process, Sealed
-from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, Gone, Unanswered, unsealed_token
+from services.kernel.chatwoot.chatwoot_client import ChatwootAccount, Gone, Unanswered, unsealed_token
 
 T = TypeVar("T")
 _MOST_BYTES = 16 * 1024 * 1024  # of an answer: a page of long messages; one store is asked at a time

@@ -9,7 +9,7 @@ from schemas.reports import Comparison
 from services.conversations.chatwoot.account_reader import AccountReader, reader_of
 from services.conversations.reports.comparison import compare_each
 from services.kernel import Process, Refusal, Retryable, Settings
-from services.kernel.chatwoot.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_client import Unanswered
 from services.kernel.cli.environment import database, installed, stores_named
 
 _SHARE = 0.2  # of 40 calls a second: attributes reach people who wait, a report does not

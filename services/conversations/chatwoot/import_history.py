@@ -19,7 +19,7 @@ from services.conversations.chatwoot.account_reader import AccountReader
 from services.conversations.chatwoot.cli import asking, reader_for, refusing, stores_asked
 from services.kernel import Process, Record, Refusal, Retryable
 from services.kernel.actor import note
-from services.kernel.chatwoot.chatwoot_account import Gone, Unanswered
+from services.kernel.chatwoot.chatwoot_client import Gone, Unanswered
 from services.kernel.cli.environment import installed
 from services.kernel.cli.reaching import reach_topic
 from services.kernel.cli.terminal import progress

@@ -16,7 +16,7 @@ from services.conversations.reports.comparison import compare_each
 from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
 from services.kernel.actor import acting
-from services.kernel.chatwoot.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_client import Unanswered
 from services.kernel.web.callers import refusal
 from services.kernel.web.operations import Operation
 from services.kernel.web.visible_stores import EVERYONE, visible_stores

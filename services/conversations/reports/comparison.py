@@ -12,7 +12,7 @@ from services.conversations.chatwoot.account_reader import AccountReader, reader
 from services.conversations.reports import reports
 from services.conversations.reports.query import span
 from services.kernel import Process, Retryable
-from services.kernel.chatwoot.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_client import Unanswered
 
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not
 _COUNTS = frozenset(name for name in Totals.model_fields if name.endswith("_count"))

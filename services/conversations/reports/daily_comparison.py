@@ -19,7 +19,7 @@ from services.conversations.chatwoot.account_reader import reader_of
 from services.conversations.metrics import FiguresMetrics
 from services.conversations.reports.comparison import DELETED, compare
 from services.kernel import Process, Retryable
-from services.kernel.chatwoot.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_client import Unanswered
 from services.kernel.cli.terminal import moment
 from services.kernel.errors import Verdict, describe, verdict
 

@@ -1,4 +1,5 @@
-"""The only client of Chatwoot's API: paced for each server, 4xx is an answer, everything else is Retryable.
+"""The only client of Chatwoot's API: paced for each server, 4xx is an answer, everything else is Retryable; and a
+store's account there, for whichever service calls.
 
 Chatwoot counts calls by address, 3,000 a minute in windows that begin with the clock's minute, and says 429 without
 Retry-After: so a 429 closes the server until the next minute, which then begins at half the pace.
@@ -11,9 +12,10 @@ import asyncio
 import secrets
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prometheus_client import CollectorRegistry, Counter
@@ -22,6 +24,7 @@ from schemas.values.depth import too_many
 from services.kernel.chatwoot.bounded_network import bound, heard
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
+from services.kernel.secrets import Secrets
 from services.kernel.settings import Settings
 from services.kernel.telemetry.following import Follower
 from services.kernel.web.targets import NotCalled
@@ -245,3 +248,47 @@ def _judged(response: httpx.Response, content: bytes) -> ChatwootAnswer:
     if response.is_success and content and not is_json:
         raise Retryable("Chatwoot answers something that is no JSON: a proxy in between?")
     return ChatwootAnswer(response.status_code, content, is_json, response.headers.get("date", ""))
+
+
+class Unanswered(Exception):
+    """Chatwoot does not tell, and asking again does not help: one sentence for people."""
+
+
+class Gone(Unanswered):
+    """There is no such thing, or no longer: deleted, or merged into another."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatwootAccount:
+    """A store's account with its token unsealed: made for a piece of work, and not kept beyond it."""
+
+    chatwoot: Chatwoot
+    store: UUID
+    base_url: str
+    account_id: int
+    token: str = field(repr=False)
+    check: Callable[[], None] = lambda: None  # before each call: raises where it must not be made any more
+
+    def path(self, rest: str, *, version: str = "v1") -> str:
+        """Where Chatwoot has this account's things."""
+        return f"/api/{version}/accounts/{self.account_id}/{rest}"
+
+    async def call(
+        self, method: str, path: str, *, body: Any = None, query: Any = None, most_bytes: int = MOST_BYTES
+    ) -> ChatwootAnswer:
+        """Its answer, whatever the status below 500. Raises Retryable when Chatwoot is away or busy."""
+        return await self.chatwoot.call(
+            self.base_url,
+            method,
+            path,
+            token=self.token,
+            body=body,
+            query=query,
+            most_bytes=most_bytes,
+            check=self.check,
+        )
+
+
+def unsealed_token(secrets: Secrets, sealed: str, *, store: UUID) -> str:
+    """The account's API token. Raises Sealed where another installation key sealed it."""
+    return secrets.open(sealed, organization=store, column="api_access_token")

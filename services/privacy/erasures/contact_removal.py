@@ -13,7 +13,7 @@ from db.pool import PRIVACY, scoped
 from schemas.chatwoot.contacts import FoundContacts, OneContact
 from schemas.values import json_text
 from services.kernel import ChatwootAnswer, Process, Retryable, Sealed
-from services.kernel.chatwoot.chatwoot_account import ChatwootAccount, unsealed_token
+from services.kernel.chatwoot.chatwoot_client import ChatwootAccount, unsealed_token
 from services.privacy.who import PersonNames
 
 InChatwoot = Literal["delete", "anonymise", "keep"]

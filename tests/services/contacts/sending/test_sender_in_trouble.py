@@ -15,8 +15,7 @@ from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
 from services.contacts.sending.sender import AttributeSender
-from services.contacts.sending.sender_account import SenderAccount
-from services.contacts.sending.served import ServedChatwoot
+from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import PATIENCE_SECONDS

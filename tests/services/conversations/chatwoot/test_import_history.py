@@ -12,7 +12,7 @@ from db.pool import Pool, scoped
 from schemas.chatwoot import rest
 from services.conversations.chatwoot.import_history import HistoryImport
 from services.kernel import Record
-from services.kernel.chatwoot.chatwoot_account import Unanswered
+from services.kernel.chatwoot.chatwoot_client import Unanswered
 from tests.recordings.parity import NAMES, compare_events
 from tests.recordings.recorded import RUNS, disordered, rows
 from tests.recordings.test_figures_equal_chatwoot import HELD
