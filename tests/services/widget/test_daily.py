@@ -1,5 +1,6 @@
 """Daily counts: made with each batch, and the same when they are made anew from the events."""
 
+import asyncio
 import random
 import uuid
 from collections import Counter
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from db.pool import Pool, scoped
 from db.widget import daily
+from services.widget import events, handlers
+from tests.eventually import eventually
 from tests.services.attached import attach
 from tests.services.widget.test_handlers import event, keep, post
 
@@ -20,6 +23,7 @@ _NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 _KEY = ("day", "event_type", "page_group", "device_class", "load_ms")
 _ZONES = ("Europe/Amsterdam", "America/St_Johns", "Pacific/Kiritimati")
 _PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
+_WAITS = "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 _ORDER = (
     "insert into wootstream.orders (organization_id, order_id, customer_id, placed_at, cancelled_at)"
     " values ($1, $2, $3, $4, $5)"
@@ -155,3 +159,24 @@ async def test_a_day_that_was_never_counted_shows(pool: Pool, admin_pool: Pool) 
         assert await daily.is_counted(conn, store, day)
         await conn.execute("delete from public.chatwoot_widget_daily where organization_id = $1", store)
         assert not await daily.is_counted(conn, store, day)
+
+
+async def test_a_batch_that_counts_by_halves_and_another_that_counts_the_same_days_never_wait_for_each_other(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    """Each waits for the other's row as soon as the first half counts the later day, and the second the earlier."""
+    store = await attach(admin_pool)
+    early, late = _NOON - timedelta(hours=25), _NOON
+    earlier, later = (events.read(post(store, event(at), received_at=_NOON)) for at in (early, late))
+    assert earlier is not None
+    assert later is not None
+
+    async with scoped(pool, {store}) as conn:
+        await handlers.keep(conn, [later])
+        other = asyncio.create_task(keep(pool, [post(store, event(early), event(late), received_at=_NOON)]))
+        async with admin_pool.acquire() as watch:
+            await eventually(lambda: watch.fetchval(_WAITS))
+        await handlers.keep(conn, [earlier])
+    await other
+
+    assert [(one["day"], one["events"]) for one in await counts(pool, store)] == [(early.date(), 2), (late.date(), 2)]
