@@ -80,8 +80,8 @@ class Honest:
         return Counter(one.customer for one in self.sent if one.customer and one.status == 204)
 
     def possible_orders(self) -> Counter[str]:
-        """By customer, with those that may have been accepted although the answer did not come in time."""
-        return Counter(one.customer for one in self.sent if one.customer and one.status in (0, 204))
+        """By customer, with those that may have been accepted although no answer, or a 503, came in time."""
+        return Counter(one.customer for one in self.sent if one.customer and one.status in (0, 204, 503))
 
     def end(self) -> None:
         self._ending = True

@@ -11,11 +11,13 @@ import pytest
 
 from db.pool import Pool
 from local.demo.visitors import PageVisitor
+from schemas.shop import MOST_EVENTS
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.contacts import events as contacts
 from services.conversations import events as conversations
 from services.customers import events as orders
 from services.customers.visits import events as visits
+from services.ingress.doors.shop_events import elements
 from services.kernel import Clock, Invalid, Record, Settings
 from services.widget import events as widget
 from tests.recordings.recorded import ALL_RUNS, account_webhooks
@@ -66,11 +68,20 @@ async def test_hostile_requests_are_answered_and_nothing_unproved_is_kept(
     ]
     assert {record.value for record in webhooks} <= proved
     batches = [body for body in proved if body.startswith(b"[")]
-    alone = [record.value for record in events if record.value not in proved]
-    assert [value for value in alone if not any(value in body for body in batches)] == []
+    known = proved | {event for body in batches for event in _elements(body)}
+    others = [record.value for record in events if record.value not in known]
+    assert [value for value in others if not any(value in body for body in batches)] == []
     assert {record.key for record in beacons} <= {_key(shop, visitor)}
     assert (bool(webhooks), bool(events), bool(beacons)) == (True, True, True)
     _read_all([*webhooks, *events, *beacons])
+
+
+def _elements(batch: bytes) -> list[bytes]:
+    """Its events, where it has any: of a million requests not each event can be looked for in each batch."""
+    try:
+        return elements(batch, MOST_EVENTS)
+    except (ValueError, RecursionError):
+        return []
 
 
 def _read_all(records: Sequence[Record]) -> None:
