@@ -56,7 +56,7 @@ async def store(pool: Pool, admin_pool: Pool) -> uuid.UUID:
 @pytest.mark.parametrize("name", _PATHS)
 async def test_a_specified_path_uses_its_index(name: str, store: uuid.UUID, pool: Pool) -> None:
     query, index = _PATHS[name]
-    arguments = (store, _NOW - timedelta(hours=1), *([_USER] if "$3" in query else []))
+    arguments = (store, _NOW - timedelta(minutes=10), *([_USER] if "$3" in query else []))
     async with scoped(pool, {store}) as conn:
         scans = await _plan(conn, query, *arguments)
         found = await conn.fetch(query, *arguments)
