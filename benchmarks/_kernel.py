@@ -19,6 +19,7 @@ from db.migrate import migrate
 from db.pool import Connection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
+from services.kernel.consuming.consume import subscriber_of
 from services.kernel.kafka.client import client_options
 from services.kernel.kafka.topics import ensure_topics
 from tests.recordings.recorded import RUNS, account_webhooks
@@ -171,7 +172,7 @@ class KernelBench:
                 await keep(conn, events)
             stretch.passed(len(events))
 
-        process.consumers.subscriber(self.topic, _new_group())(handle)
+        subscriber_of(process, self.topic, _new_group())(handle)
         return await self._served(process, stretch)
 
     def _of(self, batch: int) -> Settings:

@@ -96,7 +96,7 @@ class OrdersBench:
     async def _consume(self, topic: Topic, read: Any, count: int) -> None:
         """Serve until the ledger says so, then stop as by SIGTERM."""
         process, group = Process(self.settings), f"bench-{topic.name}"
-        consume(process, topic, group=group, read=read, apply=handlers.keep, subjects=events.subjects)
+        consume(process, topic, group=group, read=read, apply=handlers.keep_facts, subjects=events.subjects)
         serving = asyncio.create_task(process.serve())
         while await self.admin.fetchval(_CONSUMED, group) < count and not serving.done():
             await asyncio.sleep(0.01)

@@ -82,7 +82,7 @@ async def _kept(pool: Pool, sizes: dict[uuid.UUID, int], rounds: int) -> dict[uu
             batch = _batch(store, customers)
             began = time.perf_counter()
             async with scoped(pool, {store}) as conn:
-                await handlers.keep(conn, batch)
+                await handlers.keep_facts(conn, batch)
             times[store].append(time.perf_counter() - began)
     return times
 
@@ -116,7 +116,7 @@ async def _wasteful(pool: Pool, store: uuid.UUID, customers: int) -> set[str]:
     """Statements that read more than they have to do with."""
     async with scoped(pool, {store}) as conn:
         watched: ExplainedConnection = explained(conn)
-        await handlers.keep(watched, _batch(store, customers))
+        await handlers.keep_facts(watched, _batch(store, customers))
         await contacts.known(watched, [contacts.NamesRow(store, ACCOUNT_ID, 7, "C7@x.example", "c7", None)])
         await explained_tables.named(watched, store, "C7@x.example")
         await _lease(watched, store)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from schemas import topics
-from services.customers import events, regrading, told_consent
+from services.customers import events, handlers, regrading
 from services.customers.visits import events as visit_events
 from services.customers.visits import handlers as visit_handlers
 from services.kernel import Process, consume, every
@@ -16,7 +16,7 @@ _LOOK_SECONDS = 600.0  # an order is a year old to the day, not to the minute
 
 def add_to(process: Process) -> None:
     """Two groups: members of one group would have to bear one static name, and each would throw the other out."""
-    keep = partial(told_consent.keep, ConsentWords(process.secrets))
+    keep = partial(handlers.keep, ConsentWords(process.secrets))
     consume(process, topics.SHOP_EVENTS, group="customers", read=events.read, apply=keep, subjects=events.subjects)
     every(process, partial(regrading.turn, process), name="tiers", seconds=_LOOK_SECONDS, alone=True, needed=False)
     keep_visits = partial(visit_handlers.keep, withdrawn=AnalyticsConsent(Pseudonyms(process.secrets)).withdrawn)

@@ -12,9 +12,19 @@ from services.customers.events import ShopFact
 from services.customers.figures import Figures, Profile, figures
 from services.customers.orders import OrderFact, order
 from services.kernel import Record
+from services.kernel.consent.words import ConsentWords
 
 
-async def keep(conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
+async def keep(words: ConsentWords, conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
+    """What a shop says of its customers' consent is written down, all else kept as facts; which records were news."""
+    # Of a word that came twice the first record was.
+    said = {event.word: event.record for event in reversed(events) if event.word}
+    news = {said[word] for word in await words.add(conn, said)}
+    facts = [event for event in events if event.word is None]
+    return news | await keep_facts(conn, facts) if facts else news
+
+
+async def keep_facts(conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
     """Keep what is news, reckon the touched orders and customers again, say who is due.
 
     Facts go in first, then the rows that depend on them are locked, then all facts are read: whoever waited for a lock

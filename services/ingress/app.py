@@ -32,7 +32,7 @@ from services.kernel import Process, Stop, every
 def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
     acceptance = acceptance_of(process)
-    doors = DoorContext(process, process.following.keeper(acceptance))
+    doors = DoorContext(process, acceptance)
     process.site.door(WEBHOOKS, WholeDoor(doors, Webhooks(doors), acceptance))
     process.site.door(BEACONS, WholeDoor(doors, Beacons(doors), acceptance))
     process.site.door(PAGES, Door(doors, WidgetConfigs(doors)))

@@ -1,14 +1,10 @@
-"""What proves a sender: Chatwoot's signature, the token at the end of a URL, and the shops' Standard Webhooks."""
+"""What proves Chatwoot: its signature, or the token at the end of a URL."""
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
 
 PREFIX = b"sha256="
-STANDARD_PREFIX = b"v1,"
-# A sender that rotates its secret signs with two; nobody has more reasons than these.
-_MOST_SIGNATURES = 16
 _LONGEST_TIMESTAMP = 12
 
 
@@ -28,20 +24,6 @@ def signed_by(signers: Iterable[Signer], timestamp: bytes, signature: bytes, bod
     """By any of them."""
     for signer in signers:  # noqa: SIM110  a generator costs a tenth of the signature
         if hmac.compare_digest(signer.signature(timestamp, body), signature):
-            return True
-    return False
-
-
-def signed_as_standard(keys: Iterable[bytes], name: bytes, timestamp: bytes, body: bytes, signatures: bytes) -> bool:
-    """By any of the keys, in any of the signatures that Standard Webhooks let stand in one header, spaces between.
-
-    What is of another version, or damaged, proves nothing, and takes nothing from a right one beside it.
-    """
-    given = signatures.split(b" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES]
-    signed = b".".join((name, timestamp, body))
-    for key in keys:
-        right = STANDARD_PREFIX + base64.b64encode(hmac.digest(key, signed, "sha256"))
-        if any(hmac.compare_digest(right, one) for one in given):
             return True
     return False
 

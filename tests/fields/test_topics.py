@@ -72,8 +72,8 @@ _READERS: dict[str, Sequence[tuple[str, Any, Any]]] = {
         (WEBHOOKS.name, contact_events.read, contacts.keep),
         (WEBHOOKS.name, conversation_events.read, conversations.keep),
     ],
-    "customer.updated": [(SHOP_EVENTS.name, shop_events.read, customers.keep)],
-    **{order["type"]: [(SHOP_EVENTS.name, shop_events.read, customers.keep)] for order in sound.ORDERS},
+    "customer.updated": [(SHOP_EVENTS.name, shop_events.read, customers.keep_facts)],
+    **{order["type"]: [(SHOP_EVENTS.name, shop_events.read, customers.keep_facts)] for order in sound.ORDERS},
     "beacon": [
         (WIDGET_EVENTS.name, widget_events.read, widget.keep),
         (WIDGET_EVENTS.name, visit_events.read, visit_handlers.keep),
@@ -118,7 +118,9 @@ async def test_fields_of_contacts(pool: Pool, store: UUID, told: list[Told]) -> 
 async def test_fields_of_the_shops_events(pool: Pool, store: UUID, told: list[Told]) -> None:
     records = _records(SHOP_EVENTS.name, store, told)
 
-    await nothing_is_our_bug(pool, store, records, shop_events.read, customers.keep, _known_in_chatwoot(store), _sent)
+    await nothing_is_our_bug(
+        pool, store, records, shop_events.read, customers.keep_facts, _known_in_chatwoot(store), _sent
+    )
 
 
 @in_batches(_AT_ONCE)

@@ -46,7 +46,7 @@ _GROUPS: dict[str, tuple[topics.Topic, Any, Any, Any]] = {
         conversation_events.subjects,
     ),
     "contacts": (topics.WEBHOOKS, contact_events.read, contact_handlers.keep, contact_events.subjects),
-    "customers": (topics.SHOP_EVENTS, shop_events.read, shop_handlers.keep, shop_events.subjects),
+    "customers": (topics.SHOP_EVENTS, shop_events.read, shop_handlers.keep_facts, shop_events.subjects),
     "visits": (topics.WIDGET_EVENTS, visit_events.read, visit_handlers.keep, visit_events.subjects),
     "widget": (topics.WIDGET_EVENTS, widget_events.read, widget_handlers.keep, widget_events.subjects),
 }

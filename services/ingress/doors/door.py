@@ -21,7 +21,6 @@ from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 from services.kernel.publishing.lanes import Position
 from services.kernel.publishing.verdicts import NeverTaken
-from services.kernel.telemetry.following import Keeper
 from services.kernel.web.exchange import HEAD_AT, Exchange
 
 # These a store's row decides, which may have been changed a moment ago.
@@ -40,7 +39,7 @@ _REFUSALS: tuple[type[Exception], ...] = (Refused, *_MEANT)
 class DoorContext:
     """The stores, the limits, and where accepted records go."""
 
-    def __init__(self, process: Process, keeper: Keeper) -> None:
+    def __init__(self, process: Process, acceptance: Acceptance) -> None:
         self.process = process
         self.metrics = IngressMetrics(process.registry)
         self.stores = StoreCache(process, self.metrics)
@@ -50,7 +49,7 @@ class DoorContext:
         self.first_deliveries = FirstDeliveries(process)
         self.quotas = Quotas(process.clock, process.settings)
         self.tokens = Tokens(process.secrets.derive("beacon token"))
-        self._keeper = keeper
+        self._keeper = process.following.keeper(acceptance)
 
     async def keep(self, door: str, store: Store, record: Record, deadline: float) -> None:
         """Return once the record is durable; then it counts as accepted. Raises TooLarge, NeverTaken, NoRoom."""

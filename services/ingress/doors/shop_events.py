@@ -59,7 +59,7 @@ class ShopEvents:
         kind = content_type(given)
         if kind not in (_ONE, _BATCH, _EITHER):
             raise Refused(Reason.WRONG_TYPE)
-        store = await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
+        store = self.store_of(scope) or await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
         body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
         verify_standard(store, given, body, self._clock.now(), self._skew_seconds)
         message = message_of(given[MESSAGE_ID], body)

@@ -12,22 +12,25 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from aiokafka.errors import ConsumerStoppedError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka.message import KafkaMessage
 
 from db.pool import Connection
-from schemas.topics import Topic
+from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel.clock import Schedule
 from services.kernel.consuming.bisect import E
 from services.kernel.consuming.offer import Care, Offered, Subscription, offer
 from services.kernel.consuming.positions import Positions
 from services.kernel.consuming.prefetch import Prefetch
 from services.kernel.consuming.probe import Here
-from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
 from services.kernel.errors import Verdict, describe, kind, verdict
 from services.kernel.forgetting.sieve import About, nobody
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.kernel.process import Process
 from services.kernel.record import Record, store_of
 
+MAX_POLL_SECONDS = 300  # Kafka's own default
+_HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 # aiokafka counts from the end of the last fetch, and leaves the group when the time is over. A third of it: a step that
 # was begun just in time may be a long one.
 _HANDLER_SECONDS = MAX_POLL_SECONDS / 3
@@ -55,7 +58,38 @@ def consume(
     """
     about = About(Pseudonyms(process.secrets), subjects)
     consumption = Consumption(process, Subscription(group, topic.name, read, apply, about, process.following))
-    consumption.read_from(process.consumers.subscriber(topic, group, listener=consumption.positions))
+    consumption.read_from(subscriber_of(process, topic, group, listener=consumption.positions))
+
+
+def subscriber_of(process: Process, topic: Topic, group: str, **more: Any) -> Any:
+    """FastStream's: read `topic` as `group`, in batches of raw records; `more` are FastStream's own options."""
+    settings = process.settings
+    return process.consumers.reading(topic).subscriber(
+        topic.name,
+        group_id=group,
+        group_instance_id=f"{settings.group_instance}-{group}" if settings.group_instance else None,
+        batch=True,
+        max_records=settings.batch_records,
+        batch_timeout_ms=100,  # FastStream sleeps as long again after an empty fetch: idle, a record waits twice this
+        auto_offset_reset="earliest",  # until the ledger is asked, which happens before anything is applied
+        ack_policy=AckPolicy.MANUAL,  # the others commit, or seek back at once and for ever
+        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+        max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
+        session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
+        parser=_untouched,
+        decoder=_raw,
+        **more,
+    )
+
+
+async def _untouched(records: Any) -> KafkaMessage:
+    """No header is decoded here: FastStream 0.7.8 drops a whole batch when one is not UTF-8."""
+    return KafkaMessage(body=b"", headers={}, raw_message=records, consumer=None)  # type: ignore[arg-type]
+
+
+async def _raw(message: Any) -> Any:
+    return message.raw_message
 
 
 class Consumption(Generic[E]):
@@ -84,7 +118,9 @@ class Consumption(Generic[E]):
         """
         records: Sequence[Record] = [Record.consumed(one) for one in raw]
         while records and not self._process.stopping.is_set():
+            # While PostgreSQL has this batch, the next one is fetched and read.
             async with self._prefetch.going(full=len(records) >= self._process.settings.batch_records) as following:
+                # Nobody looks at these partitions' positions meanwhile.
                 async with self.positions.working({one.partition for one in records}):
                     await self._settle_all(records)
                 records = () if self._process.stopping.is_set() else await following()

@@ -87,6 +87,8 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         # Row security shows this batch's stores and no other.
         stores = {name: store for name in {one.store_name for one in records} if (store := store_of(name))}
         partitions = {one.partition for one in records}
+        # Locked until the commit: how far the group is in each partition, and which of the stores are gone or had
+        # somebody erased.
         entered = await ledger.enter(conn, subscription.group, subscription.topic, partitions, set(stores.values()))
         rows = entered.rows
         fresh, redelivered = _sift(records, rows, result)

@@ -2,16 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
-from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaMessage
 
 from db.pool import Pool
-from schemas.topics import MAX_MESSAGE_BYTES, Topic
+from schemas.topics import Topic
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within, opened
 from services.kernel.errors import describe
@@ -21,8 +18,6 @@ from services.kernel.settings import Settings
 
 log = structlog.get_logger()
 GRACEFUL_SECONDS = 10.0  # a consumer that has not settled its batch by then is cut off
-MAX_POLL_SECONDS = 300  # Kafka's own default
-_HEARTBEATS_A_SESSION = 10  # the others learn of a death, a leaving or a joining with their next heartbeat
 
 
 def make_broker(settings: Settings) -> KafkaBroker:
@@ -44,36 +39,6 @@ def _quiet_logger() -> logging.Logger:
     logger = logging.getLogger("faststream")
     logger.setLevel(logging.ERROR)
     return logger
-
-
-def subscriber_of(broker: KafkaBroker, settings: Settings, topic: Topic, group: str, **more: Any) -> Any:
-    """Read `topic` as `group`, in batches of raw records; `more` are FastStream's own options."""
-    return broker.subscriber(
-        topic.name,
-        group_id=group,
-        group_instance_id=f"{settings.group_instance}-{group}" if settings.group_instance else None,
-        batch=True,
-        max_records=settings.batch_records,
-        batch_timeout_ms=100,  # FastStream sleeps as long again after an empty fetch: idle, a record waits twice this
-        auto_offset_reset="earliest",  # until the ledger is asked, which happens before anything is applied
-        ack_policy=AckPolicy.MANUAL,  # the others commit, or seek back at once and for ever
-        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
-        max_poll_interval_ms=MAX_POLL_SECONDS * 1000,
-        session_timeout_ms=int(settings.session_timeout_seconds * 1000),
-        heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
-        parser=_untouched,
-        decoder=_raw,
-        **more,
-    )
-
-
-async def _untouched(records: Any) -> KafkaMessage:
-    """No header is decoded here: FastStream 0.7.8 drops a whole batch when one is not UTF-8."""
-    return KafkaMessage(body=b"", headers={}, raw_message=records, consumer=None)  # type: ignore[arg-type]
-
-
-async def _raw(message: Any) -> Any:
-    return message.raw_message
 
 
 class Consumers:
@@ -99,10 +64,10 @@ class Consumers:
         """Whether anybody reads a topic here."""
         return self._broker is not None
 
-    def subscriber(self, topic: Topic, group: str, **more: Any) -> Any:
-        """One that reads `topic` as `group` from the start on; `more` are FastStream's own options."""
+    def reading(self, topic: Topic) -> KafkaBroker:
+        """The broker, which is to be started once this topic is there."""
         self._topics.append(topic)
-        return subscriber_of(self.broker, self._settings, topic, group, **more)
+        return self.broker
 
     async def start(self) -> None:
         """Wait for the installation, then let all of them fetch. Raises Stop with the cure."""

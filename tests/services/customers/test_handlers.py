@@ -38,7 +38,7 @@ def order(
 
 async def keep(pool: Pool, events: Sequence[ShopFact]) -> int:
     async with scoped(pool, {event.store for event in events}) as conn:
-        return len(await handlers.keep(conn, events))
+        return len(await handlers.keep_facts(conn, events))
 
 
 async def rows(pool: Pool, store: uuid.UUID, table: str) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ async def test_two_consumers_with_one_order_each_see_what_the_other_kept(pool: P
     """The later transaction waits for the earlier one's lock, then reckons with its facts."""
     store = await attach(admin_pool)
     async with scoped(pool, {store}) as one:
-        await handlers.keep(one, [order(store, "placed", "o1", amount=10_000)])
+        await handlers.keep_facts(one, [order(store, "placed", "o1", amount=10_000)])
         other = asyncio.create_task(keep(pool, [order(store, "paid", "o1", minute=1, customer="c2")]))
         done, _ = await asyncio.wait([other], timeout=0.3)
         assert not done

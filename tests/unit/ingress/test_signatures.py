@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from services.ingress.signatures import signed_as_standard
+from services.ingress.doors.shop_signature import signed_as_standard
 
 _CURRENT, _PREVIOUS = b"current", b"previous"
 _BODY = b'{"name":"\xff"}'

@@ -74,7 +74,7 @@ async def _found(consumer: Any) -> set[int]:
 
 async def _keep(pool: Pool, store: UUID, facts: list[ShopFact]) -> int:
     async with scoped(pool, {store}) as conn:
-        return len(await handlers.keep(conn, facts))
+        return len(await handlers.keep_facts(conn, facts))
 
 
 def _lines(count: int) -> Iterator[str]:

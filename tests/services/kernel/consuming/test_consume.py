@@ -9,8 +9,7 @@ import pytest
 
 from db.pool import Connection, Pool
 from services.kernel import Record, Retryable
-from services.kernel.consuming.consume import Consumption
-from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
+from services.kernel.consuming.consume import MAX_POLL_SECONDS, Consumption
 from services.kernel.kafka.topics import Admin
 from tests.kernel_bench import Ahead, Bench, Number
 

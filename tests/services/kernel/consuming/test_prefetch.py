@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from db.pool import Connection
 from services.kernel import Record, Retryable
-from services.kernel.consuming.subscriber import MAX_POLL_SECONDS
+from services.kernel.consuming.consume import MAX_POLL_SECONDS
 from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number, read
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS
-from services.customers import events, told_consent
+from services.customers import events, handlers
 from services.kernel import Process, Record, Settings
 from services.kernel.consent.words import ConsentWords
 from services.kernel.forgetting.subjects import Subject
@@ -46,8 +46,8 @@ async def test_a_shops_word_is_kept_once_and_names_or_hides_the_customers_chats(
     words = ConsentWords(anna.process.secrets)
     read = [fact for one in (record, again) if (fact := events.read(one))]
     async with scoped(anna.process.pool(), {anna.store}) as conn:
-        assert await told_consent.keep(words, conn, read) == {record}
-        assert await told_consent.keep(words, conn, read) == set()
+        assert await handlers.keep(words, conn, read) == {record}
+        assert await handlers.keep(words, conn, read) == set()
     await anna.settled()
     (chat,) = (await anna.stored())["chats"]
     assert (chat["contact_id"], chat["hashed"]) == (None, True)
