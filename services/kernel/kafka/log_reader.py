@@ -17,6 +17,7 @@ from services.kernel.settings import Settings
 
 _DEADLINE_SECONDS = 10.0
 _FETCH_MS = 50
+_FETCH_BYTES = 256 * 1024
 
 
 class Reader:
@@ -73,7 +74,9 @@ class Reader:
                 self._settings,
                 enable_auto_commit=False,
                 auto_offset_reset="none",  # "earliest" would pass over in silence what retention took
-                max_partition_fetch_bytes=1,  # Kafka still answers with one whole batch
+                # A batch as it usually is. With less, Kafka answers for the first partition alone, and each of the
+                # others waits for its own turn: a second for twelve, in which a consumer that asks stands still.
+                max_partition_fetch_bytes=_FETCH_BYTES,
                 fetch_max_wait_ms=_FETCH_MS,
             )
             await client.started(consumer, self._settings)
