@@ -24,6 +24,7 @@ from tests.eventually import eventually
 from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsDouble
 
+_MANY = 10  # deaths, in a long round
 _PEOPLE = 200
 _IN_FLIGHT = 8
 _HOST = "127.0.0.1"
@@ -82,6 +83,8 @@ async def test_a_sender_killed_again_and_again_tells_everybody(
 ) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
+    if kills < _MANY:  # whoever was killed holds its lease for ten seconds yet: a few show the same as five
+        kills = min(kills, 2)
     chance, api = random.Random(seed), ContactsDouble()
     for number in range(1, _PEOPLE + 1):
         api.add(_HOST, number, identifier=f"c{number}")

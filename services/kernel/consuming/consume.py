@@ -119,7 +119,7 @@ class Consumption(Generic[E]):
         records: Sequence[Record] = [Record.consumed(one) for one in raw]
         while records and not self._process.stopping.is_set():
             # While PostgreSQL has this batch, the next one is fetched and read.
-            async with self._prefetch.going(full=len(records) >= self._process.settings.batch_records) as following:
+            async with self._prefetch.going(len(records), full=self._process.settings.batch_records) as following:
                 # Nobody looks at these partitions' positions meanwhile.
                 async with self.positions.working({one.partition for one in records}):
                     await self._settle_all(records)

@@ -1,7 +1,8 @@
 """The batch behind the one in hand: fetched and read while PostgreSQL works on that one.
 
-Only behind a full batch, for then more lies ready; what trickles in is left to become one larger batch. Nothing of it
-is applied before its turn. What was moved, paused or given away meanwhile is dropped then: Kafka hands it out again.
+Only behind a full batch, and a large one, for then more lies ready; what trickles in is left to become a larger one.
+Nothing of it is applied before its turn. What was moved, paused or given away meanwhile is dropped then: Kafka hands it
+out again.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ from services.kernel.consuming.bisect import E
 from services.kernel.consuming.positions import Positions
 from services.kernel.record import Record
 
-_READ_AT_ONCE = 16  # between them, what PostgreSQL answered goes first
+# Of smaller batches it costs more than PostgreSQL leaves: at 50 records 59 against 50 µs each, at 500 33 against 37.
+LEAST_RECORDS = 200
+_READ_AT_ONCE = 32  # between them, what PostgreSQL answered goes first
 _UNREAD = object()
 
 Fetch = Callable[[], Awaitable[Sequence[Record]]]
@@ -30,13 +33,15 @@ class Prefetch(Generic[E]):
 
     def read(self, record: Record) -> E | None:
         """What was read in advance, else read now; what is tried again is read again. Raises what `read` does."""
+        if not self._events:
+            return self._read(record)
         event = self._events.pop(record, _UNREAD)
         return self._read(record) if event is _UNREAD else event
 
     @asynccontextmanager
-    async def going(self, *, full: bool) -> AsyncIterator[Fetch]:
-        """Meanwhile fetch what follows a batch that was `full`; the value hands it over, once."""
-        if not full:
+    async def going(self, records: int, *, full: int) -> AsyncIterator[Fetch]:
+        """Meanwhile fetch what follows a batch of so many, if it was a `full` one; the value hands it over, once."""
+        if records < max(full, LEAST_RECORDS):
             yield self._fetch
             return
         begun = asyncio.create_task(self._fetched_and_read())
