@@ -18,6 +18,7 @@ from services.kernel.chatwoot.chatwoot_client import Gone
 
 async def push(served: ServedChatwoot, job: PushJob) -> None:
     """Send the difference. Raises Retryable, LeaseLost; the person then stays due."""
+    # With its token unsealed; each call first asks whether the lease still holds.
     api, (store, _, contact_id) = served.api(job.account), job.key
     held, made = dict(job.acknowledged), 0
     # Two calls: a put merges and cannot remove, for a null is kept as a null.

@@ -118,7 +118,7 @@ class Consumption(Generic[E]):
         """
         records: Sequence[Record] = [Record.consumed(one) for one in raw]
         while records and not self._process.stopping.is_set():
-            # While PostgreSQL has this batch, the next one is fetched and read.
+            # Behind a large full batch the next one is fetched and read while PostgreSQL has this one, else afterwards.
             async with self._prefetch.going(len(records), full=self._process.settings.batch_records) as following:
                 # Nobody looks at these partitions' positions meanwhile.
                 async with self.positions.working({one.partition for one in records}):
