@@ -1,0 +1,1 @@
+"""What people who were forgotten cost those who read."""
