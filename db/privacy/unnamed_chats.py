@@ -22,6 +22,9 @@ select n.contact_id from (
   union select contact_id from wootstream.conversations where organization_id = $1 and contact_id is not null
 ) n where n.contact_id > $2 order by 1 limit $3
 """
+_ANY_HIDDEN = (
+    "select exists (select from wootstream.conversations where organization_id = $1 and contact_digest is not null)"
+)
 _WITHHOLD = """
 update wootstream.conversations c set contact_digest = n.digest
 from unnest($1::uuid[], $2::int[], $3::bytea[]) as n (organization_id, conversation_id, digest)
@@ -93,6 +96,11 @@ async def names(conn: Connection, contacts: Collection[ContactKey]) -> Sequence[
 async def contacts_after(conn: Connection, store: UUID, contact: int, most: int) -> list[int]:
     """Every contact that a store's tables name, by number."""
     return [row["contact_id"] for row in await conn.fetch(_AFTER, store, contact, most)]
+
+
+async def any_hidden(conn: Connection, store: UUID) -> bool:
+    """Whether a hash stands for anybody in the store."""
+    return bool(await conn.fetchval(_ANY_HIDDEN, store))
 
 
 async def withhold(conn: Connection, rows: Collection[WithheldRow]) -> None:

@@ -5,7 +5,6 @@ the same is done again.
 """
 
 from collections.abc import Collection, Sequence
-from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -51,9 +50,8 @@ async def apply_waiting(process: Process, known: Collection[UUID]) -> int:
     for row in rows:
         try:
             await _apply(process, row)
-        except (
-            Sealed
-        ) as reason:  # another installation key sealed the name: what comes from now on obeys the word anyway
+        except Sealed as reason:
+            # Another installation key sealed the name: what comes from now on obeys the word anyway.
             log.error("consent_cannot_be_applied", store=str(row["organization_id"]), reason=str(reason))
             await _done(process, row)
     return len(rows)
@@ -105,18 +103,20 @@ async def _settle(process: Process, store: UUID, contacts: Sequence[int]) -> tup
 
 async def settle_store(process: Process, store: UUID) -> tuple[int, int]:
     """Hide or name every contact of the store as its need and their words say now; (hidden, named) conversations."""
-    async with scoped(process.pool(PRIVACY), {store}) as conn:
-        consent = (await table.of_stores(conn, {store}))[store]
     hidden = shown = after = 0
-    page = partial(unnamed_chats.contacts_after, store=store, most=_PAGE)
-    while consent.chat_said or consent.chat_needed or after == 0:
-        async with scoped(process.pool(PRIVACY), {store}) as conn:
-            contacts = await page(conn, contact=after)
-        if not contacts:
-            break
+    while contacts := await _unsettled(process, store, after):
         done = await _settle(process, store, contacts)
         hidden, shown, after = hidden + done[0], shown + done[1], contacts[-1]
     return hidden, shown
+
+
+async def _unsettled(process: Process, store: UUID, after: int) -> list[int]:
+    """The next contacts, by number; none where nothing was said or needed, and nobody is hidden."""
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        consent = (await table.of_stores(conn, {store}))[store]
+        if not (consent.chat_said or consent.chat_needed or await unnamed_chats.any_hidden(conn, store)):
+            return []
+        return await unnamed_chats.contacts_after(conn, store, after, _PAGE)
 
 
 async def _done(process: Process, row: Any) -> None:

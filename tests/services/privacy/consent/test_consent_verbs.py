@@ -6,8 +6,10 @@ import pytest
 
 from db.pool import Pool
 from services.kernel import Process, Refusal, Settings
+from services.privacy.consent import applying
 from services.privacy.erasures import erasure
 from services.privacy.who import meant
+from tests.services.attached import ACCOUNT_ID
 from tests.services.control.conftest import point_at
 from tests.services.control.verbs import answer, call, noted
 from tests.services.privacy.consent.speaking import CONTACT, Speaker
@@ -52,6 +54,22 @@ async def test_what_a_store_needs_moves_what_was_kept_before(anna: Speaker) -> N
     await call("consent", "need", _slug(anna), "none")
     (chat,) = (await anna.stored())["chats"]
     assert (chat["contact_id"], chat["hashed"], chat["order_count"]) == (CONTACT, False, 3)
+
+
+async def test_a_need_that_ends_names_again_beyond_the_first_page(
+    anna: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "_PAGE", 1)
+    async with anna.admin.acquire() as conn:
+        await conn.execute(
+            "insert into public.chatwoot_contacts (organization_id, chatwoot_account_id, chatwoot_contact_id, email)"
+            " values ($1, $2, $3, 'bert@x.example')", anna.store, ACCOUNT_ID, CONTACT - 1,
+        )  # fmt: skip
+    await anna.writes(10)
+    await call("consent", "need", _slug(anna), "chat")
+    await call("consent", "need", _slug(anna), "none")
+    (chat,) = (await anna.stored())["chats"]
+    assert (chat["contact_id"], chat["hashed"]) == (CONTACT, False)
 
 
 async def test_what_cannot_be_is_refused_in_a_sentence(anna: Speaker) -> None:
