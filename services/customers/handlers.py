@@ -17,9 +17,7 @@ from services.kernel.consent.words import ConsentWords
 
 async def keep(words: ConsentWords, conn: Connection, events: Sequence[ShopFact]) -> set[Record]:
     """What a shop says of its customers' consent is written down, all else kept as facts; which records were news."""
-    # Of a word that came twice the first record was.
-    said = {event.word: event.record for event in reversed(events) if event.word}
-    news = {said[word] for word in await words.add(conn, said)}
+    news = await words.heard(conn, [(event.record, [event.word]) for event in events if event.word])
     facts = [event for event in events if event.word is None]
     return news | await keep_facts(conn, facts) if facts else news
 

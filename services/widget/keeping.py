@@ -31,8 +31,7 @@ class Keeping:
         """Raises Retryable until it is known which months are gone: these posts were read without it."""
         if self._span is None:
             raise Retryable("which months of widget events are kept was not read yet")
-        said = {word: post.record for post in reversed(posts) for word in post.words}
-        news = {said[word] for word in await self._words.add(conn, said)}
+        news = await self._words.heard(conn, [(post.record, post.words) for post in posts if post.words])
         told = [post for post in posts if post.rows]
         return news | await handlers.keep(conn, told, self._analytics.withdrawn) if told else news
 

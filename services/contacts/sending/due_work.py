@@ -128,11 +128,8 @@ def _key(row: Row) -> Key:
 
 def _job(account: SenderAccount, key: Key, row: Row, due: tuple[Due, ...]) -> PushJob:
     written = frozenset(row["written_keys"])
-    wanted, held, sent = (
-        attributes(person_of(account, row), account.allowed),
-        row["cached_attributes"],
-        row["sent_attributes"],
-    )
+    wanted = attributes(person_of(account, row), account.allowed)
+    held, sent = row["cached_attributes"], row["sent_attributes"]
     theirs = of_agents(account, wanted, held, sent=sent, written=written)
     ours = {name: value for name, value in wanted.items() if name not in theirs}
     found = difference(ours, held, written=written - VOLATILE - theirs)
@@ -165,12 +162,11 @@ def of_agents(
 ) -> set[str]:
     """Attributes that the store leaves to its agents, and that hold what we neither sent nor want."""
     # What an earlier release wrote it did not remember: it is taken for ours.
-    unknown = {name for name in written if name not in sent}
+    by_others = changed_by_others(held, sent) | (held.keys() - sent.keys() - set(written))
     return {
         name
-        for name in (account.agents_may_change & (sent.keys() | held.keys())) - unknown
-        if name in changed_by_others(held, sent) | (held.keys() - sent.keys())
-        and difference({name: wanted.get(name)}, held, written=(name,))
+        for name in account.agents_may_change & by_others
+        if difference({name: wanted.get(name)}, held, written=(name,))
     }
 
 

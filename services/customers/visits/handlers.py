@@ -20,8 +20,8 @@ async def keep(
     """Take what is newer; mark those whom somebody is talking to. `withdrawn` says which are of somebody who has taken
     their consent back since: they are not kept."""
     seen = {visit: (visit.store, visit.first_at, partial(_names, visit)) for event in events for visit in event.visits}
-    over = await withdrawn(conn, seen)
-    events = [replace(event, visits=tuple(one for one in event.visits if one not in over)) for event in events]
+    if over := await withdrawn(conn, seen):
+        events = [replace(event, visits=tuple(one for one in event.visits if one not in over)) for event in events]
     keys = {visit.key for event in events for visit in event.visits}
     before = {visit.key: visit for visit in map(ShopVisit.of, await table.known(conn, keys))}
     now, news = dict(before), set[Record]()

@@ -40,9 +40,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 # Lists shrink to a tenth with gzip, and zlib unpacks no more than it is asked for. Other codings cannot be bounded so.
 _ASKED = {"accept": "application/json", "accept-encoding": "gzip"}
 MINUTE_SECONDS = 60.0
-_LATE_SECONDS = (
-    0.5  # who is late by less keeps their turn: pauses between two pieces of work cost nothing of the minute
-)
+# Who is late by less keeps their turn: pauses between two pieces of work cost nothing of the minute.
+_LATE_SECONDS = 0.5
 _FAILURES = 5  # in a row, then the account's breaker opens
 # Below the minute of Chatwoot's own limits: an account that is well again is not left alone for long.
 _RESTS = Schedule((5.0, 10.0, 20.0, 40.0))

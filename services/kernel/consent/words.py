@@ -1,9 +1,9 @@
 """A person's word: that they agree to a purpose, or no longer do. Wherever it was heard, hashes alone are kept."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from db.pool import Connection
@@ -11,6 +11,7 @@ from db.privacy import consents as table
 from db.privacy.consents import ConsentRow
 from schemas.values.consent import Purpose
 from services.kernel.forgetting.subjects import Kind, Pseudonyms, Subject
+from services.kernel.record import Record
 from services.kernel.secrets import Secrets
 
 Source = Literal["beacon", "shop", "api", "verb"]
@@ -47,6 +48,12 @@ class ConsentWords:
             if (row.organization_id, row.digest, row.purpose, row.said_at, row.given) in news
         }
 
+    async def heard(self, conn: Connection, told: Sequence[tuple[Record, Iterable[ConsentWord]]]) -> set[Record]:
+        """Write down what the records of a batch say; those that told something new."""
+        # Of a word that came twice the first record did.
+        said = {word: record for record, words in reversed(told) for word in words}
+        return {said[word] for word in await self.add(conn, said)}
+
     def rows(self, word: ConsentWord, names: Iterable[Subject] = (), *, to_apply: bool = True) -> list[ConsentRow]:
         """The word under its own name, or under these; one to apply bears its name, sealed, until that is done."""
         return [
@@ -70,9 +77,4 @@ class ConsentWords:
     def opened(self, store: UUID, text: str) -> Subject:
         """Whose word a row is. Raises Sealed where another installation key sealed it."""
         kind, _, name = self._secrets.open(text, organization=store, column=_COLUMN).partition(":")
-        return Subject(_KINDS[kind], name)
-
-
-_KINDS: dict[str, Kind] = {
-    "customer": "customer", "email": "email", "phone": "phone", "contact": "contact", "session": "session",
-}  # fmt: skip
+        return Subject(cast("Kind", kind), name)

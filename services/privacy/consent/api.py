@@ -1,6 +1,5 @@
 """Consent over HTTP, for a shop's own back end: the same functions as at the command line."""
 
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -51,9 +50,8 @@ async def _show(process: Process, request: Request) -> Any:
 async def _say(process: Process, request: Request) -> Any:
     said, store = await body_as(request, SaidConsent), request.path_params["store"]
     organization = (await stores_named(process.pool(), store))[store]
-    at: datetime | None = said.at
     news = await standing.say(
-        process, organization, meant(said.who), said.purpose, given=said.given, source="api", said_at=at,
+        process, organization, meant(said.who), said.purpose, given=said.given, source="api", said_at=said.at,
         text_version=said.text_version,
     )  # fmt: skip
     return {"news": news}
