@@ -12,7 +12,7 @@ import pytest
 
 from local.stack.machine.ports import HOST, free_ports
 from tests.clients.clients import Absent, tool
-from tests.edge.upstream import listening
+from tests.edge.upstream import hearing, listening
 from tests.eventually import eventually
 
 _START = Path(__file__).parents[2] / "deploy/alertmanager/start"
@@ -34,25 +34,6 @@ async def mail_server(mails: list[str]) -> AsyncIterator[str]:
                     writer.write(b"354 go on\r\n")
                     mails.append((await reader.readuntil(b"\r\n.\r\n")).decode())
                 writer.write(b"221 bye\r\n" if line.upper() == b"QUIT" else b"250 ok\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
-
-    async with listening(take) as address:
-        yield address
-
-
-@asynccontextmanager
-async def program(told: dict[str, bytes]) -> AsyncIterator[str]:
-    """host:port of one that is told over HTTP; path → the last body."""
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
-                length = head.lower().partition("content-length: ")[2].partition("\r\n")[0]
-                told[head.split()[1]] = await reader.readexactly(int(length))
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
@@ -85,7 +66,11 @@ async def alertmanager(folder: Path, **said: str) -> AsyncIterator[str]:
 
 async def test_mail_slack_and_webhook_are_told_at_once_of_what_must_be_paged(tmp_path: Path) -> None:
     mails, told = list[str](), dict[str, bytes]()
-    async with mail_server(mails) as server, program(told) as address, httpx.AsyncClient(timeout=30) as client:
+    async with (
+        mail_server(mails) as server,
+        hearing(told.__setitem__) as address,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
         (tmp_path / "alert_slack_url").write_text(f"http://{address}/slack\n")
         (tmp_path / "alert_webhook_url").write_text(f"http://{address}/it's-a-secret\n")
         mail = {"ALERT_MAIL_TO": "a@x.example, b@x.example", "ALERT_MAIL_SERVER": server, "ALERT_MAIL_PLAIN": "1"}

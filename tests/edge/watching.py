@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import yaml
 
 from local.stack.machine.ports import HOST, free_ports
 from tests.clients.clients import tool
-from tests.edge.upstream import listening
+from tests.edge.upstream import hearing
 from tests.eventually import eventually
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -30,6 +29,10 @@ class Watch:
 
     client: httpx.AsyncClient
     told: list[dict[str, Any]] = field(default_factory=list)
+
+    def hear(self, _path: str, body: bytes) -> None:
+        """What Alertmanager pages with."""
+        self.told += json.loads(body)["alerts"]
 
     def fired(self, name: str, status: str = "firing") -> list[dict[str, Any]]:
         return [one for one in self.told if (one["labels"]["alertname"], one["status"]) == (name, status)]
@@ -104,7 +107,7 @@ async def watched(
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{HOST}:{port}", timeout=30))
         watch = Watch(client)
-        address = await stack.enter_async_context(_hearing(watch.told))
+        address = await stack.enter_async_context(hearing(watch.hear))
         routes = yaml.safe_load((_DEPLOY / "alertmanager/alertmanager.yml").read_text())
         for part in (routes["route"], *routes["route"]["routes"]):
             part |= {"group_wait": "1s", "group_interval": "1s"}
@@ -139,26 +142,6 @@ async def _ready(client: httpx.AsyncClient) -> bool:
         return (await client.get("/-/ready")).is_success
     except httpx.HTTPError:
         return False
-
-
-@asynccontextmanager
-async def _hearing(told: list[dict[str, Any]]) -> AsyncIterator[str]:
-    """host:port of who is paged."""
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                length = re.search(rb"content-length: (\d+)", head.lower())
-                body = await reader.readexactly(int(length[1]) if length else 0)
-                told.extend(json.loads(body)["alerts"])
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
-
-    async with listening(take) as address:
-        yield address
 
 
 @asynccontextmanager

@@ -17,6 +17,16 @@ _BY_ORDERS_IN_A_YEAR = TierRules.model_validate({"within": "year", "tiers": {"Si
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)  # of the events' minute 0
 
 
+async def _reckoned_last(pool: Pool, store: uuid.UUID, at: datetime) -> None:
+    """The store's customers as they were at that moment: Silver."""
+    async with scoped(pool, {store}) as conn:
+        await conn.execute(
+            "update wootstream.customers set customer_tier = 'Silver', updated_at = $2 where organization_id = $1",
+            store,
+            at,
+        )
+
+
 async def _whole(process: Process) -> None:
     while await regrading.turn(process):
         pass
@@ -61,12 +71,7 @@ async def test_an_order_that_became_a_year_old_counts_no_longer(
         await keep(pool, [order(store, "paid", "o1", minute=minutes + 1)])
         assert (await customer(pool, store))["customer_tier"] is None
         # As it was when it was reckoned last, six days before that order became a year old.
-        async with scoped(pool, {store}) as conn:
-            await conn.execute(
-                "update wootstream.customers set customer_tier = 'Silver', updated_at = $2 where organization_id = $1",
-                store,
-                now - timedelta(days=11),
-            )
+        await _reckoned_last(pool, store, now - timedelta(days=11))
         await _whole(process)
         assert (await customer(pool, store))["customer_tier"] is None
     finally:
@@ -81,12 +86,7 @@ async def test_an_order_that_was_never_paid_counts_for_a_year_from_its_placing(
     minutes = int((now - timedelta(days=370) - _NOON).total_seconds() // 60)
     try:
         await keep(pool, [order(store, "placed", "o1", minute=minutes, amount=20_000)])
-        async with scoped(pool, {store}) as conn:
-            await conn.execute(
-                "update wootstream.customers set customer_tier = 'Silver', updated_at = $2 where organization_id = $1",
-                store,
-                now - timedelta(days=11),
-            )
+        await _reckoned_last(pool, store, now - timedelta(days=11))
         await _whole(process)
         assert (await customer(pool, store))["customer_tier"] is None
     finally:
