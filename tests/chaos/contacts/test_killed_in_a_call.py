@@ -24,6 +24,8 @@ async def _killed_in_the_call(worker: Worker, front: Front, when: str) -> None:
     await worker.kill()
     front.held = None
     front.go_on.set()
+    # Else the call that was held now would be taken for the next stage's, whose worker would die before it called.
+    await eventually(lambda: front.calls[-1].ended > 0)
 
 
 async def _killed_after_the_answer(worker: Worker, shop: Shop, admin: Pool) -> None:
