@@ -1,6 +1,6 @@
 """Who was erased, by keyed hash, and until which moment what was received about them is dropped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -32,7 +32,7 @@ class ErasedRow(NamedTuple):
     request_id: UUID
 
 
-async def among(conn: Connection, named: Sequence[tuple[UUID, bytes]]) -> Mapping[tuple[UUID, bytes], datetime]:
+async def among(conn: Connection, named: Collection[tuple[UUID, bytes]]) -> Mapping[tuple[UUID, bytes], datetime]:
     """Those of (store, digest) that were erased, and until when what was received is dropped."""
     rows = await conn.fetch(_AMONG, [store for store, _ in named], [digest for _, digest in named])
     return {(row["organization_id"], row["digest"]): row["received_before"] for row in rows}

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 import orjson
@@ -38,7 +38,7 @@ def _uuid(name: str) -> UUID | None:
 class Record:
     """A key, a value and ASCII headers. Compared by identity: two deliveries are two records."""
 
-    __slots__ = ("_store_name", "headers", "key", "offset", "partition", "topic", "value")
+    __slots__ = ("_received_at", "_store_name", "headers", "key", "offset", "partition", "topic", "value")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Record:
         self.partition = partition
         self.offset = offset
         self._store_name: str | None = None
+        self._received_at: datetime | None = None
 
     @classmethod
     def accepted(
@@ -131,11 +132,12 @@ class Record:
 
     @property
     def received_at(self) -> datetime:
-        """When the door accepted it. Raises Invalid."""
-        moment = moment_in(self.header("received-at"))
-        if moment is None:
-            raise Invalid("the `received-at` header is missing or is no RFC 3339 time from 1970 to 2199")
-        return moment
+        """When the door accepted it; kept, for consumers ask for it twice. Raises Invalid."""
+        if self._received_at is None:
+            self._received_at = moment_in(self.header("received-at"))
+            if self._received_at is None:
+                raise Invalid("the `received-at` header is missing or is no RFC 3339 time from 1970 to 2199")
+        return self._received_at
 
     @property
     def identity(self) -> str:
@@ -147,6 +149,13 @@ class Record:
         if name and len(name) <= _LONGEST_ID and "\0" not in name:
             return name
         return hashlib.sha256(self.value).hexdigest()
+
+
+class Carries(Protocol):
+    """An event of a service: whatever it is, it carries the record it came from."""
+
+    @property
+    def record(self) -> Record: ...
 
 
 @lru_cache(maxsize=10_000)

@@ -2,22 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from db.pool import Connection
 from db.transactions import check_at_once
 from services.kernel.errors import Verdict, may_be_of_a_record, verdict
-from services.kernel.record import Record
+from services.kernel.record import Carries, Record
 
 # One guilty event of 500 costs 18 tries, 50 cost about 430; what is left over is the next transaction's.
 TRIES = 300
-
-
-class Carries(Protocol):
-    """An event of a service: whatever it is, it carries the record it came from."""
-
-    @property
-    def record(self) -> Record: ...
 
 
 E = TypeVar("E", bound=Carries)

@@ -3,16 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 from typing import Generic
-from uuid import UUID
 
 import orjson
 
-from db.pool import Connection, Pool
+from db.pool import Pool
 from db.records import dead_letters, ledger
 from db.records.dead_letters import Letter
 from db.records.ledger import LedgerRow, Move
@@ -95,9 +93,10 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         there = {name for name, store in stores.items() if store not in entered.gone}
         events, bad, bugs = _read(subscription, fresh, there)
         if entered.erased:  # ignored from here on, also what would be set aside
-            forgotten = await _forgotten(conn, subscription, entered.erased, events, bad)
-            events = [event for event in events if event.record not in forgotten]
-            bad = {one: why for one, why in bad.items() if one not in forgotten}
+            forgotten = await subscription.about.those_erased(conn, entered.erased, events, bad)
+            if forgotten:
+                events = [event for event in events if event.record not in forgotten]
+                bad = {one: why for one, why in bad.items() if one not in forgotten}
         if care is Care.WHOLE:  # the usual case: one call, no savepoint
             applied = Applied(set(await subscription.apply(conn, events)), worked=True) if events else Applied()
         else:
@@ -175,19 +174,6 @@ def _read(
             bugs.append((record, error))
             bad[record] = (BUG, describe(error))
     return events, bad, bugs
-
-
-async def _forgotten(
-    conn: Connection,
-    subscription: Subscription[E],
-    erased: Mapping[UUID, datetime],
-    events: Sequence[E],
-    bad: Iterable[Record],
-) -> set[Record]:
-    """Records about people who were erased since they were received."""
-    about = subscription.about
-    named = {event.record: about.event(event) for event in events} | {one: about.unreadable(one) for one in bad}
-    return await about.those_erased(conn, erased, named)
 
 
 def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) -> Sequence[Record]:

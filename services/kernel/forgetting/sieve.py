@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -13,10 +12,9 @@ from schemas.bounds import EARLIEST
 from services.kernel.errors import Invalid
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.kernel.forgetting.unreadable import subjects_of_bytes
-from services.kernel.record import Record, store_of
+from services.kernel.record import Carries, Record, store_of
 
-E = TypeVar("E")
-Names = Callable[[], Iterable[Subject]]
+E = TypeVar("E", bound=Carries)
 
 
 def nobody(_: object) -> Iterable[Subject]:
@@ -31,34 +29,46 @@ class About(Generic[E]):
     pseudonyms: Pseudonyms
     subjects: Callable[[E], Iterable[Subject]]
 
-    def event(self, event: E) -> Names:
-        return partial(self.subjects, event)
-
-    def unreadable(self, record: Record) -> Names:
-        """Whoever its bytes seem to name: set aside, it would bring them back as well."""
-        return partial(subjects_of_bytes, record)
-
     async def those_erased(
-        self, conn: Connection, erased: Mapping[UUID, datetime], records: Mapping[Record, Names]
+        self, conn: Connection, erased: Mapping[UUID, datetime], events: Iterable[E], unreadable: Iterable[Record]
     ) -> set[Record]:
         """Those to drop. `erased` is each store's last erasure: what was received after it is not looked at.
 
         So a store without erased people costs nothing, and live traffic next to nothing; of what is older there is one
-        look by index for the whole batch.
+        look by index for the whole batch. Of an unreadable record, whoever its bytes seem to name is asked for: set
+        aside, it would bring them back as well.
         """
-        asked: list[tuple[UUID, bytes]] = []
-        old: list[tuple[Record, datetime, range]] = []
-        for record, named in records.items():
-            store = store_of(record.store_name)
-            if store is None or store not in erased or (at := _received_at(record)) > erased[store]:
-                continue
-            begin = len(asked)
-            asked += [(store, digest) for subject in set(named()) for digest in self.pseudonyms.of(store, subject)]
-            old.append((record, at, range(begin, len(asked))))
-        until = await table.among(conn, list(set(asked))) if asked else {}
+        latest = _Latest(erased)
+        old = [(one.record, self.subjects(one)) for one in events if latest.may_concern(one.record)]
+        old += [(one, subjects_of_bytes(one)) for one in unreadable if latest.may_concern(one)]
+        named = {record: self._digests(record.store, subjects) for record, subjects in old}
+        asked = {digest for digests in named.values() for digest in digests}
+        until = await table.among(conn, asked) if asked else {}
         return {
-            record for record, at, its in old if any(asked[one] in until and at <= until[asked[one]] for one in its)
+            record
+            for record, digests in named.items()
+            if any(_received_at(record) <= until[one] for one in digests & until.keys())
         }
+
+    def _digests(self, store: UUID, subjects: Iterable[Subject]) -> set[tuple[UUID, bytes]]:
+        return {(store, digest) for subject in set(subjects) for digest in self.pseudonyms.of(store, subject)}
+
+
+class _Latest:
+    """Each store's last erasure, by the name that its records bear."""
+
+    def __init__(self, erased: Mapping[UUID, datetime]) -> None:
+        self._erased = erased
+        self._by_name: dict[str, datetime | None] = {}
+
+    def may_concern(self, record: Record) -> bool:
+        """Whether it was received before somebody of its store was erased."""
+        name = record.store_name
+        if name not in self._by_name:
+            store = store_of(name)
+            self._by_name[name] = self._erased.get(store) if store else None
+        last = self._by_name[name]
+        return last is not None and _received_at(record) <= last
 
 
 def _received_at(record: Record) -> datetime:
