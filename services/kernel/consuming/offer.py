@@ -93,7 +93,8 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         there = {name for name, store in stores.items() if store not in entered.gone}
         events, bad, bugs = _read(subscription, fresh, there)
         if entered.erased:  # ignored from here on, also what would be set aside
-            forgotten = await subscription.about.those_erased(conn, entered.erased, events, bad)
+            latest = {name: entered.erased[store] for name, store in stores.items() if store in entered.erased}
+            forgotten = await subscription.about.those_erased(conn, latest, events, bad)
             if forgotten:
                 events = [event for event in events if event.record not in forgotten]
                 bad = {one: why for one, why in bad.items() if one not in forgotten}
