@@ -16,8 +16,8 @@ from db.pool import Connection, scoped
 from schemas.values.money import written
 from services.contacts.attributes import DERIVED, attributes
 from services.contacts.difference import difference
+from services.contacts.sending.contacts_api import SenderAccount
 from services.contacts.sending.due_work import of_agents, person_of
-from services.contacts.sending.served import SenderAccount
 from services.kernel import Refusal
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named

@@ -22,8 +22,8 @@ from schemas.shop import CustomerEvent, OrderEvent
 from schemas.topics import SHOP_EVENTS, WEBHOOKS, WIDGET_EVENTS
 from services.contacts import events as contact_events
 from services.contacts import handlers as contacts
+from services.contacts.sending.contacts_api import SenderAccount
 from services.contacts.sending.due_work import Due, work_of
-from services.contacts.sending.served import SenderAccount
 from services.conversations import events as conversation_events
 from services.conversations import handlers as conversations
 from services.conversations.figures.facts import TRACKED

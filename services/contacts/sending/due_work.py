@@ -14,7 +14,7 @@ from schemas.bounds import MOST_INT4
 from services.contacts.attributes import CurrentVisit, KnownPerson, RecentOrder, attributes
 from services.contacts.difference import Difference, changed_by_others, difference
 from services.contacts.matching import Key
-from services.contacts.sending.served import SenderAccount
+from services.contacts.sending.contacts_api import SenderAccount
 
 _LONGEST_ID = 10  # digits
 

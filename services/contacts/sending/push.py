@@ -10,9 +10,8 @@ from uuid import UUID
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
-from services.contacts.sending.contacts_api import RefusedByChatwoot
+from services.contacts.sending.contacts_api import RefusedByChatwoot, ServedChatwoot
 from services.contacts.sending.due_work import Due, PushJob
-from services.contacts.sending.served import ServedChatwoot
 from services.kernel.chatwoot.chatwoot_client import Gone
 
 

@@ -10,11 +10,11 @@ import structlog
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import Connection, scoped
+from services.contacts.sending.contacts_api import SenderAccount, ServedChatwoot
 from services.contacts.sending.due_work import Due, DueWork, PushJob, work_of
 from services.contacts.sending.leases import LeaseLost
 from services.contacts.sending.push import push, settle
 from services.contacts.sending.search import look_up
-from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel.clock import Schedule
 from services.kernel.errors import Verdict, describe, verdict
 

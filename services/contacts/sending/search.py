@@ -10,10 +10,9 @@ from db.pool import Connection, Row, scoped
 from schemas.chatwoot.contacts import ShownContact
 from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
-from services.contacts.sending.contacts_api import RefusedByChatwoot
+from services.contacts.sending.contacts_api import RefusedByChatwoot, SenderAccount, ServedChatwoot
 from services.contacts.sending.due_work import Due
 from services.contacts.sending.push import settle
-from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel import Process
 from services.kernel.chatwoot.chatwoot_client import Gone
 

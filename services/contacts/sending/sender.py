@@ -8,10 +8,10 @@ from db import stores
 from db.people import due as mailbox
 from db.people import pushes
 from db.pool import scoped
+from services.contacts.sending.contacts_api import SenderAccount, ServedChatwoot
 from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
-from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel import Process
 
 _SHIFT_SECONDS = 5.0  # then whoever waits for the end of a piece of work sees it

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from db.people import pushes
 from db.pool import scoped
+from services.contacts.sending.contacts_api import SenderAccount, ServedChatwoot
 from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
 from services.contacts.sending.sender import AttributeSender
-from services.contacts.sending.served import SenderAccount, ServedChatwoot
 from services.kernel import Chatwoot
 from tests.answering import Answering
 from tests.eventually import PATIENCE_SECONDS
