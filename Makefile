@@ -78,7 +78,7 @@ widget: install  ## N=1000 widget events of 50 stores, some repeated, some bad, 
 	$(BIN)/pytest tests/chaos/test_widget_events.py -s --examples $(N) --kills $(KILLS)
 
 edge: install  ## the real nginx, Pebble, Prometheus and Alertmanager in one round before real ingresses
-	@$(BIN)/pytest -q tests/edge && $(BIN)/pytest -q -s tests/edge/whole_round.py \
+	@$(BIN)/pytest -q tests/edge && $(BIN)/pytest -q -s tests/edge/added_latency.py tests/edge/whole_round.py \
 	  && echo 'edge: every claim held (what is skipped above is named with what it lacks)' || { echo 'edge: FAILED'; exit 1; }
 
 hostile: install  ## N=1000 acts of a store that attacks, another does not notice (ACTS=a,b SEED=1 UNTIMED=1: see README)
@@ -113,6 +113,7 @@ lock: install  ## resolve the dependencies anew into the lock files, the image's
 	@$(COMPILE) pyproject.toml --all-extras --constraint $(VENV)/pins.txt --output-file requirements-run.lock
 	@printf '%s\n' platformdirs psutil standardwebhooks | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file local/image/requirements-demo.lock
 	@echo hatchling | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file deploy/requirements-build.lock
+	@echo jgo | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file deploy/kafka/requirements-agent.lock
 
 clean:  ## stop the local stack, forget its data, .venv and caches
 	@if [ -x $(BIN)/wootstream ]; then for place in .local .local/test .local/test/chaos; do \

@@ -39,7 +39,7 @@ def upgrade(compose: Compose, version: str, *, backups: Path, seconds: float) ->
     backup(compose, backups)
     change_env("WOOTSTREAM_VERSION", version)
     try:
-        compose.do("build", "migrate")
+        compose.do("build", "migrate", "kafka")
         compose.do("run", "--rm", "--no-deps", "-T", "migrate")
         compose.do("run", "--rm", "--no-deps", "-T", "topics")
         roll(compose)

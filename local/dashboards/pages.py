@@ -1,4 +1,4 @@
-"""The four pages: is each promise kept, what comes in, how far is what reads it, how is each store."""
+"""The five pages: is each promise kept, what comes in, how far is what reads it, how is each store, what all stands on."""
 
 from local.dashboards.panels import RATE, Dashboard, Panel
 
@@ -97,4 +97,48 @@ STORES = Dashboard(
     by_store=True,
 )  # fmt: skip
 
-PAGES = (PROMISES, DOORS, CONSUMERS, STORES)
+_KAFKA = "kafka_server_brokertopicmetrics"
+_QUANTILES = 'max by (request, quantile) (kafka_network_requestmetrics_totaltimems{quantile="0.99"}) / 1000'
+_DISKS = '{fstype!~"tmpfs|ramfs|overlay"}'
+
+
+def _of_postgres(asks: str) -> str:
+    """As PostgreSQL's own exporter names it, or CloudNativePG's."""
+    return f"{asks} or {asks.replace('pg_', 'cnpg_pg_')}"
+
+
+SERVERS = Dashboard(
+    "Servers",
+    "What all of it stands on: Kafka, PostgreSQL, the host",
+    (
+        Panel("Kafka, active controllers", "sum(kafka_controller_kafkacontroller_activecontrollercount)", stat=True, bad=1, below=True),
+        Panel("Kafka, partitions without a leader", "max(kafka_controller_kafkacontroller_offlinepartitionscount)", stat=True, bad=1),
+        Panel("Kafka, partitions short of replicas", "sum(kafka_server_replicamanager_underreplicatedpartitions)", stat=True, bad=1),
+        Panel("Kafka, partitions that take nothing", "sum(kafka_server_replicamanager_underminisrpartitioncount)", stat=True, bad=1,
+              says="Fewer replicas are in sync than an acknowledgement needs: the doors use their spools"),
+        Panel("Kafka, folders lost", "sum(kafka_log_logmanager_offlinelogdirectorycount)", stat=True, bad=1),
+        Panel("Hours since the last backup", "(time() - max(wootstream_backup_timestamp_seconds)) / 3600", stat=True, bad=26),
+        Panel("Kafka, records a second", f"sum by (topic) (rate({_KAFKA}_messagesin_total{RATE}))", "{{topic}}", unit="reqps"),
+        Panel("Kafka, bytes a second in", f"sum by (topic) (rate({_KAFKA}_bytesin_total{RATE}))", "{{topic}}", unit="Bps"),
+        Panel("Kafka, bytes a second out", f"sum by (topic) (rate({_KAFKA}_bytesout_total{RATE}))", "{{topic}}", unit="Bps"),
+        Panel("Kafka, bytes of each topic on all brokers", "sum by (topic) (kafka_log_log_size)", "{{topic}}", unit="bytes"),
+        Panel("Kafka, time of a request, 99 of 100", _QUANTILES, "{{request}}", unit="s", bad=1),
+        Panel("Kafka, idle share of its threads", "kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", "{{instance}}", unit="percentunit"),
+        Panel("Kafka, heap in use", 'jvm_memory_used_bytes{area="heap"} / jvm_memory_max_bytes{area="heap"}', "{{instance}}", unit="percentunit"),
+        Panel("Kafka, share of time that goes to collecting garbage", f"sum by (instance) (rate(jvm_gc_collection_seconds_sum{RATE}))", "{{instance}}", unit="percentunit", bad=0.2),
+        Panel("PostgreSQL, connections", "sum by (state) (pg_stat_activity_count) or sum by (state) (cnpg_backends_total)", "{{state}}"),
+        Panel("PostgreSQL, transactions a second", _of_postgres(f"sum by (datname) (rate(pg_stat_database_xact_commit{RATE}))"), "{{datname}}", unit="reqps"),
+        Panel("PostgreSQL, blocks read from memory", _of_postgres(
+              f"sum(rate(pg_stat_database_blks_hit{RATE})) / (sum(rate(pg_stat_database_blks_hit{RATE})) + sum(rate(pg_stat_database_blks_read{RATE})) > 0)") + _ZERO, "share", unit="percentunit"),
+        Panel("PostgreSQL, deadlocks and rollbacks a second", _of_postgres(
+              f"sum(rate(pg_stat_database_deadlocks{RATE})) + sum(rate(pg_stat_database_xact_rollback{RATE}))"), "both"),
+        Panel("PostgreSQL, size", _of_postgres("max by (datname) (pg_database_size_bytes)"), "{{datname}}", unit="bytes"),
+        Panel("Host, processors in use", f'1 - avg by (instance) (rate(node_cpu_seconds_total{{mode="idle"}}{RATE}))', "{{instance}}", unit="percentunit"),
+        Panel("Host, memory left", "min by (instance) (node_memory_MemAvailable_bytes)", "{{instance}}", unit="bytes"),
+        Panel("Host, disk in use", f"1 - min by (instance, mountpoint) (node_filesystem_avail_bytes{_DISKS} / node_filesystem_size_bytes{_DISKS})",
+              "{{instance}} {{mountpoint}}", unit="percentunit", bad=0.85),
+        Panel("Host, share of time that its disks work", f"max by (instance, device) (rate(node_disk_io_time_seconds_total{RATE}))", "{{instance}} {{device}}", unit="percentunit"),
+    ),
+)  # fmt: skip
+
+PAGES = (PROMISES, DOORS, CONSUMERS, STORES, SERVERS)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 _SOURCE = {"type": "prometheus", "uid": "prometheus"}
 _WIDTH, _HEIGHT, _STAT_WIDTH, _STAT_HEIGHT, _GRID = 12, 8, 4, 4, 24
 RATE = "[$__rate_interval]"
-Unit = Literal["short", "s", "bytes", "percentunit", "reqps", "dtdurations"]
+Unit = Literal["short", "s", "bytes", "percentunit", "reqps", "Bps"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ async def test_upgrade_rolls_one_after_the_other_and_goes_back_where_it_fails(ho
 
     up = await host.deploy("upgrade", "2.0")
     assert up.code == 0, up.err
-    assert (_version(host), _changes(host)) == ("2.0", ["build migrate", "run migrate", "run topics", *rolled])
+    assert (_version(host), _changes(host)) == ("2.0", ["build migrate kafka", "run migrate", "run topics", *rolled])
     assert len([*(host.folder / "backups").iterdir()]) == 1
 
     host.fails_once("up")

@@ -1,45 +1,37 @@
 """`make edge`: the real nginx before two ingresses, the real Prometheus beside them, and who is told by Alertmanager.
 
-One round: as fast behind nginx as without; nobody refused while nginx is reloaded and an ingress is rolled; every rule
+One round: nobody refused while nginx is reloaded and an ingress is rolled; every rule
 loads, every panel answers; a silent store, a lag and a halted partition are told of.
 """
 
 import asyncio
-import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import httpx
-import orjson
 import pytest
 
 from db.pool import Pool
 from local.demo.visitors import PageVisitor
-from local.stack.machine.ports import HOST, free_ports
+from local.stack.machine.ports import HOST
 from schemas import topics as all_topics
 from services.kernel import Clock, Settings
 from tests.clients.clients import Absent
+from tests.edge.ingresses import Ingresses
+from tests.edge.monitoring.test_alerts import KAFKA, NODE, POSTGRES, RULES
+from tests.edge.monitoring.watching import Watch, exporters, panels, watched
 from tests.edge.real_nginx import NAME, Edge, edge
-from tests.edge.test_alerts import NODE, POSTGRES, RULES
-from tests.edge.watching import Watch, exporters, panels, watched
+from tests.edge.sending import NUMBERS, hang_up, message, waited, webhooks, wires
 from tests.eventually import PATIENCE_SECONDS, eventually
-from tests.services.attached import ACCOUNT_ID
-from tests.services.ingress.bench import ORIGIN, Shop, held, open_shop, post_webhook, signed
+from tests.services.ingress.bench import ORIGIN, Shop, held, open_shop, post_webhook
 from tests.services.ingress.running import running
-from tests.services.ingress.wire import Wire
 from tests.topics import make_again
 
-_LINES = 64
-_PAIRS, _WINDOW = 10, 500  # 10,000 webhooks in all, half of them behind nginx
-_RATES = (1_000, 500, 250, 125)  # a second; the highest that this machine does not queue at
-_QUEUED_MS = 50.0  # p99 of a second's webhooks at a rate that is too high for this machine
-_MOST_RATIO = 1.5
 _FLOOD = 5_000
 _SLOW_SENDERS = 200
 _ROLL_SENDERS = 4
@@ -50,166 +42,6 @@ _SHORTER = {
     "PartitionIsHalted": {"for": "1s"},
 }
 _DEADLINE = 60.0  # no claim: a machine with other work
-
-
-@asynccontextmanager
-async def wires(edge_or_address: Edge | str) -> AsyncIterator[list[Wire]]:
-    """Kept connections, over TLS where they lead to nginx."""
-    if isinstance(edge_or_address, Edge):
-        to: dict[str, object] = {
-            "port": edge_or_address.port,
-            "ssl": edge_or_address.context(),
-            "server_hostname": NAME,
-        }
-    else:
-        to = {"port": int(edge_or_address.rpartition(":")[2])}
-    opened = [await asyncio.open_connection(HOST, **to) for _ in range(_LINES)]  # type: ignore[arg-type]
-    yield [Wire(*one) for one in opened]
-    for _, writer in opened:
-        _hang_up(writer)
-
-
-def _hang_up(writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    writer.transport.abort()
-
-
-async def waited(lines: Sequence[Wire], requests: Sequence[bytes], rate: float) -> list[float]:
-    """Milliseconds of each from when its turn came, at so many a second; a late server lets the following wait, too."""
-    free: asyncio.Queue[Wire] = asyncio.Queue()
-    for line in lines:
-        free.put_nowait(line)
-    found: list[float] = []
-
-    async def ask(request: bytes, due: float) -> None:
-        line = await free.get()
-        status, _ = await line.ask(request)
-        assert status == 204, status
-        found.append(1000 * (time.perf_counter() - due))
-        free.put_nowait(line)
-
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for number, request in enumerate(requests):
-            due = began + number / rate
-            if (early := due - time.perf_counter()) > 0:
-                await asyncio.sleep(early)
-            group.create_task(ask(request, due))
-    return found
-
-
-_NUMBERS = itertools.count(1)
-
-
-def message() -> bytes:
-    """A message that was not there before."""
-    number, at = next(_NUMBERS), datetime.now(UTC).isoformat()
-    return orjson.dumps({
-        "event": "message_created", "id": number, "content": "hello", "message_type": "incoming", "private": False,
-        "created_at": at, "account": {"id": ACCOUNT_ID}, "conversation": {"id": number % 500 + 1},
-    })  # fmt: skip
-
-
-def webhooks(shop: Shop, count: int) -> list[bytes]:
-    """Whole requests, signed now."""
-    now, found = datetime.now(UTC), []
-    for _ in range(count):
-        body = message()
-        lines = [f"POST {shop.door} HTTP/1.1", f"host: {NAME}", f"content-length: {len(body)}"]
-        lines += [f"{key}: {value}" for key, value in signed(shop, body, at=now).items()]
-        found.append("\r\n".join([*lines, "", ""]).encode() + body)
-    return found
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[round(share * (len(values) - 1))]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """p99 behind nginx by p99 straight, of windows that follow each other; milliseconds of all windows together."""
-
-    rate: int
-    ratios: Sequence[float]
-    straight: Sequence[float]
-    behind: Sequence[float]
-
-    @property
-    def quarters(self) -> tuple[float, float, float]:
-        """The lower quarter, the middle, the upper quarter of the ratios."""
-        low, middle, high = (quantile(self.ratios, share) for share in (0.25, 0.5, 0.75))
-        return low, middle, high
-
-    @property
-    def verdict(self) -> str:
-        low, middle, _ = self.quarters
-        if quantile(self.straight, 0.99) >= _QUEUED_MS:
-            return "cannot be told now: this machine queues even at that rate, without nginx"
-        if middle <= _MOST_RATIO:
-            return "holds"
-        return "FAILS" if low > _MOST_RATIO else "cannot be told now: the machine has too much other work"
-
-    def __str__(self) -> str:
-        low, middle, high = self.quarters
-        ms = [f"{name} {quantile(one, 0.5):.1f} and {quantile(one, 0.99):.1f}" for name, one in
-              (("straight", self.straight), ("behind nginx with TLS", self.behind))]  # fmt: skip
-        return (
-            f"{len(self.straight) + len(self.behind)} webhooks at {self.rate} a second, p50 and p99 in ms: "
-            f"{', '.join(ms)}; ratio of p99 {middle:.2f} ({low:.2f} to {high:.2f} in the middle half of "
-            f"{len(self.ratios)} pairs of windows): at most {_MOST_RATIO} {self.verdict}"
-        )
-
-
-async def compare(shop: Shop, address: str, front: Edge) -> Compared:
-    """Windows straight and behind nginx in turn, each first in half of the pairs: what the machine does besides meets
-    both alike."""
-    async with wires(address) as straight, wires(front) as behind:
-        for lines in (straight, behind):
-            await waited(lines, webhooks(shop, _WINDOW), _WINDOW)  # warm
-        rate = await _bearable(shop, straight)
-        pairs = []
-        for number in range(_PAIRS):
-            both = {}
-            for lines in (straight, behind) if number % 2 else (behind, straight):
-                both[lines is behind] = await waited(lines, webhooks(shop, _WINDOW), rate)
-            pairs.append((both[False], both[True]))
-    ratios = [quantile(after, 0.99) / quantile(before, 0.99) for before, after in pairs]
-    return Compared(rate, ratios, *([one for window in side for one in window] for side in zip(*pairs, strict=True)))
-
-
-async def _bearable(shop: Shop, lines: Sequence[Wire]) -> int:
-    for rate in _RATES[:-1]:
-        if quantile(await waited(lines, webhooks(shop, rate), rate), 0.99) < _QUEUED_MS:
-            return rate
-    return _RATES[-1]
-
-
-class Ingresses:
-    """Two processes at fixed ports, each with its own spool."""
-
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.ports = free_ports(2)
-        self._settings = settings
-        self._folder = folder
-        self._running = [AsyncExitStack(), AsyncExitStack()]
-
-    @property
-    def addresses(self) -> list[str]:
-        return [f"{HOST}:{port}" for port in self.ports]
-
-    async def start(self, number: int) -> None:
-        folder = self._folder / f"ingress-{number}"
-        folder.mkdir(exist_ok=True)
-        more = {
-            "WOOTSTREAM_HTTP_PORT": str(self.ports[number]),
-            "WOOTSTREAM_PROXY_HOPS": "1",
-            "WOOTSTREAM_LOG_LEVEL": "info",
-        }
-        await self._running[number].enter_async_context(running(self._settings, folder, "ingress", **more))
-
-    async def stop(self, number: int) -> None:
-        """By SIGTERM; it must end with 0."""
-        await self._running[number].aclose()
 
 
 async def roll(front: Edge, ingresses: Ingresses, shop: Shop) -> tuple[int, list[int]]:
@@ -245,7 +77,7 @@ async def slow_senders(front: Edge, shop: Shop) -> int:
     async with AsyncExitStack() as stack:
         for _ in range(_SLOW_SENDERS):
             _, writer = await asyncio.open_connection(HOST, front.port, ssl=front.context(), server_hostname=NAME)
-            stack.callback(_hang_up, writer)
+            stack.callback(hang_up, writer)
             writer.write(head + b" " * 1000)
             await writer.drain()
         async with front.client() as client:
@@ -294,10 +126,6 @@ async def test_round(
         say("targets", len(await watch.targets()), "up, rules that are well:", len(rules))
         await _visit(front, shop, rest.address)
 
-        compared = await compare(shop, ingresses.addresses[0], front)
-        say(compared)
-        assert compared.verdict != "FAILS"
-
         async with wires(front) as lines:  # more at once than is read in the seconds that the alert waits
             await waited(lines, webhooks(shop, _FLOOD), math.inf)
         lag = await told(watch, "ConsumerLags")
@@ -308,7 +136,7 @@ async def test_round(
         sent, refused = await roll(front, ingresses, shop)
         say("nginx reloaded 3 times, both ingresses rolled:", sent, "webhooks,", len(refused), "refused")
         assert refused == []
-        expected = next(_NUMBERS) - 1  # each that was made was answered 204
+        expected = next(NUMBERS) - 1  # each that was made was answered 204
         kept = await held(settings, all_topics.WEBHOOKS, shop.id)
         say("kept in Kafka:", len(kept), "of", expected)
         assert len(kept) >= expected
@@ -319,9 +147,9 @@ async def test_round(
         await _visit(front, shop, rest.address)  # what the doors of before counted went with them
         await eventually(lambda: _all_answer(watch), _DEADLINE)
         say("panels that answer:", len(panels()), "of", len(panels()))
-        foreign = 'count by (__name__) ({__name__=~"node_.+|pg_.+|wootstream_backup.*"})'
+        foreign = 'count by (__name__) ({__name__=~"node_.+|pg_.+|kafka_.+|jvm_.+|wootstream_backup.*"})'
         known = {one["metric"]["__name__"] for one in await watch.ask(foreign)}
-        assert known >= NODE | POSTGRES | {"wootstream_backup_timestamp_seconds"}
+        assert known >= NODE | POSTGRES | KAFKA | {"wootstream_backup_timestamp_seconds"}
 
         await _calm(watch)
         firing = f'ALERTS{{alertname="{_SILENT}",alertstate="firing",store="{shop.id}"}}'

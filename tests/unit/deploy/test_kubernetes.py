@@ -208,6 +208,17 @@ def test_the_login_of_the_services_may_use_our_topics_and_no_other() -> None:
     assert not {"All", "Alter", "Delete", "Create"} & {what for one in acls for what in one["operations"]}
 
 
+def test_the_operators_brokers_tell_what_those_of_the_one_host_do_and_monitoring_may_ask_them() -> None:
+    [kafka] = [one["spec"]["kafka"] for one in rendered("operators") if one["kind"] == "Kafka"]
+    asked = kafka["metricsConfig"]["valueFrom"]["configMapKeyRef"]
+    [told] = [one["data"] for one in rendered("operators") if one["metadata"]["name"] == asked["name"]]
+    assert told[asked["key"]] == (_K8S.parent / "deploy/kafka/metrics.yaml").read_text(), "copy it"
+    for name, port in (("kafka", 9404), ("postgres", 9187)):
+        [policy] = [one["spec"] for one in rendered("operators") if named(one) == f"NetworkPolicy/{name}"]
+        monitoring = {"namespaceSelector": {"matchLabels": {"wootstream/monitoring": "true"}}}
+        assert {"from": [monitoring], "ports": [{"protocol": "TCP", "port": port}]} in policy["ingress"]
+
+
 def test_the_operator_has_the_alerts_of_the_one_host() -> None:
     [rule] = [one["spec"] for one in rendered("operators") if one["kind"] == "PrometheusRule"]
     files = sorted((_K8S.parent / "deploy" / "prometheus" / "rules").glob("*.yaml"))

@@ -15,7 +15,7 @@ from tests.clients.clients import Absent, tool
 from tests.edge.upstream import hearing, listening
 from tests.eventually import eventually
 
-_START = Path(__file__).parents[2] / "deploy/alertmanager/start"
+_START = Path(__file__).parents[3] / "deploy/alertmanager/start"
 _ALERT = {
     "labels": {"alertname": "SpoolIsInUse", "severity": "page", "promise": "P1"},
     "annotations": {"summary": "it's in use", "runbook": "docs/runbooks/SpoolIsInUse.md"},

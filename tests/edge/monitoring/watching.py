@@ -13,10 +13,11 @@ import yaml
 
 from local.stack.machine.ports import HOST, free_ports
 from tests.clients.clients import tool
+from tests.edge.monitoring.kafka_agent import told_by_kafka
 from tests.edge.upstream import hearing
 from tests.eventually import eventually
 
-_DEPLOY = Path(__file__).parents[2] / "deploy"
+_DEPLOY = Path(__file__).parents[3] / "deploy"
 _EVERY = "1s"
 _SLOWER = {"host": "10s", "postgres": "10s"}  # they look at much, on a machine that has other work
 # Grafana's own variables, as for a window that holds some scrapes.
@@ -146,7 +147,7 @@ async def _ready(client: httpx.AsyncClient) -> bool:
 
 @asynccontextmanager
 async def exporters(folder: Path, database_url: str) -> AsyncIterator[Mapping[str, Sequence[str]]]:
-    """The real exporters of this machine and of PostgreSQL, and a backup as `deploy/backup` tells of it."""
+    """The real exporters of this machine, of PostgreSQL and of a Kafka, and a backup as `deploy/backup` tells of it."""
     node, postgres = (
         tool(f"prometheus-{name}-exporter", f"prometheus-{name}-exporter") for name in ("node", "postgres")
     )
@@ -162,4 +163,5 @@ async def exporters(folder: Path, database_url: str) -> AsyncIterator[Mapping[st
             stack, folder / "postgres.log", "env", f"DATA_SOURCE_NAME={database_url}?sslmode=disable", postgres,
             f"--web.listen-address={HOST}:{postgres_port}",
         )  # fmt: skip
-        yield {"host": [f"{HOST}:{node_port}"], "postgres": [f"{HOST}:{postgres_port}"]}
+        kafka = await stack.enter_async_context(told_by_kafka(folder / "kafka"))
+        yield {"host": [f"{HOST}:{node_port}"], "postgres": [f"{HOST}:{postgres_port}"], "kafka": [kafka]}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _CONFIGURATION = yaml.safe_load((_ROOT / "deploy/prometheus/prometheus.yml").read_text())
 _SERVICES = yaml.safe_load((_ROOT / "compose.yaml").read_text())["services"]
 
@@ -26,7 +26,7 @@ def test_every_file_of_rules_is_loaded_and_every_other_target_is_a_service() -> 
     hosts = {
         target.partition(":")[0]
         for job in _CONFIGURATION["scrape_configs"]
-        for one in job["static_configs"]
+        for one in job.get("static_configs", ())
         for target in one["targets"]
     }
     assert hosts - {"localhost"} <= _SERVICES.keys()

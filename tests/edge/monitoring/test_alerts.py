@@ -15,7 +15,7 @@ import yaml
 
 from services.cli import command_line
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _RULES = _ROOT / "deploy/prometheus/rules"
 RUNBOOKS = _ROOT / "docs/runbooks"
 _PROMISES = {f"P{number}" for number in range(1, 10)}
@@ -27,8 +27,41 @@ NODE = {
     "node_filesystem_size_bytes",
     "node_memory_MemAvailable_bytes",
     "node_memory_MemTotal_bytes",
+    "node_cpu_seconds_total",
+    "node_disk_io_time_seconds_total",
 }
-POSTGRES = {"pg_settings_max_connections", "pg_stat_activity_count"}
+POSTGRES = {
+    "pg_settings_max_connections",
+    "pg_stat_activity_count",
+    "pg_stat_database_blks_hit",
+    "pg_stat_database_blks_read",
+    "pg_stat_database_deadlocks",
+    "pg_stat_database_xact_commit",
+    "pg_stat_database_xact_rollback",
+    "pg_database_size_bytes",
+}
+# The same by CloudNativePG, whose source names them so; it can be asked in a cluster alone.
+CLOUDNATIVE = {f"cnpg_{name}" for name in POSTGRES if name.startswith(("pg_stat_database", "pg_database"))} | {
+    "cnpg_backends_total",
+    "cnpg_pg_settings_setting",
+}
+# The agent in Kafka's process, by deploy/kafka/metrics.yaml.
+KAFKA = {
+    "kafka_controller_kafkacontroller_activecontrollercount",
+    "kafka_controller_kafkacontroller_offlinepartitionscount",
+    "kafka_log_log_size",
+    "kafka_log_logmanager_offlinelogdirectorycount",
+    "kafka_network_requestmetrics_totaltimems",
+    "kafka_server_brokertopicmetrics_bytesin_total",
+    "kafka_server_brokertopicmetrics_bytesout_total",
+    "kafka_server_brokertopicmetrics_messagesin_total",
+    "kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent",
+    "kafka_server_replicamanager_underminisrpartitioncount",
+    "kafka_server_replicamanager_underreplicatedpartitions",
+    "jvm_gc_collection_seconds_sum",
+    "jvm_memory_max_bytes",
+    "jvm_memory_used_bytes",
+}
 PROCESS = {"process_max_fds", "process_open_fds", "process_resident_memory_bytes", "process_start_time_seconds",
            "process_cpu_seconds_total"}  # fmt: skip
 BACKUP = {"wootstream_backup_timestamp_seconds"}  # deploy/backup, through the node exporter's text files
@@ -78,7 +111,7 @@ def metrics_of(expression: str) -> set[str]:
 
 
 RULES = rules()
-KNOWN = exported() | PROMETHEUS | NODE | POSTGRES | PROCESS | BACKUP
+KNOWN = exported() | PROMETHEUS | NODE | POSTGRES | CLOUDNATIVE | KAFKA | PROCESS | BACKUP
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
