@@ -26,7 +26,7 @@ from tests.edge.ingresses import Ingresses
 from tests.edge.monitoring.test_alerts import KAFKA, NODE, POSTGRES, RULES
 from tests.edge.monitoring.watching import Watch, exporters, panels, watched
 from tests.edge.real_nginx import NAME, Edge, edge
-from tests.edge.sending import NUMBERS, hang_up, message, waited, webhooks, wires
+from tests.edge.sending import NUMBERS, kept_lines, message, waited, webhooks
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.services.ingress.bench import ORIGIN, Shop, held, open_shop, post_webhook
 from tests.services.ingress.running import running
@@ -77,7 +77,7 @@ async def slow_senders(front: Edge, shop: Shop) -> int:
     async with AsyncExitStack() as stack:
         for _ in range(_SLOW_SENDERS):
             _, writer = await asyncio.open_connection(HOST, front.port, ssl=front.context(), server_hostname=NAME)
-            stack.callback(hang_up, writer)
+            stack.callback(writer.transport.abort)
             writer.write(head + b" " * 1000)
             await writer.drain()
         async with front.client() as client:
@@ -126,7 +126,7 @@ async def test_round(
         say("targets", len(await watch.targets()), "up, rules that are well:", len(rules))
         await _visit(front, shop, rest.address)
 
-        async with wires(front) as lines:  # more at once than is read in the seconds that the alert waits
+        async with kept_lines(front) as lines:  # more at once than is read in the seconds that the alert waits
             await waited(lines, webhooks(shop, _FLOOD), math.inf)
         lag = await told(watch, "ConsumerLags")
         say("told:", lag["alertname"], lag["group"], lag["topic"])
