@@ -1,6 +1,7 @@
 """nginx as it is deployed, before ingresses that tell what reaches them, and before a real one."""
 
 import asyncio
+import os
 import shutil
 import ssl
 import sys
@@ -200,3 +201,21 @@ async def test_real_ingress_sees_the_visitor_behind_nginx_and_a_reload_refuses_n
     (beacon,) = await held(settings, topic_names.WIDGET_EVENTS, shop.id)
     assert _STRANGER.encode() in beacon.value
     assert b"203.0.113.9" not in beacon.value
+
+
+@pytest.mark.parametrize(
+    ("built_with", "proxy", "offered"),
+    [("--with-http_v3_module", "none", True), ("--with-http_v3_module", "cloudflare", False), ("", "none", False)],
+)
+async def test_http_3_is_offered_where_nginx_has_it_and_no_proxy_stands_before_it(
+    tmp_path: Path, built_with: str, proxy: str, offered: bool
+) -> None:
+    """`make image` asks a real one."""
+    program = tmp_path / "nginx"
+    program.write_text(f"#!/bin/sh\necho 'nginx version: nginx/1.28.0\nconfigure arguments: {built_with}' >&2\n")
+    program.chmod(0o755)
+    path = f"PATH={tmp_path}:{os.environ['PATH']}"
+    said = await run("env", path, "PUBLIC_NAME=shop.example", f"PROXY={proxy}", str(NGINX / "render"))
+    assert said.count(" quic") == (2 if offered else 0)
+    assert ("Alt-Svc" in said) is offered
+    assert "http2 on;" in said
