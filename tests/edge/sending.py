@@ -22,7 +22,7 @@ NUMBERS = itertools.count(1)  # of the messages made here
 _LINES = 64
 
 
-class Line(asyncio.Protocol):
+class KeptLine(asyncio.Protocol):
     """A kept connection that says one request at a time. As little as can be between the socket and the clock: on two
     cores whoever asks takes from whoever answers."""
 
@@ -66,14 +66,14 @@ class Line(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def kept_lines(to: Edge | Sequence[int]) -> AsyncIterator[list[Line]]:
+async def kept_lines(to: Edge | Sequence[int]) -> AsyncIterator[list[KeptLine]]:
     """Over TLS to nginx, or straight to ingresses at these ports, as many to each."""
-    loop, lines = asyncio.get_running_loop(), list[Line]()
+    loop, lines = asyncio.get_running_loop(), list[KeptLine]()
     for number in range(_LINES):
         if isinstance(to, Edge):
-            _, line = await loop.create_connection(Line, HOST, to.port, ssl=to.context(), server_hostname=NAME)
+            _, line = await loop.create_connection(KeptLine, HOST, to.port, ssl=to.context(), server_hostname=NAME)
         else:
-            _, line = await loop.create_connection(Line, HOST, to[number % len(to)])
+            _, line = await loop.create_connection(KeptLine, HOST, to[number % len(to)])
         lines.append(line)
     try:
         yield lines
@@ -82,15 +82,15 @@ async def kept_lines(to: Edge | Sequence[int]) -> AsyncIterator[list[Line]]:
             line.hang_up()
 
 
-async def waited(lines: Sequence[Line], requests: Sequence[bytes], rate: float) -> list[float]:
+async def waited(lines: Sequence[KeptLine], requests: Sequence[bytes], rate: float) -> list[float]:
     """Milliseconds of each from when its turn came, at so many a second; a late server lets the following wait, too."""
     free, found, all_there = deque(lines), list[float](), asyncio.Event()
     waiting = deque[tuple[bytes, float]]()
 
-    def ask(line: Line, request: bytes, due: float) -> None:
+    def ask(line: KeptLine, request: bytes, due: float) -> None:
         line.ask(request).add_done_callback(partial(answered, line, due))
 
-    def answered(line: Line, due: float, when: asyncio.Future[float]) -> None:
+    def answered(line: KeptLine, due: float, when: asyncio.Future[float]) -> None:
         found.append(1000 * (when.result() - due) if not when.exception() else math.inf)
         if waiting:
             ask(line, *waiting.popleft())

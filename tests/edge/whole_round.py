@@ -5,10 +5,11 @@ loads, every panel answers; a silent store, a lag and a halted partition are tol
 """
 
 import asyncio
-import math
+import os
+import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from tests.services.ingress.bench import ORIGIN, Shop, held, open_shop, post_web
 from tests.services.ingress.running import running
 from tests.topics import make_again
 
-_FLOOD = 5_000
+_FLOOD, _FLOOD_SECONDS = 5_000, 8
 _SLOW_SENDERS = 200
 _ROLL_SENDERS = 4
 _SILENT = "StoreIsSilentForADay"
@@ -126,8 +127,9 @@ async def test_round(
         say("targets", len(await watch.targets()), "up, rules that are well:", len(rules))
         await _visit(front, shop, rest.address)
 
-        async with kept_lines(front) as lines:  # more at once than is read in the seconds that the alert waits
-            await waited(lines, webhooks(shop, _FLOOD), math.inf)
+        async with kept_lines(front) as lines:
+            with _standing_still(rest.pid):  # nobody reads, for longer than the alert waits
+                await waited(lines, webhooks(shop, _FLOOD), _FLOOD / _FLOOD_SECONDS)
         lag = await told(watch, "ConsumerLags")
         say("told:", lag["alertname"], lag["group"], lag["topic"])
 
@@ -180,6 +182,15 @@ async def _calm(watch: Watch) -> None:
 
     await eventually(calm)
     watch.told[:] = [one for one in watch.told if one["status"] == "firing" and one["labels"]["alertname"] == _SILENT]
+
+
+@contextmanager
+def _standing_still(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _sayer() -> Callable[..., None]:
