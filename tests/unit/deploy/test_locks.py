@@ -12,6 +12,7 @@ def pins(name: str) -> dict[str, str]:
 
 def test_image_has_the_versions_that_the_tests_ran_on() -> None:
     tested, runs = pins("requirements.lock"), pins("requirements-run.lock") | pins("deploy/requirements-build.lock")
+    runs |= pins("deploy/kafka/requirements-agent.lock")
     assert {"asyncpg", "sentry-sdk", "hatchling"} <= runs.keys()
     assert {name: tested.get(name) for name in runs} == runs
 
