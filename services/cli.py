@@ -94,6 +94,13 @@ def _add_figures(app: typer.Typer) -> None:
     importlib.import_module("services.customers.cli").add_to(app, imports.import_)
 
 
+def _add_privacy(app: typer.Typer) -> None:
+    """What is asked of people, and beside it how long a store keeps what."""
+    privacy = importlib.import_module("services.privacy.cli")
+    privacy.add_to(app)
+    importlib.import_module("services.privacy.retention.cli").add_to(privacy.app)
+
+
 def _add_keys(app: typer.Typer) -> None:
     """The one room that must be told of another's files."""
     keys = importlib.import_module("services.control.keys.cli")
@@ -123,7 +130,7 @@ VERBS: Sequence[tuple[Callable[[typer.Typer], None], tuple[str, ...]]] = (
     ),
     (_add_keys, ("keys",)),
     (_of("services.contacts.cli"), ("push",)),
-    (_of("services.privacy.cli"), ("privacy",)),
+    (_add_privacy, ("privacy",)),
     (_of("services.privacy.consent.cli"), ("consent",)),
     (_of("services.ingress.cli"), ("tail", "verify", "openapi")),
     (_of("services.ingress.spool.cli"), ("spool",)),

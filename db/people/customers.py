@@ -24,7 +24,7 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $
 order by 1, 2, 3 on conflict do nothing
 returning organization_id, source, event_id
 """
-# Begun, then locked, in one order: a row that is not there cannot be locked.
+# In one order: two batches wait for each other, and never crosswise.
 _BEGIN_ORDERS = """
 insert into wootstream.orders (organization_id, order_id)
 select * from unnest($1::uuid[], $2::text[]) order by 1, 2 on conflict do nothing
@@ -80,7 +80,7 @@ update wootstream.customers c set
   email = n.email, phone = n.phone, name = n.name, preferred_language = n.preferred_language,
   marketing_consent = n.marketing_consent, registered_at = n.registered_at, profile_moments = n.profile_moments,
   order_count = n.order_count, spent = n.spent, paid_orders = n.paid_orders,
-  first_order_at = n.first_order_at, last_order_at = n.last_order_at, customer_tier = n.customer_tier, updated_at = now()
+  first_order_at = n.first_order_at, last_order_at = n.last_order_at, customer_tier = n.customer_tier, updated_at = now(), outdated = false
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::timestamptz[], $9::jsonb[],
   $10::int[], $11::jsonb[], $12::jsonb[], $13::timestamptz[], $14::timestamptz[], $15::text[])
   as n (organization_id, customer_id, email, phone, name, preferred_language, marketing_consent, registered_at, profile_moments,
@@ -116,6 +116,10 @@ cross join lateral (
 join wootstream.customers c on c.organization_id = a.organization_id and c.customer_id = o.customer_id
 where a.tier_rules ->> 'within' = 'year' and c.updated_at < o.counted_at + interval '365 days'
 order by 1, 2 limit $1
+"""
+_OUTDATED = """
+select organization_id, customer_id from wootstream.customers
+where outdated and organization_id = any ((select wootstream.scope())::uuid[]) order by 1, 2 limit $1
 """
 _EXPORTED_CUSTOMERS = """
 select customer_id, email, phone, name, preferred_language, marketing_consent, registered_at, profile_moments
@@ -192,9 +196,7 @@ async def add_facts(conn: Connection, rows: Sequence[ShopFactRow]) -> set[tuple[
 
 async def lock_orders(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """Make what is missing and lock all until the transaction ends: whose order it was so far."""
-    columns = _columns(sorted(keys), _KEY)
-    await conn.execute(_BEGIN_ORDERS, *columns)
-    return await conn.fetch(_LOCK_ORDERS, *columns)
+    return await _locked(conn, _LOCK_ORDERS, _BEGIN_ORDERS, keys)
 
 
 async def facts(conn: Connection, orders: Collection[Key]) -> Sequence[Row]:
@@ -209,9 +211,7 @@ async def put_orders(conn: Connection, rows: Sequence[OrderRow]) -> None:
 
 async def lock_customers(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """Make what is missing and lock all until the transaction ends: their profiles."""
-    columns = _columns(sorted(keys), _KEY)
-    await conn.execute(_BEGIN_CUSTOMERS, *columns)
-    return await conn.fetch(_LOCK_CUSTOMERS, *columns)
+    return await _locked(conn, _LOCK_CUSTOMERS, _BEGIN_CUSTOMERS, keys)
 
 
 async def sums(conn: Connection, customers: Collection[Key]) -> Sequence[Row]:
@@ -256,9 +256,24 @@ async def aged(conn: Connection, limit: int) -> list[Key]:
     return [(row["organization_id"], row["customer_id"]) for row in await conn.fetch(_AGED, limit)]
 
 
+async def outdated(conn: Connection, limit: int) -> list[Key]:
+    """Customers of whom orders have left since they were reckoned."""
+    return [(row["organization_id"], row["customer_id"]) for row in await conn.fetch(_OUTDATED, limit)]
+
+
 async def customer(conn: Connection, store: UUID, customer_id: str) -> Row | None:
     """One customer's row."""
     return await conn.fetchrow(_CUSTOMER, store, customer_id)
+
+
+async def _locked(conn: Connection, lock: str, begin: str, keys: Collection[Key]) -> Sequence[Row]:
+    columns = _columns(sorted(keys), _KEY)
+    rows = await conn.fetch(lock, *columns)
+    if len(rows) == len(set(keys)):
+        return rows
+    # What is not there cannot be locked, nor what has left while we waited for it.
+    await conn.execute(begin, *columns)
+    return await conn.fetch(lock, *columns)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], names: tuple[str, ...]) -> list[list[Any]]:

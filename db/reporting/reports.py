@@ -46,13 +46,27 @@ conversations as (
   from span join wootstream.ratings r on r.organization_id = span.organization_id
     and r.answered_at >= since and r.answered_at < until
   join wootstream.conversations c on c.organization_id = r.organization_id and c.conversation_id = r.conversation_id
+), left_days as ( -- of conversations whose time is over: whole days, of no agent and no team
+  select case span.by when 'inboxes' then d.inbox_id::text when 'days' then d.day::text end as id, d.*
+  from span join public.chatwoot_conversation_daily d on d.organization_id = span.organization_id
+    and d.day::timestamp at time zone zone >= since and d.day::timestamp at time zone zone < until
+  where span.by in ('account', 'inboxes', 'days')
+), old as (
+  select id, sum(conversations) as conversations, sum(incoming_messages) as incoming, sum(outgoing_messages) as outgoing,
+    sum(surveys) as surveys, sum(first_responses) as first_responses, sum(first_response_seconds) as first_response_seconds,
+    sum(resolutions) as resolutions, sum(resolution_seconds) as resolution_seconds, sum(replies) as replies,
+    sum(reply_seconds) as reply_seconds, sum(rated_1 + rated_2 + rated_3 + rated_4 + rated_5) as answers,
+    array[sum(rated_1), sum(rated_2), sum(rated_3), sum(rated_4), sum(rated_5)] as ratings
+  from left_days group by id
 ), begun as (
-  select id, count(*) as conversations_count from conversations group by id
+  select id, count(*) as conversations from conversations group by id
 ), timed as (
   select id,
-    avg(value) filter (where name = 'first_response')::float8 as avg_first_response_time,
-    avg(value) filter (where name = 'conversation_resolved')::float8 as avg_resolution_time,
-    avg(value) filter (where name = 'reply_time')::float8 as reply_time,
+    count(*) filter (where name = 'first_response') as first_responses,
+    sum(value) filter (where name = 'first_response') as first_response_seconds,
+    sum(value) filter (where name = 'conversation_resolved') as resolution_seconds,
+    count(*) filter (where name = 'reply_time') as replies,
+    sum(value) filter (where name = 'reply_time') as reply_seconds,
     count(*) filter (where name = 'conversation_resolved') as resolution_events,
     count(distinct chatwoot_conversation_id) filter (where name = 'conversation_resolved' and status = 'resolved')
       as still_resolved,
@@ -76,12 +90,28 @@ conversations as (
     count(*) filter (where rating = 3), count(*) filter (where rating = 4), count(*) filter (where rating = 5)] as ratings
   from answers group by id
 )
-select ids.id as group_id, begun.conversations_count, timed.*, written.*, rated.answers, rated.ratings
-from (select id from begun union select id from timed union select id from written union select id from rated) ids
+select ids.id as group_id,
+  nullif(coalesce(begun.conversations, 0) + coalesce(old.conversations, 0), 0)::bigint as conversations_count,
+  ((coalesce(timed.first_response_seconds, 0) + coalesce(old.first_response_seconds, 0))
+    / nullif(coalesce(timed.first_responses, 0) + coalesce(old.first_responses, 0), 0))::float8 as avg_first_response_time,
+  ((coalesce(timed.resolution_seconds, 0) + coalesce(old.resolution_seconds, 0))
+    / nullif(coalesce(timed.resolution_events, 0) + coalesce(old.resolutions, 0), 0))::float8 as avg_resolution_time,
+  ((coalesce(timed.reply_seconds, 0) + coalesce(old.reply_seconds, 0))
+    / nullif(coalesce(timed.replies, 0) + coalesce(old.replies, 0), 0))::float8 as reply_time,
+  (coalesce(timed.resolution_events, 0) + coalesce(old.resolutions, 0))::bigint as resolution_events,
+  timed.still_resolved, timed.resolved_conversations, timed.reopened_conversations,
+  timed.first_response_percentiles, timed.resolution_percentiles, timed.reply_percentiles,
+  (coalesce(written.incoming_messages_count, 0) + coalesce(old.incoming, 0))::bigint as incoming_messages_count,
+  (coalesce(written.outgoing_messages_count, 0) + coalesce(old.outgoing, 0))::bigint as outgoing_messages_count,
+  (coalesce(written.surveys_sent, 0) + coalesce(old.surveys, 0))::bigint as surveys_sent,
+  (coalesce(rated.answers, 0) + coalesce(old.answers, 0))::bigint as answers,
+  array(select (coalesce(rated.ratings[n], 0) + coalesce(old.ratings[n], 0))::bigint from generate_series(1, 5) n order by n) as ratings
+from (select id from begun union select id from timed union select id from written union select id from rated union select id from old) ids
 left join begun on begun.id is not distinct from ids.id
 left join timed on timed.id is not distinct from ids.id
 left join written on written.id is not distinct from ids.id
 left join rated on rated.id is not distinct from ids.id
+left join old on old.id is not distinct from ids.id
 order by ids.id
 """
 # The release that the API named last, else the operator's; a store attached anew has a deleted account beside its own.

@@ -1,1 +1,1 @@
-"""Widget events by month, how long each store keeps them, and their daily counts."""
+"""Widget events by month, and their daily counts."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from db.pool import Connection
+from db.pool import Connection, Row
 from db.widget.daily import COUNT_INTO_DAYS
 
 Key = tuple[int, int]  # store and event, as numbers: their hashes cost a tenth; the moment is in the event's id
@@ -50,6 +50,27 @@ _ADD = _STATEMENT.format(kept="*", news="", count=COUNT_INTO_DAYS.format(events=
 _NEWS = ", news as (select g.* from given g join added a using (organization_id, created_at, id))"
 _ADD_UNNAMED = _STATEMENT.format(kept=_UNNAMED, news=_NEWS, count=COUNT_INTO_DAYS.format(events="news"))
 
+_FORGET = """
+with gone as (
+  select created_at, id from public.chatwoot_widget_events where organization_id = $1 and created_at < $2 order by created_at, id limit $3
+)
+delete from public.chatwoot_widget_events e using gone
+where e.organization_id = $1 and e.created_at = gone.created_at and e.id = gone.id
+"""
+
+_OLDEST = """
+select created_at, id, session_id, customer_id, user_id from public.chatwoot_widget_events
+where organization_id = $1 and created_at < $2 and (created_at, id) > ($3, $4) order by created_at, id limit $5
+"""
+_FORGET_THESE = """
+delete from public.chatwoot_widget_events e using unnest($2::timestamptz[], $3::uuid[]) as k (created_at, id)
+where e.organization_id = $1 and e.created_at = k.created_at and e.id = k.id
+"""
+_ANY_OF = """
+select exists (select from unnest($1::uuid[]) as s (id), public.chatwoot_widget_events e
+  where e.organization_id = s.id and e.created_at >= $2 and e.created_at < $3)
+"""
+
 
 class WidgetEventRow(NamedTuple):
     """The columns of _ADD; the first three are the key."""
@@ -82,3 +103,26 @@ async def add(
     else:
         known = await conn.fetch(_ADD, *zip(*rows, strict=True))
     return {(row["organization_id"].int, row["id"].int) for row in known}
+
+
+async def forget(conn: Connection, organization: UUID, before: datetime, *, most: int) -> int:
+    """Delete the oldest of a store's events of a time that is over, so many at most; how many. As wootstream_privacy."""
+    return int((await conn.execute(_FORGET, organization, before, most)).rpartition(" ")[2])
+
+
+async def oldest(
+    conn: Connection, organization: UUID, before: datetime, after: tuple[datetime, UUID], *, most: int
+) -> Sequence[Row]:
+    """A page of a store's events of a time that is over: created_at, id, session_id, customer_id, user_id."""
+    return await conn.fetch(_OLDEST, organization, before, *after, most)
+
+
+async def forget_these(conn: Connection, organization: UUID, keys: Sequence[tuple[datetime, UUID]]) -> int:
+    """Delete these; how many. As wootstream_privacy."""
+    columns = [[key[at] for key in keys] for at in (0, 1)]
+    return int((await conn.execute(_FORGET_THESE, organization, *columns)).rpartition(" ")[2])
+
+
+async def any_of(conn: Connection, organizations: Collection[UUID], begin: datetime, end: datetime) -> bool:
+    """Whether one of these stores, in scope, has an event of this span."""
+    return bool(await conn.fetchval(_ANY_OF, list(organizations), begin, end))

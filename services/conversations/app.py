@@ -9,6 +9,7 @@ from services.conversations.reports import api
 from services.conversations.reports.daily_comparison import DailyComparison
 from services.kernel import Process, consume, every
 from services.kernel.consent.chats import ChatConsent
+from services.kernel.forgetting.retained import Retained
 from services.kernel.forgetting.subjects import Pseudonyms
 
 _LOOK_SECONDS = 10.0
@@ -18,7 +19,15 @@ _COMPARE_SECONDS = 600.0
 def add_to(process: Process) -> None:
     """Consume the stores' webhooks about conversations and messages; answer reports."""
     keep = partial(handlers.keep, withheld=ChatConsent(Pseudonyms(process.secrets)).withheld)
-    consume(process, topics.WEBHOOKS, group="conversations", read=events.read, apply=keep, subjects=events.subjects)
+    retained = Retained(process, "chat", events.newest, read=events.read, keep=keep)
+    consume(
+        process,
+        topics.WEBHOOKS,
+        group="conversations",
+        read=retained.read,
+        apply=retained.keep,
+        subjects=events.subjects,
+    )
     every(process, AccountDetails(process).turn, name="directory", seconds=_LOOK_SECONDS, alone=True)
     every(process, DailyComparison(process).turn, name="comparison", seconds=_COMPARE_SECONDS, alone=True, needed=False)
     api.add_to(process)

@@ -68,6 +68,15 @@ def subjects(event: ConversationFacts) -> Iterable[Subject]:
     return subjects_named(conversations=[event.key[1]], contacts=[event.facts.snapshot.state.contact_id])
 
 
+def newest(event: ConversationFacts) -> datetime:
+    """When the newest thing happened of which it tells: a conversation is kept by that."""
+    facts, state = event.facts, event.facts.snapshot.state
+    moments = [state.last_activity_at or state.created_at]
+    moments += [one.created_at for one in facts.messages]
+    moments += [one.at for one in facts.changes] + [one.at for one in facts.ratings]
+    return max(moments)
+
+
 def without_contact(event: ConversationFacts) -> ConversationFacts:
     """The same facts, and whose conversation it is not among them."""
     facts = event.facts

@@ -84,6 +84,11 @@ def subjects(event: ShopFact) -> Iterable[Subject]:
     return subjects_named(customers=[event.customer_id], emails=[profile.get("email")], phones=[profile.get("phone")])
 
 
+def newest(event: ShopFact) -> datetime | None:
+    """When it happened; None for a word of consent, which counts whatever its age."""
+    return None if event.word else event.at
+
+
 def categories_json(categories: Iterable[str]) -> str:
     """Kinds of things in a shop's own words, as their columns have them: each once, in one order, so that the same set
     is the same row."""

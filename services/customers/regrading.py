@@ -1,4 +1,4 @@
-"""Tiers that move without an event: a store's rules changed, or an order grew older than the year that counts."""
+"""Figures that move without an event: a store's rules changed, an order grew older than a year that counts, or left."""
 
 from db import stores
 from db.people import customers as table
@@ -14,7 +14,7 @@ async def turn(process: Process) -> bool:
     async with scoped(process.pool(), ()) as conn:
         everyone = await stores.ids(conn)
     async with scoped(process.pool(), everyone) as conn:
-        aged = await table.aged(conn, _STEP)
+        aged = await table.outdated(conn, _STEP) or await table.aged(conn, _STEP)
         if aged:
             await handlers.reckon_again(conn, aged)
     async with scoped(process.pool(), everyone) as conn:

@@ -12,11 +12,15 @@ from services.privacy import handlers
 from services.privacy.consent import api, applying
 from services.privacy.erasures import announcement
 from services.privacy.erasures.announcement import Announced
+from services.privacy.retention import api as retention_api
+from services.privacy.retention.sweep import Sweep, SweepMetrics
 from services.privacy.worker import PrivacyMetrics, PrivacyWorker
 
 _PAUSE_SECONDS = 20.0
 _CONSENT_SECONDS = 5.0
 _DAY_SECONDS = 86_400.0
+_SWEEP_SECONDS = 600.0  # what is over leaves nightly; what could not, as soon as it can
+_MEASURE_SECONDS = 60.0
 
 
 def add_to(process: Process) -> None:
@@ -43,4 +47,8 @@ def add_to(process: Process) -> None:
         ("consent", applying.turn, _CONSENT_SECONDS), ("consent of all", applying.settle_all, _DAY_SECONDS),
     ):  # fmt: skip
         every(process, partial(work, process), name=name, seconds=seconds, alone=True)
+    sweep = Sweep(process, SweepMetrics(process.registry))
+    every(process, sweep.turn, name="retention", seconds=_SWEEP_SECONDS, alone=True, needed=False)
+    every(process, sweep.measure, name="retention behind", seconds=_MEASURE_SECONDS, needed=False)
     api.add_to(process)
+    retention_api.add_to(process)

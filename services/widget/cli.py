@@ -2,15 +2,13 @@
 
 import asyncio
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
-from db.pool import Connection, scoped
-from db.widget import retention
-from services.kernel import Clock, Refusal
+from db.pool import scoped
+from services.kernel import Clock
 from services.kernel.actor import note
-from services.kernel.cli.environment import database, each_store, installed, stores_named
+from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.widget import months
 from services.widget.report_cli import report as widget_report
@@ -46,23 +44,6 @@ def show_months(ctx: typer.Context, as_json: Json = False) -> None:
 async def _ensured() -> months.Months:
     async with database(installed(kafka=False)) as pool:
         return await months.ensure(pool, Clock().now())
-
-
-@partitions.command()
-def keep(
-    store: Annotated[str, typer.Argument(help="the store's short name")],
-    days: Annotated[int, typer.Argument(help=f"{retention.FEWEST_DAYS} to {retention.MOST_DAYS}")],
-) -> None:
-    """Let a store keep single events for so many days; their daily counts stay. What is gone does not come back."""
-    if not retention.FEWEST_DAYS <= days <= retention.MOST_DAYS:
-        raise Refusal(f"a store keeps single events for {retention.FEWEST_DAYS} to {retention.MOST_DAYS} days")
-
-    async def kept(conn: Connection, organization: UUID, slug: str) -> None:
-        await retention.keep(conn, organization, days)
-        await note(conn, "partitions keep", store=organization, thing=f"{slug}: {days} days")
-
-    asyncio.run(each_store(store, kept))
-    print(f"{store} keeps single events for {days} days")
 
 
 @partitions.command()

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from db.pool import Connection, scoped
-from db.widget import months, retention
+from db.privacy import retention
+from db.widget import months
 from services.kernel import Process, Record, Retryable
 from services.kernel.consent.analytics import AnalyticsConsent
 from services.kernel.consent.words import ConsentWords
@@ -39,7 +40,7 @@ class Keeping:
         """Ask again; for `every`."""
         async with scoped(self._process.pool(), ()) as conn:
             first = min((one["begins"] for one in await months.months(conn) if one["attached"]), default=None)
-            by_store = await retention.rows_since(conn)
+            by_store = await retention.since(conn, "widget")
         # Without any month the next round of partitions makes the first.
         self._span = KeptSpan(first, by_store) if first else None
         return False

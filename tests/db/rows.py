@@ -61,8 +61,12 @@ TENANTS: dict[str, Tenant] = {
         },
         ALL, people=MANAGERS, change="events",
     ),
-    "wootstream.widget_retention": Tenant(
-        lambda n: {"days": 365}, CHANGE, owner=READ, everywhere=frozenset({OWNER}), change="days"
+    "public.chatwoot_conversation_daily": Tenant(
+        lambda n: {"day": NOW.date(), "inbox_id": n}, READ, privacy=ALL, people=EVERYONE, change="conversations"
+    ),
+    "wootstream.retention": Tenant(
+        lambda n: {"kind": ("chat", "widget", "shop")[n % 3], "days": 365},
+        CHANGE, privacy=ALL, owner=READ, everywhere=frozenset({OWNER}), change="days",
     ),
     "wootstream.inboxes": Tenant(lambda n: {"inbox_id": n}, CHANGE),
     "wootstream.directory": Tenant(lambda n: {"kind": "agent", "id": n}, CHANGE),
@@ -128,7 +132,8 @@ TENANTS: dict[str, Tenant] = {
     ),
     "wootstream.audit_log": Tenant(
         lambda n: {"actor": "somebody", "action": "show", "object": f"letter {n}"},
-        KEEP, privacy={"select", "insert"}, nobodys=frozenset({SERVICE}),
+        KEEP, privacy={"select", "insert"}, owner=ALL, everywhere=frozenset({OWNER}), nobodys=frozenset({SERVICE}),
+        change="object",
     ),
     "wootstream.refusals": Tenant(
         lambda n: {"door": "webhooks", "reason": "signature", "count": n, "last_at": NOW},

@@ -20,6 +20,8 @@ _MAY_EXECUTE = {
     "detach_widget_month(timestamp with time zone)": {_PRIVACY},
     "drop_widget_month(timestamp with time zone)": {_PRIVACY},
     "hold_ledger()": {_PRIVACY},
+    "retained_since(text)": {_SERVICE, _PRIVACY},
+    "trim_audit_log(uuid,timestamp with time zone,integer)": {_PRIVACY},
     "consents_of(uuid[])": {_SERVICE, _PRIVACY},
     "known_users(uuid[])": {_SERVICE},
     "users(uuid[],text[])": {_SERVICE},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
@@ -56,6 +57,11 @@ def subjects(event: VisitsSeen) -> Iterable[Subject]:
     return subjects_named(
         customers=[one.customer_id for one in event.visits], sessions=[one.session_id for one in event.visits]
     )
+
+
+def newest(event: VisitsSeen) -> datetime:
+    """When a customer was seen last."""
+    return max(one.last_at for one in event.visits)
 
 
 def _visits(store: UUID, reports: Iterable[WidgetReport]) -> Iterator[ShopVisit]:

@@ -46,6 +46,11 @@ class Metrics:
         self.lag_seconds = Gauge(
             "wootstream_lag_seconds", "Age of the oldest record not yet consumed", ("group", "topic"), registry=registry
         )
+        # Records older than what their store keeps of a kind, each time that one is read. Growing: a redrive or import
+        # of old ones; or fewer days than were meant, see `privacy retention show`.
+        self.retention_ignored = Counter(
+            "wootstream_retention_ignored", "Records of a time that is over", ("kind", "store"), registry=registry
+        )
         # Batches offered again, by SQLSTATE class or exception. Steady: the database is unwell; bursts: a failover.
         self.retries = Counter("wootstream_retries", "Batches offered again", ("group", "reason"), registry=registry)
         # Records set aside by kind: unreadable, refused, bug. Any growth: `dead-letters list`, mend, redrive.

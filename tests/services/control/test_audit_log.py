@@ -33,7 +33,6 @@ _NOTED = {
     "push drift": "push drift",
     "push mode": "push mode",
     "push now": "push now",
-    "partitions keep": "partitions keep",
     "partitions rebuild": "partitions rebuild",
     "spool export": "spool export",
     "spool discard": "spool discard",
@@ -47,6 +46,7 @@ _NOTED = {
     "privacy erase": "privacy erase",
     "privacy hold": "privacy hold",
     "privacy replay": "privacy replay",
+    "privacy retention set": "privacy retention set",
     "consent show": "consent show",
     "consent give": "consent give",
     "consent withdraw": "consent withdraw",
@@ -59,6 +59,8 @@ _QUIET = {
     "spool status", "stores list", "stores plan", "stores check", "stores discover", "stores show",
     # what was asked for and written down before
     "privacy requests", "privacy resume",
+    # how long a store keeps what
+    "privacy retention show",
     # of the deployment, before or beside a database: its own log has them
     "run", "migrate", "topics", "keys add", "local", "demo", "replay",
     # what is at hand already: a file that is verified, a stream in which bodies are not shown

@@ -12,7 +12,7 @@ import pytest
 
 from db.pool import PRIVACY, Pool, open_pool, scoped
 from db.widget import months as table
-from services.kernel import Process, Record, Refusal, Retryable, Settings
+from services.kernel import Process, Record, Retryable, Settings
 from services.widget import cli, events, handlers, months
 from services.widget.events import KeptSpan
 from services.widget.keeping import Keeping
@@ -24,8 +24,8 @@ from tests.services.conversations.reports.test_cli import call
 from tests.services.widget.test_handlers import event, post
 
 _THEN = datetime(2024, 3, 15, tzinfo=UTC)
-_RETENTION = "insert into wootstream.widget_retention values ($1, 40, $2, now())"
-_MOVE = "update wootstream.widget_retention set rows_since = $2 where organization_id = $1"
+_RETENTION = "insert into wootstream.retention values ($1, 'widget', 40, $2, now())"
+_MOVE = "update wootstream.retention set since = $2 where organization_id = $1"
 
 
 @pytest.fixture
@@ -61,18 +61,6 @@ async def test_the_verb_says_what_there_is_and_how_far(database_url: str, monkey
     assert answer["days_ahead"] >= 89
     assert len([one for one in answer["months"] if one["attached"]]) >= 5
     assert "days ahead" in await call(cli.partitions)
-
-
-async def test_a_store_says_how_long_it_keeps_events(
-    pool: Pool, admin_pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    store = await attach(admin_pool)
-    await call(cli.partitions, "keep", f"shop-{store.hex[:12]}", "90")
-    async with scoped(pool, {store}) as conn:
-        assert await conn.fetchval("select days from wootstream.widget_retention") == 90
-    with pytest.raises(Refusal, match="31 to 3660"):
-        await call(cli.partitions, "keep", f"shop-{store.hex[:12]}", "30")
 
 
 async def test_days_ahead_are_a_metric(settings: Settings, pool: Pool) -> None:
@@ -130,18 +118,16 @@ async def test_a_month_goes_only_when_its_longest_keeper_is_done(alone: str) -> 
     ending = datetime(2024, 4, 1, tzinfo=UTC)
     async with admin.acquire() as conn:
         await conn.execute("select wootstream.ensure_widget_partitions($1)", _THEN)
-        await conn.execute("insert into wootstream.widget_retention values ($1, 31, now(), now())", short)
+        await conn.execute("insert into wootstream.retention values ($1, 'widget', 31, now(), now())", short)
         await conn.execute(
-            "insert into wootstream.widget_retention values ($1, 900, $2, now())", long, ending - timedelta(days=1)
+            "insert into wootstream.retention values ($1, 'widget', 900, $2, now())", long, ending - timedelta(days=1)
         )
     pool = open_pool(alone, PRIVACY)
     async with scoped(pool, ()) as conn:
         with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="still keeps events of 2024-03"):
             await table.detach(conn, _THEN)
     async with admin.acquire() as conn:
-        await conn.execute(
-            "update wootstream.widget_retention set rows_since = $2 where organization_id = $1", long, ending
-        )
+        await conn.execute("update wootstream.retention set since = $2 where organization_id = $1", long, ending)
     async with scoped(pool, ()) as conn:
         assert not await table.drop(conn, _THEN), "what is attached is not dropped"
         assert await table.detach(conn, _THEN)

@@ -13,6 +13,7 @@ import pytest
 from db.pool import Pool
 from db.widget import months as table
 from services.kernel import Clock, Process, Settings
+from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.widget import cli, retention
 from tests.databases import copied_database
 from tests.services.attached import attach
@@ -21,7 +22,7 @@ from tests.services.widget.test_daily import counts
 from tests.services.widget.test_handlers import event, keep, post, stored
 
 _NOW = datetime.now(UTC)
-_KEEPS = "insert into wootstream.widget_retention (organization_id, days) values ($1, $2)"
+_KEEPS = "insert into wootstream.retention (organization_id, kind, days) values ($1, 'widget', $2)"
 _ORDER = "insert into wootstream.orders (organization_id, order_id, customer_id, placed_at) values ($1, 'o', 'c1', $2)"
 _PARTS = "select relname from pg_class where relname ~ '^chatwoot_widget_events_[0-9]{6}$' and relispartition"
 
@@ -76,7 +77,7 @@ async def _keeping(one: Installation, days: int) -> uuid.UUID:
     store = await attach(one.admin)
     async with one.admin.acquire() as conn:
         await conn.execute(
-            "insert into wootstream.widget_retention (organization_id, days) values ($1, $2)", store, days
+            "insert into wootstream.retention (organization_id, kind, days) values ($1, 'widget', $2)", store, days
         )
     return store
 
@@ -120,6 +121,19 @@ async def test_a_month_that_nobody_keeps_is_counted_and_goes(installation: Insta
     assert sum(row["events"] for row in before) == 2
     async with installation.pool.acquire() as conn:
         assert all(month["attached"] for month in await table.months(conn))
+
+
+async def test_events_of_somebody_whom_the_law_bids_to_keep_stay_with_their_month(installation: Installation) -> None:
+    store, old = await _keeping(installation, 365), _NOW - timedelta(days=500)
+    await installation.month(old)
+    events = [event(old + timedelta(minutes=number), customer_id=f"c{number}") for number in range(3)]
+    await keep(installation.pool, [post(store, *events, received_at=old)])
+    digest = Pseudonyms(installation.process.secrets).of(store, Subject("customer", "c1"))[0]
+    async with installation.admin.acquire() as conn:
+        await conn.execute("insert into wootstream.legal_holds values ($1, $2, 'a lawsuit')", store, digest)
+    await installation.tidied()
+    assert [row["customer_id"] for row in await stored(installation.pool, store)] == ["c1"]
+    assert f"chatwoot_widget_events_{old:%Y%m}" in await installation.parts()
 
 
 async def test_what_was_let_go_and_not_dropped_is_dropped_later(installation: Installation) -> None:

@@ -1,0 +1,1 @@
+"""What a nightly sweep costs the consumers that run beside it."""

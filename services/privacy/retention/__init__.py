@@ -1,0 +1,1 @@
+"""How long a store keeps what, and how it leaves."""

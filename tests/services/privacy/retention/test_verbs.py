@@ -1,0 +1,80 @@
+"""How long a store keeps what, at the command line and over HTTP."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from db.pool import PRIVACY, Pool, open_pool, scoped
+from db.privacy import sweeping
+from services.cli import command_line
+from services.kernel import Process, Refusal, Settings
+from services.privacy.retention import kept_kinds
+from services.privacy.retention.cli import app
+from tests.services.attached import attach
+from tests.services.conversations.reports.test_cli import call
+
+_NOTED = "select object from wootstream.audit_log where organization_id = $1 and action = 'privacy retention set'"
+_LINE = """
+insert into wootstream.audit_log (actor, action, object, organization_id, at) values ('a', 'b', 'c', $1, $2)
+"""
+_VISIT = """
+insert into wootstream.visits (organization_id, customer_id, session_id, first_at, last_at)
+values ($1, 'c1', $2, $3, $3)
+"""
+
+
+@pytest.fixture
+async def store(admin_pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch) -> uuid.UUID:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return await attach(admin_pool)
+
+
+def _slug(store: uuid.UUID) -> str:
+    return f"shop-{store.hex[:12]}"
+
+
+async def test_a_store_says_how_long_and_sees_it(store: uuid.UUID, admin_pool: Pool) -> None:
+    async with admin_pool.acquire() as conn:
+        for number, days in enumerate((5, 12, 40)):
+            await conn.execute(_VISIT, store, f"s{number}", datetime.now(UTC) - timedelta(days=days))
+    would: dict[str, Any] = orjson.loads(await call(app, "set", _slug(store), "visits", "10", "--dry-run", "--json"))
+    assert (would["leaves"], would["dry_run"]) == (2, True)
+    before = {one["kind"]: one for one in orjson.loads(await call(app, "show", _slug(store), "--json"))}
+    assert (before["visits"]["days"], before["visits"]["said_by"]) == (30, "release")
+    assert "the next sweep finds 2 too old" in await call(app, "set", _slug(store), "visits", "10")
+    after = {one["kind"]: one for one in orjson.loads(await call(app, "show", _slug(store), "--json"))}
+    assert (after["visits"]["days"], after["visits"]["said_by"]) == (10, "store")
+    assert (after["chat"]["days"], after["exports"]["days"], after["logs"]["days"]) == (730, 7, 90)
+    assert "visits" in await call(app, "show", _slug(store))
+    async with admin_pool.acquire() as conn:
+        assert [row["object"] for row in await conn.fetch(_NOTED, store)] == ["visits: 10 days"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "days", "why"),
+    [("chat", 30, "31 to 3660"), ("logs", 30, "operator"), ("audit_log", 89, "90 to 3660"), ("orders", 9, "no kind")],
+)
+async def test_what_cannot_be_kept_so_long_is_refused(
+    store: uuid.UUID, settings: Settings, kind: str, days: int, why: str
+) -> None:
+    process = Process(settings)
+    with pytest.raises(Refusal, match=why):
+        await kept_kinds.keep(process, store, kept_kinds.kind_named(kind), days)
+    await process.close()
+
+
+def test_the_verbs_stand_beside_those_of_privacy() -> None:
+    groups = {one.name: one.typer_instance for one in command_line("privacy").registered_groups}
+    assert "retention" in {one.name for one in groups["privacy"].registered_groups}  # type: ignore[union-attr]
+
+
+async def test_the_audit_log_cannot_be_cut_to_less_than_a_season(store: uuid.UUID, database_url: str) -> None:
+    pool, now = open_pool(database_url, PRIVACY), datetime.now(UTC)
+    async with scoped(pool, {store}) as conn:
+        for days in (89, 91):
+            await conn.execute(_LINE, store, now - timedelta(days=days))
+        assert await sweeping.trim_log(conn, store, now, most=10) == 1
+    await pool.close()
