@@ -46,10 +46,10 @@ select kind, min(coalesce(swept_at, begun_at)) as swept_at from wootstream.reten
 where kind = any ($1::text[]) and organization_id = any ($2::uuid[]) and moved_at is not null group by kind
 """
 _SET = """
-insert into wootstream.retention (organization_id, kind, days) values ($1, $2, $3)
-on conflict (organization_id, kind) do update set days = excluded.days
+insert into wootstream.retention (organization_id, kind, days, in_chatwoot) values ($1, $2, $3, coalesce($4, false))
+on conflict (organization_id, kind) do update set days = excluded.days, in_chatwoot = coalesce($4, wootstream.retention.in_chatwoot)
 """
-_OF_STORE = "select kind, days, since, swept_at from wootstream.retention where organization_id = $1"
+_OF_STORE = "select kind, days, since, swept_at, in_chatwoot from wootstream.retention where organization_id = $1"
 _WOULD_BE = f"""
 select greatest(
   date_trunc('day', $2::timestamptz at time zone z.zone - $3 * interval '1 day') at time zone z.zone,
@@ -92,13 +92,13 @@ async def swept_last(conn: Connection, stores: Collection[UUID], kinds: Collecti
     return {row["kind"]: row["swept_at"] for row in await conn.fetch(_SWEPT_LAST, list(kinds), list(stores))}
 
 
-async def keep(conn: Connection, store: UUID, kind: str, days: int) -> None:
-    """Let this store keep a kind for so many days from now on."""
-    await conn.execute(_SET, store, kind, days)
+async def keep(conn: Connection, store: UUID, kind: str, days: int, *, in_chatwoot: bool | None = None) -> None:
+    """Let this store keep a kind for so many days from now on; `in_chatwoot` None: as it was."""
+    await conn.execute(_SET, store, kind, days, in_chatwoot)
 
 
 async def of_store(conn: Connection, store: UUID) -> dict[str, Row]:
-    """What the store said of each kind, and how far that has come: days (or None), since, swept_at."""
+    """What the store said of each kind, and how far that has come: days (or None), since, swept_at, in_chatwoot."""
     return {row["kind"]: row for row in await conn.fetch(_OF_STORE, store)}
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from db.pool import Connection, Row
+from db.privacy import chatwoot_deletions
 from db.widget.daily import ZONE
 
 # A sweep never keeps anybody waiting for long, nor waits for long itself: what is not done is done later.
@@ -179,6 +180,7 @@ async def chats_over(conn: Connection, store: UUID, ids: Collection[int], before
 async def forget_chats(conn: Connection, store: UUID, ids: Collection[int]) -> int:
     """Conversations with all their facts, once these are counted in their days; how many rows. They must be locked."""
     await conn.execute(_COUNT_DAYS, store, list(ids))
+    await chatwoot_deletions.note(conn, store, ids)
     return sum([_count(await conn.execute(statement, store, list(ids))) for statement in _FORGET_CHATS])
 
 

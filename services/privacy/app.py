@@ -13,6 +13,7 @@ from services.privacy.consent import api, applying
 from services.privacy.erasures import announcement
 from services.privacy.erasures.announcement import Announced
 from services.privacy.retention import api as retention_api
+from services.privacy.retention.in_chatwoot import ChatwootDeletionMetrics, ChatwootDeletions
 from services.privacy.retention.sweep import Sweep, SweepMetrics
 from services.privacy.worker import PrivacyMetrics, PrivacyWorker
 
@@ -50,5 +51,7 @@ def add_to(process: Process) -> None:
     sweep = Sweep(process, SweepMetrics(process.registry))
     every(process, sweep.turn, name="retention", seconds=_SWEEP_SECONDS, alone=True, needed=False)
     every(process, sweep.measure, name="retention behind", seconds=_MEASURE_SECONDS, needed=False)
+    deletions = ChatwootDeletions(process, ChatwootDeletionMetrics(process.registry))
+    every(process, deletions.turn, name="deletions in Chatwoot", seconds=_SWEEP_SECONDS, alone=True, needed=False)
     api.add_to(process)
     retention_api.add_to(process)

@@ -64,6 +64,9 @@ TENANTS: dict[str, Tenant] = {
     "public.chatwoot_conversation_daily": Tenant(
         lambda n: {"day": NOW.date(), "inbox_id": n}, READ, privacy=ALL, people=EVERYONE, change="conversations"
     ),
+    "wootstream.chatwoot_deletions": Tenant(
+        lambda n: {"chatwoot_account_id": 1, "conversation_id": n}, READ, privacy=ALL, change="left_at"
+    ),
     "wootstream.retention": Tenant(
         lambda n: {"kind": ("chat", "widget", "shop")[n % 3], "days": 365},
         CHANGE, privacy=ALL, owner=READ, everywhere=frozenset({OWNER}), change="days",

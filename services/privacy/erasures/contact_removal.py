@@ -34,7 +34,7 @@ async def remove(
     A contact that is online is refused by Chatwoot (422): later."""
     if how == "keep":
         return {"kept": len(person.contacts)}
-    account = await _account(process, store)
+    account = await account_of(process, store)
     if account is None:
         return {"no account": len(person.contacts)}
     contacts = _Contacts(account)
@@ -95,8 +95,8 @@ class _Contacts:
         raise Retryable(f"Chatwoot answers {answer.status_code}: see the store's token with `wootstream doctor`")
 
 
-async def _account(process: Process, store: UUID) -> ChatwootAccount | None:
-    """None where the store has left Chatwoot. Raises Retryable where it was attached without a token."""
+async def account_of(process: Process, store: UUID) -> ChatwootAccount | None:
+    """The store's account; None where it has left Chatwoot. Raises Retryable where it was attached without a token."""
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         row = await stores.account(conn, store)
     if row is None:

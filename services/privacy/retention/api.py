@@ -22,6 +22,7 @@ class SaidRetention(BaseModel):
 
     kind: Annotated[str, Field(max_length=40)]
     days: Annotated[int, Field(ge=1, le=3660)]
+    in_chatwoot: bool | None = None
     dry_run: bool = False
 
 
@@ -40,7 +41,7 @@ async def _set(process: Process, request: Request) -> Any:
     said = await body_as(request, SaidRetention)
     change = await kept_kinds.keep(
         process, await _store(process, request), kept_kinds.kind_named(said.kind), said.days,
-        dry_run=said.dry_run,
+        in_chatwoot=said.in_chatwoot, dry_run=said.dry_run,
     )  # fmt: skip
     return change._asdict()
 

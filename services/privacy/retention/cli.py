@@ -14,6 +14,10 @@ from services.privacy.retention.kept_kinds import RetentionChange
 app = typer.Typer(no_args_is_help=True, help="How long a store keeps what; what is older leaves nightly.")
 KindName = Annotated[str, typer.Argument(help=f"of: {', '.join(RETENTION)}")]
 Days = Annotated[int, typer.Argument(help="how many; `show` says the bounds")]
+AlsoInChatwoot = Annotated[
+    bool | None,
+    typer.Option("--in-chatwoot/--not-in-chatwoot", help="of chat: delete there, too; left out: as it was"),
+]
 
 
 def add_to(root: typer.Typer) -> None:
@@ -28,10 +32,10 @@ def show_(store: StoreName, as_json: Json = False) -> None:
     if as_json:
         print_json([one._asdict() for one in kinds])
         return
-    show(("kind", "days", "said by", "between", "kept since", "swept", "what"),
+    show(("kind", "days", "said by", "between", "kept since", "swept", "in Chatwoot", "what"),
          [(one.kind, one.days, one.said_by, _bounds(one.kind),
            one.since and f"{one.since:%F %H:%M}", one.swept_at and f"{one.swept_at:%F %H:%M}",
-           one.what) for one in kinds])  # fmt: skip
+           {None: None, True: "yes", False: "no"}[one.in_chatwoot], one.what) for one in kinds])  # fmt: skip
 
 
 @app.command(name="set")
@@ -39,6 +43,7 @@ def set_(
     store: StoreName,
     kind: KindName,
     days: Days,
+    in_chatwoot: AlsoInChatwoot = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say how much the next sweep would delete")] = False,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +51,7 @@ def set_(
     named = kept_kinds.kind_named(kind)
     change = with_store(
         store,
-        lambda process, id_: kept_kinds.keep(process, id_, named, days, dry_run=dry_run),
+        lambda process, id_: kept_kinds.keep(process, id_, named, days, in_chatwoot=in_chatwoot, dry_run=dry_run),
     )
     if as_json:
         print_json(change._asdict())

@@ -21,6 +21,7 @@ class KeptKind(NamedTuple):
     said_by: str  # store or release
     since: datetime | None
     swept_at: datetime | None
+    in_chatwoot: bool | None  # None where Chatwoot has nothing of it
 
 
 class RetentionChange(NamedTuple):
@@ -28,6 +29,7 @@ class RetentionChange(NamedTuple):
 
     kind: str
     days: int
+    in_chatwoot: bool | None
     keeps_since: datetime
     leaves: int | None
     dry_run: bool
@@ -57,6 +59,7 @@ def _kept(kind: RetentionKind, row: Any) -> KeptKind:
         "store" if said else "release",
         row and row["since"],
         row and row["swept_at"],
+        bool(row and row["in_chatwoot"]) if kind == "chat" else None,
     )
 
 
@@ -66,6 +69,7 @@ async def keep(
     kind: RetentionKind,
     days: int,
     *,
+    in_chatwoot: bool | None = None,
     dry_run: bool = False,
 ) -> RetentionChange:
     """Let the store keep a kind for so many days, or only say what that would do. Raises Refusal."""
@@ -74,10 +78,13 @@ async def keep(
         raise Refusal(f"{kind} are kept for {rule.days} days: {rule.what}")
     if not rule.fewest <= days <= rule.most:
         raise Refusal(f"{kind} can be kept for {rule.fewest} to {rule.most} days")
+    if in_chatwoot is not None and kind != "chat":
+        raise Refusal("only conversations are Chatwoot's, too: say so of chat")
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         since = await table.would_be(conn, store, kind, days, process.clock.now())
         leaves = await sweeping.older(conn, store, kind, since)
         if not dry_run:
-            await table.keep(conn, store, kind, days)
-            await note(conn, "privacy retention set", store=store, thing=f"{kind}: {days} days")
-    return RetentionChange(kind, days, since, leaves, dry_run)
+            await table.keep(conn, store, kind, days, in_chatwoot=in_chatwoot)
+            also = {None: "", True: ", in Chatwoot, too", False: ", not in Chatwoot"}[in_chatwoot]
+            await note(conn, "privacy retention set", store=store, thing=f"{kind}: {days} days{also}")
+    return RetentionChange(kind, days, in_chatwoot, since, leaves, dry_run)
