@@ -1,19 +1,24 @@
 """How long a store keeps what, at the command line and over HTTP."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from db.pool import PRIVACY, Pool, open_pool, scoped
 from db.privacy import sweeping
 from services.cli import command_line
 from services.kernel import Process, Refusal, Settings
-from services.privacy.retention import kept_kinds
+from services.privacy.retention import api, kept_kinds
 from services.privacy.retention.cli import app
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.services.attached import attach
+from tests.services.control.conftest import point_at
 from tests.services.conversations.reports.test_cli import call
 
 _NOTED = "select object from wootstream.audit_log where organization_id = $1 and action = 'privacy retention set'"
@@ -27,8 +32,8 @@ values ($1, 'c1', $2, $3, $3)
 
 
 @pytest.fixture
-async def store(admin_pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch) -> uuid.UUID:
-    monkeypatch.setenv("DATABASE_URL", database_url)
+async def store(admin_pool: Pool, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> uuid.UUID:
+    point_at(settings, monkeypatch)
     return await attach(admin_pool)
 
 
@@ -64,6 +69,22 @@ async def test_what_cannot_be_kept_so_long_is_refused(
     with pytest.raises(Refusal, match=why):
         await kept_kinds.keep(process, store, kept_kinds.kind_named(kind), days)
     await process.close()
+
+
+async def test_over_http_it_is_the_same(settings: Settings, store: uuid.UUID) -> None:
+    process = Process(settings.model_copy(update={"api_token": SecretStr("a-token-of-the-operator"), "http_port": 0}))
+    api.add_to(process)
+    serving = asyncio.create_task(process.serve())
+    await eventually(lambda: process.address or serving.done())
+    path, headers = f"/api/stores/{_slug(store)}/retention", {"authorization": "Bearer a-token-of-the-operator"}
+    async with httpx.AsyncClient(base_url=process.address, timeout=PATIENCE_SECONDS, headers=headers) as client:
+        said = {"kind": "shop", "days": 500}
+        assert (await client.post(path, json=said | {"dry_run": True})).json()["leaves"] == 0
+        assert (await client.post(path, json=said)).json()["days"] == 500
+        assert (await client.post(path, json=said | {"days": 399})).status_code == 400
+        assert {one["kind"]: one["days"] for one in (await client.get(path)).json()}["shop"] == 500
+    process.stopping.set()
+    assert await serving == 0, process.failure
 
 
 def test_the_verbs_stand_beside_those_of_privacy() -> None:
