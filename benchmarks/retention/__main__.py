@@ -1,7 +1,7 @@
 """How long a consumer's batches take while a sweep deletes old conversations beside it, against without a sweep.
 
-Batches of webhooks come at a fixed pace, twenty a second, whatever the one before took, and each is measured from when
-it was due. A round is ten seconds without a sweep, then a sweep of its share of the rows, in the same process.
+Batches of five webhooks come at a fixed pace, twenty a second, whatever the one before took; each is measured from when
+it was due. A round is fifteen seconds without a sweep, then a sweep of its share of the rows, in the same process.
 `python -m benchmarks.retention --json` ends with one object; with fewer `--rows` it is over sooner.
 """
 
@@ -27,9 +27,9 @@ from services.privacy.retention.sweep import Sweep, SweepMetrics
 from tests.services.conversations import bench
 from tests.services.conversations.dialogues import dialogue
 
-_CALM_SECONDS = 10.0
+_CALM_SECONDS = 15.0
 _GAP_SECONDS = 0.05
-_NEW, _MESSAGES = 4, 5  # conversations of a batch; their numbers lie above those of the old ones
+_MESSAGES = 5  # of a batch, in a conversation that is new; their numbers lie above those of the old ones
 _ROWS_EACH = 12  # of an old conversation: itself, its row, eight messages, two reporting events
 _ACCOUNT = 3
 _STEP = 20_000  # conversations inserted at once
@@ -94,10 +94,9 @@ class PacedConsumer:
 
     def _batch(self) -> list[ConversationFacts]:
         begun = datetime.now(UTC) - timedelta(hours=1)
-        numbers = range(self._next, self._next + _NEW)
-        self._next = numbers.stop
-        given = [dialogue(self._store, conversation=one, messages=_MESSAGES, begun=begun) for one in numbers]
-        return [event for records in given for one in records if (event := events.read(one))]
+        given = dialogue(self._store, conversation=self._next, messages=_MESSAGES, begun=begun)
+        self._next += 1
+        return [event for one in given if (event := events.read(one))]
 
     async def _keep(self, facts: Sequence[ConversationFacts], due: float) -> None:
         async with scoped(self._process.pool(), {self._store}) as conn:
@@ -137,27 +136,27 @@ async def _fill(admin: Any, conversations: int) -> uuid.UUID:
 
 
 async def _rounds(process: Process, admin: Any, conversations: int, rounds: int) -> dict[str, Any]:
-    store, metrics = await _fill(admin, conversations), SweepMetrics(CollectorRegistry())
-    sweep, consumer = Sweep(process, metrics), PacedConsumer(process, store, conversations + 1)
+    store, registry = await _fill(admin, conversations), CollectorRegistry()
+    sweep, consumer = Sweep(process, SweepMetrics(registry)), PacedConsumer(process, store, conversations + 1)
     running = asyncio.create_task(consumer.run())
     await asyncio.sleep(_CALM_SECONDS / 2)  # both warm
     without, beside, ratios, paces = list[float](), list[float](), list[float](), list[float]()
     for number in range(rounds):
         consumer.taken()
         await asyncio.sleep(_CALM_SECONDS)
-        calm, began, gone = consumer.taken(), time.monotonic(), _gone(metrics)
+        calm, began, gone = consumer.taken(), time.monotonic(), _gone(registry)
         until = conversations * _ROWS_EACH * (number + 1) / rounds
-        while _gone(metrics) < until and await sweep.turn():
+        while _gone(registry) < until and await sweep.turn():
             pass
         swept = consumer.taken()
-        paces.append((_gone(metrics) - gone) / (time.monotonic() - began))
+        paces.append((_gone(registry) - gone) / (time.monotonic() - began))
         ratios.append(_p99(swept) / _p99(calm))
         without, beside = without + calm, beside + swept
         print(f"p99 {_p99(calm):.3f} s without, {_p99(swept):.3f} s beside; {paces[-1]:,.0f} rows a second")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     stay, ratio = await admin.fetchval(_STAY, store), _p99(beside) / _p99(without)
-    print(f"{_gone(metrics):,.0f} rows have left, {stay:,} messages of them stay")
+    print(f"{_gone(registry):,.0f} rows have left, {stay:,} messages of them stay")
     print(f"p99 beside the sweep against without: {ratio:.2f}; by round {sentence(ratios)}")
     return {
         "name": "retention",
@@ -165,7 +164,7 @@ async def _rounds(process: Process, admin: Any, conversations: int, rounds: int)
         "figures": {
             "p99 by round": spread(ratios),
             "rows a second": spread(paces, 0),
-            "rows": _gone(metrics),
+            "rows": _gone(registry),
             "messages that stay": stay,
             "batches": {"without": len(without), "beside": len(beside)},
             "p99 seconds": {"without": round(_p99(without), 4), "beside": round(_p99(beside), 4)},
@@ -173,8 +172,8 @@ async def _rounds(process: Process, admin: Any, conversations: int, rounds: int)
     }
 
 
-def _gone(metrics: SweepMetrics) -> float:
-    return next(one.value for one in metrics.rows.labels("chat").collect()[0].samples if one.name.endswith("_total"))
+def _gone(registry: CollectorRegistry) -> float:
+    return registry.get_sample_value("wootstream_retention_rows_total", {"kind": "chat"}) or 0.0
 
 
 def _p99(seconds: Sequence[float]) -> float:

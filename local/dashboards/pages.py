@@ -31,6 +31,9 @@ PROMISES = Dashboard(
         Panel("P7 Personal data shown in an hour", f'sum(max by (action) (wootstream_audit_log_last_hour{{action=~".*(reveal|export).*"}})){_ZERO}',
               stat=True, bad=10),
         Panel("P7 Erasures open", f"max(wootstream_privacy_open_erasures){_ZERO}", stat=True, bad=1),
+        Panel("P7 Kept beyond its time", "max(wootstream_retention_behind_seconds)", unit="s", stat=True, bad=172_800,
+              says="Since all that is older than its store keeps had left"),
+        Panel("P7 To be deleted in Chatwoot", f"max(wootstream_chatwoot_deletions_waiting){_ZERO}", stat=True),
         Panel("P8 Audit clean", "max(wootstream_audit_clean)", stat=True, bad=1, below=True),
         Panel("P8 Records missing", 'max(wootstream_audit_found{what="missing"})', stat=True, bad=1),
         Panel("P9 Work that fails", f"sum(wootstream_work_failing > bool 0){_ZERO}", stat=True, bad=1),
@@ -38,6 +41,8 @@ PROMISES = Dashboard(
         Panel("Accepted and read, records a second", f"sum(rate(wootstream_accepted_total{RATE}))", "accepted", unit="reqps"),
         Panel("Days left of the certificate", f"(min by (host) (wootstream_certificate_end_timestamp_seconds) - time()) / 86400{_ZERO}", "{{host}}"),
         Panel("Days that widget events can be kept ahead", "(min(wootstream_widget_partitions_until_timestamp_seconds) - time()) / 86400", "days"),
+        Panel("Rows whose time was over, in a day", f"sum by (kind) (increase(wootstream_retention_rows_total[1d])){_ZERO}", "{{kind}}"),
+        Panel("Came too late to be kept, in an hour", f"sum by (kind) (increase(wootstream_retention_ignored_total[1h])){_ZERO}", "{{kind}}"),
     ),
 )  # fmt: skip
 

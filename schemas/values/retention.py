@@ -25,6 +25,6 @@ RETENTION: Mapping[RetentionKind, RetentionRule] = {
     "dead_letters": RetentionRule("what records held that were set aside; position and reason stay", 30, 7, 365),
     # Who misused it must not be able to shorten its traces away.
     "audit_log": RetentionRule("who changed or was shown what", 730, 90, 3660),
-    "exports": RetentionRule("exported files, until fetched", 7, 1, 30),
+    "exports": RetentionRule("exported files, until fetched", 7, 7, 7),
     "logs": RetentionRule("the processes' logs: the operator's matter, not swept", 90, 90, 90),
 }
