@@ -1,13 +1,15 @@
 """The stack of the whole test session: a real Kafka and a real PostgreSQL, found or started by the demo's resolver.
 
-Tests share it. Each makes stores of its own (`tests.factories.make_store`), consumer groups of its own and, where
-records of others would disturb, topics of its own. A test that asks for none of these fixtures starts nothing.
+Tests share it: one PostgreSQL for all workers, a Kafka and a database for each. Each test makes stores of its own
+(`tests.services.attached`), consumer groups of its own and, where records of others would disturb, topics of its own. A
+test that asks for none of these fixtures starts nothing.
 """
 
 import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
@@ -19,7 +21,9 @@ import structlog
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
 from local.stack import Stack, Unavailable, resolve
+from local.stack.embedded import borrowed
 from local.stack.servers import class_cache
+from local.stack.servers.pair import KAFKA
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
 from tests.chaos.installation import Installation, installed_alone
@@ -55,10 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several workers share one Kafka. Who reads the installation's own topics in the services' own groups would take
-    records from another worker's database, so these tests go to one worker."""
+    """Where several workers share one Kafka, who reads the installation's own topics in the services' own groups would
+    take records from another worker's database: then these tests go to one worker."""
     for item in items:
-        if "topics" in getattr(item, "fixturenames", ()):
+        if "topics" in getattr(item, "fixturenames", ()) and not _has_own_kafka(Settings()):
             item.add_marker(pytest.mark.xdist_group("the installation's topics"))
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
@@ -93,18 +97,27 @@ def kills(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--kills"))
 
 
+def _has_own_kafka(given: Settings) -> bool:
+    """Whether each worker starts a Kafka for itself: topics and groups are then nobody else's."""
+    return given.kafka_bootstrap_servers is None and given.stack != "docker"
+
+
 @pytest_asyncio.fixture(scope="session")
-async def stack() -> AsyncIterator[Stack]:
+async def stack(worker_id: str) -> AsyncIterator[Stack]:
     """Both servers, empty unless the environment named them; stopped with the session."""
     given = Settings()
     url = given.database_url.get_secret_value() if given.database_url else None
     kafka = given.kafka_bootstrap_servers
     try:
-        if kafka is None and given.stack != "docker":
-            await class_cache.make()
-        async with resolve(
-            _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
-        ) as found:
+        async with AsyncExitStack() as servers:
+            if _has_own_kafka(given):
+                await class_cache.make()
+                own = borrowed(_LOCAL / worker_id / "stack", parts=[KAFKA], fresh=True)
+                kafka = (await servers.enter_async_context(own))[KAFKA]
+            both = resolve(
+                _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
+            )
+            found = await servers.enter_async_context(both)
             if url is None:
                 await lose_with_the_machine(found.database_url)
             yield found

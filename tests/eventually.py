@@ -9,6 +9,8 @@ Result = TypeVar("Result")
 
 PATIENCE_SECONDS = 120.0  # no claim: a machine that has much else to do may stand still for as long as that
 _POLL_SECONDS = 0.02
+# Some checks are a whole audit: asked again at once, they would take the processor from what they wait for.
+_PAUSE_PER_CHECK, _LONGEST_PAUSE_SECONDS = 2.0, 0.5
 
 
 @overload
@@ -23,6 +25,7 @@ async def eventually(check: Callable[[], Any], seconds: float = PATIENCE_SECONDS
     deadline = time.monotonic() + seconds
     while True:
         missing: AssertionError | None = None
+        began = time.monotonic()
         try:
             answer = check()
             result = await answer if isinstance(answer, Awaitable) else answer
@@ -30,6 +33,6 @@ async def eventually(check: Callable[[], Any], seconds: float = PATIENCE_SECONDS
                 return result
         except AssertionError as error:
             missing = error
-        if time.monotonic() > deadline:
+        if (now := time.monotonic()) > deadline:
             raise missing or AssertionError(f"not within {seconds} s: {check}")
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(max(_POLL_SECONDS, min(_PAUSE_PER_CHECK * (now - began), _LONGEST_PAUSE_SECONDS)))

@@ -1,7 +1,9 @@
 """Apache Kafka as one KRaft node, on the Java runtime of a wheel."""
 
+import re
 import shutil
 import signal
+import tempfile
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -174,11 +176,27 @@ async def _format(
     directory: Path, java: Sequence[str | Path], *, ports: tuple[int, ...], cluster: str, more: str
 ) -> None:
     """Made aside and renamed, so that an interrupted start leaves nothing half formatted."""
-    aside = directory / "kafka.new"
+    aside, certificates, kept = directory / "kafka.new", tls.of(directory), jars.cache() / "formatted"
     shutil.rmtree(aside, ignore_errors=True)
     properties = _write_properties(directory, aside, ports=ports, more=more)
+    if certificates or not kept.exists():
+        await _run_formatter(aside, java, properties, cluster=cluster, certificates=certificates)
+        if not certificates:
+            _keep(aside, kept)
+    else:
+        # The tool costs as much as a start. But for these names it writes the same each time.
+        shutil.copytree(kept, aside)
+        node = re.findall(r"^node\.id=(\d+)$", properties.read_text(), re.MULTILINE)[-1]
+        meta = f"version=1\ncluster.id={cluster}\ndirectory.id={new_cluster()}\nnode.id={node}\n"
+        (aside / "meta.properties").write_text(meta)
+    aside.rename(directory / "kafka")
+
+
+async def _run_formatter(
+    aside: Path, java: Sequence[str | Path], properties: Path, *, cluster: str, certificates: tls.Tls | None
+) -> None:
     command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", properties]
-    if certificates := tls.of(directory):
+    if certificates:
         for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256"):
             command += ["--add-scram", f"{mechanism}=[name={tls.USER},password={certificates.password}]"]
     code, output = await run_tool(command, seconds=_FORMAT_SECONDS)
@@ -186,7 +204,12 @@ async def _format(
         raise Unavailable(
             f"Kafka could not format {aside}: {output.splitlines()[-1] if output else code}; is the disk full?"
         )
-    aside.rename(directory / "kafka")
+
+
+def _keep(formatted: Path, kept: Path) -> None:
+    """Another start may have been quicker."""
+    with tempfile.TemporaryDirectory(dir=kept.parent) as aside, suppress(OSError):
+        shutil.copytree(formatted, Path(aside) / kept.name).rename(kept)
 
 
 def _write_properties(directory: Path, data: Path, *, ports: tuple[int, ...], more: str) -> Path:

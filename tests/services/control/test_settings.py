@@ -2,7 +2,6 @@
 
 import pytest
 
-from local.stack import Stack
 from services.kernel import Settings, Stop
 from tests.services.control.verbs import answer, call
 
@@ -22,16 +21,18 @@ async def test_each_setting_has_its_variable_meaning_and_source_and_no_secret_is
     assert "postgresql://" not in (await call("settings")).stdout
 
 
+@pytest.mark.usefixtures("stack")
 async def test_running_local_stack_fills_in_what_the_environment_leaves_out(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    kafka: str, worker_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if Settings().kafka_bootstrap_servers or Settings().database_url or Settings().stack != "embedded":
         pytest.skip("the environment names the servers")
+    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", f".local/test/{worker_id}")
+    of_this_worker = {one["name"]: one for one in await answer("settings")}["kafka_bootstrap_servers"]
     monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", ".local/test")
-    told = {one["name"]: one for one in await answer("settings")}
-    kafka, database = told["kafka_bootstrap_servers"], told["database_url"]
-    assert (kafka["source"], kafka["value"]) == ("local stack", stack.kafka)
-    assert (database["source"], database["value"]) == ("local stack", "(hidden)")
+    of_all = {one["name"]: one for one in await answer("settings")}["database_url"]
+    assert (of_this_worker["source"], of_this_worker["value"]) == ("local stack", kafka)
+    assert (of_all["source"], of_all["value"]) == ("local stack", "(hidden)")
 
 
 async def test_setting_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
