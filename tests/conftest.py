@@ -59,13 +59,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several workers share one Kafka, who reads the installation's own topics in the services' own groups would
-    take records from another worker's database: then these tests go to one worker."""
     for item in items:
-        if "topics" in getattr(item, "fixturenames", ()) and not _has_own_kafka(Settings()):
-            item.add_marker(pytest.mark.xdist_group("the installation's topics"))
-        if "servers" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("the servers that may be killed"))
+        # Of several groups pytest-xdist would make another one.
+        if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group") and (name := _group(item)):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+def _group(item: pytest.Function) -> str | None:
+    """What makes this test share a worker with others."""
+    if "servers" in item.fixturenames:
+        return "the servers that may be killed"
+    # Who reads the installation's own topics in the services' own groups would take records from another worker's
+    # database, where several workers share one Kafka.
+    if "topics" in item.fixturenames and not _has_own_kafka(Settings()):
+        return "the installation's topics"
+    # What a module makes for its tests, a wheel or thirty clients' requests, is made once and not by each worker.
+    made = (fixtures[-1] for name, fixtures in item._fixtureinfo.name2fixturedefs.items() if not name.startswith("_"))
+    return item.nodeid.partition("::")[0] if any(fixture.scope == "module" for fixture in made) else None
 
 
 def pytest_collection_finish() -> None:
