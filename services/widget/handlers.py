@@ -22,7 +22,8 @@ async def keep(
             # an event has one id, and a browser that was not answered sends it again in another POST
             first.setdefault((one.organization_id.int, one.id.int), (post.record, one))
     rows = {key: one for key, (_, one) in first.items()}
-    seen = {key: (one.organization_id, one.created_at, partial(names, one)) for key, one in rows.items()}
-    unnamed = [(rows[key].organization_id, rows[key].id) for key in await withdrawn(conn, seen)]
+    seen = ((key, one.organization_id, one.created_at, partial(names, one)) for key, one in rows.items())
+    stores = {post.record.store for post in posts}
+    unnamed = [(rows[key].organization_id, rows[key].id) for key in await withdrawn(conn, stores, seen)]
     known = await table.add(conn, [*rows.values()], unnamed=unnamed)
     return {record for key, (record, _) in first.items() if key not in known}

@@ -19,8 +19,9 @@ async def keep(
 ) -> set[Record]:
     """Take what is newer; mark those whom somebody is talking to. `withdrawn` says which are of somebody who has taken
     their consent back since: they are not kept."""
-    seen = {visit: (visit.store, visit.first_at, partial(_names, visit)) for event in events for visit in event.visits}
-    if over := await withdrawn(conn, seen):
+    visits = {visit for event in events for visit in event.visits}
+    seen = ((visit, visit.store, visit.first_at, partial(_names, visit)) for visit in visits)
+    if over := await withdrawn(conn, {event.record.store for event in events}, seen):
         events = [replace(event, visits=tuple(one for one in event.visits if one not in over)) for event in events]
     keys = {visit.key for event in events for visit in event.visits}
     before = {visit.key: visit for visit in map(ShopVisit.of, await table.known(conn, keys))}

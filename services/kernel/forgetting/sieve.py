@@ -58,7 +58,7 @@ class About(Generic[E]):
         }
 
     def _digests(self, store: UUID, subjects: Iterable[Subject]) -> set[tuple[UUID, bytes]]:
-        return {(store, digest) for subject in set(subjects) for digest in self.pseudonyms.of(store, subject)}
+        return {(store, digest) for digest in self.pseudonyms.of_all(store, set(subjects))}
 
 
 def _received_until(moment: datetime, record: Record) -> bool:

@@ -32,13 +32,28 @@ def subjects_named(
     users: Iterable[UUID | None] = (),
 ) -> Iterator[Subject]:
     """Each of these that is there, as a subject."""
-    yield from (Subject("customer", one) for one in customers if one)
-    yield from (Subject("email", one.strip().lower()) for one in emails if one and one.strip())
-    yield from (Subject("phone", plain) for one in phones if one and (plain := plain_phone(one)))
-    yield from (Subject("contact", str(one)) for one in contacts if one is not None)
-    yield from (Subject("conversation", str(one)) for one in conversations if one is not None)
-    yield from (Subject("session", one) for one in sessions if one)
-    yield from (Subject("user", str(one)) for one in users if one is not None)
+    # Plain loops, not a generator each: this runs for every record that may be about somebody erased.
+    for customer in customers:
+        if customer:
+            yield Subject("customer", customer)
+    for email in emails:
+        if email and (bare := email.strip().lower()):
+            yield Subject("email", bare)
+    for phone in phones:
+        if phone and (plain := plain_phone(phone)):
+            yield Subject("phone", plain)
+    for contact in contacts:
+        if contact is not None:
+            yield Subject("contact", str(contact))
+    for conversation in conversations:
+        if conversation is not None:
+            yield Subject("conversation", str(conversation))
+    for session in sessions:
+        if session:
+            yield Subject("session", session)
+    for user in users:
+        if user is not None:
+            yield Subject("user", str(user))
 
 
 def plain_phone(text: str) -> str:
@@ -61,5 +76,16 @@ class Pseudonyms:
 
     def of(self, store: UUID, subject: Subject) -> list[bytes]:
         """The digest by each installation key; the first is by the one that seals."""
-        text = f"{subject.kind}\0{subject.name}".encode("utf-8", "backslashreplace")
-        return [hashlib.blake2b(text, key=key, digest_size=DIGEST_BYTES).digest() for key in self._of_store(store)]
+        return [*_digests(self._of_store(store), subject)]
+
+    def of_all(self, store: UUID, subjects: Iterable[Subject]) -> list[bytes]:
+        """The digests of all of these."""
+        keys = self._of_store(store)
+        return [digest for subject in subjects for digest in _digests(keys, subject)]
+
+
+# The same people come again and again, record after record.
+@lru_cache(maxsize=20_000)
+def _digests(keys: tuple[bytes, ...], subject: Subject) -> tuple[bytes, ...]:
+    text = f"{subject.kind}\0{subject.name}".encode("utf-8", "backslashreplace")
+    return tuple(hashlib.blake2b(text, key=key, digest_size=DIGEST_BYTES).digest() for key in keys)
