@@ -157,7 +157,7 @@ async def started(name: str, command: Sequence[str], environment: dict[str, str]
 
 def webhooks(shop: Shop, count: int) -> tuple[list[bytes], list[bytes]]:
     """Recorded bodies for bare and for ours, of as many conversations as the recordings have."""
-    bodies = list(islice(_bodies(shop.account_id), count))
+    bodies = list(islice(recorded_bodies(shop.account_id), count))
     keys = [f"{shop.id}:conversation:{number % 200}" for number in range(count)]
     bare = [request(f"/bare/{WEBHOOKS.name}?{key}", _json(), body) for key, body in zip(keys, bodies, strict=True)]
     delivery = {"x-chatwoot-delivery": str(uuid.uuid4())}
@@ -181,7 +181,7 @@ async def beacons(address: str, shop: Shop, count: int) -> tuple[list[bytes], li
     return bare, [request("/beacons", headers, body) for _, body in posts]
 
 
-def _bodies(account_id: int) -> Iterator[bytes]:
+def recorded_bodies(account_id: int) -> Iterator[bytes]:
     """Over and over; those that name an account name the shop's."""
     recorded = [one.body for run in RUNS for one in account_webhooks(run) if len(one.body) <= _LONGEST]
     return cycle([_of_account(body, account_id) for body in recorded])

@@ -10,12 +10,19 @@ DOOR_COLUMNS = (
     "organization_id", "slug", "chatwoot_account_id", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "path_token_sha256_previous",
     "domains", "keep_full_ip", "locale", "chatwoot_base_url", "account_name", "identity_key",
-    "consent_needed",
+    "consent_needed", "seal", "seal_version",
 )  # fmt: skip
 _VERSION = f"hashtextextended(row({', '.join(DOOR_COLUMNS)})::text, 0) as version"
 _ACTIVE = "from public.chatwoot_accounts where account_status = 'active'"
 _VERSIONS = f"select organization_id::text as store, {_VERSION} {_ACTIVE}"
-_DOOR = f"select {', '.join(DOOR_COLUMNS)}, {_VERSION} {_ACTIVE}"
+# Of this month, those made ahead, and one more: whatever is late, a store that seals has something to seal with.
+_TREES = """
+case when seal then (select coalesce(jsonb_agg(to_jsonb(t)), '[]') from (
+  select id, begins_at, tree from wootstream.seal_trees s
+  where s.organization_id = chatwoot_accounts.organization_id and tree is not null order by begins_at desc, id desc limit 5
+) t) end as seal_trees
+"""
+_DOOR = f"select {', '.join(DOOR_COLUMNS)}, {_TREES}, {_VERSION} {_ACTIVE}"
 _OF = f"{_DOOR} and organization_id = any ($1::uuid[])"
 _NAMED = f"{_DOOR} and (slug = any ($1::text[]) or website_token = any ($1::text[]))"
 _STORES = "select organization_id, slug, account_status from wootstream.stores() order by slug"
@@ -25,7 +32,7 @@ _COLUMNS = (
     "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "identity_key", "website_token", "unsigned", "path_token_sha256",
     "path_token_sha256_previous", "domains", "push", "locale", "timezone", "currency", "support_email",
-    "create_contacts", "allowed_attributes", "tier_rules", "tiers_after", "formats", "agents_may_change",
+    "create_contacts", "allowed_attributes", "tier_rules", "tiers_after", "formats", "agents_may_change", "seal",
 )  # fmt: skip
 _PUT = f"""
 insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})

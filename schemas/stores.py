@@ -80,6 +80,7 @@ class StoreOptions(BaseModel):
     currency: str | None = Field(None, pattern=r"^[A-Z]{3}$")
     support_email: Email | None = None
     create_contacts: bool | None = None
+    seal: bool | None = None
     allowed_attributes: AttributeNames | None = None
     tiers: TierRules | None = None
     formats: Formats | None = None

@@ -71,6 +71,8 @@ class StoreDefaults(_Model):
     push: Literal["off", "shadow", "live"] | None = None
     create_contacts: bool | None = None
     """also make contacts of customers whom Chatwoot does not know; default: no"""
+    seal: bool | None = None
+    """encrypt the store's records in the topics with keys of their people's own; default: no"""
     allowed_attributes: AttributeNames | None = None
     """which attributes may leave for Chatwoot; default: all of them"""
     tiers: TierRules | None = None

@@ -14,6 +14,7 @@ from services.kernel.closing import closed_within
 from services.kernel.consuming.subscriber import Consumers
 from services.kernel.errors import Stop, describe
 from services.kernel.publishing.publish import Publisher
+from services.kernel.sealing.opening import SealOpener
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
 from services.kernel.telemetry.following import Follower, follower_of
@@ -44,6 +45,7 @@ class Process:
         self.metrics = Metrics(self.registry)
         self.following = following or follower_of(settings)
         self.secrets = load_secrets(settings)
+        self.opener = SealOpener(self.secrets, self.clock)
         self.publisher = Publisher(settings, self.clock)
         self.chatwoot = Chatwoot(settings, self.clock, self.registry, following=self.following)
         self.site = Site(self.registry, self.metrics, self.following)

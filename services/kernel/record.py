@@ -13,6 +13,7 @@ from schemas.bounds import moment_in
 from services.kernel.errors import Invalid
 
 Headers = tuple[tuple[str, bytes], ...]
+SEALED = "sealed"  # the first header of a record whose key and value stand encrypted in its value
 _LONGEST_UUID = 45  # as a URN
 _LONGEST_ID = 255
 
@@ -38,7 +39,17 @@ def _uuid(name: str) -> UUID | None:
 class Record:
     """A key, a value and ASCII headers. Compared by identity: two deliveries are two records."""
 
-    __slots__ = ("_received_at", "_store_name", "headers", "key", "offset", "partition", "topic", "value")
+    __slots__ = (
+        "_as_kept",
+        "_received_at",
+        "_store_name",
+        "headers",
+        "key",
+        "offset",
+        "partition",
+        "topic",
+        "value",
+    )
 
     def __init__(
         self,
@@ -58,6 +69,7 @@ class Record:
         self.offset = offset
         self._store_name: str | None = None
         self._received_at: datetime | None = None
+        self._as_kept: tuple[bytes | None, bytes] | None = None
 
     @classmethod
     def accepted(
@@ -102,6 +114,21 @@ class Record:
         at = next((place for place, (name, _) in enumerate(headers) if name == "origin"), len(headers))
         headers[at : at + 1] = [("origin", origin.encode())]
         return Record(self.topic, self.key, self.value, tuple(headers), partition=self.partition, offset=self.offset)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is sealed and nobody has opened it yet: then nothing can be read of it but its headers."""
+        headers = self.headers
+        return bool(headers) and headers[0][0] == SEALED and self._as_kept is None
+
+    def open_as(self, key: bytes, value: bytes) -> None:
+        """From now on it reads as the door took it."""
+        self._as_kept, self.key, self.value = (self.key, self.value), key, value
+
+    @property
+    def as_kept(self) -> tuple[bytes | None, bytes]:
+        """Key and value as they stand in the topic, and are to be set aside: sealed, where it came so."""
+        return self._as_kept or (self.key, self.value)
 
     @property
     def event(self) -> str | None:

@@ -8,7 +8,7 @@ from db.pool import Connection
 from schemas import topics
 from services.kernel import Process, Record, consume, every
 from services.kernel.forgetting.sieve import nobody
-from services.privacy import handlers
+from services.privacy import handlers, seal_months
 from services.privacy.consent import api, applying
 from services.privacy.erasures import announcement
 from services.privacy.erasures.announcement import Announced
@@ -19,6 +19,7 @@ from services.privacy.worker import PrivacyMetrics, PrivacyWorker
 
 _PAUSE_SECONDS = 20.0
 _CONSENT_SECONDS = 5.0
+_HOUR_SECONDS = 3_600.0
 _DAY_SECONDS = 86_400.0
 _SWEEP_SECONDS = 600.0  # what is over leaves nightly; what could not, as soon as it can
 _MEASURE_SECONDS = 60.0
@@ -46,6 +47,7 @@ def add_to(process: Process) -> None:
     every(process, worker.turn, name="privacy", seconds=_PAUSE_SECONDS, alone=True, wake=wake)
     for name, work, seconds in (
         ("consent", applying.turn, _CONSENT_SECONDS), ("consent of all", applying.settle_all, _DAY_SECONDS),
+        ("keys of records", seal_months.turn, _HOUR_SECONDS),
     ):  # fmt: skip
         every(process, partial(work, process), name=name, seconds=seconds, alone=True)
     sweep = Sweep(process, SweepMetrics(process.registry))

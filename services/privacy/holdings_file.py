@@ -16,10 +16,10 @@ import orjson
 
 from db.pool import PRIVACY, scoped
 from db.privacy import column_comments, consents, erasing, holdings, requests
-from services.kernel import Process, Refusal
+from services.kernel import Process, Record, Refusal
 from services.kernel.actor import note
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
-from services.privacy.erasures.letter_subjects import is_about
+from services.privacy.erasures.letter_subjects import is_about, records_of
 from services.privacy.processing_record import ProcessedColumn, processed
 from services.privacy.who import PersonNames, find
 
@@ -93,15 +93,16 @@ async def _letters(process: Process, store: UUID, person: PersonNames) -> HeldRo
     while True:
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             letters = await erasing.letters_after(conn, store, after, _LETTERS)
+            records = await records_of(conn, process.opener, store, letters)
         if not letters:
             return found
         after = letters[-1]["id"]
-        found += [_letter(row) for row in letters if is_about(row, person.subjects)]
+        found += [_letter(one) for _, one in records if one is not None and is_about(one, person.subjects)]
 
 
-def _letter(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    key, value = row["record_key"] or b"", row["record_value"] or b""
-    return {"topic": row["topic"], "key": key.decode("utf-8", "replace"), "value": value.decode("utf-8", "replace")}
+def _letter(record: Record) -> Mapping[str, Any]:
+    key, value = record.key or b"", record.value
+    return {"topic": record.topic, "key": key.decode("utf-8", "replace"), "value": value.decode("utf-8", "replace")}
 
 
 def _write(to: Path, content: bytes) -> None:

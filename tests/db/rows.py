@@ -130,6 +130,10 @@ TENANTS: dict[str, Tenant] = {
     "wootstream.privacy_steps": Tenant(
         lambda n: {"request_id": uuid.UUID(int=1), "step": f"step {n}", "proof": {}}, READ, privacy=ALL, change="proof"
     ),
+    "wootstream.seal_trees": Tenant(
+        lambda n: {"id": uuid.UUID(int=n), "begins_at": NOW, "tree": "v1.x.y"},
+        KEEP | {"update"}, privacy=ALL, ingress=KEEP, everywhere=frozenset({INGRESS}), change="tree",
+    ),
     "wootstream.legal_holds": Tenant(
         lambda n: {"digest": bytes([n]) * 16, "reason": "a lawsuit"}, READ, privacy=ALL, change="reason"
     ),

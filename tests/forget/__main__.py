@@ -19,16 +19,18 @@ from tests.forget.scene import scene_on
 _LOCAL = Path(".local/test/forget")
 
 
-async def _proved(mark: str, kills: int) -> tuple[Found, list[tuple[str, str, int]], list[Kill]]:
+async def _proved(mark: str, kills: int) -> tuple[Found, Found, list[tuple[str, str, int]], list[Kill]]:
     async with resolve(_LOCAL / "stack", fresh=True) as stack, empty_database(stack.database_url) as url:
         with tempfile.TemporaryDirectory() as directory:
             settings = Settings.model_validate({"kafka_bootstrap_servers": stack.kafka, "http_port": 0})
             await ensure_topics(settings)
             found = await prove(settings, url, Path(directory), mark, thorough=True)
             async with empty_database(stack.database_url) as another:
-                scene = await scene_on(settings, another, Path(directory))
+                sealed = await prove(settings, another, Path(directory), f"{mark}s", thorough=False, seal=True)
+            async with empty_database(stack.database_url) as another:
+                scene = await scene_on(settings, another, Path(directory), seal=True)
                 at_steps = await killed(scene, MOMENTS, mark)
-                return found, at_steps, await killed_whenever(scene, kills, int(mark, 16), f"w{mark}")
+                return found, sealed, at_steps, await killed_whenever(scene, kills, int(mark, 16), f"w{mark}")
 
 
 def main() -> int:
@@ -36,10 +38,11 @@ def main() -> int:
     quiet_client_logs()
     mark = secrets.token_hex(4)
     print(f"names end in {mark}", flush=True)
-    found, kills, whenever = asyncio.run(_proved(mark, int(os.environ.get("KILLS", "50"))))
+    found, sealed, kills, whenever = asyncio.run(_proved(mark, int(os.environ.get("KILLS", "50"))))
     for moment, count in found.anna.items():
         print(f"{moment:>10}: {count.total():>3} hits of who was erased, {found.ben[moment].total():>3} of who was not"
               + (f" ({', '.join(f'{place} {hits}' for place, hits in count.items())})" if count else ""))  # fmt: skip
+    print(f"a store that seals: {sealed.shown} hits in its topics' bytes; of hers some key opens: {sealed.openable}")
     unfinished = [kill for kill in kills if kill[2]]
     print(
         f"{len(kills)} erasures killed, each step as it begins and before it commits: not finished right: {unfinished}"
@@ -47,7 +50,7 @@ def main() -> int:
     lost = [kill for kill in whenever if kill.hits]
     stood = sorted({kill.steps for kill in whenever})
     print(f"{len(whenever)} erasures killed whenever, with {stood} steps done: not finished right: {lost}")
-    forgotten = found.forgotten and not unfinished and not lost
+    forgotten = found.forgotten and sealed.forgotten and not unfinished and not lost
     print("FORGOTTEN: nothing came back" if forgotten else "NOT FORGOTTEN")
     return 0 if forgotten else 1
 

@@ -14,10 +14,12 @@ import asyncpg
 
 from db.pool import PRIVACY, scoped, use_json
 from db.privacy import requests
+from services.kernel import Record
 from services.privacy import worker
 from services.privacy.erasures import erasure
 from services.privacy.who import meant
 from tests.forget.dying import BEGINS
+from tests.forget.opening import openable
 from tests.forget.people import Visitor
 from tests.forget.scene import Scene
 from tests.forget.search import hits
@@ -32,6 +34,7 @@ async def killed(scene: Scene, moments: Sequence[tuple[str, str]], mark: str) ->
     for number, (step, moment) in enumerate(moments):
         visitor = Visitor(scene.store, f"kill{number}{mark}", 61_000_000 + number)
         await _known(scene, visitor)
+        records = await scene.as_doors_take(visitor.told("killed"))
         before = await hits(scene.url, [visitor.mark])
         assert before, "a search that finds nobody shows nothing"
         code = await _erased_until(scene, visitor, step, moment)
@@ -44,7 +47,7 @@ async def killed(scene: Scene, moments: Sequence[tuple[str, str]], mark: str) ->
                 assert await hits(scene.url, [visitor.mark]) == before
                 begun = await erasure.begin(process, scene.store, meant(visitor.email))
                 assert not await erasure.carry_on(begun)
-        results.append((step, moment, (await hits(scene.url, [visitor.mark, str(visitor.number)])).total()))
+        results.append((step, moment, await _left(scene, visitor, records)))
     return results
 
 
@@ -63,6 +66,7 @@ async def killed_whenever(scene: Scene, count: int, seed: int, mark: str) -> lis
     for number in range(count):
         visitor = Visitor(scene.store, f"any{number}{mark}", 62_000_101 + number)
         await _known(scene, visitor)
+        records = await scene.as_doors_take(visitor.told("killed"))
         assert await hits(scene.url, [visitor.mark]), "a search that finds nobody shows nothing"
         seconds = chance.uniform(0, whole)
         dying = await _dying(scene, visitor, "any", "whenever")
@@ -73,9 +77,14 @@ async def killed_whenever(scene: Scene, count: int, seed: int, mark: str) -> lis
             dying.kill()
         await dying.wait()
         steps = await _gone_on(scene, visitor)
-        left = (await hits(scene.url, [visitor.mark, str(visitor.number)])).total()
-        results.append(Kill(round(seconds, 3), steps, left))
+        results.append(Kill(round(seconds, 3), steps, await _left(scene, visitor, records)))
     return results
+
+
+async def _left(scene: Scene, visitor: Visitor, records: Sequence[Record]) -> int:
+    """Rows that name them, and records about them that can be opened, where the store seals."""
+    rows = (await hits(scene.url, [visitor.mark, str(visitor.number)])).total()
+    return rows + (await openable(scene, records) if records[0].is_closed else 0)
 
 
 async def _gone_on(scene: Scene, visitor: Visitor) -> int:

@@ -1,6 +1,7 @@
 """Two people of one shop, and all that is ever received about them: chats, orders, visits, what nobody can read."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ import orjson
 
 from schemas import topics
 from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
+from services.kernel.sealing.whose import of_customer, of_webhook
 from tests.services.widget.test_handlers import event as beacon
 
 
@@ -100,3 +103,14 @@ class Visitor:
             topic.name, key=f"{self.store}:{key}".encode(), value=orjson.dumps(body), store=self.store, event=event,
             origin="webhook", received_at=datetime.now(UTC),
         )  # fmt: skip
+
+
+def whose(record: Record) -> Iterable[Subject]:
+    """Whom its door would seal it for."""
+    body, subject = orjson.loads(record.value), (record.key or b"").decode().partition(":")[2]
+    if record.topic == topics.WEBHOOKS.name:
+        return of_webhook(record.event or "", subject if subject != "contact:x" else "account", body)
+    if record.topic == topics.SHOP_EVENTS.name:
+        data = body.get("data", {})
+        return of_customer(subject, data.get("email"), data.get("phone"))
+    return subjects_named(sessions=[subject], customers=[one.get("customer_id") for one in body])

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from db.migrate import migrate
-from db.pool import use_json
+from db.pool import scoped, use_json
 from schemas import topics
 from services.contacts import events as contact_events
 from services.contacts import handlers as contact_handlers
@@ -28,12 +28,14 @@ from services.customers.visits import handlers as visit_handlers
 from services.ingress.app import acceptance_of
 from services.kernel import Chatwoot, Process, Record, Settings, consume
 from services.kernel.forgetting.sieve import nobody
+from services.kernel.sealing.planting import sealer_now
 from services.kernel.secrets import load_secrets, read_keys
 from services.privacy.app import add_to as add_privacy
 from services.widget import events as widget_events
 from services.widget import handlers as widget_handlers
 from tests.answering import Answering
 from tests.eventually import eventually
+from tests.forget.people import whose
 from tests.services.attached import attach, authorize
 from tests.services.contacts.api import ContactsDouble
 from tests.services.ingress.spool.shelf_bench import opened, put
@@ -59,6 +61,16 @@ class Scene:
     settings: Settings
     store: uuid.UUID
     api: ContactsDouble = field(default_factory=ContactsDouble)
+
+    async def as_doors_take(self, records: Sequence[Record]) -> list[Record]:
+        """Sealed, where the store seals."""
+        process = Process(self.settings)
+        try:
+            async with scoped(process.pool(), {self.store}) as conn:
+                sealer = await sealer_now(conn, self.store, process.secrets, process.clock.now())
+            return [sealer.sealed(one, whose(one)) if sealer else one for one in records]
+        finally:
+            await process.close()
 
     @property
     def url(self) -> str:
@@ -158,13 +170,13 @@ class Scene:
         return found
 
 
-async def scene_on(settings: Settings, url: str, directory: Path) -> Scene:
-    """A new installation in this empty database."""
+async def scene_on(settings: Settings, url: str, directory: Path, *, seal: bool = False) -> Scene:
+    """A new installation in this empty database; its store may `seal` its records."""
     await migrate(url)
     settings = settings.model_copy(update={"database_url": SecretStr(url), "data_directory": directory})
     admin: Any = await asyncpg.create_pool(url, min_size=0, max_size=2, timeout=30, init=use_json)
     try:
-        store = await attach(admin, push="off")
+        store = await attach(admin, push="off", seal=seal)
         await authorize(admin, store, load_secrets(settings))
     finally:
         await admin.close()

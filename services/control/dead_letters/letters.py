@@ -1,17 +1,21 @@
 """`dead-letters list`, `show`, `discard`: what was set aside and why; who looked at a person's data is remembered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from db.pool import Row
+from db.pool import Connection, Row
 from db.records import dead_letters
 from db.records.dead_letters import LetterFilter
 from services.control.dead_letters.redacted import header, redacted
 from services.control.dead_letters.scope import Advance, scope, slices
+from services.kernel import Clock, Record
 from services.kernel.actor import note
 from services.kernel.errors import Refusal
+from services.kernel.sealing.opening import SealOpener, opened_records
+from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
 
 
@@ -82,7 +86,18 @@ async def show(settings: Settings, number: int, *, reveal: bool) -> Shown:
         # In the transaction that reads it: who cannot be written down sees nothing.
         if reveal:
             await note(conn, "dead-letters show --reveal", store=row["organization_id"], thing=f"dead letter {number}")
-    return _shown(row, ours.names, reveal=reveal)
+        opened = await _opened(conn, settings, row)
+    return _shown(opened, ours.names, reveal=reveal)
+
+
+async def _opened(conn: Connection, settings: Settings, row: Row) -> Mapping[str, Any]:
+    """As the door took it, where it was sealed and can be opened."""
+    if row["record_value"] is None or row["record_headers"] is None:
+        return row
+    headers = tuple((name, text.encode()) for name, text in row["record_headers"])
+    record = Record(row["topic"], row["record_key"], row["record_value"], headers)
+    await opened_records(conn, SealOpener(load_secrets(settings), Clock()), [record])
+    return {**row, "record_key": record.key, "record_value": record.value}
 
 
 async def discard(
@@ -111,7 +126,7 @@ def _reason(row: Row, names: dict[UUID, str]) -> LettersByReason:
     )  # fmt: skip
 
 
-def _shown(row: Row, names: dict[UUID, str], *, reveal: bool) -> Shown:
+def _shown(row: Mapping[str, Any], names: dict[UUID, str], *, reveal: bool) -> Shown:
     key, value = row["record_key"], row["record_value"]
     return Shown(
         id=row["id"], store=names.get(row["organization_id"]), group=row["consumer_group"], topic=row["topic"],

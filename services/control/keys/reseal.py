@@ -11,9 +11,11 @@ from uuid import UUID
 
 from db import sealed as table
 from db.pool import Connection, Pool, Row, scoped
+from db.privacy import seals
 from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Sealed
+from services.kernel.sealing.sealed_trees import COLUMN as TREE
 from services.kernel.secrets import Secrets, sealed_with
 
 ACCOUNTS = "secrets of stores"
@@ -48,6 +50,8 @@ async def _accounts_by_key(pool: Pool) -> Counter[str]:
         async with scoped(pool, some) as conn:
             for row in await table.held(conn, some):
                 found.update(sealed_with(row[name]) for name in table.COLUMNS if row[name])
+            for store in some:
+                found.update(sealed_with(row["tree"]) for row in await seals.of_store(conn, store))
     return found
 
 
@@ -57,6 +61,8 @@ async def _reseal_accounts(pool: Pool, secrets: Secrets, tell: Tell) -> None:
         async with scoped(pool, some) as conn:
             for row in await table.held(conn, some):
                 await _reseal_row(conn, row, secrets)
+            for store in some:
+                await _reseal_trees(conn, store, secrets)
         done += len(some)
         tell(done, len(stores))
 
@@ -75,10 +81,27 @@ async def _reseal_row(conn: Connection, row: Row, secrets: Secrets) -> None:
         await note(conn, "keys rotate", store=row["organization_id"], thing=f"sealed anew with key {secrets.key_id}")
 
 
+async def _reseal_trees(conn: Connection, store: UUID, secrets: Secrets) -> None:
+    """The keys of the store's sealed records; the doors read them again, for their copies on disk."""
+    await seals.hold(conn, store)
+    trees = {row["id"]: row["tree"] for row in await seals.of_store(conn, store)}
+    after = {one: _resealed_text(text, store, TREE, secrets) for one, text in trees.items()}
+    if after != trees:
+        for one, text in after.items():
+            await seals.reseal(conn, store, one, text)
+        await seals.changed(conn, store)
+        await note(conn, "keys rotate", store=store, thing=f"keys of records sealed anew with key {secrets.key_id}")
+
+
 def _resealed(text: str | None, organization: UUID, column: str, secrets: Secrets) -> str | None:
-    if text is None or sealed_with(text) == secrets.key_id:
+    if text is None:
+        return None
+    return _resealed_text(text, organization, table.sealed_for(column), secrets)
+
+
+def _resealed_text(text: str, organization: UUID, place: str, secrets: Secrets) -> str:
+    if sealed_with(text) == secrets.key_id:
         return text
-    place = table.sealed_for(column)
     try:
         opened = secrets.open(text, organization=organization, column=place)
     except Sealed:

@@ -16,7 +16,9 @@ from schemas.stores import StoreOptions
 from services.control.stores.row import wanted
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, stores_named
+from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
+from services.kernel.sealing.planting import tend
 from services.kernel.secrets import Secrets, load_secrets
 from services.kernel.settings import Settings
 
@@ -72,12 +74,18 @@ async def add(settings: Settings, store: StoreOptions) -> Added:
         return await put(pool, vault, store)
 
 
-async def put(pool: Pool, vault: Secrets, store: StoreOptions) -> Added:
-    """The same, where a pool is open."""
+async def set_seal(pool: Pool, vault: Secrets, slug: str, *, seal: bool) -> Added:
+    """Let the store's records be sealed from now on, or no longer. Raises Refusal where there is no such store."""
+    await stores_named(pool, slug)
+    return await put(pool, vault, StoreOptions(slug=slug, seal=seal), action="stores set")
+
+
+async def put(pool: Pool, vault: Secrets, store: StoreOptions, *, action: str = "stores add") -> Added:
+    """The same, where a pool is open; `action` is what the audit log calls it."""
     organization = await organization_of(pool, store.slug, store.organization_id)
     try:
         async with scoped(pool, {organization}) as conn:
-            return await _put(conn, store, organization, vault)
+            return await _put(conn, store, organization, vault, action)
     except asyncpg.UniqueViolationError as taken:
         reason = _TAKEN.get(taken.constraint_name, f"{taken.constraint_name} refuses it")
         raise Refusal(f"store {store.slug} cannot be added: {reason}") from taken
@@ -131,7 +139,7 @@ async def _ensure_organization(conn: Connection, organization: UUID, name: str) 
             await table.add_organization(conn, organization, name)
 
 
-async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault: Secrets) -> Added:
+async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault: Secrets, action: str) -> Added:
     if store.timezone and not await table.is_timezone(conn, store.timezone):
         raise Refusal(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
     before = await table.account(conn, organization)
@@ -143,7 +151,8 @@ async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault:
         outcome = "unchanged"
     else:
         await table.put(conn, row.columns)
-        await note(conn, "stores add", store=organization, thing=_changed(before, row.columns))
+        await note(conn, action, store=organization, thing=_changed(before, row.columns))
+        await tend(conn, organization, vault, Clock().now())  # whoever seals has something to seal with at once
         if _concerns_everybody(before, row.columns):
             await due.mark_everyone(conn, organization)
     await account_details.mark_bots(conn, organization, store.bot_inboxes)

@@ -13,12 +13,14 @@ from schemas.stores import StoreOptions
 from services.control.stores import attach as control
 from services.control.stores.declared import cli as declared
 from services.control.stores.rotate_cli import rotate
+from services.control.stores.set_cli import set_
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.errors import Refusal, describe
 
 stores = typer.Typer(no_args_is_help=True, help="The shops and their Chatwoot accounts.")
 stores.command()(rotate)
+stores.command(name="set")(set_)
 _COLUMNS = ("store", "status", "Chatwoot", "account", "release", "webhooks", "push", "domains", "zone", "organization")
 _SECRET = "a secret; better from the environment, stdin or the prompt"  # noqa: S105
 _IDENTITY = "the website inbox's hmac_token, for its visitors' identifier_hash; " + _SECRET

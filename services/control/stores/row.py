@@ -26,6 +26,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "currency": "EUR",
     "unsigned": False,
     "create_contacts": False,
+    "seal": False,
     "agents_may_change": [],
 }
 _ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
@@ -34,7 +35,7 @@ _SECRETS = (*COLUMNS, "path_token_sha256", "path_token_sha256_previous")
 _COLUMNS = (
     {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"}
     | {name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency", "support_email")}
-    | {"create_contacts": "create_contacts"}
+    | {"create_contacts": "create_contacts", "seal": "seal"}
 )
 _NEEDED = {
     "chatwoot_base_url": "--base-url",

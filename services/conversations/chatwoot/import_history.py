@@ -24,6 +24,9 @@ from services.kernel.cli.environment import installed
 from services.kernel.cli.reaching import reach_topic
 from services.kernel.cli.terminal import progress
 from services.kernel.clock import Schedule
+from services.kernel.sealing.planting import sealer_now
+from services.kernel.sealing.sealer import Sealer
+from services.kernel.sealing.whose import of_webhook
 
 _IN_FLIGHT = 4  # conversations at once, so that a slow answer does not cost the pace; the pace itself is the client's
 _MESSAGES = 100  # in one answer
@@ -84,12 +87,15 @@ class HistoryImport:
         self._account = account
         self._everything = everything
         self._done: set[int] = set()
+        self._sealer: Sealer | None = None
 
     async def run(self, progress: OnProgress) -> int:
         """Import until nothing is left; how many were read. Raises Unanswered, and Retryable after long waiting."""
-        if not self._everything:
-            async with scoped(self._process.pool(), {self._account.store}) as conn:
-                self._done = await table.imported(conn, self._account.store)
+        process, store = self._process, self._account.store
+        async with scoped(process.pool(), {store}) as conn:
+            self._sealer = await sealer_now(conn, store, process.secrets, process.clock.now())
+            if not self._everything:
+                self._done = await table.imported(conn, store)
         total = 0
         for _ in range(_MOST_PASSES):
             read = await self._pass(progress)
@@ -165,12 +171,16 @@ class HistoryImport:
         return await work(*arguments)
 
     def _record(self, part: rest.History) -> Record:
-        return Record.accepted(
+        subject = f"conversation:{part.conversation.id}"
+        record = Record.accepted(
             WEBHOOKS.name,
-            key=f"{self._account.store}:conversation:{part.conversation.id}".encode(),
+            key=f"{self._account.store}:{subject}".encode(),
             value=part.model_dump_json().encode(),
             store=self._account.store,
             event=rest.CONVERSATION,
             origin="import",
             received_at=self._process.clock.now(),
         )
+        if self._sealer is None:
+            return record
+        return self._sealer.sealed(record, of_webhook(rest.CONVERSATION, subject, part.conversation.model_dump()))

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
+from db.pool import scoped
 from schemas.topics import SHOP_EVENTS
 from services.customers.events import read as judge
 from services.customers.past.csv_file import Bookmark, Line, PastFile, RefusedLines
@@ -16,6 +17,9 @@ from services.kernel import Invalid, Process, Record, Refusal, Retryable
 from services.kernel.clock import Schedule
 from services.kernel.errors import describe
 from services.kernel.publishing.verdicts import refused_for_good
+from services.kernel.sealing.planting import sealer_now
+from services.kernel.sealing.sealer import Sealer
+from services.kernel.sealing.whose import of_customer
 
 _BATCH = 500  # lines sent together, and remembered once Kafka has them
 _PAUSES = Schedule((0.5, 1.0, 2.0, 5.0, 10.0, 20.0))  # then Kafka is really away
@@ -47,6 +51,7 @@ class PastReading:
         self._file = file
         self._as_of = as_of
         self._refused: RefusedLines = file.refused()
+        self._sealer: Sealer | None = None
 
     async def run(self, bookmark: Bookmark | None, tell: Callable[[int, int], None]) -> ReadIn:
         """Send everything that was not sent by an earlier reading. Raises Refusal where the file is no such table."""
@@ -54,6 +59,8 @@ class PastReading:
             events_of = reader_of(self._file.header)
         except BadLine as why:
             raise Refusal(str(why)) from None
+        async with scoped(self._process.pool(), {self._store}) as conn:
+            self._sealer = await sealer_now(conn, self._store, self._process.secrets, self._process.clock.now())
         begun = self._process.clock.monotonic()
         done = sent = 0
         skipped = bookmark.lines if bookmark else 0
@@ -87,7 +94,14 @@ class PastReading:
         except (BadLine, Invalid, ValidationError) as why:
             self._refused.add(line, str(why) if isinstance(why, BadLine) else describe(why))
             return []
-        return records
+        return [self._sealed(record) for record in records]
+
+    def _sealed(self, record: Record) -> Record:
+        """As a door would."""
+        if self._sealer is None:
+            return record
+        data = orjson.loads(record.value)["data"]
+        return self._sealer.sealed(record, of_customer(data.get("customer_id"), data.get("email"), data.get("phone")))
 
     def _record(self, event: dict[str, object]) -> Record:
         data = event["data"]

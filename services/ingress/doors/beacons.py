@@ -1,6 +1,6 @@
 """The storefronts' door: POST /beacons, what visitors' pages report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeader
 from services.ingress.stores.store import Store
 from services.ingress.tokens import Claims
 from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject, subjects_named
 from services.kernel.web.addresses import ClientAddress, client_of
 
 PREFIX = "/beacons"
@@ -135,10 +136,12 @@ class Beacons:
             named = "personalisation" in consent
             about = _about(given, store, claims, visitor, named=named) if agreed else _NOBODY
             rows = [row(event, about) for event in told] if agreed else [row(event, about) | _UNSAID for event in told]
-            records.append(_record(store, claims.session if agreed else str(uuid4()), BEACON, rows, now))
+            whose = _whose(claims, named=named) if agreed and store.sealer else ()
+            records.append(_record(store, claims.session if agreed else str(uuid4()), BEACON, rows, now, whose))
         if len(told) < len(kept):
             words = [word(event, claims.session, claims.customer) for event in kept if event.is_consent]
-            records.append(_record(store, claims.session, CONSENT, words, now))
+            whose = _whose(claims, named=True) if store.sealer else ()
+            records.append(_record(store, claims.session, CONSENT, words, now, whose))
         return _Beacon(store, records, len(kept), refusals)
 
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
@@ -161,16 +164,24 @@ class _Beacon(NamedTuple):
     refusals: list[EventRefusal]
 
 
-def _record(store: Store, whose: str, event: str, rows: Sequence[Any], now: datetime) -> Record:
-    return Record.accepted(
+def _whose(claims: Claims, *, named: bool) -> Iterable[Subject]:
+    """As the rows name them."""
+    customer = claims.customer if named else None
+    user = _uuid(customer)
+    return subjects_named(sessions=[claims.session], customers=[customer], users=[UUID(user)] if user else ())
+
+
+def _record(store: Store, key: str, event: str, rows: Sequence[Any], now: datetime, whose: Iterable[Subject]) -> Record:
+    record = Record.accepted(
         topics.WIDGET_EVENTS.name,
-        key=f"{store.key}:{whose}".encode(),
+        key=f"{store.key}:{key}".encode(),
         value=orjson.dumps(rows),
         store=store.id,
         event=event,
         origin="beacon",
         received_at=now,
     )
+    return store.sealer.sealed(record, whose) if store.sealer else record
 
 
 def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:

@@ -3,14 +3,14 @@
 import asyncio
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.shop import AHEAD, MOST_EVENTS, AnyShopEvent, ShopEvent
+from schemas.shop import AHEAD, MOST_EVENTS, AnyShopEvent, CustomerData, ShopEvent
 from schemas.values.depth import too_deep, too_many
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import DoorAnswer
@@ -22,6 +22,8 @@ from services.ingress.doors.shop_signature import MESSAGE_ID, verify_standard
 from services.ingress.stores.store import Store
 from services.kernel import Record
 from services.kernel.errors import describe
+from services.kernel.forgetting.subjects import Subject
+from services.kernel.sealing.whose import of_customer
 
 PREFIX = "/events/"
 _ONE, _BATCH, _EITHER = b"application/cloudevents+json", b"application/cloudevents-batch+json", b"application/json"
@@ -97,18 +99,24 @@ class ShopEvents:
                     EventRefusal(index, "ahead", "time lies more than 10 minutes ahead of the server's clock")
                 )
                 continue
-            records.append(
-                Record.accepted(
-                    topics.SHOP_EVENTS.name,
-                    key=f"{store.key}:{event.data.customer_id}".encode(),
-                    value=text,
-                    store=store.id,
-                    event=event.type,
-                    origin="shop",
-                    received_at=now,
-                )
+            record = Record.accepted(
+                topics.SHOP_EVENTS.name,
+                key=f"{store.key}:{event.data.customer_id}".encode(),
+                value=text,
+                store=store.id,
+                event=event.type,
+                origin="shop",
+                received_at=now,
             )
+            records.append(store.sealer.sealed(record, _whose(event)) if store.sealer else record)
         return records, refusals
+
+
+def _whose(event: AnyShopEvent) -> Iterable[Subject]:
+    data = event.data
+    if isinstance(data, CustomerData):
+        return of_customer(data.customer_id, data.email, data.phone)
+    return of_customer(data.customer_id)
 
 
 def _events(kind: bytes, body: bytes) -> list[bytes]:

@@ -17,6 +17,7 @@ from services.ingress.signatures import has_path_token, signed_by, unix_seconds
 from services.ingress.stores.store import Store
 from services.kernel import Record
 from services.kernel.record import Headers as RecordHeaders
+from services.kernel.sealing.whose import of_webhook
 
 PREFIX = "/webhooks/chatwoot/"
 _SIGNATURE, _TIMESTAMP, _DELIVERY = b"x-chatwoot-signature", b"x-chatwoot-timestamp", b"x-chatwoot-delivery"
@@ -35,6 +36,11 @@ class Peek(NamedTuple):
 
 def peek(body: bytes, account_id: int) -> Peek:
     """Raises Refused: TOO_MANY, NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one of another."""
+    return _peeked(body, account_id)[0]
+
+
+def _peeked(body: bytes, account_id: int) -> tuple[Peek, dict[str, Any]]:
+    """The same with the body as it was read."""
     if too_many(body):
         raise Refused(Reason.TOO_MANY)
     try:
@@ -47,7 +53,7 @@ def peek(body: bytes, account_id: int) -> Peek:
     conversation = _dict(payload, "conversation")
     if not (_may_be_of(account_id, payload) and _may_be_of(account_id, conversation)):
         raise Refused(Reason.OTHER_ACCOUNT)
-    return Peek(event, _subject(event, payload, conversation))
+    return Peek(event, _subject(event, payload, conversation)), payload
 
 
 def _is_name(event: str) -> bool:
@@ -133,8 +139,8 @@ class Webhooks:
         """Raises Refused."""
         now = self._clock.now()
         self._verify(store, token, given, body, now)  # before any byte of the body is read as JSON
-        event, subject = peek(body, store.account_id)
-        return Record.accepted(
+        (event, subject), payload = _peeked(body, store.account_id)
+        record = Record.accepted(
             topics.WEBHOOKS.name,
             key=f"{store.key}:{subject}".encode(),
             value=body,
@@ -144,6 +150,7 @@ class Webhooks:
             received_at=now,
             extra=_extra(store, given),
         )
+        return store.sealer.sealed(record, of_webhook(event, subject, payload)) if store.sealer else record
 
     def _verify(self, store: Store, token: str, given: RequestHeaders, body: bytes, now: datetime) -> None:
         """A store that does not exist fails where a wrong signature does. Raises Refused."""

@@ -9,23 +9,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from db.pool import scoped
 from db.records import spooled, undelivered
 from services.ingress.spool import set_aside
 from services.ingress.spool.set_aside import Aside, Exported, Wanted
 from services.ingress.spool.status import SpoolStatus, look
 from services.ingress.spool.status import status as reckon
-from services.kernel import Clock, Refusal, Settings
+from services.kernel import Clock, Record, Refusal, Settings
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, environment, installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.record import text_of
-from services.kernel.secrets import load_secrets
+from services.kernel.sealing.opening import SealOpener, opened_records
+from services.kernel.secrets import Secrets, load_secrets
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
 
@@ -33,6 +36,7 @@ FileOption = Annotated[str | None, typer.Option(help="only what lies in this fil
 TopicOption = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
 SetAsideReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
 _LONGEST = 200
+_OPENED_TOGETHER = 100
 _COLUMNS = ("records", "reason", "topic", "bytes", "oldest", "file")
 
 
@@ -81,9 +85,12 @@ def export(
     asyncio.run(_noted("spool export", "what is set aside"))
     done = {"exported": 0, "unreadable": 0}
     with _reading(settings) as directory, _new(to) as lines:
-        for part in set_aside.exported(directory, wanted, secrets):
-            done["exported" if part.record else "unreadable"] += 1
-            os.write(lines, orjson.dumps(_exported(part)) + b"\n")
+        parts = set_aside.exported(directory, wanted, secrets)
+        while some := list(islice(parts, _OPENED_TOGETHER)):
+            asyncio.run(_open([part.record for part in some if part.record and part.record.is_closed], secrets))
+            for part in some:
+                done["exported" if part.record else "unreadable"] += 1
+                os.write(lines, orjson.dumps(_exported(part)) + b"\n")
     if as_json:
         print_json(done)
     else:
@@ -121,6 +128,14 @@ def discard(
         print_json({"discarded": done})
     else:
         print(f"{done} discarded")
+
+
+async def _open(records: Sequence[Record], secrets: Secrets) -> None:
+    """Those that a store sealed; whose key is gone stays as it is."""
+    if not records:
+        return
+    async with database(installed(kafka=False)) as pool, scoped(pool, {one.store for one in records}) as conn:
+        await opened_records(conn, SealOpener(secrets, Clock()), records)
 
 
 def _discarded(directory: Path, wanted: Wanted, found: Sequence[Aside]) -> int:

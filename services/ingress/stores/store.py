@@ -11,6 +11,8 @@ import structlog
 from schemas.vouching import key
 from services.ingress.origins import allowed_origins
 from services.ingress.signatures import Signer
+from services.kernel.forgetting.subjects import Pseudonyms
+from services.kernel.sealing.sealer import Sealer, sealer_of
 from services.kernel.secrets import Secrets
 
 log = structlog.get_logger()
@@ -41,6 +43,7 @@ class Store:
     chatwoot_base_url: str
     name: str
     analytics_need_consent: bool = True
+    sealer: Sealer | None = field(default=None, repr=False)  # of a store whose records are encrypted
 
     @property
     def unsigned(self) -> bool:
@@ -64,6 +67,7 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
         return tuple(keys.open(one, organization=organization, column=column) for one in sealed if one)
 
     event = both("event_secret")
+    sealer = sealer_of(organization, row.get("seal_trees") or (), keys, Pseudonyms(keys)) if row.get("seal") else None
     return Store(
         id=organization,
         key=str(organization),
@@ -82,6 +86,7 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
         name=row["account_name"],
         # A copy of an earlier release does not say.
         analytics_need_consent="analytics" in row.get("consent_needed", ("analytics",)),
+        sealer=sealer,
     )
 
 

@@ -14,6 +14,8 @@ import structlog
 
 from db import stores as table
 from db.pool import INGRESS, Connection, Row
+from db.privacy import seals
+from db.privacy.seals import SealTreeRow
 from schemas.stores import SLUG, WEBSITE_TOKEN
 from services.ingress.metrics import IngressMetrics
 from services.ingress.stores.disk_copy import StoresCopy, copy_in
@@ -21,6 +23,7 @@ from services.ingress.stores.lookup import Lookup
 from services.ingress.stores.store import NOBODY, Store, opened
 from services.kernel import Process, Sealed
 from services.kernel.errors import Verdict, describe, verdict
+from services.kernel.sealing.sealed_trees import sealed_tree
 
 POLL_SECONDS = 8.0  # and two for the query: a secret that leaked is refused everywhere within 10
 _READ_SECONDS = 2.0  # within the 3 s of who waits for a look-up
@@ -71,6 +74,7 @@ class StoreCache:
         self._lookup = Lookup(process.clock, self._look, most=max(1, process.settings.http_connections // 2))
         self._versions: dict[str, int] = {}  # by the store's id as text, which thousands of compare ten times as fast
         self._polled_at = process.clock.monotonic()
+        self._lost_trees: list[SealTreeRow] = []
         self.changed = asyncio.Event()  # something that the next look will find
         self.known = KnownStores()
         self.loaded = False
@@ -105,6 +109,7 @@ class StoreCache:
             async with self._reading() as conn:
                 versions = await table.door_versions(conn)
             await self._read(store for store, _ in versions.items() - before.items())
+            await self._tell_trees()
         except Exception as error:
             if verdict(error) is not Verdict.AGAIN:
                 raise
@@ -163,11 +168,29 @@ class StoreCache:
         """One whose secrets cannot be opened stays as it was, and costs the others nothing."""
         self._versions[str(row["organization_id"])] = row.get("version", 0)
         try:
-            self.known.put(opened(row, self._process.secrets))
+            store = opened(row, self._process.secrets)
+            self._note_trees(self.known.by_id.get(store.id), store)
+            self.known.put(store)
         except (Sealed, KeyError) as reason:  # a copy of another release may lack a column
             log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
             return False
         return True
+
+    def _note_trees(self, before: Store | None, now: Store) -> None:
+        """Those that PostgreSQL told once and does not tell now: it may be an older database that was put back."""
+        told = {one.id for one in now.sealer.trees} if now.sealer else set()
+        lost = [one for one in before.sealer.trees if one.id not in told] if before and before.sealer else []
+        secrets = self._process.secrets
+        self._lost_trees += [
+            SealTreeRow(now.id, one.id, one.begins_at, sealed_tree(now.id, one.tree, secrets)) for one in lost
+        ]
+
+    async def _tell_trees(self) -> None:
+        """What only we know would be gone with us, and with it what it has sealed. What is known stays as it is."""
+        if self._lost_trees:
+            async with self._reading() as conn:
+                await seals.add(conn, self._lost_trees)
+            self._lost_trees = []
 
     def _forget(self, stores: Iterable[str]) -> None:
         for store in stores:

@@ -57,7 +57,8 @@ def consume(
     `subjects` are the people an event is about: what was received before one of them was erased is not applied.
     """
     about = About(Pseudonyms(process.secrets), subjects)
-    consumption = Consumption(process, Subscription(group, topic.name, read, apply, about, process.following))
+    subscription = Subscription(group, topic.name, read, apply, about, process.opener, process.following)
+    consumption = Consumption(process, subscription)
     consumption.read_from(subscriber_of(process, topic, group, listener=consumption.positions))
 
 

@@ -19,6 +19,7 @@ from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
 from services.kernel.forgetting.sieve import About
 from services.kernel.record import Record, store_of, text_of
+from services.kernel.sealing.opening import SealOpener
 from services.kernel.telemetry.following import Follower, SettledBatch
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
@@ -29,6 +30,7 @@ OutcomeCounts = Counter[tuple[int, str, str]]  # (partition, the store's name, w
 def letter_of(record: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
     """The row of a record that is set aside; nothing in it may be refused in its turn."""
     headers = [[_storable(name), _storable(text_of(value))] for name, value in record.headers]
+    key, value = record.as_kept  # sealed, if it came so
     return Letter(
         era=row.era,
         partition=record.partition,
@@ -36,8 +38,8 @@ def letter_of(record: Record, row: LedgerRow, kind: str, reason: str) -> Letter:
         organization_id=store_of(record.store_name),
         kind=kind,
         reason=_storable(reason),
-        record_key=record.key,
-        record_value=record.value,
+        record_key=key,
+        record_value=value,
         record_headers=orjson.dumps(headers).decode(),
     )
 
@@ -56,6 +58,7 @@ class Subscription(Generic[E]):
     read: Callable[[Record], E | None]
     apply: Apply[E]
     about: About[E]
+    opener: SealOpener
     following: Follower = field(default_factory=Follower)
     suspicion: Suspicion = field(default_factory=Suspicion)
 
@@ -91,7 +94,10 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         rows = entered.rows
         fresh, redelivered = _sift(records, rows, result)
         there = {name for name, store in stores.items() if store not in entered.gone}
-        events, bad, bugs = _read(subscription, fresh, there)
+        unopened = await subscription.opener.open(conn, fresh, there)
+        readable = [one for one in fresh if one not in unopened] if unopened else fresh
+        events, bad, bugs = _read(subscription, readable, there)
+        bad |= {one: (UNREADABLE, why) for one, why in unopened.bad.items()}
         if entered.erased:  # ignored from here on, also what would be set aside
             latest = {name: entered.erased[store] for name, store in stores.items() if store in entered.erased}
             forgotten = await subscription.about.those_erased(conn, latest, events, bad)

@@ -58,6 +58,8 @@ class Prefetch(Generic[E]):
         for begin in range(0, len(records), _READ_AT_ONCE):
             await asyncio.sleep(0)
             for record in records[begin : begin + _READ_AT_ONCE]:
+                if record.is_closed:  # its key is asked for in its transaction
+                    continue
                 with suppress(Exception):  # it is read again in its turn, and raises there
                     events[record] = self._read(record)
         return records, events

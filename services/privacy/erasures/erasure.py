@@ -7,22 +7,23 @@ sealed.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from db.pool import PRIVACY, Connection, Pool, scoped
-from db.privacy import consents, erased, erasing, requests, unnamed_chats
+from db.privacy import consents, erased, erasing, requests, seals, unnamed_chats
 from db.privacy.erased import ErasedRow
 from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.errors import describe
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
+from services.kernel.sealing.shredding import shred
 from services.privacy.erasures import announcement, contact_removal
 from services.privacy.erasures.announcement import Announcement
 from services.privacy.erasures.by_hash import bearers
 from services.privacy.erasures.contact_removal import InChatwoot
-from services.privacy.erasures.letter_subjects import is_about
+from services.privacy.erasures.letter_subjects import is_about, records_of
 from services.privacy.erasures.page_events import unname
 from services.privacy.erasures.sealed_person import opened, sealed
 from services.privacy.who import PersonNames, find
@@ -121,7 +122,7 @@ async def begin_again(process: Process, store: UUID, request: UUID, told: Announ
             ErasedRow(
                 organization_id=store,
                 digest=digest,
-                received_before=until if kind in _CHATWOOTS_OWN else told.asked_at,
+                received_before=whole_second(until if kind in _CHATWOOTS_OWN else told.asked_at),
                 request_id=request,
             )
             for digest, kind in told.digests.items()
@@ -184,13 +185,18 @@ async def carry_on(erasure: Erasure) -> dict[str, str]:
     return waiting
 
 
+def whole_second(moment: datetime) -> datetime:
+    """Its end: a record's keys are a second's, so what is dropped and what cannot be opened are the same."""
+    return moment.replace(microsecond=999_999)
+
+
 def _marks(erasure: Erasure) -> list[ErasedRow]:
     until = erasure.asked_at + (_UNTIL_SETTLED if erasure.in_chatwoot == "delete" else timedelta(0))
     return [
         ErasedRow(
             organization_id=erasure.store,
             digest=digest,
-            received_before=until if subject.kind in _CHATWOOTS_OWN else erasure.asked_at,
+            received_before=whole_second(until if subject.kind in _CHATWOOTS_OWN else erasure.asked_at),
             request_id=erasure.request,
         )
         for subject in erasure.person.subjects
@@ -229,7 +235,11 @@ async def _letters(erasure: Erasure, name: str) -> None:
     while True:
         async with scoped(erasure.pool, {store}) as conn:
             letters = await erasing.letters_after(conn, store, after, _LETTERS)
-            theirs = [row["id"] for row in letters if is_about(row, erasure.person.subjects)]
+            theirs = [
+                row["id"]
+                for row, record in await records_of(conn, erasure.process.opener, store, letters)
+                if record is None or is_about(record, erasure.person.subjects)
+            ]
             forgotten += await erasing.forget_letters(conn, store, theirs)
         if not letters:
             break
@@ -237,6 +247,17 @@ async def _letters(erasure: Erasure, name: str) -> None:
     async with scoped(erasure.pool, {store}) as conn:
         proof = {"dead_letters": forgotten, "looked at": seen}
         await requests.step_done(conn, store, erasure.request, name, proof)
+
+
+async def _keys(erasure: Erasure, conn: Connection) -> dict[str, Any]:
+    """What was received before cannot be opened any more. By the marks, which one that the topic tells of has, too."""
+    return {"trees of keys": await _shred(erasure, conn, no_later_than=erasure.asked_at)}
+
+
+async def _shred(erasure: Erasure, conn: Connection, *, no_later_than: datetime) -> int:
+    marks = {row["digest"]: row["received_before"] for row in await seals.marks(conn, erasure.store, erasure.request)}
+    until = {digest: min(moment, whole_second(no_later_than)) for digest, moment in marks.items()}
+    return await shred(conn, erasure.store, erasure.process.secrets, until)
 
 
 async def _visits(erasure: Erasure, conn: Connection) -> dict[str, Any]:
@@ -272,7 +293,7 @@ async def _in_chatwoot(erasure: Erasure, name: str) -> None:
     )
     now = erasure.process.clock.now()
     async with scoped(erasure.pool, {erasure.store}) as conn:
-        until = now + _WEBHOOKS_UNDER_WAY if erasure.in_chatwoot == "delete" else now
+        until = whole_second(now + _WEBHOOKS_UNDER_WAY if erasure.in_chatwoot == "delete" else now)
         await erasing.settle(conn, erasure.store, erasure.digests(*_CHATWOOTS_OWN), until)
         await requests.step_done(conn, erasure.store, erasure.request, name, proof)
 
@@ -282,6 +303,8 @@ async def _sweep(erasure: Erasure, name: str) -> None:
     async with scoped(erasure.pool, {erasure.store}) as conn:
         again = [await step(erasure, conn) for step in (_visits, _customers, _contacts, _conversations, _words)]
         rows = sum(count for proof in again for count in proof.values())
+        # Chatwoot's own numbers were marked beyond the erasure; by now it is settled until when.
+        await _shred(erasure, conn, no_later_than=datetime.max.replace(tzinfo=UTC))
         await requests.step_done(conn, erasure.store, erasure.request, name, {"rows": rows})
         await requests.move(conn, erasure.store, erasure.request, "done")
 
@@ -299,6 +322,7 @@ STEPS: dict[str, Callable[[Erasure, str], Awaitable[None]]] = {
     "published": _publish,
     "events": _events,
     "letters": _letters,
+    "keys": _at_once(_keys),
     "visits": _at_once(_visits),
     "customers": _at_once(_customers),
     "contacts": _at_once(_contacts),

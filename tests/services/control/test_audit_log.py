@@ -14,6 +14,7 @@ _NOTED = {
     "stores apply": "stores apply",
     "stores provision": "stores apply",
     "stores rotate": "stores rotate",
+    "stores set": "stores set",
     "stores token": "stores token",
     "stores suspend": "stores suspend",
     "stores resume": "stores resume",

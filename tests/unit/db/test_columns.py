@@ -14,9 +14,10 @@ from db.people import contacts, customers, visits
 from db.people.contacts import ContactRow, NamesRow
 from db.people.customers import CustomerRow, OrderRow, ShopFactRow
 from db.people.visits import VisitRow
-from db.privacy import consents, erased, unnamed_chats
+from db.privacy import consents, erased, seals, unnamed_chats
 from db.privacy.consents import ConsentRow
 from db.privacy.erased import ErasedRow
+from db.privacy.seals import SealTreeRow
 from db.privacy.unnamed_chats import WithheldRow
 from db.records import acknowledged, dead_letters, refusals, spooled
 from db.records.acknowledged import AcknowledgedRow
@@ -44,6 +45,7 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (ConversationRow, conversations, "_PUT_ROWS"),
     (CustomerRow, customers, "_PUT_CUSTOMERS"),
     (ErasedRow, erased, "_ADD"),
+    (SealTreeRow, seals, "_ADD"),
     (EventCountRow, conversations, "_TRIM_EVENTS"),
     (HeadRow, conversations, "_PUT_HEADS"),
     (Letter, dead_letters, "_INSERT"),

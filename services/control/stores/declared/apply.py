@@ -45,7 +45,7 @@ _OF_THE_ACCOUNT = {"account_name": "name", "locale": "locale", "support_email": 
 _SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret", "identity_key")
 # What stands in the file as it stands in the row, or nearly so.
 _AS_DECLARED = (
-    "push", "locale", "timezone", "currency", "create_contacts", "allowed_attributes", "tiers",
+    "push", "locale", "timezone", "currency", "create_contacts", "seal", "allowed_attributes", "tiers",
     "formats", "agents_may_change",
 )  # fmt: skip
 _UNSEEN = (

@@ -16,9 +16,12 @@ from db.records.dead_letters import STORE_BYTES_CAP, LetterFilter
 from services.control.dead_letters.redrive import Redriven, redrive
 from services.control.ledger.topic_logs import look
 from services.kernel import Record, Stop
+from services.kernel.forgetting.subjects import Subject
 from services.kernel.kafka.topics import Admin, ensure_topics
 from tests.kernel_bench import Bench, Number
 from tests.services.control.verbs import answer, call
+from tests.services.ingress.bench import held
+from tests.services.kernel.sealing.sealed_bench import sealer_of
 
 SECRET = "jan@shop.example"
 
@@ -70,6 +73,25 @@ async def test_letter_is_shown_without_the_person_and_revealing_is_written_down(
     assert (SECRET in shown.stdout, list(looked), SECRET in revealed.stdout) == (False, [], True)
     row = await bench.admin.fetchrow("select actor, organization_id, object from wootstream.audit_log")
     assert tuple(row) == (getpass.getuser(), bench.store, f"dead letter {letter['id']}")
+
+
+async def test_a_sealed_stores_letter_is_shown_as_it_was_taken_and_sent_again_sealed(bench: Bench) -> None:
+    sealer = await sealer_of(bench)
+    sent = sealer.sealed(poison(bench), [Subject("email", SECRET)])
+    (letter,) = await set_aside(bench, sent)
+    assert SECRET.encode() not in letter["record_value"]
+
+    shown = await answer("dead-letters", "show", str(letter["id"]))
+    revealed = await call("dead-letters", "show", str(letter["id"]), "--json", "--reveal")
+    await mend(bench)
+    assert (await send_again(bench)).sent == 1
+    async with bench.consuming():
+        await bench.until("applied", 1)
+
+    assert (sorted(shown["value"]), SECRET in revealed.stdout) == (["email", "n"], True)
+    again = await held(bench.settings, bench.topic, bench.store)
+    assert [(one.is_closed, one.value) for one in again] == [(True, sent.value)] * 2
+    assert await bench.stored() == [-1]
 
 
 async def test_mended_record_sent_again_is_applied_once_with_its_headers_also_those_that_repeat(bench: Bench) -> None:

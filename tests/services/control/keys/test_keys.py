@@ -5,12 +5,14 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
 from db import sealed
 from db.pool import Pool, scoped
+from db.privacy import seals
 from local.stack import Stack
 from schemas.stores import StoreOptions
 from services.control.keys import reseal, ring
@@ -19,6 +21,8 @@ from services.ingress.sealed_files import StoreCopies
 from services.ingress.stores.disk_copy import StoresCopy, copy_in
 from services.kernel import Refusal, Sealed, Settings
 from services.kernel.cli.environment import database, stores_named
+from services.kernel.sealing.keys import TreeKeys
+from services.kernel.sealing.sealed_trees import opened_tree
 from services.kernel.secrets import Secrets, load_secrets, read_keys
 from tests.databases import copied_database
 from tests.services.control.conftest import point_at
@@ -47,6 +51,12 @@ async def rows(settings: Settings) -> list[dict[str, Any]]:
             return [dict(row) for row in await sealed.held(conn, stores)]
 
 
+async def trees(settings: Settings, secrets: Secrets, store: UUID) -> list[TreeKeys]:
+    """The keys of the store's records, as these keys open them."""
+    async with database(settings) as pool, scoped(pool, {store}) as conn:
+        return [opened_tree(store, row, secrets) for row in await seals.of_store(conn, store)]
+
+
 def opened_with(secrets: Secrets, row: dict[str, Any]) -> dict[str, str]:
     return {
         name: secrets.open(row[name], organization=row["organization_id"], column=sealed.sealed_for(name))
@@ -57,7 +67,7 @@ def opened_with(secrets: Secrets, row: dict[str, Any]) -> dict[str, str]:
 
 async def test_after_a_rotation_the_new_key_alone_opens_everything(alone: Settings) -> None:
     [old] = read_keys(alone)
-    store = shop(api_access_token="t0ken")
+    store = shop(api_access_token="t0ken", seal=True)
     await attach.add(alone, store)
     await attach.add(alone, StoreOptions(slug=store.slug, webhook_secret=SecretStr("newer")))
     [before] = await rows(alone)
@@ -71,11 +81,12 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(alone: Settin
     [current, *_] = await answer("keys", "list")
     rotated = await answer("keys", "rotate", added["key"])
 
-    assert (current["secrets of stores"], current["spools here"], current["copies of stores here"]) == (5, 1, 1)
+    assert (current["secrets of stores"], current["spools here"], current["copies of stores here"]) == (5 + 4, 1, 1)
     assert [(one["key"], one["seals"]) for one in rotated] == [(added["key"], True), (current["key"], False)]
     assert rotated[1]["state"].endswith("it may be dropped")
     new = Secrets(read_keys(alone)[0])
     [after] = await rows(alone)
+    assert len(await trees(alone, new, after["organization_id"])) == 4
     assert opened_with(new, after) == opened_with(Secrets(old), before)
     async with opened(alone.data_directory / "spool", key=read_keys(alone)[0]) as spool:
         assert {one.value for one in await waiting(spool)} == {b"%d" % number for number in range(300)}

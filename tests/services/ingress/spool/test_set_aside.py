@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -17,12 +18,16 @@ from db.records.spooled import SpooledRow
 from services.control.ledger.answer import Audit, UndeliveredFile
 from services.control.ledger.audit import audit
 from services.control.ledger.wording import verdict
+from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.verdicts import NeverTaken
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
+from tests.services.attached import attach
 from tests.services.control.verbs import answer, noted
 from tests.services.ingress.spool.bench import Bench, open_bench, spooling
+from tests.services.kernel.sealing.sealed_bench import sealer_on
 
 pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 
@@ -86,6 +91,24 @@ async def test_what_is_set_aside_is_named_by_the_audit_exported_and_forgotten_on
     async with narrow.accepting():
         pass
     assert of(narrow, await audit(narrow.settings)) == []
+
+
+async def test_what_a_store_sealed_is_exported_as_its_door_took_it(
+    narrow: Bench, admin_pool: Pool, tmp_path: Path
+) -> None:
+    store, value = await attach(admin_pool, seal=True), os.urandom(50_000)
+    plain = Record.accepted(narrow.topic.name, key=b"anna", value=value, store=store, event="e", origin="shop",
+                            received_at=datetime.now(UTC))  # fmt: skip
+    sealer = await sealer_on(narrow.settings, store)
+    async with narrow.accepting() as (process, acceptance):
+        acceptance.switch.spool_first("the test says so")
+        await acceptance.keep(sealer.sealed(plain, [Subject("customer", "anna")]), time.monotonic() + 60)
+        await eventually(lambda: not spooling(process))
+
+    await answer("spool", "export", str(tmp_path / "aside"), environment=environment(narrow))
+
+    [line] = [orjson.loads(line) for line in (tmp_path / "aside").read_bytes().splitlines()]
+    assert (b64decode(line["key"]), b64decode(line["value"])) == (b"anna", value)
 
 
 async def test_what_a_lost_disk_held_is_forgotten_when_its_file_is_discarded(narrow: Bench, admin_pool: Pool) -> None:

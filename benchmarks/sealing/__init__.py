@@ -1,0 +1,1 @@
+"""What it costs to seal records, and to open them."""

@@ -1,0 +1,16 @@
+"""Keys of the months to come, for the stores that seal their records; those of months that are over are destroyed."""
+
+from db import stores
+from db.pool import PRIVACY, scoped
+from services.kernel import Process
+from services.kernel.sealing.planting import tend
+
+
+async def turn(process: Process) -> bool:
+    """Every store, each in a transaction of its own."""
+    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
+        known = await stores.ids(conn)
+    for store in sorted(known):
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            await tend(conn, store, process.secrets, process.clock.now())
+    return False
