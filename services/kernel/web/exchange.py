@@ -3,7 +3,7 @@
 import asyncio
 import http
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 from starlette.types import ASGIApp, Message, Scope
@@ -26,6 +26,37 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_UNREAD_BYTES = 64 * 1024  # as asyncio's own high-water mark
 _BODILESS = frozenset({*range(100, 200), 204, 304})
 _STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in http.HTTPStatus}
+
+
+class AnswerHead(NamedTuple):
+    """An answer's status and headers, judged and put together: whoever gives the same answer often does so once."""
+
+    status: int
+    line: bytes
+    fields: bytes
+    length: int | None  # of its body, where the headers say so
+    closes: bool  # it is its connection's last
+
+
+def answer_head(message: Message) -> AnswerHead:
+    """Of `http.response.start`. Raises RuntimeError for any other message, ValueError for a line break in a header."""
+    if message["type"] != "http.response.start":
+        raise RuntimeError(f"{message['type']} before the answer's start")
+    lines: list[bytes] = []
+    length, closes = None, False
+    for name, value in message.get("headers", ()):
+        if name == b"connection":  # only "close" can be meant, and that is said once
+            closes = True
+            continue
+        if name == b"content-length":
+            length = int(value)
+        lines += (name, b": ", value, b"\r\n")
+    fields = b"".join(lines)
+    # Four parts a line, one line break: any other comes from a value, and would begin a header of somebody else's.
+    if fields.count(b"\n") * 4 != len(lines) or fields.count(b"\r") * 4 != len(lines) or b"\x00" in fields:
+        raise ValueError("a header holds a line break")
+    status = message["status"]
+    return AnswerHead(status, _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, fields, length, closes)
 
 
 class Exchange:
@@ -122,11 +153,11 @@ class Exchange:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""
 
-    def answer(self, start: Message, body: Message) -> None:
+    def answer(self, head: AnswerHead, body: bytes) -> None:
         """The same as `send` twice, of an answer that is short."""
         if not self.gone:
-            self._begin(start)
-            self._continue(body["body"], last=True)
+            self._begin(head)
+            self._continue(body, last=True)
 
     def start_over(self) -> None:
         """Let its application have it after all."""
@@ -167,7 +198,7 @@ class Exchange:
         if self.gone:
             return
         if not self._head:
-            self._begin(message)
+            self._begin(answer_head(message))
             return
         if self.complete or message["type"] != "http.response.body":
             raise RuntimeError(f"{message['type']} does not follow what was sent")
@@ -176,35 +207,19 @@ class Exchange:
         if not self.gone:
             self._continue(message.get("body", b""), last=not message.get("more_body", False))
 
-    def _begin(self, message: Message) -> None:
+    def _begin(self, head: AnswerHead) -> None:
         """Make the head; it waits for the first part of the body, so that both go out at once."""
-        if message["type"] != "http.response.start":
-            raise RuntimeError(f"{message['type']} before the answer's start")
-        status, headers = message["status"], message.get("headers", ())
-        if self.more_body and not self._connection.reads_rest_of(self):
+        if head.closes or (self.more_body and not self._connection.reads_rest_of(self)):
             self.keep_alive = False
-        lines: list[bytes] = []
-        length = None
-        for name, value in headers:
-            if name == b"connection":  # only "close" can be meant, and that is said once
-                self.keep_alive = False
-                continue
-            if name == b"content-length":
-                length = int(value)
-            lines += (name, b": ", value, b"\r\n")
-        block = b"".join(lines)
-        # Four parts a line, one line break: any other comes from a value, and would begin a header of somebody else's.
-        if block.count(b"\n") * 4 != len(lines) or block.count(b"\r") * 4 != len(lines) or b"\x00" in block:
-            raise ValueError("a header holds a line break")
-        self._bodiless = status in _BODILESS or self.scope["method"] == "HEAD"
-        if not self._bodiless and length is None:
+        fields = head.fields
+        self._left = head.length
+        self._bodiless = head.status in _BODILESS or self.scope["method"] == "HEAD"
+        if not self._bodiless and head.length is None:
             self._chunked = self.scope["http_version"] == "1.1"
             self.keep_alive = self.keep_alive and self._chunked
-            block += b"transfer-encoding: chunked\r\n" if self._chunked else b""
-        self._left = length
-        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+            fields += b"transfer-encoding: chunked\r\n" if self._chunked else b""
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        self._head = line + self._connection.date() + block + end
+        self._head = head.line + self._connection.date() + fields + end
 
     def _continue(self, body: bytes, *, last: bool) -> None:
         if self._bodiless:

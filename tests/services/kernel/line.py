@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import ConnectionLimits, Crowd
-from services.kernel.web.exchange import Exchange, Whole
+from services.kernel.web.exchange import Exchange, Whole, answer_head
 
 HEAD_SECONDS, BODY_SECONDS = 10.0, 5.0
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
@@ -162,7 +162,7 @@ class WholeApp(App):
         text = b"a text" if scope["path"] == "/text" else b""
         headers = [(b"content-length", b"6")] if text else []
         start = {"type": "http.response.start", "status": 200 if text else 204, "headers": headers}
-        exchange.answer(start, {"type": "http.response.body", "body": text})
+        exchange.answer(answer_head(start), text)
 
 
 class Lines:
