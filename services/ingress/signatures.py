@@ -12,12 +12,12 @@ class Signer:
     """A webhook secret as Chatwoot 4.11.2 and later sign with it: the timestamp belongs to what is signed."""
 
     def __init__(self, secret: bytes) -> None:
-        self._keyed = hmac.new(secret, digestmod="sha256")
+        self._secret = secret
 
     def signature(self, timestamp: bytes, body: bytes) -> bytes:
-        digest = self._keyed.copy()  # half of what keying one costs
-        digest.update(timestamp + b"." + body)
-        return PREFIX + digest.hexdigest().encode()
+        # In one call: to copy an object that is keyed already takes longer.
+        digest = hmac.digest(self._secret, timestamp + b"." + body, "sha256")
+        return PREFIX + digest.hex().encode()
 
 
 def signed_by(signers: Iterable[Signer], timestamp: bytes, signature: bytes, body: bytes) -> bool:
