@@ -217,6 +217,8 @@ class Routes:
         self._kept = kept
         self._tick = Tick(_LINGER_SECONDS)
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._partitions: dict[str, int] = {}  # how many a topic has, until Kafka tells anew
+        producer.client.cluster.add_listener(lambda _: self._partitions.clear())
 
     def known(self, record: Record) -> Lane | None:
         """Its lane; None for a topic not met before."""
@@ -225,10 +227,17 @@ class Routes:
 
     def place(self, record: Record) -> tuple[str, int] | None:
         """Where its key puts it; None for a topic not met before."""
-        partitions = self._producer.client.cluster.partitions_for_topic(record.topic)
+        partitions = self._partitions.get(record.topic) or self._told_partitions(record.topic)
         if not partitions:
             return None
-        return record.topic, _placed(record.key or record.identity.encode(), len(partitions))
+        return record.topic, _placed(record.key or record.identity.encode(), partitions)
+
+    def _told_partitions(self, topic: str) -> int:
+        """The client makes a set of them each time that it is asked."""
+        partitions = len(self._producer.client.cluster.partitions_for_topic(topic) or ())
+        if partitions:
+            self._partitions[topic] = partitions
+        return partitions
 
     async def found(self, record: Record, seconds: float) -> Lane:
         """The same, after asking Kafka for so long. Raises KafkaError, TimeoutError."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import (
     BrokerResponseError,
     KafkaConnectionError,
@@ -13,8 +14,9 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.metadata import MetadataResponse_v0
 
-from services.kernel.publishing.lanes import BATCH_BYTES, Lane, Tick
+from services.kernel.publishing.lanes import BATCH_BYTES, Lane, Routes, Tick
 from services.kernel.record import Record
 from tests.eventually import eventually
 
@@ -147,3 +149,14 @@ async def test_a_lane_that_closes_leaves_nobody_waiting() -> None:
     scene.lane.close()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(one) for one in outcomes} == {KafkaConnectionError}
+
+
+async def test_a_topic_that_has_grown_is_filled_to_its_new_width() -> None:
+    cluster = ClusterMetadata()
+    routes = Routes(SimpleNamespace(client=SimpleNamespace(cluster=cluster)), lambda *_: None)
+    records = [Record("t", b"%d" % number, b"", ()) for number in range(200)]
+    assert routes.place(records[0]) is None
+    for width in (4, 8):
+        partitions = [(0, number, 0, [0], [0]) for number in range(width)]
+        cluster.update_metadata(MetadataResponse_v0([(0, "broker", 9092)], [(0, "t", partitions)]))
+        assert {routes.place(record) for record in records} == {("t", number) for number in range(width)}
