@@ -15,7 +15,8 @@ from services.kernel.errors import describe
 
 # What a page kept while it was offline; and the clocks of people's machines, which go wrong by minutes.
 _OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
-_VERSION, _VARIANT = 7, 0b10  # of a UUIDv7, whose first 48 bits are its milliseconds
+# A UUIDv7's version and variant among its bits; the first 48 are its milliseconds.
+_MARKS, _UUID7, _MOMENT = 0xF << 76 | 0b11 << 62, 7 << 76 | 0b10 << 62, 80
 _ADDRESSES = ("page_url", "referrer")
 _CONSENT = tuple(CONSENT_EVENTS)  # a list or dict in its place is no member, and no fault either
 _ONE = TypeAdapter(Beacon)
@@ -31,11 +32,13 @@ def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Even
     except ValidationError:
         read, refusals = _one_by_one(events)
     kept, now_ms = [], int(now.timestamp() * 1000)
+    oldest, ahead = (now_ms - _OLDEST_MS) << _MOMENT, (now_ms + _AHEAD_MS + 1) << _MOMENT
     for index, event in read:
-        if refusal := _refusal(index, event, now_ms):
-            refusals.append(refusal)
-        else:
+        number = event.id.int
+        if number & _MARKS == _UUID7 and oldest <= number < ahead:
             kept.append(event)
+        else:
+            refusals.append(_refusal(index, number, oldest))
     return kept, sorted(refusals)
 
 
@@ -75,13 +78,9 @@ def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[E
     return read, refusals
 
 
-def _refusal(index: int, event: Beacon, now_ms: int) -> EventRefusal | None:
-    number = event.id.int
-    if number >> 76 & 0xF != _VERSION or number >> 62 & 0b11 != _VARIANT:
+def _refusal(index: int, number: int, oldest: int) -> EventRefusal:
+    if number & _MARKS != _UUID7:
         return EventRefusal(index, "invalid", "its id is no UUIDv7")
-    ahead = (number >> 80) - now_ms
-    if ahead < -_OLDEST_MS:
+    if number < oldest:
         return EventRefusal(index, "too_old", "its id names a moment more than 48 hours ago")
-    if ahead > _AHEAD_MS:
-        return EventRefusal(index, "ahead", "its id names a moment more than 10 minutes ahead of the server's clock")
-    return None
+    return EventRefusal(index, "ahead", "its id names a moment more than 10 minutes ahead of the server's clock")

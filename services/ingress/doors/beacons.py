@@ -131,7 +131,8 @@ class Beacons:
         kept, refusals = judge(events, now)
         if not kept:
             self._doors.answer_to_several(self.name, store, 0, refusals)
-        told, records = [event for event in kept if not event.is_consent], list[Record]()
+        told = [event for event in kept if not event.is_consent]
+        records: list[Record] = []
         if told:
             named = "personalisation" in consent
             about = _about(given, store, claims, visitor, named=named) if agreed else _NOBODY
