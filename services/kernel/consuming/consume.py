@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -38,6 +39,7 @@ _STOPPING_SECONDS = 0.2
 _TRIES_UNTIL_DOUBT = 10  # some 15 s; an outage that only one record meets is none
 # A deadlock is over after the first, a failover within some of the last; longer ones would only add to the lag.
 _PAUSES = Schedule((0.05, 0.2, 0.5, 1.0, 2.0))
+_PARTITION, _VALUE = attrgetter("partition"), attrgetter("value")
 S = TypeVar("S")
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -99,8 +101,8 @@ class Consumption(Generic[E]):
     def __init__(self, process: Process, subscription: Subscription[E]) -> None:
         self._process = process
         self.positions = Positions(process, subscription.group, subscription.topic)
-        self._prefetch = Prefetch(subscription.read, self._fetched, self.positions)
-        self._subscription = replace(subscription, read=self._prefetch.read)
+        self._prefetch = Prefetch(subscription.read, subscription.apply, self._fetched, self.positions)
+        self._subscription = replace(subscription, read=self._prefetch.read, apply=self._prefetch.apply)
         self._tries = 0  # of the batch in hand, without success
         self._batch_records = process.metrics.batch_records.labels(subscription.group)
         self._batch_seconds = process.metrics.batch_seconds.labels(subscription.group)
@@ -118,13 +120,16 @@ class Consumption(Generic[E]):
         They are fetched here: FastStream's own way from a fetch to its handler is a tenth of what a small batch costs.
         """
         records: Sequence[Record] = [Record.consumed(one) for one in raw]
-        while records and not self._process.stopping.is_set():
-            # Behind a large full batch the next one is fetched and read while PostgreSQL has this one, else afterwards.
-            async with self._prefetch.going(len(records), full=self._process.settings.batch_records) as following:
+        stopping = self._process.stopping
+        try:
+            while records and not stopping.is_set():
+                self._prefetch.in_hand(full=len(records) >= self._process.settings.batch_records)
                 # Nobody looks at these partitions' positions meanwhile.
-                async with self.positions.working({one.partition for one in records}):
+                async with self.positions.working(_partitions(records)):
                     await self._settle_all(records)
-                records = () if self._process.stopping.is_set() else await following()
+                records = () if stopping.is_set() else await self._prefetch.following()
+        finally:
+            await self._prefetch.end()
         if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
             await self._process.clock.sleep(_STOPPING_SECONDS)
 
@@ -145,7 +150,7 @@ class Consumption(Generic[E]):
         waiting, part = list(records), records
         try:
             moved = await self._settled(self.positions.unchecked(records), give_up_at)
-            waiting = [one for one in records if one.partition not in moved]
+            waiting = [one for one in records if one.partition not in moved] if moved else waiting
             while waiting:
                 part = _up_to(waiting, self._process.settings.batch_bytes)
                 result = await self._patiently(self._offer, part, give_up_at)
@@ -155,7 +160,7 @@ class Consumption(Generic[E]):
             self.positions.give_back(_held(waiting))
         except Exception as error:  # a fault of the deployment or of our code: no record's, so none is set aside
             self.positions.give_back(_held(waiting))
-            self.positions.stand_still({one.partition for one in part}, error)
+            self.positions.stand_still(_partitions(part), error)
 
     async def _settled(self, records: Sequence[Record], give_up_at: float) -> set[int]:
         """Settle the positions of these records' partitions; return those of which nothing held may be applied."""
@@ -174,7 +179,7 @@ class Consumption(Generic[E]):
             result = await self._apply(records, Care.HALVES)
         self._tries = 0
         self._count(result, len(records), self._process.clock.monotonic() - started)
-        self.positions.went_on({one.partition for one in records} - {one.partition for one in result.unsettled})
+        self.positions.went_on(_partitions(records) - _partitions(result.unsettled))
         return result
 
     async def _apply(self, records: Sequence[Record], care: Care) -> Offered:
@@ -216,6 +221,11 @@ class _GivenUp(Exception):
     """The time of this handler call is over."""
 
 
+def _partitions(records: Iterable[Record]) -> set[int]:
+    """Those that the records lie in."""
+    return set(map(_PARTITION, records))
+
+
 def _held(records: Sequence[Record]) -> dict[int, Here]:
     """Where we stand in each partition with these records in hand."""
     last = {one.partition: one.offset for one in records}
@@ -226,7 +236,7 @@ def _held(records: Sequence[Record]) -> dict[int, Here]:
 def _up_to(records: Sequence[Record], limit: int) -> Sequence[Record]:
     """The first records, at most `limit` bytes of values or a single one."""
     size = 0
-    if sum([len(record.value) for record in records]) <= limit:  # nearly always
+    if sum(map(len, map(_VALUE, records))) <= limit:  # nearly always
         return records
     for count, record in enumerate(records):
         size += len(record.value)

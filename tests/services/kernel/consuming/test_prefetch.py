@@ -3,21 +3,13 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
-import pytest
-
 from db.pool import Connection
 from services.kernel import Record, Retryable
-from services.kernel.consuming import prefetch
 from services.kernel.consuming.consume import MAX_POLL_SECONDS
 from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number, read
 
 _BATCH = 20
-
-
-@pytest.fixture(autouse=True)
-def _small_batches_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "LEAST_RECORDS", _BATCH)
 
 
 class Watched:
