@@ -12,19 +12,20 @@ from uuid import UUID
 from db.pool import Connection, Row
 from db.reporting.facts import Key
 
+_HEAD = "c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked, c.status, c.rating"
 # In one order everywhere: two batches wait for each other, and never crosswise.
-_LOCK = """
-select c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked,
-  c.status, c.rating
+_LOCK = f"""
+select {_HEAD}
 from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id)
 join wootstream.conversations c on c.organization_id = k.organization_id and c.conversation_id = k.conversation_id
 order by 1, 2 for update of c
-"""
+"""  # noqa: S608
 _LOOK = _LOCK.replace(" for update of c", "")
-_BEGIN = """
-insert into wootstream.conversations (organization_id, conversation_id)
+_BEGIN = f"""
+insert into wootstream.conversations as c (organization_id, conversation_id)
 select * from unnest($1::uuid[], $2::int[]) order by 1, 2 on conflict do nothing
-"""
+returning {_HEAD}
+"""  # noqa: S608
 _PUT_HEADS = """
 update wootstream.conversations c set
   seen_at = n.seen_at, seen_sent_at = n.seen_sent_at, seen_digest = n.seen_digest, seen = n.seen::jsonb,
@@ -191,13 +192,20 @@ class EventCountRow(NamedTuple):
 
 async def lock(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     """The heads of these conversations, locked in order; those never heard of before are begun."""
-    columns = list(zip(*sorted(keys), strict=True))
-    heads = await conn.fetch(_LOCK, *columns)
-    if len(heads) == len(keys):
-        return heads
+    heads = await conn.fetch(_LOCK, *zip(*sorted(keys), strict=True))
     # What is not there cannot be locked. Nearly all are: beginning comes second, and not with every batch.
-    await conn.execute(_BEGIN, *columns)
-    return await conn.fetch(_LOCK, *columns)
+    begun = _absent(keys, heads)
+    if begun:
+        heads = [*heads, *await conn.fetch(_BEGIN, *zip(*begun, strict=True))]
+    # Somebody else began it meanwhile.
+    if others := _absent(begun, heads):
+        heads = [*heads, *await conn.fetch(_LOCK, *zip(*others, strict=True))]
+    return heads
+
+
+def _absent(keys: Collection[Key], heads: Collection[Row]) -> Sequence[Key]:
+    there = {(head["organization_id"], head["conversation_id"]) for head in heads}
+    return sorted(key for key in keys if key not in there)
 
 
 async def look(conn: Connection, key: Key) -> Row | None:
