@@ -1,9 +1,11 @@
 """A store that seals: what its doors take reads as from any other, and shows nothing of anybody where it lies."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import orjson
@@ -11,18 +13,21 @@ import pytest
 from pydantic import SecretStr
 
 from db.pool import Pool, scoped
+from local.demo.shop import Shop as Backend
+from local.demo.shop import shop_event
+from local.demo.visitors import PageVisitor
 from schemas import topics
 from services.contacts import app as contacts
 from services.control.stores import attach
 from services.conversations import app as conversations
 from services.customers import app as customers
 from services.ingress import app as ingress
-from services.kernel import Process, Record, Settings
+from services.kernel import Clock, Process, Record, Settings
 from services.kernel.secrets import load_secrets
 from services.widget import app as widget
 from tests.eventually import eventually
 from tests.forget.opening import shown
-from tests.services.ingress.bench import Shop, held, open_shop, post_webhook, serving
+from tests.services.ingress.bench import EVENT_SECRET, ORIGIN, Shop, held, open_shop, post_webhook, serving
 
 pytestmark = pytest.mark.usefixtures("topics")
 _DOORS = (topics.WEBHOOKS, topics.WIDGET_EVENTS, topics.SHOP_EVENTS)
@@ -34,6 +39,14 @@ _TALK = {"id": 7, "inbox_id": 1, "status": "open", "created_at": 1_760_000_000, 
 _MESSAGE = {"event": "message_created", "id": 700, "message_type": "incoming", "content": "Anna lives at 9",
             "created_at": "2025-10-09T08:53:21Z", "sender": _CONTACT, "account": {"id": 3}, "conversation": _TALK,
             "inbox": {"id": 1, "name": "web"}}  # fmt: skip
+_ROWS = (
+    "select chatwoot_contact_id, status from public.chatwoot_conversations where organization_id = $1",
+    "select message_id, kind, sender_id from wootstream.messages where organization_id = $1",
+    "select chatwoot_contact_id, customer_id, email, phone from public.chatwoot_contacts where organization_id = $1",
+    "select order_id, customer_id, total_minor from wootstream.orders where organization_id = $1",
+    "select customer_id, email, name from wootstream.customers where organization_id = $1",
+    "select event_type, customer_id, page_url from public.chatwoot_widget_events where organization_id = $1",
+)
 _MESSAGES = "select count(*) from wootstream.messages where organization_id = $1"
 _LOSE = "delete from wootstream.seal_trees where organization_id = $1 returning id"
 
@@ -63,8 +76,56 @@ async def whole(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
         assert await running == 0, process.failure
 
 
+async def told(client: httpx.AsyncClient, shop: Shop) -> None:
+    """All that is ever received about Anna: a chat, an order, a visit."""
+    now = datetime.now(UTC)
+    stamp = {"updated_at": {"previous_value": None, "current_value": "2025-10-09T08:53:21Z"}}
+    updated = _CONTACT | {"event": "contact_updated", "account": {"id": 3}, "changed_attributes": [stamp]}
+    for body in (updated, _TALK | {"event": "conversation_created", "account": {"id": 3}}, _MESSAGE):
+        assert (await post_webhook(client, shop, orjson.dumps(body), at=now)).status_code == 204
+    backend, visitor = (
+        Backend(client, shop.slug, EVENT_SECRET),
+        PageVisitor(client, shop.website_token, ORIGIN, Clock()),
+    )
+    order = shop_event(
+        "order.placed", now, customer_id="shop-anna", order_id="order-a1", amount_minor=5, currency="EUR"
+    )
+    known = shop_event("customer.updated", now, customer_id="shop-anna", email="anna@mail.example", name="Anna")
+    assert [(await backend.send(one)).status_code for one in (order, known)] == [204, 204]
+    await visitor.arrive(backend.vouch("shop-anna", expires=now + timedelta(hours=1)))
+    seen = visitor.event("page_viewed", page_url=f"{ORIGIN}/anna", event_data={"search": "sofa-7"})
+    assert (await visitor.report(seen)).status_code == 204
+
+
+async def rows(admin: Pool, store: uuid.UUID) -> list[list[dict[str, Any]]]:
+    async with admin.acquire() as conn:
+        return [[dict(row) for row in await conn.fetch(query, store)] for query in _ROWS]
+
+
 async def taken(settings: Settings, shop: Shop) -> list[Record]:
     return [one for topic in _DOORS for one in await held(settings, topic, shop.id)]
+
+
+async def test_a_sealed_stores_rows_are_those_of_any_other_and_its_records_show_nobody(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    plain, sealed = [await open_shop(admin_pool, settings, push="off") for _ in range(2)]
+    await seal(settings, sealed)
+    async with whole(settings) as client:
+        await told(client, plain)
+        await told(client, sealed)
+
+        async def alike() -> bool:
+            expected, found = await rows(admin_pool, plain.id), await rows(admin_pool, sealed.id)
+            assert all(expected), expected
+            assert found == expected
+            return True
+
+        await eventually(alike)
+    assert shown(await taken(settings, plain), _NEEDLES) > len(_NEEDLES)
+    records = await taken(settings, sealed)
+    assert len(records) == 6
+    assert shown(records, _NEEDLES) == 0
 
 
 async def test_while_kafka_is_away_the_spools_bytes_show_nobody_even_unsealed(
