@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from db.migrate import migrate
 from db.pool import Connection
+from db.records.ledger import Move
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel import Clock, Process, Publisher, Record, Retryable, Settings, consume
 from services.kernel.consuming.consume import subscriber_of
@@ -31,6 +32,7 @@ drop table if exists wootstream.bench;
 create table wootstream.bench (organization_id uuid not null, number bigint not null, event text not null);
 grant insert on wootstream.bench to wootstream_service;
 """
+_LOOK = ("group", "topic", "partitions")  # what a look at the ledger gives
 _INSERT = "insert into wootstream.bench select * from unnest($1::uuid[], $2::bigint[], $3::text[])"
 
 
@@ -88,12 +90,11 @@ class Remembering:
     def transaction(self) -> AbstractAsyncContextManager[object]:
         return nullcontext()
 
-    async def execute(self, query: str, *args: Any) -> str:
-        if "update wootstream.ledger" in query:
-            self._next |= dict(zip(args[2], args[3], strict=True))
+    async def execute(self, _query: str, *_args: Any) -> str:
         return ""
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[dict[str, Any]]:
+    async def fetch(self, _query: str, *args: Any) -> Sequence[dict[str, Any]]:
+        """Where these partitions stood; a batch that enters names its moves, and those that fit are made."""
         place: dict[str, Any] = {
             "anchor_offset": None,
             "anchor_id": None,
@@ -104,7 +105,14 @@ class Remembering:
             "erased": None,
             "latest": None,
         }
-        return [place | {"partition": one, "next_offset": self._next[one]} for one in args[2]]
+        rows = []
+        moves = map(Move, *args[2:-1]) if len(args) > len(_LOOK) else [Move(one, 0) for one in args[2]]
+        for move in moves:
+            stood = self._next[move.partition]
+            if moved := move.from_offset == stood:
+                self._next[move.partition] = move.next_offset
+            rows.append(place | {"partition": move.partition, "next_offset": stood, "is_moved": moved})
+        return rows
 
 
 class WithoutSql(Process):

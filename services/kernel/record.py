@@ -42,14 +42,16 @@ class Record:
     __slots__ = (
         "_as_kept",
         "_received_at",
-        "_store_name",
         "headers",
         "key",
         "offset",
         "partition",
+        "store_name",
         "topic",
         "value",
     )
+
+    store_name: str  # the `store` header as it is, "" without one; kept, for every step of a batch asks for it
 
     def __init__(
         self,
@@ -67,7 +69,6 @@ class Record:
         self.headers = headers
         self.partition = partition
         self.offset = offset
-        self._store_name: str | None = None
         self._received_at: datetime | None = None
         self._as_kept: tuple[bytes | None, bytes] | None = None
 
@@ -100,6 +101,13 @@ class Record:
     def consumed(cls, raw: Any) -> Self:
         """Wrap aiokafka's ConsumerRecord; nothing is decoded until somebody asks."""
         return cls(raw.topic, raw.key, raw.value or b"", raw.headers, partition=raw.partition, offset=raw.offset)
+
+    def __getattr__(self, name: str) -> str:
+        """Called for an empty slot alone, so only the first time costs anything."""
+        if name != "store_name":
+            raise AttributeError(name)
+        self.store_name = self.header("store") or ""
+        return self.store_name
 
     def header(self, name: str) -> str | None:
         """A header's text, or None; of one that comes several times, the first."""
@@ -141,13 +149,6 @@ class Record:
     @property
     def origin(self) -> str | None:
         return self.header("origin")
-
-    @property
-    def store_name(self) -> str:
-        """The `store` header as it is, "" without one; kept, for every step of a batch asks for it."""
-        if self._store_name is None:
-            self._store_name = self.header("store") or ""
-        return self._store_name
 
     @property
     def store(self) -> UUID:

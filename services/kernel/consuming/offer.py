@@ -1,7 +1,7 @@
 """The one transaction of a batch: lock and filter by the ledger, read, apply, set aside, count, commit."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
@@ -10,7 +10,7 @@ from typing import Generic
 
 import orjson
 
-from db.pool import Pool
+from db.pool import Connection, Pool
 from db.records import dead_letters, ledger
 from db.records.dead_letters import Letter
 from db.records.ledger import LedgerRow, Move
@@ -23,7 +23,11 @@ from services.kernel.sealing.opening import SealOpener
 from services.kernel.telemetry.following import Follower, SettledBatch
 
 UNREADABLE, REFUSED, BUG = "unreadable", "refused", "bug"
-_BY_PARTITION = attrgetter("partition")
+_PARTITION = attrgetter("partition")
+_STORE_NAME = attrgetter("store_name")
+_IS_CLOSED = attrgetter("is_closed")
+_PLACE = attrgetter("partition", "store_name")
+Runs = Mapping[int, list[Record]]  # by partition, sorted as the ledger's rows are locked
 OutcomeCounts = Counter[tuple[int, str, str]]  # (partition, the store's name, what became of them) → records
 
 
@@ -84,26 +88,31 @@ class Care(Enum):
 async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Record], care: Care) -> Offered:
     """Apply what is new of these records, exactly once, whoever else was handed them."""
     result = Offered()
+    # Row security shows this batch's stores and no other.
+    stores = {name: store for name in set(map(_STORE_NAME, records)) if (store := store_of(name))}
+    is_sealed = any(map(_IS_CLOSED, records))
+    readings = _Readings[E]() if is_sealed else _read(subscription, records, stores)
+    runs = _by_partition(records)
+    expected = _expected(records, runs, readings, is_certain=care is Care.WHOLE and not is_sealed)
     async with pool.acquire(timeout=10) as conn, conn.transaction():
-        # Row security shows this batch's stores and no other.
-        stores = {name: store for name in {one.store_name for one in records} if (store := store_of(name))}
-        partitions = {one.partition for one in records}
         # Locked until the commit: how far the group is in each partition, and which of the stores are gone or had
-        # somebody erased.
-        entered = await ledger.enter(conn, subscription.group, subscription.topic, partitions, set(stores.values()))
-        rows = entered.rows
-        fresh, redelivered = _sift(records, rows, result)
-        there = {name for name, store in stores.items() if store not in entered.gone}
-        unopened = await subscription.opener.open(conn, fresh, there)
-        readable = [one for one in fresh if one not in unopened] if unopened else fresh
-        events, bad, bugs = _read(subscription, readable, there)
-        bad |= {one: (UNREADABLE, why) for one, why in unopened.bad.items()}
+        # somebody erased. The offsets beside the effect, in one commit: at no moment is one there without the other.
+        entered = await ledger.enter(conn, subscription.group, subscription.topic, expected.moves, set(stores.values()))
+        fresh, redelivered = records, dict[int, int]()
+        if len(entered.moved) < len(runs):
+            fresh, redelivered = _sift(runs, entered.rows, result)
+            readings = readings.of(set(fresh))
+        if is_sealed:
+            there = {name for name, store in stores.items() if store not in entered.gone}
+            readings = await _opened_and_read(conn, subscription, fresh, there)
+        if entered.gone:  # nobody's poison: ignored
+            readings.events = [event for event in readings.events if event.record.store not in entered.gone]
         if entered.erased:  # ignored from here on, also what would be set aside
             latest = {name: entered.erased[store] for name, store in stores.items() if store in entered.erased}
-            forgotten = await subscription.about.those_erased(conn, latest, events, bad)
+            forgotten = await subscription.about.those_erased(conn, latest, readings.events, readings.bad)
             if forgotten:
-                events = [event for event in events if event.record not in forgotten]
-                bad = {one: why for one, why in bad.items() if one not in forgotten}
+                readings = readings.of(set(fresh) - forgotten)
+        events, bad, bugs = readings.events, readings.bad, readings.bugs
         if care is Care.WHOLE:  # the usual case: one call, no savepoint
             applied = Applied(set(await subscription.apply(conn, events)), worked=True) if events else Applied()
         else:
@@ -113,14 +122,16 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
         # Raised in here, Broken takes the whole batch back: nothing of it is set aside.
         subscription.suspicion.weigh(bugs, worked=applied.worked)
         settled = _before_untried(fresh, applied, result)
-        asked = {event.record for event in events}
-        counts = count(settled, asked=asked, news=applied.news, bad=bad)
-        letters = [letter_of(one, rows[one.partition], *bad[one]) for one in settled if one in bad]
+        letters = [letter_of(one, entered.rows[one.partition], *bad[one]) for one in settled if one in bad]
         if letters:
             await dead_letters.set_aside(conn, subscription.group, subscription.topic, letters)
-        # The offsets beside the effect, in one commit: at no moment is one there without the other.
-        if moves := moves_of(counts, settled, redelivered, rows):
-            await ledger.move(conn, subscription.group, subscription.topic, moves)
+        asked, counts = expected.asked, expected.counts  # written already, and nearly always true
+        if len(entered.moved) < len(runs) or applied.news != asked or len(bad) != expected.bad:
+            asked = {event.record for event in events}
+            counts = count(settled, asked=asked, news=applied.news, bad=bad)
+            begins = {partition: row.next_offset for partition, row in entered.rows.items()}
+            if owed := _owed(moves_of(counts, settled, redelivered, begins), expected.moves, entered.moved):
+                await ledger.move(conn, subscription.group, subscription.topic, owed)
     # Only what was committed counts from here on: an exception above leaves metrics and suspicion as they were.
     subscription.suspicion.note(bugs, worked=applied.worked)
     subscription.following.settled(SettledBatch(subscription.group, settled, asked, applied.news, bad))
@@ -130,15 +141,46 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
     return result
 
 
-def _sift(
-    records: Sequence[Record], rows: dict[int, LedgerRow], result: Offered
-) -> tuple[list[Record], dict[int, int]]:
+def _by_partition(records: Sequence[Record]) -> Runs:
+    """A fetch may bring partitions in turns; sorting is stable, so each keeps the order of its log."""
+    return {partition: list(run) for partition, run in groupby(sorted(records, key=_PARTITION), _PARTITION)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What a batch comes to where the ledger stands at its beginning and all that is asked is news: nearly always."""
+
+    asked: set[Record]
+    bad: int
+    counts: OutcomeCounts
+    moves: list[Move]  # sorted, as they are locked
+
+
+def _expected(records: Sequence[Record], runs: Runs, readings: "_Readings[E]", *, is_certain: bool) -> _Expected:
+    """So the lock and the move are one statement. No move is known beforehand where events may be left untried, or
+    nothing is read yet."""
+    asked = {event.record for event in readings.events}
+    counts = count(records, asked=asked, news=asked, bad=readings.bad)
+    begins = {partition: run[0].offset for partition, run in runs.items()}
+    if is_certain:
+        moves = moves_of(counts, records, {}, begins)
+    else:
+        moves = [Move(partition, begin) for partition, begin in begins.items()]
+    return _Expected(asked, len(readings.bad), counts, moves)
+
+
+def _owed(moves: Iterable[Move], expected: Iterable[Move], made: Collection[int]) -> list[Move]:
+    """What is still to be written: the whole move where it was not made, what it counted otherwise where it was."""
+    done = {one.partition: one for one in expected if one.partition in made}
+    owed = [one.beyond(done[one.partition]) if one.partition in done else one for one in moves]
+    return [one for one in owed if one.counts]
+
+
+def _sift(runs: Runs, rows: Mapping[int, LedgerRow], result: Offered) -> tuple[list[Record], dict[int, int]]:
     """Keep what continues the ledger; below it is redelivered, above it or unknown is unsettled."""
     fresh: list[Record] = []
     redelivered: dict[int, int] = {}
-    # A fetch may bring partitions in turns; sorting is stable, so each keeps the order of its log.
-    for partition, group in groupby(sorted(records, key=_BY_PARTITION), _BY_PARTITION):
-        run = list(group)
+    for partition, run in runs.items():
         wanted = rows[partition].next_offset if partition in rows else -1
         news = [one for one in run if one.offset >= wanted]
         # Records of one fetch stand in the log as they came: a gap after one that we had or wanted holds nothing.
@@ -154,22 +196,34 @@ def _sift(
     return fresh, redelivered
 
 
-def _read(
-    subscription: Subscription[E], fresh: Iterable[Record], there: set[str]
-) -> tuple[list[E], dict[Record, tuple[str, str]], list[tuple[Record, Exception]]]:
-    """Events to apply, the records that can never be read, and which of those our own code failed on.
+@dataclass(slots=True)
+class _Readings(Generic[E]):
+    """Events to apply, the records that can never be read, and which of those our own code failed on."""
 
-    `there` are the names of the stores that are. One that is gone is nobody's poison: ignored.
-    """
-    events: list[E] = []
-    bad: dict[Record, tuple[str, str]] = {}
-    bugs: list[tuple[Record, Exception]] = []
-    for record in fresh:
+    events: list[E] = field(default_factory=list)
+    bad: dict[Record, tuple[str, str]] = field(default_factory=dict)  # kind and reason
+    bugs: list[tuple[Record, Exception]] = field(default_factory=list)
+
+    def of(self, records: Container[Record]) -> "_Readings[E]":
+        """What concerns these records alone."""
+        return _Readings(
+            [event for event in self.events if event.record in records],
+            {one: why for one, why in self.bad.items() if one in records},
+            [(one, error) for one, error in self.bugs if one in records],
+        )
+
+
+def _read(subscription: Subscription[E], records: Iterable[Record], stores: Container[str]) -> _Readings[E]:
+    """Nearly always before the transaction, so that nobody waits for a lock meanwhile. `stores` are the names of those
+    that are, as far as it is known; one that is gone is nobody's poison: ignored."""
+    readings = _Readings[E]()
+    events, bad, bugs = readings.events, readings.bad, readings.bugs
+    for record in records:
         try:
             event = subscription.read(record)
             if event is None:
                 continue
-            if record.store_name in there:
+            if record.store_name in stores:
                 events.append(event)
             else:
                 _ = record.store  # a header that names none is invalid; a store that is named is gone
@@ -180,7 +234,17 @@ def _read(
         except Exception as error:
             bugs.append((record, error))
             bad[record] = (BUG, describe(error))
-    return events, bad, bugs
+    return readings
+
+
+async def _opened_and_read(
+    conn: Connection, subscription: Subscription[E], fresh: Sequence[Record], there: Container[str]
+) -> _Readings[E]:
+    """In the transaction, which shows the keys of these stores; whose store is gone stays closed."""
+    unopened = await subscription.opener.open(conn, fresh, there)
+    readings = _read(subscription, [one for one in fresh if one not in unopened], there)
+    readings.bad |= {one: (UNREADABLE, why) for one, why in unopened.bad.items()}
+    return readings
 
 
 def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) -> Sequence[Record]:
@@ -196,9 +260,11 @@ def _before_untried(fresh: Sequence[Record], applied: Applied, result: Offered) 
 
 
 def count(
-    settled: Sequence[Record], *, asked: Container[Record], news: Container[Record], bad: Container[Record]
+    settled: Sequence[Record], *, asked: Collection[Record], news: Collection[Record], bad: Collection[Record]
 ) -> OutcomeCounts:
     """Bad ones are dead; what nobody asked for is ignored; what was asked and is no news is a duplicate."""
+    if len(asked) == len(settled) and not bad and asked == news:  # nearly always, and counted five times as fast
+        return OutcomeCounts({(*of, "applied"): records for of, records in Counter(map(_PLACE, settled)).items()})
     return Counter(
         (
             one.partition,
@@ -210,21 +276,32 @@ def count(
 
 
 def moves_of(
-    counts: OutcomeCounts, settled: Sequence[Record], redelivered: Mapping[int, int], rows: Mapping[int, LedgerRow]
+    counts: OutcomeCounts, settled: Sequence[Record], redelivered: Mapping[int, int], begins: Mapping[int, int]
 ) -> list[Move]:
-    """What to write into the ledger, sorted as it was locked."""
-    last = {one.partition: one for one in settled}
+    """What to write into the ledger, from where its rows stand; sorted as they are locked."""
+    last = dict(zip(map(_PARTITION, settled), settled, strict=True))
     by_partition: dict[int, dict[str, int]] = {partition: {} for partition in sorted(last.keys() | redelivered.keys())}
     for (partition, _, outcome), records in counts.items():
         outcomes = by_partition[partition]
         outcomes[outcome] = outcomes.get(outcome, 0) + records
-    return [_move(rows[one], last.get(one), of_it, redelivered.get(one, 0)) for one, of_it in by_partition.items()]
+    return [
+        _move(one, begins[one], last.get(one), of_it, redelivered.get(one, 0)) for one, of_it in by_partition.items()
+    ]
 
 
-def _move(row: LedgerRow, last: Record | None, outcomes: Mapping[str, int], redelivered: int) -> Move:
+def _move(partition: int, begin: int, last: Record | None, outcomes: Mapping[str, int], redelivered: int) -> Move:
     """On to behind the last record; an offset on the way that is no record's is hollow."""
     if last is None:
-        return Move(row.partition, row.next_offset, redelivered=redelivered)
+        return Move(partition, begin, redelivered=redelivered)
     reached = last.offset + 1
-    hollow = reached - row.next_offset - sum(outcomes.values())
-    return Move(row.partition, reached, last.offset, last.identity, hollow=hollow, redelivered=redelivered, **outcomes)
+    hollow = reached - begin - sum(outcomes.values())
+    return Move(
+        partition,
+        reached,
+        anchor_offset=last.offset,
+        anchor_id=last.identity,
+        hollow=hollow,
+        redelivered=redelivered,
+        from_offset=begin,
+        **outcomes,
+    )

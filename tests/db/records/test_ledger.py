@@ -33,7 +33,7 @@ class Known:
     other: uuid.UUID
 
     async def enter(self, conn: Any, *partitions: int) -> dict[int, ledger.LedgerRow]:
-        return (await ledger.enter(conn, self.group, "topic", partitions, [self.ours])).rows
+        return (await ledger.enter(conn, self.group, "topic", _only_locked(*partitions), [self.ours])).rows
 
     async def move(self, move: Move) -> None:
         async with self.pool.acquire() as conn, conn.transaction():
@@ -80,9 +80,9 @@ async def test_whoever_enters_hears_which_of_the_stores_named_are_gone(known: Kn
     async with known.pool.acquire() as conn:
         async with conn.transaction():
             named = [known.ours, known.other, unheard_of]
-            entered = await ledger.enter(conn, known.group, "topic", [0, 1, 99], named)
+            entered = await ledger.enter(conn, known.group, "topic", _only_locked(0, 1, 99), named)
         async with conn.transaction():
-            nowhere = await ledger.enter(conn, known.group, "topic", [99], named)
+            nowhere = await ledger.enter(conn, known.group, "topic", _only_locked(99), named)
     assert (sorted(entered.rows), entered.gone) == ([0, 1], {known.other, unheard_of})
     assert nowhere == ledger.Entered({}, set(), {})
 
@@ -92,7 +92,7 @@ async def test_whoever_enters_anew_sees_the_stores_named_now_from_the_first_stat
     async with known.pool.acquire() as conn, conn.transaction():
         for _ in range(10):  # PostgreSQL plans a statement anew for its first five times, then once and for all
             for store in (known.other, known.ours):
-                gone |= (await ledger.enter(conn, known.group, "topic", [0, 1], [store])).gone
+                gone |= (await ledger.enter(conn, known.group, "topic", _only_locked(0, 1), [store])).gone
         seen = await _visible(conn)
     assert (gone, seen) == (set(), {known.ours})
 
@@ -131,6 +131,74 @@ async def test_whoever_waited_for_the_lock_gets_the_position_as_it_is_then(known
             await ledger.move(first, known.group, "topic", [Move(3, 20, 19, "id", applied=10)])
         place = (await waiting)[3]
     assert (place.next_offset, place.anchor_id) == (20, "id")
+
+
+async def test_whoever_enters_is_moved_at_once_where_the_row_stands_where_the_batch_begins(known: Known) -> None:
+    moves = [
+        Move(2, 15, 14, "two", applied=5, from_offset=10),
+        Move(3, 15, 14, "three", applied=4, from_offset=11),
+        Move(4, 15),
+    ]
+    async with known.pool.acquire() as conn:
+        async with conn.transaction():
+            entered = await ledger.enter(conn, known.group, "topic", moves, [known.ours])
+        after = await ledger.look(conn, known.group, "topic", [2, 3, 4])
+    assert {one: row.next_offset for one, row in entered.rows.items()} == {2: 10, 3: 10, 4: 10}
+    assert entered.moved == {2}
+    assert [(row.next_offset, row.anchor_offset, row.anchor_id) for row in after.values()] == [
+        (15, 14, "two"),
+        (10, None, None),
+        (10, None, None),
+    ]
+
+
+@pytest.mark.parametrize("begin", [10, 20])
+async def test_of_two_that_enter_at_once_the_second_has_moved_nothing(
+    known: Known, admin_pool: Pool, begin: int
+) -> None:
+    """It waited for the first one's row: where that one left it, it is told, wherever it wanted to begin."""
+    async with known.pool.acquire() as first, known.pool.acquire() as second:
+        async with first.transaction():
+            await ledger.enter(first, known.group, "topic", _move("a", 10), [known.ours])
+            waiting = asyncio.ensure_future(_entered(known, second, _move("b", begin)))
+            await eventually(lambda: _is_blocked(admin_pool))
+        entered = await waiting
+        after = (await ledger.look(first, known.group, "topic", [3]))[3]
+    assert (entered.rows[3].next_offset, entered.moved) == (20, frozenset())
+    assert (after.next_offset, after.anchor_id) == (20, "a")
+
+
+async def test_what_a_move_counted_otherwise_is_what_is_left_of_it(known: Known) -> None:
+    made, meant = _move("a", 10)[0], Move(3, 20, 19, "a", applied=7, duplicate=2, dead=1)
+    async with known.pool.acquire() as conn, conn.transaction():
+        await ledger.enter(conn, known.group, "topic", [made], [known.ours])
+        await ledger.move(conn, known.group, "topic", [meant.beyond(made)])
+    async with known.pool.acquire() as conn:
+        rows = [row for row in await ledger.everything(conn) if row["consumer_group"] == known.group]
+    row = next(row for row in rows if row["partition"] == 3)
+    assert [row[name] for name in ("next_offset", "consumed", "applied", "duplicate", "ignored", "dead")] == [
+        20,
+        10,
+        7,
+        2,
+        0,
+        1,
+    ]
+    assert not made.beyond(made).counts
+
+
+def _move(anchor: str, begin: int) -> list[Move]:
+    """Ten offsets of one partition on, from there."""
+    return [Move(3, begin + 10, begin + 9, anchor, applied=10, from_offset=begin)]
+
+
+def _only_locked(*partitions: int) -> list[Move]:
+    return [Move(one, 0) for one in partitions]
+
+
+async def _entered(known: Known, conn: Any, moves: list[Move]) -> ledger.Entered:
+    async with conn.transaction():
+        return await ledger.enter(conn, known.group, "topic", moves, [known.ours])
 
 
 async def _enter(known: Known, conn: Any, *partitions: int) -> dict[int, ledger.LedgerRow]:

@@ -19,9 +19,10 @@ from db.privacy.consents import ConsentRow
 from db.privacy.erased import ErasedRow
 from db.privacy.seals import SealTreeRow
 from db.privacy.unnamed_chats import WithheldRow
-from db.records import acknowledged, dead_letters, refusals, spooled
+from db.records import acknowledged, dead_letters, ledger, refusals, spooled
 from db.records.acknowledged import AcknowledgedRow
 from db.records.dead_letters import Letter
+from db.records.ledger import Move
 from db.records.refusals import RefusalRow
 from db.records.spooled import SpooledRow
 from db.reporting import conversations, facts
@@ -50,6 +51,7 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (HeadRow, conversations, "_PUT_HEADS"),
     (Letter, dead_letters, "_INSERT"),
     (MessageRow, facts, "_KEEP_MESSAGES"),
+    (Move, ledger, "_MOVES"),
     (NamesRow, contacts, "_KNOWN"),
     (NamesRow, contacts, "_RELEASE"),
     (OrderRow, customers, "_PUT_ORDERS"),
@@ -63,7 +65,9 @@ _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (WithheldRow, unnamed_chats, "_WITHHOLD"),
 ]
 _INTO = re.compile(r"insert into [\w.]+(?: as \w+)?\s*\(([^)]+)\)")
-_UNNEST = re.compile(r"unnest\(((?:\$\d+::[\w.]+\[\](?:,\s*)?)+)\)(?:\s+with ordinality)?(?:\s+as \w+ \(([^)]+)\))?")
+_UNNEST = re.compile(
+    r"unnest\(((?:(?:\(select )?\$\d+::[\w.]+\[\]\)?(?:,\s*)?)+)\)(?:\s+with ordinality)?(?:\s+as \w+ \(([^)]+)\))?"
+)
 
 
 class Sent(NamedTuple):

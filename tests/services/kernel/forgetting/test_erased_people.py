@@ -11,6 +11,7 @@ from db.pool import PRIVACY, Pool, open_pool, scoped
 from db.privacy import erased
 from db.privacy.erased import ErasedRow
 from db.records import ledger
+from db.records.ledger import Move
 from services.kernel.forgetting.subjects import Pseudonyms, Subject, subjects_named
 from services.kernel.secrets import load_secrets
 from services.kernel.settings import Settings
@@ -101,12 +102,12 @@ async def test_an_erasure_waits_for_the_batch_that_runs_and_the_next_batch_sees_
 
     async def enter() -> ledger.Entered:
         async with pool.acquire() as conn, conn.transaction():
-            return await ledger.enter(conn, group, "topic", [0], [bench.store])
+            return await ledger.enter(conn, group, "topic", [Move(0, 0)], [bench.store])
 
     async with pool.acquire() as running:
         await ledger.begin(running, group, "topic", {0: 0}, cluster_id="c")
         async with running.transaction():
-            seen = await ledger.enter(running, group, "topic", [0], [bench.store])
+            seen = await ledger.enter(running, group, "topic", [Move(0, 0)], [bench.store])
             erasing = asyncio.create_task(
                 _erase(privacy, bench.settings, bench.store, at, *subjects_named(customers=[str(_ANNA)]))
             )
