@@ -7,7 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import asyncpg
 import httpx
 import yaml
 
@@ -159,9 +162,24 @@ async def exporters(folder: Path, database_url: str) -> AsyncIterator[Mapping[st
             stack, folder / "node.log", node, f"--web.listen-address={HOST}:{node_port}",
             f"--collector.textfile.directory={folder}",
         )  # fmt: skip
+        source = f"{await stack.enter_async_context(_login(database_url))}?sslmode=disable"
         await _started(
-            stack, folder / "postgres.log", "env", f"DATA_SOURCE_NAME={database_url}?sslmode=disable", postgres,
+            stack, folder / "postgres.log", "env", f"DATA_SOURCE_NAME={source}", postgres,
             f"--web.listen-address={HOST}:{postgres_port}",
         )  # fmt: skip
         kafka = await stack.enter_async_context(told_by_kafka(folder / "kafka"))
         yield {"host": [f"{HOST}:{node_port}"], "postgres": [f"{HOST}:{postgres_port}"], "kafka": [kafka]}
+
+
+@asynccontextmanager
+async def _login(database_url: str) -> AsyncIterator[str]:
+    """Where the exporter logs in: its library takes no password that is hashed as seldom as the local server's are."""
+    name, parts = f"exporter_{uuid4().hex[:12]}", urlsplit(database_url)
+    conn = await asyncpg.connect(database_url, timeout=30)
+    await conn.execute("set scram_iterations = 4096")
+    await conn.execute(f"create role {name} login password '{name}' in role pg_monitor")
+    try:
+        yield parts._replace(netloc=f"{name}:{name}@{parts.hostname}:{parts.port}").geturl()
+    finally:
+        await conn.execute(f"drop role {name}")
+        await conn.close()
