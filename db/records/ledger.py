@@ -37,7 +37,13 @@ where l.consumer_group = $1 and l.topic = $2 and l.partition = m.partition
 # how they stood when the statement began: whoever had to wait for another's commit moves nothing here, for PostgreSQL would hold
 # the old counts beside the new position against the table's checks before it looks at the new row.
 _ENTER = f"""
-with scope as materialized (select set_config('wootstream.organizations', $14::uuid[]::text, true) as organizations),
+with held as materialized (
+  select partition, next_offset, anchor_offset, anchor_id, cluster_id, first_offset, era
+  from wootstream.ledger
+  where consumer_group = $1 and topic = $2 and partition = any ((select $3::int[])::int[])
+  order by partition for update
+),
+scope as materialized (select set_config('wootstream.organizations', $14::uuid[]::text, true) as organizations),
 gone as materialized (
   select array(
     select unnest((select $14::uuid[])) except select organization_id from public.chatwoot_accounts where scope.organizations is not null
@@ -49,12 +55,6 @@ erased as materialized (
     select max(received_before) as latest from wootstream.erased_subjects
     where organization_id = s.store and scope.organizations is not null
   ) as e where e.latest is not null
-),
-held as materialized (
-  select partition, next_offset, anchor_offset, anchor_id, cluster_id, first_offset, era
-  from wootstream.ledger
-  where consumer_group = $1 and topic = $2 and partition = any ((select $3::int[])::int[])
-  order by partition for update
 ),
 moved as (
   update wootstream.ledger l set {_MOVED_ON}
