@@ -79,6 +79,7 @@ async def slow_senders(front: Edge, shop: Shop) -> int:
         for _ in range(_SLOW_SENDERS):
             _, writer = await asyncio.open_connection(HOST, front.port, ssl=front.context(), server_hostname=NAME)
             stack.callback(writer.transport.abort)
+            stack.callback(writer.close)  # before it: callbacks run from the last to the first
             writer.write(head + b" " * 1000)
             await writer.drain()
         async with front.client() as client:
