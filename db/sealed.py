@@ -7,7 +7,7 @@ from db.pool import Connection, Row
 
 COLUMNS = (
     "api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
-    "vouching_secret", "vouching_secret_previous", "identity_key",
+    "vouching_secret", "vouching_secret_previous", "identity_key", "shopify_secret", "shopify_secret_previous",
 )  # fmt: skip
 _HELD = f"""
 select id, organization_id, {", ".join(COLUMNS)} from public.chatwoot_accounts

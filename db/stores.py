@@ -10,7 +10,7 @@ DOOR_COLUMNS = (
     "organization_id", "slug", "chatwoot_account_id", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
     "vouching_secret", "vouching_secret_previous", "website_token", "unsigned", "path_token_sha256", "path_token_sha256_previous",
     "domains", "keep_full_ip", "locale", "chatwoot_base_url", "account_name", "identity_key",
-    "consent_needed", "seal", "seal_version",
+    "consent_needed", "seal", "seal_version", "shopify_secret", "shopify_secret_previous", "shopify_domain",
 )  # fmt: skip
 _VERSION = f"hashtextextended(row({', '.join(DOOR_COLUMNS)})::text, 0) as version"
 _ACTIVE = "from public.chatwoot_accounts where account_status = 'active'"
@@ -33,6 +33,7 @@ _COLUMNS = (
     "vouching_secret", "vouching_secret_previous", "identity_key", "website_token", "unsigned", "path_token_sha256",
     "path_token_sha256_previous", "domains", "push", "locale", "timezone", "currency", "support_email",
     "create_contacts", "allowed_attributes", "tier_rules", "tiers_after", "formats", "agents_may_change", "seal",
+    "shopify_secret", "shopify_secret_previous", "shopify_domain", "erase_when_redacted",
 )  # fmt: skip
 _PUT = f"""
 insert into public.chatwoot_accounts ({", ".join(_COLUMNS)})
@@ -58,7 +59,8 @@ where organization_id = $1 and account_status not in ('deleted', $2)
 _RETIRE = """
 update public.chatwoot_accounts set account_status = 'deleted', updated_at = now(), push = 'off', api_access_token = null,
   webhook_secret = null, webhook_secret_previous = null, event_secret = null, event_secret_previous = null, vouching_secret = null,
-  vouching_secret_previous = null, unsigned = false, path_token_sha256 = null
+  vouching_secret_previous = null, identity_key = null, shopify_secret = null, shopify_secret_previous = null, unsigned = false,
+  path_token_sha256 = null, path_token_sha256_previous = null
 where organization_id = $1 and account_status <> 'deleted'
 """
 _LISTED_TO_PEOPLE = """

@@ -50,6 +50,7 @@ Email = Annotated[str, Field(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$")]
 AttributeName = Annotated[str, AfterValidator(_pushed), WithJsonSchema({"enum": sorted(PUSHED)})]
 AttributeNames = Annotated[tuple[AttributeName, ...], Field(max_length=len(PUSHED))]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
+MyshopifyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]?\.myshopify\.com$")]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
 
 
@@ -70,6 +71,9 @@ class StoreOptions(BaseModel):
     event_secret: ShopSecret | None = None
     vouching_secret: ShopSecret | None = None
     identity_key: Secret | None = None
+    shopify_secret: Secret | None = None
+    shopify_domain: MyshopifyName | None = None
+    erase_when_redacted: bool | None = None
     forget_previous: bool = False
     unsigned: bool = False
     path_token: Annotated[Secret, Field(min_length=16)] | None = None

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
 from schemas.provisioning import Host, Locale
-from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, OperatorText
+from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, MyshopifyName, OperatorText
 from schemas.tiers import TierRules
 from schemas.values.formats import Formats
 
@@ -110,6 +110,12 @@ class StoreEntry(StoreDefaults):
     """which website inbox, where the account has several"""
     event_secret: Reference | None = None
     vouching_secret: Reference | None = None
+    shopify_secret: Reference | None = None
+    """the client secret of its Shopify app, which signs /shopify/{store}"""
+    shopify_domain: MyshopifyName | None = None
+    """its name at Shopify, like name.myshopify.com"""
+    erase_when_redacted: bool | None = None
+    """whether Shopify's shop/redact erases the whole store by itself; default: an operator confirms it"""
     agents: Annotated[tuple[DeclaredAgent, ...], Field(max_length=MOST_ELEMENTS)] = ()
     """who must be there; others are left alone"""
     bot: DeclaredBot | None = None
@@ -127,6 +133,8 @@ class StoreEntry(StoreDefaults):
             )
         if not self.account_id and not (self.website_url or self.domain or self.domains):
             raise ValueError("a new account's inbox needs website_url, domain or domains")
+        if self.shopify_secret and not self.shopify_domain:
+            raise ValueError("shopify_secret needs shopify_domain")
         return self
 
 

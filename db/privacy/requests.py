@@ -1,18 +1,22 @@
 """What people asked of a store, the steps of it that are done, and whom the law bids to keep."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from db.pool import Connection, Row
 
 _ADD = """
-insert into wootstream.privacy_requests (organization_id, id, kind, source, asked_at, deadline, subject, state, reason)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning id
+insert into wootstream.privacy_requests (organization_id, id, kind, source, asked_at, deadline, subject, state, reason, fingerprint)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing returning id
+"""
+_REPEATED = """
+select exists (select from wootstream.privacy_requests where organization_id = $1 and id <> $2 and fingerprint = $3
+  and asked_at between $4::timestamptz - $5::interval and $4::timestamptz + $5::interval)
 """
 _OPEN = """
-select * from wootstream.privacy_requests where state in ('asked', 'running') order by asked_at, id for update
+select * from wootstream.privacy_requests where state in ('asked', 'running', 'made') order by asked_at, id for update
 """
 _LISTED = """
 select r.organization_id, r.id, r.kind, r.source, r.asked_at, r.deadline, r.state, r.reason, r.finished_at,
@@ -23,6 +27,7 @@ from wootstream.privacy_requests r where $1::uuid is null or r.id = $1 order by 
 _ONE = "select * from wootstream.privacy_requests where organization_id = $1 and id = $2 for update"
 _MOVE = """
 update wootstream.privacy_requests set state = $3, reason = $4, subject = case when $3 in ('done', 'refused') then null else coalesce($5, subject) end,
+  export_key = case when $3 not in ('done', 'refused') then export_key end,
   finished_at = case when $3 in ('done', 'refused') then clock_timestamp() end
 where organization_id = $1 and id = $2
 """
@@ -30,6 +35,16 @@ _DONE = """
 insert into wootstream.privacy_steps (organization_id, request_id, step, proof) values ($1, $2, $3, $4) on conflict do nothing
 """
 _STEPS = "select step from wootstream.privacy_steps where organization_id = $1 and request_id = $2"
+_MADE = """
+update wootstream.privacy_requests set state = 'made', export_key = $3, made_at = $4 where organization_id = $1 and id = $2
+"""
+_OPEN_OF_STORE = """
+select * from wootstream.privacy_requests where organization_id = $1 and kind = any ($2::text[]) and state in ('asked', 'running', 'made')
+order by asked_at, id for update
+"""
+_FORGET_KEYS = """
+update wootstream.privacy_requests set export_key = null where organization_id = $1 and export_key is not null and made_at < $2
+"""
 _HOLD = """
 insert into wootstream.legal_holds (organization_id, digest, reason) select $1, unnest($2::bytea[]), $3
 on conflict (organization_id, digest) do update set reason = excluded.reason
@@ -50,11 +65,18 @@ async def add(
     subject: str | None,
     state: str = "asked",
     reason: str | None = None,
+    fingerprint: bytes | None = None,
 ) -> bool:
     """Whether it is new; `subject` comes sealed."""
-    return (
-        await conn.fetchval(_ADD, store, request, kind, source, asked_at, deadline, subject, state, reason) is not None
-    )
+    columns = (store, request, kind, source, asked_at, deadline, subject, state, reason, fingerprint)
+    return await conn.fetchval(_ADD, *columns) is not None
+
+
+async def repeated(
+    conn: Connection, store: UUID, request: UUID, fingerprint: bytes, asked_at: datetime, *, within: timedelta
+) -> bool:
+    """Whether another request of about that moment was asked by the same message."""
+    return bool(await conn.fetchval(_REPEATED, store, request, fingerprint, asked_at, within))
 
 
 async def open_ones(conn: Connection) -> Sequence[Row]:
@@ -77,6 +99,21 @@ async def move(
 ) -> None:
     """Once it is done or refused, whom it was about is forgotten."""
     await conn.execute(_MOVE, store, request, state, reason, subject)
+
+
+async def made(conn: Connection, store: UUID, request: UUID, key: str, at: datetime) -> None:
+    """An export lies sealed with this key, itself sealed, until it is fetched."""
+    await conn.execute(_MADE, store, request, key, at)
+
+
+async def open_of_store(conn: Connection, store: UUID, kinds: Collection[str]) -> Sequence[Row]:
+    """The store's requests of these kinds that are not settled, locked."""
+    return await conn.fetch(_OPEN_OF_STORE, store, list(kinds))
+
+
+async def forget_keys(conn: Connection, store: UUID, before: datetime) -> None:
+    """Of exports that were made before: their files open no more."""
+    await conn.execute(_FORGET_KEYS, store, before)
 
 
 async def step_done(conn: Connection, store: UUID, request: UUID, step: str, proof: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from services.ingress.doors.beacons import Beacons
 from services.ingress.doors.door import Door, DoorContext, WholeDoor
 from services.ingress.doors.identity import PATH as IDENTITY
 from services.ingress.doors.identity import Identities
+from services.ingress.doors.presets.shopify import PREFIX as SHOPIFY
+from services.ingress.doors.presets.shopify import Shopify
 from services.ingress.doors.shop_events import PREFIX as EVENTS
 from services.ingress.doors.shop_events import ShopEvents
 from services.ingress.doors.webhooks import PREFIX as WEBHOOKS
@@ -37,6 +39,7 @@ def add_to(process: Process) -> None:
     process.site.door(BEACONS, WholeDoor(doors, Beacons(doors), acceptance))
     process.site.door(PAGES, Door(doors, WidgetConfigs(doors)))
     process.site.door(EVENTS, Door(doors, ShopEvents(doors)))
+    process.site.door(SHOPIFY, Door(doors, Shopify(doors)))
     process.route(IDENTITY, Door(doors, Identities(doors)))
     process.site.ready_unless(doors.stores.fault)
     process.site.remark(doors.stores.remark)

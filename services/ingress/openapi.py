@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas.beacons import BeaconPost
 from schemas.identity import Identity
+from schemas.presets.shopify_privacy import PRIVACY_TOPICS
 from schemas.shop import MOST_EVENTS, ShopEvent
 from schemas.stores import SLUG, WEBSITE_TOKEN
 from schemas.widget import PageConfig
@@ -32,6 +33,7 @@ _PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRO
 _CONFIG = (*_PAGE, Reason.NOT_LOOKED_UP, Reason.OVER_QUOTA)
 _BEACONS = (*_WITH_BODY, Reason.BAD_TOKEN, Reason.FOREIGN_ORIGIN, Reason.WRONG_TYPE, Reason.OVER_QUOTA)
 _EVENTS = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.WRONG_TYPE, Reason.NOT_LOOKED_UP)
+_SHOPIFY = (*_WITH_BODY, Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, Reason.NOT_LOOKED_UP)
 _IDENTITY = (Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD, Reason.NOT_LOOKED_UP)
 _ALL_DURABLE = {"description": "all of it is durable"}
 REF_TEMPLATE = "#/components/schemas/{model}"
@@ -75,6 +77,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "webhook_timestamp": _given(
         "header", "webhook-timestamp", "Unix seconds, near the server's clock", pattern=_UNIX_SECONDS
     ),
+    "shopify_topic": _given("header", "x-shopify-topic", f"{', '.join(PRIVACY_TOPICS)} are kept", minLength=1),
     "session": _given("query", "session", "an earlier one; empty: a new one", pattern=f"^({SESSION.pattern})?$"),
     "customer": _given("query", "customer", "the shop's own id", minLength=1, maxLength=LONGEST_CUSTOMER)
     | {"required": True},
@@ -86,6 +89,7 @@ PROOFS = {
     name: {"type": "apiKey", "in": "header", "name": header, "description": text}
     for name, header, text in (
         ("chatwoot", "x-chatwoot-signature", "`sha256=`, hex HMAC-SHA256 of timestamp, full stop and body"),
+        ("shopify", "x-shopify-hmac-sha256", "base64 HMAC-SHA256 of the body by the app's client secret"),
         ("standard_webhooks", "webhook-signature", "`v1,`, base64 HMAC-SHA256 of id, timestamp and body"),
     )
 }
@@ -116,6 +120,11 @@ WEBHOOK_SCHEMAS: dict[str, dict[str, Any]] = {
         ]
     },
     "AccountId": {"type": "integer"},
+    "ShopifyMessage": {
+        "description": "what names a shop names the store's",
+        "type": "object",
+        "properties": {"shop_domain": {"type": "string"}},
+    },
 }
 
 
@@ -181,6 +190,7 @@ def description(version: str) -> dict[str, Any]:
             "/widget/{website_token}/config": {"get": _config()},
             "/beacons": {"post": _beacons()},
             "/events/{store}": {"post": _events()},
+            "/shopify/{store}": {"post": _shopify()},
             IDENTITY: {"get": _identity()},
         },
         "components": {"schemas": _schemas(), "parameters": PARAMETERS, "securitySchemes": PROOFS},
@@ -239,6 +249,16 @@ def _events() -> dict[str, Any]:
             }
         ),
         "responses": _several(_EVENTS),
+    }
+
+
+def _shopify() -> dict[str, Any]:
+    return {
+        "summary": "Shopify's privacy topics, kept as they came; its other topics are answered 204 and not kept",
+        "security": [{"shopify": []}],
+        "parameters": parameters("store", "shopify_topic"),
+        "requestBody": body(**{"application/json": ref("ShopifyMessage")}),
+        "responses": {"204": _ALL_DURABLE, **refusals(_SHOPIFY)},
     }
 
 

@@ -8,13 +8,15 @@ from db.pool import Connection
 from schemas import topics
 from services.kernel import Process, Record, consume, every
 from services.kernel.forgetting.sieve import nobody
-from services.privacy import handlers, seal_months
+from services.privacy import handlers, seal_months, shop_requests
 from services.privacy.consent import api, applying
 from services.privacy.erasures import announcement
 from services.privacy.erasures.announcement import Announced
+from services.privacy.exports import requested
 from services.privacy.retention import api as retention_api
 from services.privacy.retention.in_chatwoot import ChatwootDeletionMetrics, ChatwootDeletions
 from services.privacy.retention.sweep import Sweep, SweepMetrics
+from services.privacy.shop_requests import ShopRequest
 from services.privacy.worker import PrivacyMetrics, PrivacyWorker
 
 _PAUSE_SECONDS = 20.0
@@ -23,6 +25,7 @@ _HOUR_SECONDS = 3_600.0
 _DAY_SECONDS = 86_400.0
 _SWEEP_SECONDS = 600.0  # what is over leaves nightly; what could not, as soon as it can
 _MEASURE_SECONDS = 60.0
+_HOUR_SECONDS = 3_600.0
 
 
 def add_to(process: Process) -> None:
@@ -43,6 +46,23 @@ def add_to(process: Process) -> None:
         apply=keep,
         subjects=nobody,  # hashes alone
     )
+
+    async def keep_requests(conn: Connection, events: Sequence[ShopRequest]) -> set[Record]:
+        news = await shop_requests.keep(conn, process.secrets, events)
+        if news:
+            wake.set()
+        return news
+
+    consume(
+        process,
+        topics.SHOP_EVENTS,
+        group="requests",
+        read=shop_requests.read,
+        apply=keep_requests,
+        subjects=shop_requests.subjects,
+    )
+    # On every machine: the files lie where they were made.
+    every(process, partial(requested.forget_old, process), name="old exports", seconds=_HOUR_SECONDS, needed=False)
     worker = PrivacyWorker(process, PrivacyMetrics(process.registry), wake)
     every(process, worker.turn, name="privacy", seconds=_PAUSE_SECONDS, alone=True, wake=wake)
     for name, work, seconds in (

@@ -1,4 +1,4 @@
-"""`wootstream privacy …`: find, erase, export, hold, requests, record, resume, replay."""
+"""`wootstream privacy …`: find, erase, export, fetch, refuse, hold, requests, record, resume, replay."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,14 +11,16 @@ import typer
 from db.pool import PRIVACY, scoped
 from db.privacy import column_comments
 from db.privacy import requests as table
-from services.kernel import Process, Refusal
+from services.kernel import Process, Refusal, Retryable, Sealed
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
-from services.privacy import holdings_file, processing_record, worker
+from services.privacy import processing_record, worker
+from services.privacy.asking import Asked
 from services.privacy.erasures import erasure
 from services.privacy.erasures.contact_removal import InChatwoot
+from services.privacy.exports import requested
 from services.privacy.who import PersonNames, find, meant
 
 app = typer.Typer(no_args_is_help=True, help="What people may ask of a store: to see, to take along, to be forgotten.")
@@ -76,20 +78,52 @@ def erase(
 def export(
     store: StoreName,
     who: Who,
-    to: Annotated[Path, typer.Option(help="the ZIP to write; not there yet")],
+    to: Annotated[
+        Path | None, typer.Option(help="the ZIP to write now; without, the service makes it, for `privacy fetch`")
+    ] = None,
+    include_chat: Annotated[
+        bool, typer.Option("--include-chat", help="also their chats, as Chatwoot has them now")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """All that is held of a person, to read and to take along; that it was exported is written down.
 
-    Chats are Chatwoot's, and not in it."""
-    asked = meant(who)
-    counts = with_store(store, lambda process, id_: holdings_file.export(process, id_, asked, to))
+    Without --to it is a request with its deadline: the service seals the export on its disk until it is fetched, and
+    destroys it after 7 days."""
+    asked = Asked((meant(who),), include_chat=include_chat)
+    if to is None:
+        request = with_store(store, lambda process, id_: requested.ask(process, id_, asked))
+        later = f"request {request}: `wootstream privacy fetch {store} {request}` takes it"
+        _told({"request": str(request)}, later, as_json=as_json)
+        return
+    try:
+        counts = with_store(store, lambda process, id_: requested.export(process, id_, asked, to))
+    except Retryable as reason:
+        raise Refusal(
+            f"the chats cannot be read now ({reason}): say the same again later, or without chats"
+        ) from reason
     if as_json:
         print_json({"file": str(to), "rows": counts})
         return
     show(
-        ("table", "rows"), list(counts.items()), footer=f"written to {to}, for you alone: send it safely, and delete it"
+        ("part", "rows"), list(counts.items()), footer=f"written to {to}, for you alone: send it safely, and delete it"
     )
+
+
+@app.command()
+def fetch(
+    store: StoreName,
+    request: Annotated[UUID, typer.Argument(help="its number, as `privacy requests` shows it")],
+    to: Annotated[Path, typer.Option(help="the ZIP to write; not there yet")],
+    as_json: Json = False,
+) -> None:
+    """Take an export that was asked for: that settles the request, and is written down."""
+    try:
+        anew = with_store(store, lambda process, id_: requested.fetch(process, id_, request, to))
+    except (Retryable, Sealed) as reason:
+        raise Refusal(f"request {request} cannot be answered now ({reason}): say the same again later") from reason
+    _told({"file": str(to), "made_anew": anew}, f"written to {to}, for you alone: send it safely, and delete it",
+          as_json=as_json)  # fmt: skip
 
 
 @app.command()
@@ -137,6 +171,27 @@ def requests(store: StoreName, most: Annotated[int, typer.Option("--max", min=1)
 
 
 @app.command()
+def refuse(
+    store: StoreName,
+    request: Annotated[UUID, typer.Argument(help="its number, as `privacy requests` shows it")],
+    reason: Annotated[str, typer.Option(help="why it is not done; names nobody")],
+    as_json: Json = False,
+) -> None:
+    """Settle a request that is not to be done, with the reason: somebody is not who they say, a shop stays."""
+
+    async def refused(process: Process, organization: UUID) -> None:
+        async with scoped(process.pool(PRIVACY), {organization}) as conn:
+            row = await table.one(conn, organization, request)
+            if row is None or row["state"] not in ("asked", "made"):
+                raise Refusal(f"there is no request {request} that is still open and not under way")
+            await table.move(conn, organization, request, "refused", reason=reason)
+            await note(conn, "privacy refuse", store=organization, thing=f"request {request}: {reason}")
+
+    with_store(store, refused)
+    _told({"request": str(request), "state": "refused"}, f"request {request} is refused: {reason}", as_json=as_json)
+
+
+@app.command()
 def record(how: Annotated[str, typer.Option("--format", help="md or csv")] = "md") -> None:
     """The record of processing (GDPR art. 30): every column with personal data, why, from where, how long, for whom."""
     if how not in ("md", "csv"):
@@ -177,6 +232,13 @@ def _tell(outcomes: list[tuple[str, dict[str, str]]], *, as_json: bool) -> None:
     if not outcomes and not as_json:
         print("nothing to do")
     raise typer.Exit(1 if any(waiting for _, waiting in outcomes) else 0)
+
+
+def _told(answer: dict[str, object], sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        print(sentence)
 
 
 def _show_person(person: PersonNames, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ found, but never remembered as erased, or the other's records would go, too.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -34,6 +34,7 @@ class PersonNames:
     sessions: frozenset[str] = frozenset()
     users: frozenset[UUID] = frozenset()
     shared: frozenset[Subject] = frozenset()
+    also: tuple[Subject, ...] = ()  # by which they were asked for as well
 
     @property
     def contact_ids(self) -> frozenset[int]:
@@ -117,6 +118,28 @@ async def find(conn: Connection, store: UUID, asked: Subject) -> PersonNames:
         users=frozenset(users),
         shared=frozenset(shared),
     )
+
+
+async def find_by_all(conn: Connection, store: UUID, names: Sequence[Subject]) -> PersonNames:
+    """Who is meant by all of these together, the surest first. A later one that somebody else bears adds nobody."""
+    person = await find(conn, store, names[0])
+    shared = set(person.shared)
+    for name in names[1:]:
+        if await _bearers(conn, store, name) <= person.customers:
+            other = await find(conn, store, name)
+            person, shared = person.with_names_of(other), shared | other.shared
+        else:
+            shared.add(name)
+    return replace(person, shared=frozenset(shared - person.subjects), also=tuple(names[1:]))
+
+
+async def _bearers(conn: Connection, store: UUID, name: Subject) -> set[str]:
+    """The customers who bear it, as the shop or Chatwoot says."""
+    emails, phones = ([name.name] if name.kind == kind else [] for kind in ("email", "phone"))
+    ids = [name.name] if name.kind == "customer" else []
+    customers = await people.customers(conn, store, ids=ids, emails=emails, phones=phones)
+    contacts = await people.contacts(conn, store, ids=(), customers=ids, emails=emails, phones=phones)
+    return _texts([*customers, *contacts], "customer_id")
 
 
 async def _rows(conn: Connection, store: UUID, asked: Subject) -> tuple[list[Row], list[Row]]:

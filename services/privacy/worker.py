@@ -1,6 +1,7 @@
 """Requests that are not settled go on by themselves: begun by a verb that died, asked by a shop, told by the topic."""
 
 import asyncio
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import structlog
@@ -9,22 +10,29 @@ from prometheus_client import CollectorRegistry, Gauge
 from db import stores
 from db.pool import PRIVACY, Row, scoped
 from db.privacy import requests
-from services.kernel import Process, Refusal, Sealed
+from services.kernel import Process, Refusal, Retryable, Sealed
+from services.privacy.asking import asked_in
 from services.privacy.erasures import erasure, topic
 from services.privacy.erasures.announcement import announcement_in
+from services.privacy.exports import requested
 from services.privacy.handlers import COLUMN
-from services.privacy.who import meant
 
+_ERASURE, STORE_ERASURE = "erasure", "store erasure"
 log = structlog.get_logger()
 
 
 class PrivacyMetrics:
-    """What of people's requests is open."""
+    """What of people's and shops' requests is open."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # Erasures not done yet. Above 0 for an hour: `privacy requests` says which step waits, and why.
         self.open = Gauge("wootstream_privacy_open_erasures", "Erasures not done yet", registry=registry)
-        # Seconds until the nearest deadline of an open request, a month from its beginning. Below 5 days: see above.
+        # Requests to see what is held: to be made (asked), or waiting to be fetched (made). Above 0: `privacy fetch`.
+        self.exports = Gauge("wootstream_privacy_open_exports", "Data export requests", ("state",), registry=registry)
+        # Stores that the shop platform bids to erase, for an operator to confirm: `stores remove --erase`.
+        self.stores = Gauge("wootstream_privacy_open_store_erasures", "Stores to be erased", registry=registry)
+        # Seconds until the nearest deadline of an open request, a month from its beginning. Below 5 days: see above;
+        # below 0 it has passed.
         self.deadline = Gauge(
             "wootstream_privacy_deadline_seconds", "Seconds until the nearest deadline, 0 when none is open",
             registry=registry,
@@ -42,29 +50,48 @@ class PrivacyWorker:
     async def turn(self) -> bool:
         """Once through everything that is open; a store whose Chatwoot is away costs the others nothing."""
         self._wake.clear()
-        waiting = await open_requests(self._process)
         left = 0
-        for row in waiting:
-            try:
-                reasons = await go_on(self._process, row)
-            except (Refusal, Sealed) as reason:
-                reasons = {"begin": str(reason)}
+        for row in await _open(self._process):
+            reasons = await self._reasons(row)
             if reasons:
-                left += 1
-                log.warning("erasure_waits", request=str(row["id"]), store=str(row["organization_id"]), steps=reasons)
-        now = self._process.clock.now()
-        nearest = min((row["deadline"] for row in waiting), default=now)
-        self._metrics.open.set(left)
-        self._metrics.deadline.set((nearest - now).total_seconds())
+                left += row["kind"] == _ERASURE
+                store = str(row["organization_id"])
+                log.warning("request_waits", request=str(row["id"]), store=store, kind=row["kind"], steps=reasons)
+        self._measure(await _open(self._process), left)
         return False
+
+    async def _reasons(self, row: Row) -> dict[str, str]:
+        """Go on with one; step → why it waits."""
+        try:
+            if row["kind"] == _ERASURE:
+                return await go_on(self._process, row)
+            if row["kind"] in requested.KINDS and row["state"] == "asked":
+                await requested.make(self._process, row)
+        except (Refusal, Retryable, Sealed) as reason:
+            return {"begin": str(reason)}
+        return {}
+
+    def _measure(self, rows: Collection[Row], left: int) -> None:
+        now = self._process.clock.now()
+        nearest = min((row["deadline"] for row in rows), default=now)
+        self._metrics.open.set(left)
+        for state in ("asked", "made"):
+            of_state = [row for row in rows if row["kind"] in requested.KINDS and row["state"] == state]
+            self._metrics.exports.labels(state).set(len(of_state))
+        self._metrics.stores.set(sum(row["kind"] == STORE_ERASURE for row in rows))
+        self._metrics.deadline.set((nearest - now).total_seconds())
 
 
 async def open_requests(process: Process) -> list[Row]:
     """Every store's erasures that are not settled."""
+    return [row for row in await _open(process) if row["kind"] == _ERASURE]
+
+
+async def _open(process: Process) -> Sequence[Row]:
     async with process.pool(PRIVACY).acquire(timeout=10) as conn:
         known = await stores.ids(conn)
     async with scoped(process.pool(PRIVACY), known) as conn:
-        return [row for row in await requests.open_ones(conn) if row["kind"] == "erasure"]
+        return await requests.open_ones(conn)
 
 
 async def replay(process: Process) -> list[tuple[str, dict[str, str]]]:
@@ -95,7 +122,10 @@ async def go_on(process: Process, row: Row) -> dict[str, str]:
 async def _begun(process: Process, store: UUID, row: Row) -> erasure.Erasure | None:
     if row["state"] == "running":
         return await erasure.resume(process, store, row["id"])
-    subject = process.secrets.open(row["subject"], organization=store, column=COLUMN)
     if row["source"] == "topic":
+        subject = process.secrets.open(row["subject"], organization=store, column=COLUMN)
         return await erasure.begin_again(process, store, row["id"], announcement_in(subject.encode()))
-    return await erasure.begin(process, store, meant(subject), source=row["source"], request=row["id"])
+    asked = asked_in(process.secrets, store, row["subject"])
+    return await erasure.begin(
+        process, store, *asked.names, source=row["source"], request=row["id"], orders=asked.orders
+    )

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 )
 _HSTS = "max-age=63072000"
 _TRUSTED, _STRANGER = "127.0.0.2", "127.0.0.3"
-_DOORS = ("/webhooks/chatwoot/x", "/events/x", "/beacons", "/widget/x/config", "/api/stores/x/identity")
+_DOORS = ("/webhooks/chatwoot/x", "/events/x", "/shopify/x", "/beacons", "/widget/x/config", "/api/stores/x/identity")
 _INSIDE = (
     "/metrics",
     "/ready",
@@ -94,7 +94,13 @@ async def test_the_word_of_a_proxy_of_ours_counts_and_nobody_elses(told: Edge) -
 
 
 @pytest.mark.parametrize(
-    ("path", "most"), [("/webhooks/chatwoot/x", WEBHOOK_BYTES), ("/events/x", EVENTS_BYTES), ("/beacons", BEACON_BYTES)]
+    ("path", "most"),
+    [
+        ("/webhooks/chatwoot/x", WEBHOOK_BYTES),
+        ("/events/x", EVENTS_BYTES),
+        ("/shopify/x", EVENTS_BYTES),
+        ("/beacons", BEACON_BYTES),
+    ],
 )
 async def test_each_door_takes_as_much_as_its_ingress_would_and_no_byte_more(told: Edge, path: str, most: int) -> None:
     async with told.client() as client:

@@ -43,6 +43,18 @@ WebhookSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_WEBH
 EventSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_EVENT_SECRET", help=_SECRET)]
 VouchingSecret = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_VOUCHING_SECRET", help=_SECRET)]
 IdentityKey = Annotated[str | None, typer.Option(envvar="WOOTSTREAM_STORE_IDENTITY_KEY", help=_IDENTITY)]
+ShopifySecret = Annotated[
+    str | None,
+    typer.Option(envvar="WOOTSTREAM_STORE_SHOPIFY_SECRET", help="the client secret of its Shopify app; " + _SECRET),
+]
+ShopifyDomain = Annotated[str | None, typer.Option(help="its name at Shopify, like name.myshopify.com")]
+EraseWhenRedacted = Annotated[
+    bool | None,
+    typer.Option(
+        "--erase-when-redacted/--confirm-when-redacted",
+        help="whether Shopify's shop/redact erases the whole store by itself; default: an operator confirms it",
+    ),
+]
 ForgetPrevious = Annotated[
     bool, typer.Option("--forget-previous", help="end a rotation: only the current secrets count")
 ]
@@ -71,6 +83,9 @@ def add(
     event_secret: EventSecret = None,
     vouching_secret: VouchingSecret = None,
     identity_key: IdentityKey = None,
+    shopify_secret: ShopifySecret = None,
+    shopify_domain: ShopifyDomain = None,
+    erase_when_redacted: EraseWhenRedacted = None,
     forget_previous: ForgetPrevious = False,
     path_token: PathToken = None,
     stdin: Stdin = False,
@@ -83,12 +98,14 @@ def add(
     for its webhook URL; all are told once. A changed secret is good beside the new one until --forget-previous.
     """
     secrets = {"api_access_token": api_access_token, "webhook_secret": webhook_secret, "event_secret": event_secret,
-               "vouching_secret": vouching_secret, "identity_key": identity_key, "path_token": path_token}  # fmt: skip
+               "vouching_secret": vouching_secret, "identity_key": identity_key, "shopify_secret": shopify_secret,
+               "path_token": path_token}  # fmt: skip
     secrets = _read(secrets) if stdin else _asked(secrets, unsigned)
     store = _store(
         slug=slug, base_url=base_url, account_id=account, website_token=website_token, name=name, release=release,
         unsigned=unsigned, domains=domains, push=push, locale=locale, timezone=timezone, currency=currency,
-        bot_inboxes=bots or (), organization_id=organization, forget_previous=forget_previous, **secrets,
+        bot_inboxes=bots or (), organization_id=organization, forget_previous=forget_previous,
+        shopify_domain=shopify_domain, erase_when_redacted=erase_when_redacted, **secrets,
     )  # fmt: skip
     settings = installed(kafka=False)
     _tell(asyncio.run(control.add(settings, store)), settings.public_url, as_json=as_json)

@@ -28,14 +28,15 @@ _DEFAULTS: Mapping[str, Any] = {
     "create_contacts": False,
     "seal": False,
     "agents_may_change": [],
+    "erase_when_redacted": False,
 }
-_ROTATED = ("webhook_secret", "event_secret", "vouching_secret")
+_ROTATED = ("webhook_secret", "event_secret", "vouching_secret", "shopify_secret")
 _PREVIOUS = (*(f"{column}_previous" for column in _ROTATED), "path_token_sha256_previous")
 _SECRETS = (*COLUMNS, "path_token_sha256", "path_token_sha256_previous")
 _COLUMNS = (
     {"name": "account_name", "base_url": "chatwoot_base_url", "account_id": "chatwoot_account_id"}
     | {name: name for name in ("release", "website_token", "push", "locale", "timezone", "currency", "support_email")}
-    | {"create_contacts": "create_contacts", "seal": "seal"}
+    | {name: name for name in ("create_contacts", "seal", "shopify_domain", "erase_when_redacted")}
 )
 _NEEDED = {
     "chatwoot_base_url": "--base-url",
@@ -57,7 +58,7 @@ class WantedRow:
 def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:
     """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
     known = dict.fromkeys(
-        (*_SECRETS, "support_email", "allowed_attributes", "tier_rules", "tiers_after", "formats")
+        (*_SECRETS, "support_email", "allowed_attributes", "tier_rules", "tiers_after", "formats", "shopify_domain")
     ) | dict(before or {"account_name": store.slug, **_DEFAULTS})
     seal = _Seal(vault, organization, known)
     named = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
@@ -76,6 +77,7 @@ def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | 
     vouching = _made(store.vouching_secret or before)
     columns |= seal.rotated("event_secret", store.event_secret or event)
     columns |= _vouching(store.vouching_secret or vouching, seal)
+    columns |= seal.rotated("shopify_secret", store.shopify_secret)
     columns |= seal.put("api_access_token", store.api_access_token)
     columns |= seal.put("identity_key", store.identity_key)
     if store.forget_previous:
@@ -91,6 +93,10 @@ def _check(store: StoreOptions, columns: Mapping[str, Any], before: Mapping[str,
     if before and columns["chatwoot_account_id"] != before["chatwoot_account_id"]:
         raise Refusal(
             f"store {store.slug} is attached to account {before['chatwoot_account_id']}: a store keeps its account"
+        )
+    if (store.shopify_secret or columns["shopify_secret"]) and not columns["shopify_domain"]:
+        raise Refusal(
+            f"store {store.slug}: say which of Shopify's shops it is, like --shopify-domain name.myshopify.com"
         )
 
 

@@ -18,11 +18,13 @@ from services.kernel.cli.environment import stores_named
 
 _SHOWN = (
     "slug", "organization_id", "account_name", "account_status", "chatwoot_base_url", "chatwoot_account_id", "release",
-    "website_token", "unsigned", "domains", "push", "locale", "timezone", "currency", "support_email", "created_at",
+    "website_token", "unsigned", "domains", "push", "locale", "timezone", "currency", "support_email", "shopify_domain",
+    "erase_when_redacted", "created_at",
     "updated_at",
 )  # fmt: skip
 _SECRETS = ("api_access_token", "webhook_secret", "webhook_secret_previous", "event_secret", "event_secret_previous",
-            "vouching_secret", "vouching_secret_previous")  # fmt: skip
+            "vouching_secret", "vouching_secret_previous", "identity_key", "shopify_secret",
+            "shopify_secret_previous")  # fmt: skip
 _NOTED = {"suspended": "stores suspend", "active": "stores resume"}
 
 
@@ -34,6 +36,7 @@ async def shown(site: ChatwootSite, slug: str) -> dict[str, Any]:
         **{name: row[name] for name in _SHOWN},
         "webhook_url": _doors(site, slug).url,
         "event_url": f"{site.settings.public_url.rstrip('/')}/events/{slug}",
+        "shopify_url": f"{site.settings.public_url.rstrip('/')}/shopify/{slug}" if row["shopify_secret"] else None,
         "secrets": [name for name in _SECRETS if row[name]],
         "steps": [dict(one) for one in steps.values()],
     }

@@ -16,6 +16,7 @@ from services.kernel.sealing.sealer import Sealer, sealer_of
 from services.kernel.secrets import Secrets
 
 log = structlog.get_logger()
+_NO_KEY = secrets.token_bytes(32)  # nobody has it, so nothing is signed with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Store:
     """What the doors need of one store.
 
     `signers` stand for its webhook secrets, `path_tokens_sha256` for the tokens that an unsigned store's URL ends in,
-    `event_keys` for those that its shop signs events with, and what the shop vouches for customers with are
-    `vouching_secrets`. Of each the current one first, then the previous one.
+    `event_keys` for those that its shop signs events with, `shopify_keys` for Shopify's, and what the shop vouches for
+    customers with are `vouching_secrets`. Of each the current one first, then the previous one.
     """
 
     id: UUID
@@ -44,6 +45,8 @@ class Store:
     name: str
     analytics_need_consent: bool = True
     sealer: Sealer | None = field(default=None, repr=False)  # of a store whose records are encrypted
+    shopify_keys: tuple[bytes, ...] = field(default=(_NO_KEY,), repr=False)
+    shopify_domain: str = ""
 
     @property
     def unsigned(self) -> bool:
@@ -51,7 +54,6 @@ class Store:
 
 
 # Stands in for a store that does not exist: its requests take the same steps and fail at the same one.
-_NO_KEY = secrets.token_bytes(32)
 NOBODY = Store(
     UUID(int=0), "", "", 0, (Signer(_NO_KEY),), (_NO_KEY,), (), None, "", (), frozenset(), False, "", "", ""
 )  # fmt: skip
@@ -87,6 +89,8 @@ def opened(row: Mapping[str, Any], keys: Secrets) -> Store:
         # A copy of an earlier release does not say.
         analytics_need_consent="analytics" in row.get("consent_needed", ("analytics",)),
         sealer=sealer,
+        shopify_keys=tuple(one.encode() for one in both("shopify_secret")) or NOBODY.shopify_keys,
+        shopify_domain=row.get("shopify_domain") or "",
     )
 
 

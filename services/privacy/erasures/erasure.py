@@ -5,20 +5,22 @@ next one goes on from there, and a step that was cut short does the same again. 
 sealed.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
 from db.pool import PRIVACY, Connection, Pool, scoped
-from db.privacy import consents, erased, erasing, requests, seals, unnamed_chats
+from db.privacy import consents, erased, erasing, people, requests, seals, unnamed_chats
 from db.privacy.erased import ErasedRow
 from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.errors import describe
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.kernel.sealing.shredding import shred
+from services.privacy.asking import asked_in
 from services.privacy.erasures import announcement, contact_removal
 from services.privacy.erasures.announcement import Announcement
 from services.privacy.erasures.by_hash import bearers
@@ -26,7 +28,8 @@ from services.privacy.erasures.contact_removal import InChatwoot
 from services.privacy.erasures.letter_subjects import is_about, records_of
 from services.privacy.erasures.page_events import unname
 from services.privacy.erasures.sealed_person import opened, sealed
-from services.privacy.who import PersonNames, find
+from services.privacy.exports import requested
+from services.privacy.who import PersonNames, find_by_all
 
 DEADLINE = timedelta(days=30)  # one month, GDPR art. 12 (3)
 # Chatwoot's own numbers are never given twice. Until its contact is gone, and a day for webhooks on their way, whatever
@@ -63,10 +66,10 @@ class Erasure:
         return sorted(digest for one in chosen for digest in self.pseudonyms.of(self.store, one))
 
 
-async def look(process: Process, store: UUID, asked: Subject) -> PersonNames:
+async def look(process: Process, store: UUID, *names: Subject) -> PersonNames:
     """Who would be erased; changes nothing. Raises Refusal for whom the law bids to keep."""
     async with scoped(process.pool(PRIVACY), {store}) as conn:
-        person = await find(conn, store, asked)
+        person = await find_by_all(conn, store, names)
         await _refuse_held(conn, Pseudonyms(process.secrets), person)
         return person
 
@@ -74,24 +77,25 @@ async def look(process: Process, store: UUID, asked: Subject) -> PersonNames:
 async def begin(
     process: Process,
     store: UUID,
-    asked: Subject,
-    *,
+    *names: Subject,
     in_chatwoot: InChatwoot = "delete",
     source: str = "verb",
     request: UUID | None = None,
+    orders: Collection[str] = (),
 ) -> Erasure:
     """From the commit of this on nothing received before is applied any more. Raises Refusal for who must be kept.
 
-    `request` is that of a row which asks for it; without, it is a new one.
+    `request` is that of a row which asks for it; without, it is a new one. `orders` are those that a shop named with
+    them, for the proof.
     """
     # Looked up first: it may take long, and while the ledger is held nobody applies anything.
-    person = await look(process, store, asked)
+    person = await look(process, store, *names)
     erasure = Erasure(process, store, request or uuid4(), process.clock.now(), person, in_chatwoot, source)
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         # Whoever applies a batch now has done so when this returns, and whoever comes next knows of it.
         await erased.hold_consumers(conn)
         await _refuse_held(conn, erasure.pseudonyms, person)
-        await _mark(conn, erasure, _marks(erasure))
+        await _mark(conn, erasure, _marks(erasure), await _named_orders(conn, person, orders))
         await note(conn, "privacy erase", store=store, thing=f"request {erasure.request}")
     return await _looked_again(erasure)
 
@@ -100,7 +104,9 @@ async def _looked_again(erasure: Erasure) -> Erasure:
     """With the names that came between the first look and the mark."""
     store, request = erasure.store, erasure.request
     async with scoped(erasure.pool, {store}) as conn:
-        whole = erasure.person.with_names_of(await find(conn, store, erasure.person.asked))
+        whole = erasure.person.with_names_of(
+            await find_by_all(conn, store, (erasure.person.asked, *erasure.person.also))
+        )
         if whole == erasure.person:
             return erasure
         now_whole = replace(erasure, person=whole)
@@ -137,7 +143,17 @@ async def begin_again(process: Process, store: UUID, request: UUID, told: Announ
     return erasure
 
 
-async def _mark(conn: Connection, erasure: Erasure, marks: Sequence[ErasedRow]) -> None:
+async def _named_orders(conn: Connection, person: PersonNames, orders: Collection[str]) -> dict[str, Any]:
+    """Which orders the shop named, and how many of them are theirs here; the others' owners are not touched."""
+    if not orders:
+        return {}
+    theirs = await people.orders(conn, person.store, person.customers)
+    return {"orders to redact": sorted(orders), "of them here": len(theirs & {*orders})}
+
+
+async def _mark(
+    conn: Connection, erasure: Erasure, marks: Sequence[ErasedRow], proof: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     store, request = erasure.store, erasure.request
     await erased.add(conn, marks)
     subject = sealed(erasure.process.secrets, erasure.person, erasure.in_chatwoot)
@@ -146,7 +162,7 @@ async def _mark(conn: Connection, erasure: Erasure, marks: Sequence[ErasedRow]) 
         deadline=erasure.asked_at + DEADLINE, subject=subject,
     )  # fmt: skip
     await requests.move(conn, store, request, "running", subject=subject)
-    await requests.step_done(conn, store, request, "marked", {"names": len(erasure.person.subjects)})
+    await requests.step_done(conn, store, request, "marked", {"names": len(erasure.person.subjects), **proof})
 
 
 async def _resumed(process: Process, conn: Connection, store: UUID, request: UUID) -> Erasure | None:
@@ -318,11 +334,24 @@ def _at_once(do: Do) -> Callable[[Erasure, str], Awaitable[None]]:
     return step
 
 
+async def _exports(erasure: Erasure, name: str) -> None:
+    """What is made or to be made for them to see is not shown any more. The row loses its key, wherever the file is."""
+    known = {erasure.person.asked, *erasure.person.also, *erasure.person.subjects}
+    secrets, refused = erasure.process.secrets, 0
+    async with scoped(erasure.pool, {erasure.store}) as conn:
+        for row in await requests.open_of_store(conn, erasure.store, requested.KINDS):
+            if row["subject"] and known.intersection(asked_in(secrets, erasure.store, row["subject"]).names):
+                await requests.move(conn, erasure.store, row["id"], "refused", reason="the person was erased meanwhile")
+                refused += 1
+        await requests.step_done(conn, erasure.store, erasure.request, name, {"exports": refused})
+
+
 STEPS: dict[str, Callable[[Erasure, str], Awaitable[None]]] = {
     "published": _publish,
     "events": _events,
     "letters": _letters,
     "keys": _at_once(_keys),
+    "exports": _exports,
     "visits": _at_once(_visits),
     "customers": _at_once(_customers),
     "contacts": _at_once(_contacts),

@@ -18,7 +18,8 @@ def sealed(secrets: Secrets, person: PersonNames, in_chatwoot: InChatwoot) -> st
     """The names alone; `opened` makes the same person of it."""
     names: dict[str, Any] = {name: sorted(getattr(person, name)) for name in _TEXTS}
     names |= {
-        "asked": list(person.asked), "contacts": sorted(person.contacts), "users": sorted(map(str, person.users)),
+        "asked": list(person.asked), "also": [list(one) for one in person.also], "contacts": sorted(person.contacts),
+        "users": sorted(map(str, person.users)),
         "conversations": sorted(person.conversations), "in_chatwoot": in_chatwoot,
     }  # fmt: skip
     return secrets.seal(orjson.dumps(names).decode(), organization=person.store, column=_COLUMN)
@@ -33,6 +34,7 @@ def opened(secrets: Secrets, store: UUID, text: str) -> tuple[PersonNames, InCha
         contacts=frozenset((account, contact) for account, contact in names["contacts"]),
         conversations=frozenset(names["conversations"]),
         users=frozenset(map(UUID, names["users"])),
+        also=tuple(Subject(*one) for one in names.get("also", ())),
         **{name: frozenset(names[name]) for name in _TEXTS},
     )
     return person, cast("InChatwoot", names["in_chatwoot"])

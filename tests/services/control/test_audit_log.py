@@ -44,6 +44,8 @@ _NOTED = {
     "export customers": "export customers",
     "privacy find": "privacy find",
     "privacy export": "privacy export",
+    "privacy fetch": "privacy fetch",
+    "privacy refuse": "privacy refuse",
     "privacy erase": "privacy erase",
     "privacy hold": "privacy hold",
     "privacy replay": "privacy replay",

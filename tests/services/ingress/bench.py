@@ -23,6 +23,7 @@ from tests.services.attached import ACCOUNT_ID, attach
 
 ORIGIN = "https://shop.example"
 EVENT_SECRET = "whsec_c2hvcHMtc2VjcmV0LW9mLTI0LWJ5dGVz"
+SHOPIFY_SECRET, SHOPIFY_DOMAIN = "example-app-client-secret", "lantern-and-loom.myshopify.com"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Shop:
     website_token: str
     event_secret: str = EVENT_SECRET
     account_id: int = ACCOUNT_ID
+    shopify_secret: str = SHOPIFY_SECRET
 
     @property
     def door(self) -> str:
@@ -48,6 +50,8 @@ async def open_shop(admin: Pool, settings: Settings, *, account_id: int = ACCOUN
     sealed = {
         "webhook_secret": keys.seal(secret, organization=store, column="webhook_secret"),
         "event_secret": keys.seal(EVENT_SECRET, organization=store, column="event_secret"),
+        "shopify_secret": keys.seal(SHOPIFY_SECRET, organization=store, column="shopify_secret"),
+        "shopify_domain": SHOPIFY_DOMAIN,
         "domains": [ORIGIN.removeprefix("https://")],
         "chatwoot_account_id": account_id,
     }

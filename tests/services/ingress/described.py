@@ -18,9 +18,10 @@ from schemathesis.schemas import BaseSchema
 from local.replay.webhook_sender import sign
 from schemas.vouching import SECRET_PREFIX
 from services.ingress.openapi import description
-from tests.services.ingress.bench import Shop
+from tests.services.ingress.bench import SHOPIFY_DOMAIN, Shop
 
 WEBHOOKS, EVENTS, IDENTITY = "/webhooks/chatwoot/{store}", "/events/{store}", "/api/stores/{store}/identity"
+SHOPIFY = "/shopify/{store}"
 _LOW_DIGITS = 6  # of a UUIDv7's milliseconds in hex: 4.7 hours
 
 
@@ -48,7 +49,9 @@ def described(at: str, sender: Sender, *, media_types: slice, **config: Any) -> 
     chatwoot = _Signer("x-chatwoot-signature", ("x-chatwoot-timestamp",), partial(sign, sender.shop.secret))
     standard = partial(_standard, sender.shop.event_secret)
     backend = _Signer("webhook-signature", ("webhook-id", "webhook-timestamp"), standard)
+    shopify = _Signer("x-shopify-hmac-sha256", (), partial(_shopify, sender.shop.shopify_secret))
     schema.auth.set_from_requests(chatwoot).apply_to(path=WEBHOOKS)
+    schema.auth.set_from_requests(shopify).apply_to(path=SHOPIFY)
     schema.auth.set_from_requests(backend).apply_to(path=[EVENTS, IDENTITY])
     return schema
 
@@ -70,6 +73,7 @@ def _narrowed(sender: Sender, now: datetime) -> dict[str, Any]:
     for name in ("chatwoot_timestamp", "webhook_timestamp"):
         given[name]["schema"]["pattern"] = f"^{int(now.timestamp()) // 100}[0-9]{{2}}$"
     bodies["AccountId"] = {"const": sender.shop.account_id}
+    bodies["ShopifyMessage"]["properties"]["shop_domain"] = _only(SHOPIFY_DOMAIN)
     bodies["BeaconPost"]["properties"]["token"] = _only(sender.beacon_token)
     bodies["Beacon"]["properties"]["id"]["pattern"] = _some_hours_ago(now)
     moments = (
@@ -109,6 +113,10 @@ class _Signer(AuthBase):
         if self._header in request.headers and None not in given:
             request.headers[self._header] = self._signature(*given, body)
         return request
+
+
+def _shopify(secret: str, body: bytes) -> str:
+    return base64.b64encode(hmac.digest(secret.encode(), body, "sha256")).decode()
 
 
 def _standard(secret: str, name: str, timestamp: str, body: bytes) -> str:

@@ -53,7 +53,9 @@ async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterato
 
 def stranger(sender: Sender) -> Sender:
     """One who knows every name, and no secret."""
-    shop = dataclasses.replace(sender.shop, secret="guessed", event_secret="whsec_Z3Vlc3NlZA==")
+    shop = dataclasses.replace(
+        sender.shop, secret="guessed", event_secret="whsec_Z3Vlc3NlZA==", shopify_secret="guessed"
+    )
     token = f"{sender.beacon_token[:-8]}AAAAAAAA"
     return dataclasses.replace(
         sender, shop=shop, path_token="g" * 20, beacon_token=token, origin="https://elsewhere.example"

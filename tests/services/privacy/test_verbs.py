@@ -67,3 +67,20 @@ async def test_the_record_of_processing_and_an_export_are_printed_and_written(sh
     assert (await answer("privacy", "export", slug, "c1", "--to", str(to)))["rows"] == {"wootstream.customers": 1}
     assert to.exists()
     assert await noted(shop.admin, shop.store) == ["privacy export"]
+
+
+async def test_an_export_without_a_file_is_a_request_that_is_fetched_or_refused(
+    shop: KnownShop, tmp_path: Path
+) -> None:
+    await shop.customer("c1", email="anna@x.example")
+    slug, to = f"shop-{shop.store.hex[:12]}", tmp_path / "c1.zip"
+    first = (await answer("privacy", "export", slug, "c1"))["request"]
+    second = (await answer("privacy", "export", slug, "c1"))["request"]
+    assert await answer("privacy", "fetch", slug, first, "--to", str(to)) == {"file": str(to), "made_anew": True}
+    assert to.exists()
+    await call("privacy", "refuse", slug, second, "--reason", "somebody else")
+    with pytest.raises(Refusal, match="refused already"):
+        await call("privacy", "fetch", slug, second, "--to", str(tmp_path / "no.zip"))
+    states = {row["id"]: row["state"] for row in await answer("privacy", "requests", slug)}
+    assert states == {first: "done", second: "refused"}
+    assert await noted(shop.admin, shop.store) == ["privacy export"] * 2 + ["privacy fetch", "privacy refuse"]

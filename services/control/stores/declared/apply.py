@@ -42,11 +42,11 @@ _NEW = "(new)"
 _PLATFORM_STEPS = (("user", "technical user"), ("account", "account"), ("member", "administrator of the account"))
 # Of the account's row, what the account in Chatwoot has as well.
 _OF_THE_ACCOUNT = {"account_name": "name", "locale": "locale", "support_email": "support_email"}
-_SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret", "identity_key")
+_SECRETS = ("api_access_token", "webhook_secret", "event_secret", "vouching_secret", "identity_key", "shopify_secret")
 # What stands in the file as it stands in the row, or nearly so.
 _AS_DECLARED = (
     "push", "locale", "timezone", "currency", "create_contacts", "seal", "allowed_attributes", "tiers",
-    "formats", "agents_may_change",
+    "formats", "agents_may_change", "shopify_domain", "erase_when_redacted",
 )  # fmt: skip
 _UNSEEN = (
     "tiers_after",
@@ -54,6 +54,7 @@ _UNSEEN = (
     "webhook_secret_previous",
     "event_secret_previous",
     "vouching_secret_previous",
+    "shopify_secret_previous",
 )
 
 
@@ -315,6 +316,7 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
         "identity_key": inbox.hmac_token if inbox else None,
         "event_secret": wanted.event_secret,
         "vouching_secret": wanted.vouching_secret,
+        "shopify_secret": wanted.shopify_secret,
         "domains": storefronts(wanted),
         "support_email": entry.support_email or entry.email,
         **{name: getattr(entry, name) for name in _AS_DECLARED},

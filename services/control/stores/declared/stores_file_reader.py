@@ -15,7 +15,7 @@ from services.kernel.errors import Refusal
 
 _MOST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 12  # anchors can name what they stand in
-_SECRETS = ("api_access_token", "event_secret", "vouching_secret")
+_SECRETS = ("api_access_token", "event_secret", "vouching_secret", "shopify_secret")
 _KEY = "[key]"  # pydantic's word for a key that is refused
 _MERGE = "tag:yaml.org,2002:merge"
 Where = tuple[int | str, ...]
@@ -32,6 +32,7 @@ class WantedStore:
     api_access_token: SecretStr | None = None
     event_secret: SecretStr | None = None
     vouching_secret: SecretStr | None = None
+    shopify_secret: SecretStr | None = None
 
     @property
     def is_made(self) -> bool:

@@ -104,6 +104,22 @@ async def test_changed_secrets_of_a_shop_leave_the_old_ones_valid_until_they_are
     }
 
 
+async def test_a_shopify_secret_belongs_to_a_named_shop_and_is_replaced_while_the_old_one_counts(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    store, name = shop(), "lantern-and-loom.myshopify.com"
+    await attach.add(settings, store)
+    with pytest.raises(Refusal, match="--shopify-domain"):
+        await attach.add(settings, StoreOptions(slug=store.slug, shopify_secret=SecretStr("first")))
+    for secret in ("first", "second"):
+        await attach.add(settings, StoreOptions(slug=store.slug, shopify_secret=SecretStr(secret), shopify_domain=name))
+    account = await row(admin_pool, store.slug)
+    assert (account["shopify_domain"], account["erase_when_redacted"]) == (name, False)
+    assert opened(settings, account, "shopify_secret") == "second"
+    previous = account | {"shopify_secret": account["shopify_secret_previous"]}
+    assert opened(settings, previous, "shopify_secret") == "first"
+
+
 async def test_first_vouching_secret_leaves_the_event_secret_valid_that_vouched_before(
     settings: Settings, admin_pool: Pool
 ) -> None:

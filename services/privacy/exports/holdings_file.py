@@ -1,4 +1,5 @@
-"""What a person may see and take along: every row of ours and every letter that is about them, and why it is held."""
+"""What a person may see and take along: every row of ours and every letter that is about them, on request their chats;
+beside each part why it is held, from where, and for how long."""
 
 import csv
 import html
@@ -7,26 +8,39 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 
 from db.pool import PRIVACY, scoped
-from db.privacy import column_comments, consents, erasing, holdings, requests
+from db.privacy import column_comments, consents, erasing, holdings
 from services.kernel import Process, Record, Refusal
-from services.kernel.actor import note
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.privacy.erasures.letter_subjects import is_about, records_of
+from services.privacy.exports.chat_reader import YOU, chats_of
 from services.privacy.processing_record import ProcessedColumn, processed
-from services.privacy.who import PersonNames, find
+from services.privacy.who import PersonNames, find_by_all
 
-_DEADLINE = timedelta(days=30)
 _LETTERS = 200
 # What the person, or their browser, told: GDPR art. 20 gives them that alone in a form that machines read.
-_GIVEN = ("wootstream.customers", "wootstream.orders", "wootstream.visits", "public.chatwoot_widget_events")
+_GIVEN = (
+    "wootstream.customers", "wootstream.orders", "wootstream.visits", "public.chatwoot_widget_events",
+    "wootstream.consents",
+)  # fmt: skip
+_LETTERS_PART, _CHATS_PART, _MESSAGES_PART, _NO_CHATS_PART = "dead letters", "chats", "messages", "chats are not in it"
+# Parts that are no table of ours, or have another name here.
+_PARTS = {_LETTERS_PART: "wootstream.dead_letters"}
+_OF_CHATWOOT = tuple(
+    ProcessedColumn(part, column, what, "answer customers", "you and who answered you",
+                    "in Chatwoot, as the store keeps it", "staff of the store")
+    for part, column, what in (
+        (_CHATS_PART, "conversation", "Chatwoot's number of a conversation"),
+        (_MESSAGES_PART, "text", "what was written"),
+        (_MESSAGES_PART, "files", "what was attached"),
+    )
+)  # fmt: skip
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>What is held about you</title>
 <style>body{{font:16px sans-serif;margin:2em}}table{{border-collapse:collapse;margin:1em 0}}
 td,th{{border:1px solid #999;padding:.3em;text-align:left;vertical-align:top}}</style>
@@ -36,55 +50,71 @@ HeldRows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """By table; letters as the table `dead letters`."""
+    """By table, or other part, which has rows; chats as Chatwoot has them."""
 
     tables: Mapping[str, HeldRows]
     columns: Sequence[ProcessedColumn]
 
 
-async def gather(process: Process, store: UUID, asked: Subject) -> tuple[PersonNames, Holdings]:
-    """Who that is, and all that is held of them at one moment of each table."""
+async def gather(
+    process: Process, store: UUID, *names: Subject, include_chat: bool = False
+) -> tuple[PersonNames, Holdings]:
+    """Who that is, and all that is held of them at one moment of each table.
+
+    With chats, raises Retryable while Chatwoot cannot tell them, Refusal where there are too many."""
     async with scoped(process.pool(PRIVACY), {store}) as conn:
-        person = await find(conn, store, asked)
-        tables: dict[str, HeldRows] = {}
+        person = await find_by_all(conn, store, names)
+        parts: dict[str, HeldRows] = {}
         for table in holdings.TABLES:
-            tables[table] = await holdings.rows(
+            parts[table] = await holdings.rows(
                 conn, store, table, customers=person.customers, contacts=person.contact_ids,
                 conversations=person.conversations, sessions=person.sessions, users=person.users,
             )  # fmt: skip
         digests = [one for name in person.subjects for one in Pseudonyms(process.secrets).of(store, name)]
-        tables["wootstream.consents"] = [dict(row) for row in await consents.listed(conn, store, digests)]
+        parts["wootstream.consents"] = [dict(row) for row in await consents.listed(conn, store, digests)]
         columns = processed(await column_comments.columns(conn))
-    tables["dead letters"] = await _letters(process, store, person)
-    return person, Holdings({table: rows for table, rows in tables.items() if rows}, columns)
-
-
-async def export(process: Process, store: UUID, asked: Subject, to: Path) -> dict[str, int]:
-    """Write it where the operator says, for their eyes alone; nothing stays here. Rows by table; raises Refusal."""
-    person, held = await gather(process, store, asked)
-    _write(to, packed(held))
-    counts = {table: len(rows) for table, rows in held.tables.items()}
-    request, now = uuid4(), process.clock.now()
-    async with scoped(process.pool(PRIVACY), {store}) as conn:
-        await requests.add(conn, store, request, kind="access", source="verb", asked_at=now, deadline=now + _DEADLINE,
-                           subject=None)  # fmt: skip
-        await requests.step_done(conn, store, request, "exported", counts)
-        await requests.move(conn, store, request, "done")
-        await note(conn, "privacy export", store=store, thing=f"request {request}, a person by {person.asked.kind}")
-    return counts
+    parts[_LETTERS_PART] = await _letters(process, store, person)
+    if include_chat:
+        chats = await chats_of(process, store, person)
+        parts |= {_CHATS_PART: chats.conversations, _MESSAGES_PART: chats.messages}
+        parts[_NO_CHATS_PART] = [{"because": chats.absent}] if chats.absent else []
+    return person, Holdings({part: rows for part, rows in parts.items() if rows}, [*columns, *_OF_CHATWOOT])
 
 
 def packed(held: Holdings) -> bytes:
-    """A ZIP: data.json, a page to read, and what the person gave as JSON and CSV."""
+    """A ZIP: data.json, about.json (why each part is held), a page to read, what the person gave as JSON and CSV."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data.json", _json(held.tables))
+        archive.writestr(
+            "about.json", _json({part: [one._asdict() for one in _about(held, part)] for part in held.tables})
+        )
         archive.writestr("read-me.html", _page(held))
-        given = {table: rows for table, rows in held.tables.items() if table in _GIVEN}
+        given = {part: rows for part, rows in held.tables.items() if part in _GIVEN}
+        if written := [row for row in held.tables.get(_MESSAGES_PART, ()) if row["from"] == YOU]:
+            given[_MESSAGES_PART] = written
         archive.writestr("portable/data.json", _json(given))
-        for table, rows in given.items():
-            archive.writestr(f"portable/{table.rpartition('.')[2]}.csv", _csv(rows))
+        for part, rows in given.items():
+            archive.writestr(f"portable/{part.rpartition('.')[2]}.csv", _csv(rows))
     return file.getvalue()
+
+
+def counts(held: Holdings) -> dict[str, int]:
+    """Rows by part: what may stand in a proof."""
+    return {part: len(rows) for part, rows in held.tables.items()}
+
+
+def write_private(to: Path, content: bytes) -> None:
+    """For the operator's eyes alone. Raises Refusal where there is a file already."""
+    try:
+        with open(to, "xb", opener=_private) as file:
+            file.write(content)
+    except OSError as error:
+        raise Refusal(f"{to} cannot be written ({error.strerror}): name a file that is not there yet") from error
+
+
+def _about(held: Holdings, part: str) -> Sequence[ProcessedColumn]:
+    return [one for one in held.columns if one.table == _PARTS.get(part, part)]
 
 
 async def _letters(process: Process, store: UUID, person: PersonNames) -> HeldRows:
@@ -103,14 +133,6 @@ async def _letters(process: Process, store: UUID, person: PersonNames) -> HeldRo
 def _letter(record: Record) -> Mapping[str, Any]:
     key, value = record.key or b"", record.value
     return {"topic": record.topic, "key": key.decode("utf-8", "replace"), "value": value.decode("utf-8", "replace")}
-
-
-def _write(to: Path, content: bytes) -> None:
-    try:
-        with open(to, "xb", opener=_private) as file:
-            file.write(content)
-    except OSError as error:
-        raise Refusal(f"{to} cannot be written ({error.strerror}): name a file that is not there yet") from error
 
 
 def _private(path: str, flags: int) -> int:
@@ -136,10 +158,12 @@ def _cell(value: object) -> object:
 
 
 def _page(held: Holdings) -> str:
-    return _PAGE.format(sections="".join(_section(table, rows, held.columns) for table, rows in held.tables.items()))
+    return _PAGE.format(
+        sections="".join(_section(part, rows, _about(held, part)) for part, rows in held.tables.items())
+    )
 
 
-def _section(table: str, rows: HeldRows, columns: Sequence[ProcessedColumn]) -> str:
+def _section(part: str, rows: HeldRows, about: Sequence[ProcessedColumn]) -> str:
     names = [*rows[0]]
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     body = "".join(
@@ -148,7 +172,6 @@ def _section(table: str, rows: HeldRows, columns: Sequence[ProcessedColumn]) -> 
     )
     why = "".join(
         f"<li>{html.escape(f'{one.column}: {one.what}, for: {one.purpose}; from: {one.source}; kept: {one.kept}')}</li>"
-        for one in columns
-        if one.table == table
+        for one in about
     )
-    return f"<h2>{html.escape(table)}</h2><ul>{why}</ul><table><tr>{head}</tr>{body}</table>"
+    return f"<h2>{html.escape(part)}</h2><ul>{why}</ul><table><tr>{head}</tr>{body}</table>"

@@ -13,7 +13,8 @@ import pytest
 from db.pool import scoped
 from db.privacy import requests
 from services.kernel import Process, Refusal, Settings
-from services.privacy import holdings_file
+from services.privacy.asking import Asked
+from services.privacy.exports import holdings_file, requested
 from services.privacy.who import meant
 from tests.forget.search import hits
 from tests.services.privacy.conftest import KnownShop
@@ -62,11 +63,11 @@ async def test_it_is_one_file_to_read_and_one_for_machines_and_is_written_down(
 ) -> None:
     await shop.customer("c1", email="anna@x.example", name="=1+1 <b>Anna</b>")
     process, to = Process(settings), tmp_path / "anna.zip"
-    assert await holdings_file.export(process, shop.store, meant("c1"), to) == {"wootstream.customers": 1}
+    assert await requested.export(process, shop.store, Asked((meant("c1"),)), to) == {"wootstream.customers": 1}
     assert to.stat().st_mode & 0o777 == 0o600
     with zipfile.ZipFile(io.BytesIO(to.read_bytes())) as archive:
         assert set(archive.namelist()) == {
-            "data.json", "read-me.html", "portable/data.json", "portable/customers.csv",
+            "data.json", "about.json", "read-me.html", "portable/data.json", "portable/customers.csv",
         }  # fmt: skip
         page, sheet = archive.read("read-me.html").decode(), archive.read("portable/customers.csv").decode()
     assert "&lt;b&gt;Anna" in page
@@ -74,7 +75,7 @@ async def test_it_is_one_file_to_read_and_one_for_machines_and_is_written_down(
     assert "for: answer customers" in page
     assert "'=1+1" in sheet
     with pytest.raises(Refusal, match="not there yet"):
-        await holdings_file.export(process, shop.store, meant("c1"), to)
+        await requested.export(process, shop.store, Asked((meant("c1"),)), to)
     async with scoped(shop.pool, {shop.store}) as conn:
         row = (await requests.listed(conn, limit=9))[0]
     assert (row["kind"], row["state"], row["steps"]) == ("access", "done", {"exported": {"wootstream.customers": 1}})

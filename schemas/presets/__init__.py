@@ -1,0 +1,1 @@
+"""What shop systems send in a form of their own."""

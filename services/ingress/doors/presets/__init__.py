@@ -1,0 +1,1 @@
+"""Doors for what shop systems send in their own form and with their own proof."""
