@@ -43,6 +43,8 @@ def main() -> int:
         print(f"{moment:>10}: {count.total():>3} hits of who was erased, {found.ben[moment].total():>3} of who was not"
               + (f" ({', '.join(f'{place} {hits}' for place, hits in count.items())})" if count else ""))  # fmt: skip
     print(f"a store that seals: {sealed.shown} hits in its topics' bytes; of hers some key opens: {sealed.openable}")
+    print("yesterday: dumped by pg_dump, put back by pg_restore" if found.by_dump
+          else "SKIPPED 1: no pg_dump that knows this server; yesterday was a copy")  # fmt: skip
     unfinished = [kill for kill in kills if kill[2]]
     print(
         f"{len(kills)} erasures killed, each step as it begins and before it commits: not finished right: {unfinished}"

@@ -9,6 +9,7 @@ from services.control.dead_letters.redrive import redrive
 from services.kernel import Record, Settings
 from services.privacy.erasures import erasure
 from services.privacy.who import meant
+from tests.forget.dump import dumped, hits_in, restored, rows_as_text
 from tests.forget.opening import held_of, openable, shown
 from tests.forget.people import Visitor
 from tests.forget.scene import Scene, copy_database, drop_database, scene_on
@@ -21,6 +22,7 @@ class Found:
     """Hits of a search for Anna, and of one for Ben, who stays, by the moment of the search."""
 
     anna: dict[str, Counter[str]] = field(default_factory=dict)
+    by_dump: bool = False  # yesterday was dumped and restored by PostgreSQL's own programs
     ben: dict[str, Counter[str]] = field(default_factory=dict)
     shown: int = 0  # hits of either in the topics' own bytes, where the store seals
     openable: dict[str, int] = field(default_factory=dict)  # her records that some key that is left opens, by database
@@ -52,6 +54,8 @@ async def prove(
         found.ben[moment] = await hits(where.url, ben.needles)
         chatwoot = repr(list(where.api.contacts(where.host).values())).lower()
         found.anna[moment]["Chatwoot"] += chatwoot.count(anna.mark)
+        if thorough and (rows := await rows_as_text(where.url)) is not None:
+            found.anna[moment]["pg_dump"] += hits_in(rows, anna.needles).total()
         found.anna[moment] = +found.anna[moment]
 
     async def told(word: str) -> list[Record]:
@@ -62,7 +66,9 @@ async def prove(
     async with scene.running() as process:
         await publish_all(process.publisher, await told("one"))
         await scene.caught_up()
-    yesterday = await copy_database(url, f"{url.rpartition('/')[2]}_yesterday")
+    dump, called = directory.with_name(f"{directory.name}-{mark}.dump"), f"{url.rpartition('/')[2]}_yesterday"
+    found.by_dump = await dumped(url, dump)
+    yesterday = "" if found.by_dump else await copy_database(url, called)
     unasked = await copy_database(url, f"{url.rpartition('/')[2]}_unasked")
     async with scene.running() as process:
         await publish_all(process.publisher, await told("since"))
@@ -89,15 +95,18 @@ async def prove(
         await scene.consume_all()
     await look("drained", scene)
 
+    if found.by_dump:
+        yesterday = await restored(dump, url, called)
+        dump.unlink()
     try:
-        restored = scene.on(yesterday)
-        await restored.consume_all(privacy=True)
-        await look("restored", restored)
+        back = scene.on(yesterday)
+        await back.consume_all(privacy=True)
+        await look("restored", back)
         if seal:
             records = await held_of(scene)
             found.shown = shown(records, [*anna.needles, *ben.needles])
             hers, his = ([one for one in records if (one.id in ids) is is_hers] for is_hers in (True, False))
-            for name, where in (("now", scene), ("restored", restored)):
+            for name, where in (("now", scene), ("restored", back)):
                 found.openable[name] = await openable(where, hers)
                 assert await openable(where, his), "a search that opens nothing shows nothing"
         await scene.on(unasked).consume_all(blind=True)

@@ -16,6 +16,7 @@ from services.kernel import Process, Refusal, Settings
 from services.privacy.asking import Asked
 from services.privacy.exports import holdings_file, requested
 from services.privacy.who import meant
+from tests.forget.dump import hits_in, rows_as_text
 from tests.forget.search import hits
 from tests.services.privacy.conftest import KnownShop
 
@@ -44,7 +45,7 @@ async def test_an_export_is_what_a_search_finds_of_them(shop: KnownShop, setting
     seed = random.randrange(2**32)
     print("seed", seed)
     marks = await _people(shop, random.Random(seed))
-    process = Process(settings)
+    process, dump = Process(settings), await rows_as_text(database_url)
     for mark in marks:
         _, held = await holdings_file.gather(process, shop.store, meant(f"customer:{mark}"))
         text = orjson.dumps(held.tables, default=str).decode()
@@ -55,6 +56,7 @@ async def test_an_export_is_what_a_search_finds_of_them(shop: KnownShop, setting
         })  # fmt: skip
         exported["wootstream.dead_letters"] = exported.pop("dead letters")
         assert +exported == await hits(database_url, [mark])
+        assert dump is None or +exported == hits_in(dump, [mark])  # and by a search through PostgreSQL's own dump
     await process.close()
 
 
