@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import asyncpg
 import typer
@@ -101,6 +101,17 @@ def _add_privacy(app: typer.Typer) -> None:
     importlib.import_module("services.privacy.retention.cli").add_to(privacy.app)
 
 
+def _add_control(app: typer.Typer) -> None:
+    """Its `stores remove --erase` is done by the service privacy, which is loaded where it is asked for."""
+    control = importlib.import_module("services.control.cli")
+    remove = importlib.import_module("services.control.stores.remove_cli")
+
+    def privacy(verb: str) -> Callable[[str], Any]:
+        return lambda slug: getattr(importlib.import_module("services.privacy.cli"), verb)(slug)
+
+    control.add_to(app, remove.StoreErasing(look=privacy("look_at_store"), erase=privacy("erase_store")))
+
+
 def _add_keys(app: typer.Typer) -> None:
     """The one room that must be told of another's files."""
     keys = importlib.import_module("services.control.keys.cli")
@@ -125,7 +136,7 @@ VERBS: Sequence[tuple[Callable[[typer.Typer], None], tuple[str, ...]]] = (
     (_add_own, ("run", "migrate", "topics")),
     (_add_figures, ("report", "explain", "import", "export", "partitions")),
     (
-        _of("services.control.cli"),
+        _add_control,
         ("stores", "doctor", "people", "audit", "audit-log", "offsets", "dead-letters", "settings"),
     ),
     (_add_keys, ("keys",)),

@@ -43,7 +43,9 @@ select * from wootstream.privacy_requests where organization_id = $1 and kind = 
 order by asked_at, id for update
 """
 _FORGET_KEYS = """
-update wootstream.privacy_requests set export_key = null where organization_id = $1 and export_key is not null and made_at < $2
+update wootstream.privacy_requests set export_key = null where organization_id = $1 and export_key is not null
+  and made_at < $2::timestamptz - interval '1 day' * coalesce(
+    (select days from wootstream.retention where organization_id = $1 and kind = 'exports'), $3::int)
 """
 _HOLD = """
 insert into wootstream.legal_holds (organization_id, digest, reason) select $1, unnest($2::bytea[]), $3
@@ -111,9 +113,9 @@ async def open_of_store(conn: Connection, store: UUID, kinds: Collection[str]) -
     return await conn.fetch(_OPEN_OF_STORE, store, list(kinds))
 
 
-async def forget_keys(conn: Connection, store: UUID, before: datetime) -> None:
-    """Of exports that were made before: their files open no more."""
-    await conn.execute(_FORGET_KEYS, store, before)
+async def forget_keys(conn: Connection, store: UUID, now: datetime, *, days: int) -> None:
+    """Of exports that were made so many days ago, or as many as the store says: their files open no more."""
+    await conn.execute(_FORGET_KEYS, store, now, days)
 
 
 async def step_done(conn: Connection, store: UUID, request: UUID, step: str, proof: dict[str, Any]) -> None:

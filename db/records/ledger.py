@@ -47,7 +47,8 @@ scope as materialized (select set_config('wootstream.organizations', $14::uuid[]
 gone as materialized (
   select array(
     select unnest((select $14::uuid[])) except select organization_id from public.chatwoot_accounts where scope.organizations is not null
-  ) as stores from scope
+  ) as stores,
+  array(select organization_id from wootstream.erased_stores where scope.organizations is not null) as whole from scope
 ),
 erased as materialized (
   select array_agg(s.store) as stores, array_agg(e.latest) as latest
@@ -62,7 +63,7 @@ moved as (
   where l.consumer_group = $1 and l.topic = $2 and l.partition = m.partition and l.next_offset = m.from_offset
   returning l.partition
 )
-select held.*, moved.partition is not null as is_moved, gone.stores as gone, erased.stores as erased, erased.latest
+select held.*, moved.partition is not null as is_moved, gone.stores as gone, gone.whole, erased.stores as erased, erased.latest
 from held cross join gone cross join erased left join moved on moved.partition = held.partition
 order by held.partition
 """  # noqa: S608
@@ -145,6 +146,7 @@ class Entered:
     gone: set[UUID]
     erased: dict[UUID, datetime]
     moved: frozenset[int] = frozenset()
+    erased_whole: frozenset[UUID] = frozenset()  # stores of which not even a letter is kept
 
 
 _PLACE = tuple(field.name for field in fields(LedgerRow))
@@ -170,7 +172,7 @@ async def enter(conn: Connection, group: str, topic: str, moves: Sequence[Move],
         return Entered({}, set(), {})
     erased = dict(zip(rows[0]["erased"] or (), rows[0]["latest"] or (), strict=True))
     moved = frozenset(row["partition"] for row in rows if row["is_moved"])
-    return Entered(_places(rows), set(rows[0]["gone"]), erased, moved)
+    return Entered(_places(rows), set(rows[0]["gone"]), erased, moved, frozenset(rows[0]["whole"]))
 
 
 async def look(conn: Connection, group: str, topic: str, partitions: Collection[int]) -> dict[int, LedgerRow]:

@@ -14,14 +14,17 @@ from services.control.ledger.audit import audit as run_audit
 from services.control.ledger.cli import offsets
 from services.control.ledger.wording import show_audit
 from services.control.people.cli import app as people
+from services.control.stores import remove_cli
 from services.control.stores.cli import stores
+from services.control.stores.remove_cli import StoreErasing
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.cli.terminal import since as moment
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the verbs."""
+def add_to(app: typer.Typer, erasing: StoreErasing) -> None:
+    """Register the verbs; a store is erased by another service."""
+    remove_cli.add_to(stores, erasing)
     app.add_typer(stores, name="stores")
     app.command()(doctor)
     app.add_typer(people, name="people")

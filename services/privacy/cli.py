@@ -16,7 +16,7 @@ from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
-from services.privacy import processing_record, worker
+from services.privacy import processing_record, store_erasure, worker
 from services.privacy.asking import Asked
 from services.privacy.erasures import erasure
 from services.privacy.erasures.contact_removal import InChatwoot
@@ -119,7 +119,7 @@ def fetch(
 ) -> None:
     """Take an export that was asked for: that settles the request, and is written down."""
     try:
-        anew = with_store(store, lambda process, id_: requested.fetch(process, id_, request, to))
+        anew = with_store(store, lambda process, id_: requested.take(process, id_, request, to))
     except (Retryable, Sealed) as reason:
         raise Refusal(f"request {request} cannot be answered now ({reason}): say the same again later") from reason
     _told({"file": str(to), "made_anew": anew}, f"written to {to}, for you alone: send it safely, and delete it",
@@ -210,7 +210,8 @@ def resume(as_json: Json = False) -> None:
     """Go on with every erasure that is not done; exit 1 while one waits. The service privacy does so by itself."""
 
     async def resumed(process: Process) -> list[tuple[str, dict[str, str]]]:
-        return [(str(row["id"]), await worker.go_on(process, row)) for row in await worker.open_requests(process)]
+        people = [(str(row["id"]), await worker.go_on(process, row)) for row in await worker.open_requests(process)]
+        return people + await worker.carry_on_stores(process)
 
     _tell(asyncio.run(_in_process(resumed)), as_json=as_json)
 
@@ -253,6 +254,22 @@ def _show_person(person: PersonNames, *, as_json: bool) -> None:
         return
     show(("what", "names"), [(kind, ", ".join(all_)) for kind, all_ in names if all_],
          footer="" if any(all_ for _, all_ in names) else "nobody is known by that")  # fmt: skip
+
+
+def look_at_store(slug: str) -> dict[str, int]:
+    """Rows of a store by table: what `stores remove --erase` would take. Raises Refusal."""
+    return with_store(slug, store_erasure.look)
+
+
+def erase_store(slug: str) -> tuple[dict[str, int], dict[str, str]]:
+    """All of it, or what is left where it was begun; the rows that went, and step → why it waits. Raises Refusal."""
+
+    async def erased(process: Process, organization: UUID) -> tuple[dict[str, int], dict[str, str]]:
+        await store_erasure.begin(process, organization, source="verb")
+        waiting = await store_erasure.carry_on(process, organization)
+        return await store_erasure.proof(process, organization), waiting
+
+    return with_store(slug, erased)
 
 
 def with_store(store: str, work: Callable[[Process, UUID], Awaitable[T]]) -> T:

@@ -9,15 +9,16 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from db import stores
 from db.pool import PRIVACY, Row, scoped
-from db.privacy import requests
+from db.privacy import erased_stores, requests
 from services.kernel import Process, Refusal, Retryable, Sealed
+from services.privacy import store_erasure
 from services.privacy.asking import asked_in
 from services.privacy.erasures import erasure, topic
-from services.privacy.erasures.announcement import announcement_in
+from services.privacy.erasures.announcement import StoreAnnouncement, announcement_in
 from services.privacy.exports import requested
 from services.privacy.handlers import COLUMN
 
-_ERASURE, STORE_ERASURE = "erasure", "store erasure"
+_ERASURE = "erasure"
 log = structlog.get_logger()
 
 
@@ -57,6 +58,9 @@ class PrivacyWorker:
                 left += row["kind"] == _ERASURE
                 store = str(row["organization_id"])
                 log.warning("request_waits", request=str(row["id"]), store=store, kind=row["kind"], steps=reasons)
+        for store, waiting in await carry_on_stores(self._process):
+            if waiting:
+                log.warning("store_erasure_waits", store=store, steps=waiting)
         self._measure(await _open(self._process), left)
         return False
 
@@ -65,6 +69,8 @@ class PrivacyWorker:
         try:
             if row["kind"] == _ERASURE:
                 return await go_on(self._process, row)
+            if row["kind"] == store_erasure.KIND:
+                return await _erase_store(self._process, row)
             if row["kind"] in requested.KINDS and row["state"] == "asked":
                 await requested.make(self._process, row)
         except (Refusal, Retryable, Sealed) as reason:
@@ -78,7 +84,7 @@ class PrivacyWorker:
         for state in ("asked", "made"):
             of_state = [row for row in rows if row["kind"] in requested.KINDS and row["state"] == state]
             self._metrics.exports.labels(state).set(len(of_state))
-        self._metrics.stores.set(sum(row["kind"] == STORE_ERASURE for row in rows))
+        self._metrics.stores.set(sum(row["kind"] == store_erasure.KIND for row in rows))
         self._metrics.deadline.set((nearest - now).total_seconds())
 
 
@@ -94,17 +100,45 @@ async def _open(process: Process) -> Sequence[Row]:
         return await requests.open_ones(conn)
 
 
+async def carry_on_stores(process: Process) -> list[tuple[str, dict[str, str]]]:
+    """Go on with every store's erasure whose verb died or had to wait; each store, and step → why it waits."""
+    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
+        known = await stores.ids(conn)
+    async with scoped(process.pool(PRIVACY), known) as conn:
+        rows = await erased_stores.unfinished(conn)
+    begun = [row["organization_id"] for row in rows]
+    return [(str(store), await store_erasure.carry_on(process, store)) for store in begun]
+
+
 async def replay(process: Process) -> list[tuple[str, dict[str, str]]]:
     """Do what the topic knows and the database does not; each request, and step → why it waits."""
     outcomes = []
     for event in await topic.everything(process.settings):
         store, told = event.record.store, event.erasure
+        async with process.pool(PRIVACY).acquire(timeout=10) as conn:
+            if store not in await stores.ids(conn):  # erased whole, or of another installation
+                continue
+        if isinstance(told, StoreAnnouncement):
+            await store_erasure.begin(process, store, source="topic", asked_at=told.asked_at)
+            outcomes.append((str(told.request), await store_erasure.carry_on(process, store)))
+            continue
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             row = await requests.one(conn, store, told.request)
         if row is None or row["state"] not in ("done", "refused"):
             begun = await erasure.begin_again(process, store, told.request, told)
             outcomes.append((str(told.request), await erasure.carry_on(begun)))
     return outcomes
+
+
+async def _erase_store(process: Process, row: Row) -> dict[str, str]:
+    """One that the topic tells was done, or that the store wished beforehand; others are an operator's to confirm."""
+    store = row["organization_id"]
+    async with scoped(process.pool(PRIVACY), {store}) as conn:
+        wished = await erased_stores.wished(conn, store)
+    if row["source"] != "topic" and not wished:
+        return {}
+    await store_erasure.begin(process, store, source=row["source"], asked_at=row["asked_at"])
+    return await store_erasure.carry_on(process, store)
 
 
 async def go_on(process: Process, row: Row) -> dict[str, str]:

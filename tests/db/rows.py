@@ -134,6 +134,10 @@ TENANTS: dict[str, Tenant] = {
         lambda n: {"id": uuid.UUID(int=n), "begins_at": NOW, "tree": "v1.x.y"},
         KEEP | {"update"}, privacy=ALL, ingress=KEEP, everywhere=frozenset({INGRESS}), change="tree",
     ),
+    "wootstream.erased_stores": Tenant(
+        lambda n: {"slug": f"s{n}", "request_id": uuid.UUID(int=n), "source": "verb", "asked_at": NOW}, READ,
+        privacy=CHANGE, change="source",
+    ),
     "wootstream.legal_holds": Tenant(
         lambda n: {"digest": bytes([n]) * 16, "reason": "a lawsuit"}, READ, privacy=ALL, change="reason"
     ),

@@ -22,6 +22,7 @@ _MAY_EXECUTE = {
     "hold_ledger()": {_PRIVACY},
     "retained_since(text)": {_SERVICE, _PRIVACY},
     "trim_audit_log(uuid,timestamp with time zone,integer)": {_PRIVACY},
+    "forget_letter_counts()": {_PRIVACY},
     "consents_of(uuid[])": {_SERVICE, _PRIVACY},
     "known_users(uuid[])": {_SERVICE},
     "users(uuid[],text[])": {_SERVICE},

@@ -11,6 +11,7 @@ import asyncpg
 from db import stores as table
 from db.people import due
 from db.pool import Connection, Pool, Row, scoped
+from db.privacy import erased_stores
 from db.reporting import account_details
 from schemas.stores import StoreOptions
 from services.control.stores.row import wanted
@@ -142,6 +143,11 @@ async def _ensure_organization(conn: Connection, organization: UUID, name: str) 
 async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault: Secrets, action: str) -> Added:
     if store.timezone and not await table.is_timezone(conn, store.timezone):
         raise Refusal(f"PostgreSQL knows no time zone {store.timezone!r}: say one like Europe/Amsterdam")
+    if await erased_stores.one(conn, organization):
+        raise Refusal(
+            f"store {store.slug} was erased, and topics may still hold records under its id: take another short name, "
+            "or name a new id with --organization"
+        )
     before = await table.account(conn, organization)
     if before is None:
         await _ensure_organization(conn, organization, store.name or store.slug)

@@ -63,6 +63,12 @@ async def remove(site: ChatwootSite, slug: str, *, keep_webhook: bool) -> list[s
     return removed
 
 
+async def remove_if_there(site: ChatwootSite, slug: str, *, keep_webhook: bool) -> list[str]:
+    """The same of a store that may have been removed before."""
+    organization = (await stores_named(site.pool, slug))[slug]
+    return await remove(site, slug, keep_webhook=keep_webhook) if await site.account(organization) else []
+
+
 async def _known(site: ChatwootSite, slug: str) -> tuple[UUID, Row]:
     organization = (await stores_named(site.pool, slug))[slug]
     row = await site.account(organization)

@@ -107,6 +107,9 @@ async def offer(pool: Pool, subscription: Subscription[E], records: Sequence[Rec
             readings = await _opened_and_read(conn, subscription, fresh, there)
         if entered.gone:  # nobody's poison: ignored
             readings.events = [event for event in readings.events if event.record.store not in entered.gone]
+        if entered.erased_whole:  # nor what cannot be read: set aside, it would bring the store back
+            whole = {name for name, store in stores.items() if store in entered.erased_whole}
+            readings = readings.of({one for one in fresh if one.store_name not in whole})
         if entered.erased:  # ignored from here on, also what would be set aside
             latest = {name: entered.erased[store] for name, store in stores.items() if store in entered.erased}
             forgotten = await subscription.about.those_erased(conn, latest, readings.events, readings.bad)

@@ -15,11 +15,12 @@ from uuid import UUID, uuid4
 from db.pool import PRIVACY, Connection, Pool, scoped
 from db.privacy import consents, erased, erasing, people, requests, seals, unnamed_chats
 from db.privacy.erased import ErasedRow
-from services.kernel import Process, Refusal
+from services.kernel import Process, Refusal, Sealed
 from services.kernel.actor import note
 from services.kernel.errors import describe
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.kernel.sealing.shredding import shred
+from services.kernel.secrets import Secrets
 from services.privacy.asking import asked_in
 from services.privacy.erasures import announcement, contact_removal
 from services.privacy.erasures.announcement import Announcement
@@ -334,13 +335,21 @@ def _at_once(do: Do) -> Callable[[Erasure, str], Awaitable[None]]:
     return step
 
 
+def _asked_names(secrets: Secrets, store: UUID, subject: str | None) -> tuple[Subject, ...]:
+    """None where a key sealed it that is there no longer: then nobody can make that export or open its file either."""
+    try:
+        return asked_in(secrets, store, subject).names if subject else ()
+    except Sealed:
+        return ()
+
+
 async def _exports(erasure: Erasure, name: str) -> None:
     """What is made or to be made for them to see is not shown any more. The row loses its key, wherever the file is."""
     known = {erasure.person.asked, *erasure.person.also, *erasure.person.subjects}
     secrets, refused = erasure.process.secrets, 0
     async with scoped(erasure.pool, {erasure.store}) as conn:
         for row in await requests.open_of_store(conn, erasure.store, requested.KINDS):
-            if row["subject"] and known.intersection(asked_in(secrets, erasure.store, row["subject"]).names):
+            if known.intersection(_asked_names(secrets, erasure.store, row["subject"])):
                 await requests.move(conn, erasure.store, row["id"], "refused", reason="the person was erased meanwhile")
                 refused += 1
         await requests.step_done(conn, erasure.store, erasure.request, name, {"exports": refused})

@@ -27,7 +27,7 @@ class ExportFiles:
         """Whole or not at all; the key, sealed, for the row."""
         key = os.urandom(_KEY_BYTES)
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._path(request)
+        path = self._path(store, request)
         beside = path.with_suffix(f".{os.getpid()}")
         with open(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             file.write(Secrets(key).seal_bytes(content, place=_place(store, request)))
@@ -38,24 +38,25 @@ class ExportFiles:
 
     def read(self, store: UUID, request: UUID, key: str) -> bytes | None:
         """None where the file lies on another machine, or is gone. Raises Sealed."""
-        path = self._path(request)
+        path = self._path(store, request)
         if not path.exists():
             return None
         plain = base64.b64decode(self._secrets.open(key, organization=store, column=_COLUMN))
         return Secrets(plain).open_bytes(path.read_bytes(), place=_place(store, request))
 
-    def remove(self, request: UUID) -> None:
-        self._path(request).unlink(missing_ok=True)
-
-    def remove_older(self, than: datetime) -> int:
-        """Those that were written before; how many."""
-        old = [path for path in self._directory.glob("*") if path.stat().st_mtime < than.timestamp()]
-        for path in old:
+    def remove(self, store: UUID, request: UUID) -> None:
+        """Also what was cut short in writing."""
+        for path in self._directory.glob(f"{store}_{request}.*"):
             path.unlink(missing_ok=True)
-        return len(old)
 
-    def _path(self, request: UUID) -> Path:
-        return self._directory / f"{request}.sealed"
+    def written_before(self, moment: datetime) -> list[tuple[UUID, UUID]]:
+        """Store and request of each file that is older, whole or not."""
+        old = [path for path in self._directory.glob("*_*.*") if path.stat().st_mtime < moment.timestamp()]
+        names = [path.name.partition(".")[0].split("_") for path in old]
+        return [(UUID(store), UUID(request)) for store, request in names]
+
+    def _path(self, store: UUID, request: UUID) -> Path:
+        return self._directory / f"{store}_{request}.sealed"
 
 
 def _place(store: UUID, request: UUID) -> str:

@@ -1,6 +1,6 @@
 """A request to see what is held: asked, made and sealed by the service, fetched by an operator, which settles it."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,7 +15,8 @@ from services.privacy.exports.holdings_file import Holdings, counts, gather, pac
 
 KINDS = ("access", "portability")
 DEADLINE = timedelta(days=30)  # one month, GDPR art. 12 (3)
-KEPT = timedelta(days=7)
+_KEPT_DAYS = 7  # where the store does not say otherwise
+_IS_WRITTEN = timedelta(hours=1)  # by then its row has the key
 
 
 async def ask(process: Process, store: UUID, asked: Asked) -> UUID:
@@ -52,13 +53,13 @@ async def make(process: Process, row: Row) -> None:
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         now = await requests.one(conn, store, request)
         if now is None or now["state"] != "asked":  # refused or fetched meanwhile
-            _files(process).remove(request)
+            _files(process).remove(store, request)
             return
         await requests.step_done(conn, store, request, "exported", counts(held))
         await requests.made(conn, store, request, key, process.clock.now())
 
 
-async def fetch(process: Process, store: UUID, request: UUID, to: Path) -> bool:
+async def take(process: Process, store: UUID, request: UUID, to: Path) -> bool:
     """Write it where the operator says, and settle the request. Raises Refusal, Retryable, Sealed.
 
     Whether it was made anew for that: where none was made yet, or it lay too long or on another machine."""
@@ -84,24 +85,26 @@ async def fetch(process: Process, store: UUID, request: UUID, to: Path) -> bool:
     except BaseException:  # what nobody wrote down was not shown
         to.unlink()
         raise
-    files.remove(request)
+    files.remove(store, request)
     return anew
 
 
 async def forget_old(process: Process) -> bool:
-    """For `every`, on every machine: what nobody fetched within its time is destroyed; the request stays open."""
-    before = process.clock.now() - KEPT
-    await _forget_keys(process, before)
-    _files(process).remove_older(before)
-    return False
+    """For `every`, on every machine: what nobody fetched within its time is destroyed; the request stays open.
 
-
-async def _forget_keys(process: Process, before: datetime) -> None:
+    The row forgets its key, and a file goes whose key is forgotten."""
+    now, files = process.clock.now(), _files(process)
     async with process.pool(PRIVACY).acquire(timeout=10) as conn:
         known = await stores.ids(conn)
     for store in known:
         async with scoped(process.pool(PRIVACY), {store}) as conn:
-            await requests.forget_keys(conn, store, before)
+            await requests.forget_keys(conn, store, now, days=_KEPT_DAYS)
+    for store, request in files.written_before(now - _IS_WRITTEN):
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            row = await requests.one(conn, store, request)
+        if row is None or row["export_key"] is None:
+            files.remove(store, request)
+    return False
 
 
 async def _gathered(process: Process, store: UUID, row: Row) -> Holdings:

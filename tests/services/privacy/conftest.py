@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from db import stores
 from db.pool import PRIVACY, Pool, open_pool, scoped
 from services.privacy.who import PersonNames, find, meant
 from tests.services.attached import ACCOUNT_ID, attach
@@ -36,6 +37,16 @@ class KnownShop:
     async def find(self, text: str) -> PersonNames:
         async with scoped(self.pool, {self.store}) as conn:
             return await find(conn, self.store, meant(text))
+
+
+@pytest.fixture
+def alone(shop: "KnownShop", monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service sees this store only: what other tests left open is not gone on with."""
+
+    async def ids(_conn: object) -> set[uuid.UUID]:
+        return {shop.store}
+
+    monkeypatch.setattr(stores, "ids", ids)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`stores plan | apply | check | discover | provision | token | show | suspend | resume | remove`."""
+"""`stores plan | apply | check | discover | provision | token | show | suspend | resume`."""
 
 import asyncio
 import sys
@@ -43,7 +43,7 @@ _FILE = Path("stores.yaml")
 
 
 def add_to(stores: typer.Typer) -> None:
-    for verb in (plan, apply, check, discover, provision, token, show, suspend, resume, remove):
+    for verb in (plan, apply, check, discover, provision, token, show, suspend, resume):
         stores.command()(verb)
 
 
@@ -177,22 +177,6 @@ def suspend(slug: Slug, as_json: Json = False) -> None:
 def resume(slug: Slug, as_json: Json = False) -> None:
     """Let a suspended store work again."""
     _set_status(slug, "active", as_json=as_json)
-
-
-def remove(
-    slug: Slug,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    keep_webhook: Annotated[bool, typer.Option(help="leave our webhook in Chatwoot")] = False,
-    as_json: Json = False,
-) -> None:
-    """Remove our webhook from Chatwoot and the store's secrets from here; its figures and its account stay."""
-    if not yes:
-        typer.confirm(f"Remove store {slug}? Its short name cannot be used again", abort=True, err=True)
-    removed = _in_site(lambda site: suspension.remove(site, slug, keep_webhook=keep_webhook))
-    if as_json:
-        print_json({"slug": slug, "webhooks_removed": len(removed)})
-    else:
-        print(f"store {slug} is removed, and {len(removed)} webhook{'' if len(removed) == 1 else 's'} of it")
 
 
 def _set_status(slug: str, status: str, *, as_json: bool) -> None:

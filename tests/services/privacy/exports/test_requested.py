@@ -39,7 +39,7 @@ async def row_of(shop: KnownShop, request: UUID) -> Any:
 
 async def made(process: Process, shop: KnownShop, request: UUID) -> Path:
     await requested.make(process, await row_of(shop, request))
-    return process.settings.data_directory / "exports" / f"{request}.sealed"
+    return process.settings.data_directory / "exports" / f"{shop.store}_{request}.sealed"
 
 
 async def test_it_lies_sealed_until_it_is_fetched_once(shop: KnownShop, own: Settings, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_it_lies_sealed_until_it_is_fetched_once(shop: KnownShop, own: Set
     file = await made(process, shop, request)
     assert (await row_of(shop, request))["state"] == "made"
     assert b"PK" not in file.read_bytes()[:64]
-    assert not await requested.fetch(process, shop.store, request, tmp_path / "anna.zip")
+    assert not await requested.take(process, shop.store, request, tmp_path / "anna.zip")
     with zipfile.ZipFile(io.BytesIO((tmp_path / "anna.zip").read_bytes())) as archive:
         assert b"anna@x.example" in archive.read("data.json")
         about = orjson.loads(archive.read("about.json"))["wootstream.customers"]
@@ -58,7 +58,7 @@ async def test_it_lies_sealed_until_it_is_fetched_once(shop: KnownShop, own: Set
     row = await row_of(shop, request)
     assert (row["state"], row["subject"], row["export_key"]) == ("done", None, None)
     with pytest.raises(Refusal, match="done already"):
-        await requested.fetch(process, shop.store, request, tmp_path / "again.zip")
+        await requested.take(process, shop.store, request, tmp_path / "again.zip")
     await process.close()
 
 
@@ -76,7 +76,7 @@ async def test_what_nobody_fetched_is_destroyed_and_made_anew_when_somebody_does
     await requested.forget_old(process)
     row = await row_of(shop, request)
     assert (file.exists(), row["export_key"], row["state"]) == (False, None, "made")
-    assert await requested.fetch(process, shop.store, request, tmp_path / "late.zip")
+    assert await requested.take(process, shop.store, request, tmp_path / "late.zip")
     await process.close()
 
 
@@ -93,10 +93,11 @@ async def test_a_file_whose_row_forgot_its_key_cannot_be_opened_wherever_it_lies
     row = await row_of(shop, request)
     assert (row["state"], row["export_key"], row["reason"]) == ("refused", None, "the person was erased meanwhile")
     with pytest.raises(Refusal, match="refused already"):
-        await requested.fetch(process, shop.store, request, tmp_path / "anna.zip")
+        await requested.take(process, shop.store, request, tmp_path / "anna.zip")
     await process.close()
 
 
+@pytest.mark.usefixtures("alone")
 async def test_the_service_makes_what_is_asked_and_says_what_waits(shop: KnownShop, own: Settings) -> None:
     await shop.customer("c1")
     process = Process(own)
@@ -105,8 +106,7 @@ async def test_the_service_makes_what_is_asked_and_says_what_waits(shop: KnownSh
     await worker.PrivacyWorker(process, metrics, asyncio.Event()).turn()
     assert (await row_of(shop, request))["state"] == "made"
     waiting = process.registry.get_sample_value("wootstream_privacy_open_exports", {"state": "made"})
-    assert waiting is not None
-    assert waiting >= 1
+    assert waiting == 1
     await process.close()
 
 
@@ -121,7 +121,7 @@ async def test_no_file_is_left_where_the_fetch_could_not_be_written_down(
 
     monkeypatch.setattr(requested, "note", fails)
     with pytest.raises(ConnectionError):
-        await requested.fetch(process, shop.store, request, to)
+        await requested.take(process, shop.store, request, to)
     assert not to.exists()
     assert (await row_of(shop, request))["state"] == "asked"
     await process.close()
