@@ -53,7 +53,7 @@ async def pooled(url: str, folder: Path, more: str = "") -> AsyncIterator[str]:
     account.own(folder)
     admin = await asyncpg.connect(url, timeout=10)
     await admin.execute(f"create role {login} login password '{password}'")
-    await admin.execute(f"grant wootstream_service, wootstream_ingress, authenticated to {login}")
+    await admin.execute(f"grant wootstream_service, wootstream_ingress, wootstream_privacy, authenticated to {login}")
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             _PROGRAM, settings, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, **account.as_popen()

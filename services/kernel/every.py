@@ -28,7 +28,7 @@ def every(
 ) -> None:
     """Call `work` again at once while it answers True, else wait, but not once `wake` is set; `work` clears it.
 
-    With `alone`, one process at a time does it.
+    With `alone`, one process at a time does it, and two of a process's such works have their turn at a time.
     What is Retryable is logged and tried again; so is anything else, more and more seldom, and /ready tells of it, as a
     remark where the work is not `needed`. Only a Stop before it has ever worked ends the process.
     """
@@ -41,15 +41,20 @@ def every(
 
     async def turn() -> None:
         while not process.stopping.is_set():
+            more = True
             try:
                 async with _turn_of(process, name, alone=alone) as ours:
-                    while not process.stopping.is_set() and await ours() and await once():
-                        pass
+                    while more and not process.stopping.is_set():
+                        more = await ours() and await once()
+                        if alone and process.turns_alone.locked():  # behind the others, if there is more
+                            break
             except Exception as error:
                 if isinstance(error, Stop | TooMuchPower) and not trouble.has_worked:
                     raise
+                more = False
                 await process.clock.wait(_after(error, name, trouble), process.stopping)
-            await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
+            if not more:
+                await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 
     process.background(name, turn, ends_itself=True)
 
@@ -66,9 +71,12 @@ async def _turn_of(process: Process, name: str, *, alone: bool) -> AsyncIterator
     if not alone:
         yield _always
         return
+    # Whoever holds the lock needs a second connection to work with: were all works to hold theirs at once, a process's
+    # pool or a small pooler would have none left, and each would wait for the others. So they wait before that.
+    #
     # The lock lives in a transaction, so it also works behind a transaction pooler. Asking again costs nothing while we
     # hold it, and fails when the connection, and with it the lock, is gone.
-    async with process.pool().acquire(timeout=10) as conn, conn.transaction():
+    async with process.turns_alone, process.pool().acquire(timeout=10) as conn, conn.transaction():
         await transactions.may_idle(conn)
 
         async def ours() -> bool:

@@ -1,0 +1,30 @@
+"""Repeated work that one process of all does: many such works share a process's few connections."""
+
+import asyncio
+
+from services.kernel import Clock, Process, Settings
+from services.kernel.every import every
+from tests.eventually import eventually
+
+_WORKS = 20  # more than a pool has connections
+
+
+async def test_works_that_are_done_alone_do_not_take_each_others_connections(settings: Settings) -> None:
+    """Each holds one for its lock and needs another to work with."""
+    process = Process(settings, Clock())
+    done = set[int]()
+
+    def work_of(number: int) -> None:
+        async def work() -> bool:
+            async with process.pool().acquire(timeout=5) as conn:
+                done.add(await conn.fetchval("select $1::int", number))
+            return False
+
+        every(process, work, name=f"work {number} of {id(done)}", seconds=0.01, alone=True)
+
+    for number in range(_WORKS):
+        work_of(number)
+    serving = asyncio.create_task(process.serve())
+    await eventually(lambda: len(done) == _WORKS)
+    process.stopping.set()
+    assert await serving == 0
