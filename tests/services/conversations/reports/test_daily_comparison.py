@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
-from db.pool import Pool
+from db.pool import Pool, use_json
 from services.conversations.reports.daily_comparison import DailyComparison
 from services.kernel import Clock, Process, Settings
+from tests.databases import copied_database
 from tests.recordings.recorded import account_webhooks
 from tests.services.conversations import bench
 from tests.services.conversations.asked_api import answered_by, give_token
@@ -30,11 +32,27 @@ class Standing(Clock):
 
 
 @pytest.fixture
-async def process(settings: Settings) -> AsyncIterator[Process]:
-    process = Process(settings, Standing())
-    yield process
-    await process.chatwoot.close()
-    await process.pool().close()
+async def process(migrated: str, settings: Settings) -> AsyncIterator[Process]:
+    """On a database of its own: a day is whole once the whole installation has read it."""
+    async with copied_database(migrated) as url:
+        process = Process(Settings.model_validate(settings.model_dump() | {"database_url": url}), Standing())
+        yield process
+        await process.chatwoot.close()
+        await process.pool().close()
+
+
+@pytest.fixture
+def pool(process: Process) -> Pool:
+    return process.pool()
+
+
+@pytest.fixture
+async def admin_pool(process: Process) -> AsyncIterator[Pool]:
+    assert process.settings.database_url
+    url = process.settings.database_url.get_secret_value()
+    pool: Pool = await asyncpg.create_pool(url, min_size=0, max_size=4, init=use_json)
+    yield pool
+    await pool.close()
 
 
 async def attached(
@@ -53,7 +71,7 @@ async def attached(
 
 
 async def turn(comparison: DailyComparison) -> None:
-    """All that is due, of other tests' stores, too."""
+    """All that is due."""
     while await comparison.turn():
         pass
 
