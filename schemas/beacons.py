@@ -1,17 +1,21 @@
 """Widget events: as a page sends them, and as they lie in widget.events, where a record is one accepted POST."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 
-from schemas.bounds import MOST_INT4, MOST_SECONDS, Name, OrElse, OrNone, Url
+from schemas.bounds import MOST_INT4, MOST_SECONDS, NAME_CHARACTERS, URL_CHARACTERS, Name, OrElse, OrNone, Url
+from schemas.values import json_text
 from schemas.values.consent import CONSENT_EVENTS, SAYS_THE_PURPOSE, AskedConsent, ConsentEventType
 from schemas.values.numbers import WHOLE
 
 BEACON, CONSENT = "beacon", "consent"  # the `event` header of a record: events, or what a visitor said of consent
-_TIME_ORDERED, _VARIANT = 7, 0b10
+# Of a UUIDv7: version and variant, in what is left of it without its last 62 bits.
+_VERSION_BITS, _TIME_ORDERED = 0xF << 14 | 0b11, 7 << 14 | 0b10
 _LATEST_MS = MOST_SECONDS * 1000
 EventType = Literal[
     "widget_loaded",
@@ -35,9 +39,13 @@ def moment(event_id: UUID) -> datetime:
     return datetime.fromtimestamp((_dated(event_id).int >> 80) / 1000, UTC)
 
 
+def _is_dated(number: int) -> bool:
+    return number >> 62 & _VERSION_BITS == _TIME_ORDERED and number >> 80 <= _LATEST_MS
+
+
 def _dated(event_id: UUID) -> UUID:
     number = event_id.int
-    if number >> 76 & 0xF != _TIME_ORDERED or number >> 62 & 0b11 != _VARIANT:
+    if number >> 62 & _VERSION_BITS != _TIME_ORDERED:
         raise ValueError("an event's id is no UUIDv7")
     if number >> 80 > _LATEST_MS:
         raise ValueError("an event's id lies after 2199")
@@ -66,6 +74,48 @@ class WidgetReport(BaseModel):
     load_time_ms: OrNone[Milliseconds] = None
     widget_version: OrNone[Name] = None
     event_data: Annotated[dict[str, Any], OrElse({})] = Field(default_factory=dict)
+
+
+_PlainName = Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS)]
+_PlainUrl = Annotated[str, msgspec.Meta(max_length=URL_CHARACTERS)]
+_PlainMilliseconds = Annotated[int, msgspec.Meta(ge=0, le=MOST_INT4)]
+
+
+class PlainReport(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A WidgetReport in which nothing need be mended, left out or cut: what our own door writes, nearly always."""
+
+    id: UUID
+    event_type: EventType
+    session_id: _PlainName | None = None
+    user_id: UUID | None = None
+    customer_id: _PlainName | None = None
+    page_url: _PlainUrl | None = None
+    referrer: _PlainUrl | None = None
+    user_agent: _PlainUrl | None = None
+    ip_address: _PlainName | None = None
+    load_time_ms: _PlainMilliseconds | None = None
+    widget_version: _PlainName | None = None
+    event_data: dict[str, Any] = {}
+
+
+_REPORTS = TypeAdapter(tuple[WidgetReport, ...])
+_PLAIN = msgspec.json.Decoder(tuple[PlainReport, ...])
+
+
+def reports(body: bytes) -> Sequence[WidgetReport | PlainReport]:
+    """The events of a record of widget.events. Raises ValidationError for what is none.
+
+    Plain ones are read in a fifth of the time; whatever is not just so, the model judges. Without an escape by its
+    number no text holds a NUL or half a pair, which are all that is ever cleaned.
+    """
+    if b"\\u" not in body:
+        try:
+            plain = _PLAIN.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            return json_text.read(_REPORTS.validate_json, body)
+        if all(_is_dated(one.id.int) for one in plain):
+            return plain
+    return json_text.read(_REPORTS.validate_json, body)
 
 
 MOST_EVENTS = 100

@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from db.widget.event_rows import WidgetEventRow
-from schemas.beacons import CONSENT, WidgetReport, moment
+from schemas.beacons import CONSENT, PlainReport, WidgetReport, moment, reports
 from schemas.bounds import EARLIEST, json_value
 from schemas.values import json_text
 from schemas.values.consent import ToldConsent
@@ -21,7 +21,6 @@ from services.kernel.consent.words import ConsentWord
 from services.kernel.forgetting.subjects import Subject, subjects_named
 
 _OLDEST, _AHEAD = timedelta(days=27), timedelta(days=62)  # of months that have a partition, whatever their length
-_REPORTS = TypeAdapter(tuple[WidgetReport, ...])
 _WORDS = TypeAdapter(tuple[ToldConsent, ...])
 CountGone = Callable[[UUID, int], None]  # so many events of this store
 _DATA_BYTES, _DATA_DEPTH = 8 * 1024, 8
@@ -61,19 +60,20 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
     None where nothing is left to keep; `ignored` hears of what comes after its store's time is over.
     """
     if record.event == CONSENT:
-        told = json_text.read(_WORDS.validate_json, record.value)
-        return WidgetPost(record, (), tuple(word for one in told for word in _words(record.store, one)))
-    reports = json_text.read(_REPORTS.validate_json, record.value)
+        words = json_text.read(_WORDS.validate_json, record.value)
+        return WidgetPost(record, (), tuple(word for one in words for word in _words(record.store, one)))
+    told = reports(record.value)
     store = record.store
     since = kept.since(store)
-    rows = tuple([row(store, one, at) for one in reports if (at := moment(one.id)) >= since])
-    if gone := len(reports) - len(rows):
+    rows = tuple([row(store, one, at) for one in told if (at := moment(one.id)) >= since])
+    if gone := len(told) - len(rows):
         ignored(store, gone)
     if not rows:
         return None
     # Foreign writers are not judged by the door, and a month that nobody spoke of has no partition.
-    first, last = record.received_at - _OLDEST, record.received_at + _AHEAD
-    if not all(first <= one.created_at <= last for one in rows):
+    moments = [one.created_at for one in rows]
+    received_at = record.received_at
+    if min(moments) < received_at - _OLDEST or received_at + _AHEAD < max(moments):
         raise Invalid("an event's id names a moment far from when it was received")
     return WidgetPost(record, rows)
 
@@ -99,23 +99,24 @@ def _words(store: UUID, told: ToldConsent) -> Iterable[ConsentWord]:
         yield ConsentWord(store, subject, told.purpose, told.given, told.said_at, "beacon", told.text_version)
 
 
-def row(store: UUID, event: WidgetReport, at: datetime) -> WidgetEventRow:
+def row(store: UUID, event: WidgetReport | PlainReport, at: datetime) -> WidgetEventRow:
     """As PostgreSQL cannot refuse it: one visitor's strange browser must not cost a batch its second try."""
+    # by place, as the columns stand: it is done for each event
     return WidgetEventRow(
-        organization_id=store,
-        created_at=at,
-        id=event.id,
-        event_type=event.event_type,
-        session_id=event.session_id,
-        user_id=event.user_id,
-        customer_id=event.customer_id,
-        page_url=event.page_url,
-        user_agent=event.user_agent,
-        ip_address=address(event.ip_address),
-        referrer=event.referrer,
-        load_time_ms=event.load_time_ms,
-        widget_version=event.widget_version,
-        event_data=data(event.event_data),
+        store,
+        at,
+        event.id,
+        event.event_type,
+        event.session_id,
+        event.user_id,
+        event.customer_id,
+        event.page_url,
+        event.user_agent,
+        address(event.ip_address),
+        event.referrer,
+        event.load_time_ms,
+        event.widget_version,
+        data(event.event_data),
     )
 
 

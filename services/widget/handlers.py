@@ -16,14 +16,17 @@ async def keep(
     """A record is news when any of its events was; an event that came twice belongs to the record that came first.
 
     `withdrawn` says which are of somebody who has taken their consent back since: they are counted, and name nobody."""
-    first: dict[table.Key, tuple[Record, table.WidgetEventRow]] = {}
+    rows: dict[table.Key, table.WidgetEventRow] = {}
+    firsts: list[tuple[Record, list[table.Key]]] = []
     for post in posts:
-        for one in post.rows:
-            # an event has one id, and a browser that was not answered sends it again in another POST
-            first.setdefault((one.organization_id.int, one.id.int), (post.record, one))
-    rows = {key: one for key, (_, one) in first.items()}
+        # an event has one id, and a browser that was not answered sends it again in another POST
+        firsts.append((post.record, [key for one in post.rows if rows.setdefault(key := _key(one), one) is one]))
     seen = ((key, one.organization_id, one.created_at, partial(names, one)) for key, one in rows.items())
     stores = {post.record.store for post in posts}
     unnamed = [(rows[key].organization_id, rows[key].id) for key in await withdrawn(conn, stores, seen)]
     known = await table.add(conn, [*rows.values()], unnamed=unnamed)
-    return {record for key, (record, _) in first.items() if key not in known}
+    return {record for record, keys in firsts if not known.issuperset(keys)}
+
+
+def _key(row: table.WidgetEventRow) -> table.Key:
+    return row.organization_id.int, row.id.int

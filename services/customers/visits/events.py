@@ -6,16 +6,15 @@ from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas.beacons import CONSENT, WidgetReport, moment
+from schemas.beacons import CONSENT, PlainReport, WidgetReport, moment, reports
 from schemas.bounds import Name
-from schemas.values import json_text
 from services.customers.visits.visit import ShopVisit
 from services.kernel import Record
 from services.kernel.forgetting.subjects import Subject, subjects_named
 
-_REPORTS = TypeAdapter(tuple[WidgetReport, ...])
+_Report = WidgetReport | PlainReport
 
 
 class Cart(BaseModel):
@@ -48,7 +47,7 @@ def read(record: Record) -> VisitsSeen | None:
     """None for guests: nobody is there to tell."""
     if record.event == CONSENT:
         return None
-    visits = tuple(_visits(record.store, json_text.read(_REPORTS.validate_json, record.value)))
+    visits = tuple(_visits(record.store, reports(record.value)))
     return VisitsSeen(record, visits) if visits else None
 
 
@@ -64,9 +63,9 @@ def newest(event: VisitsSeen) -> datetime:
     return max(one.last_at for one in event.visits)
 
 
-def _visits(store: UUID, reports: Iterable[WidgetReport]) -> Iterator[ShopVisit]:
+def _visits(store: UUID, told: Iterable[_Report]) -> Iterator[ShopVisit]:
     # Guests are nobody's customer, and without a session there is nothing to add to.
-    known = [one for one in reports if one.customer_id and one.session_id]
+    known = [one for one in told if one.customer_id and one.session_id]
     # sorted, for groupby joins neighbours only
     for _, group in groupby(sorted(known, key=_who), key=_who):
         visit, *rest = [_visit(store, one) for one in group]
@@ -75,11 +74,11 @@ def _visits(store: UUID, reports: Iterable[WidgetReport]) -> Iterator[ShopVisit]
         yield visit
 
 
-def _who(report: WidgetReport) -> tuple[str, str]:
+def _who(report: _Report) -> tuple[str, str]:
     return report.customer_id or "", report.session_id or ""
 
 
-def _visit(store: UUID, report: WidgetReport) -> ShopVisit:
+def _visit(store: UUID, report: _Report) -> ShopVisit:
     at = moment(report.id)
     visit = ShopVisit(store, *_who(report), at, at)
     if report.page_url:
@@ -93,14 +92,14 @@ def _visit(store: UUID, report: WidgetReport) -> ShopVisit:
     return visit
 
 
-def _with_category(visit: ShopVisit, report: WidgetReport) -> ShopVisit:
+def _with_category(visit: ShopVisit, report: _Report) -> ShopVisit:
     try:
         return replace(visit, categories=frozenset({CategoryPage.model_validate(report.event_data).category}))
     except ValidationError:  # in words of its own: the event is kept, the category is not read
         return visit
 
 
-def _with_cart(visit: ShopVisit, report: WidgetReport) -> ShopVisit:
+def _with_cart(visit: ShopVisit, report: _Report) -> ShopVisit:
     try:
         cart = Cart.model_validate(report.event_data)
     except ValidationError:  # a storefront that reports carts in its own words: the event is kept, the cart is not read
