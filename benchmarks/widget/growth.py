@@ -1,7 +1,8 @@
 """What it costs as it grows: inserts and the specified queries with few rows and with many, and a report of a year.
 
-Rows are made in bulk by PostgreSQL itself, of 50 stores in one month, so many, then ten and fifty times as many; then
-batches go in, and the queries of one store's last hour are asked, each in the median of its times. What the disk has
+Rows are made in bulk by PostgreSQL itself, of 50 stores, back from now on as dense as 50 times as many in 25 days: so
+many, then ten and fifty times as many. Then batches go in, and the queries of one store's last hour, which find the
+same number of rows in each, are asked, each in the median of its times. What the disk has
 no room for is left out, and said. `python -m benchmarks.widget.growth --json` ends with one object: the ratios say how
 much dearer a larger table is than the first.
 """
@@ -27,17 +28,18 @@ from services.widget.use import Span, use
 from tests.widget_posts import Posts
 
 _TIMES, _GROWN = 30, (1, 10, 50)
+_SPAN = timedelta(days=25)  # back from now there is always a month's partition for it
 _YEAR_TIMES = 10
 # With four indexes; half as much again for the log, and for what vacuum and sorts need meanwhile.
 _BYTES_A_ROW = 600
+# Store, type and user of a row are independent of each other, so that each store has some of all.
 _FILL = """
 insert into public.chatwoot_widget_events
   (organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url)
-select ($1::uuid[])[1 + n % 50], $2::timestamptz - (n % 600000) * interval '1 second' - n * interval '1 microsecond',
-  gen_random_uuid(),
-  (array['page_viewed', 'page_viewed', 'cart_updated', 'widget_loaded', 'widget_opened', 'message_sent'])[1 + n % 6],
-  's' || n % 100000,
-  case when n % 200 = 0 then $3::uuid end, case when n % 20 = 0 then 'c' || n % 1000 end, 'https://shop.example/'
+select ($1::uuid[])[1 + n % 50], $2::timestamptz - n * $6::interval, gen_random_uuid(),
+  (array['page_viewed', 'page_viewed', 'cart_updated', 'widget_loaded', 'widget_opened', 'message_sent'])
+    [1 + n / 50 % 6], 's' || n % 100000,
+  case when n / 300 % 200 = 0 then $3::uuid end, case when n / 300 % 20 = 0 then 'c' || n % 1000 end, 'https://shop.example/'
 from generate_series($4::bigint, $5::bigint) n
 """
 _YEAR = """
@@ -66,13 +68,13 @@ async def measure(rows: int, rounds: int) -> dict[str, Any]:
         stores = [await attached(admin, number) for number in range(STORES)]
         pool, now = open_pool(stack.database_url, SERVICE), datetime.now(UTC)
         costs: dict[int, dict[str, float]] = {}
-        filled = 0
+        filled, apart = 0, _SPAN / (_GROWN[-1] * rows)
         for times in _GROWN:
             wanted = rows * times
             if (wanted - filled) * _BYTES_A_ROW > shutil.disk_usage(folder).free:
                 print(f"{wanted} rows: left out, the disk has no room for them")
                 break
-            await admin.execute(_FILL, stores, now, _USER, filled + 1, wanted, timeout=7_200)
+            await admin.execute(_FILL, stores, now, _USER, filled + 1, wanted, apart, timeout=7_200)
             await admin.execute("vacuum analyze public.chatwoot_widget_events", timeout=7_200)
             filled = wanted
             costs[times] = await _cost(pool, stores, now, rounds)
