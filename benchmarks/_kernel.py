@@ -102,6 +102,7 @@ class Remembering:
             "first_offset": 0,
             "era": 1,
             "gone": [],
+            "whole": [],
             "erased": None,
             "latest": None,
         }

@@ -12,12 +12,13 @@ import pytest
 
 from db.pool import Pool
 from db.widget import months as table
-from services.kernel import Clock, Process, Settings
+from services.kernel import Process, Settings
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.widget import cli, retention
 from tests.databases import copied_database
 from tests.services.attached import attach
 from tests.services.conversations.reports.test_cli import call
+from tests.services.noon_clock import NoonClock
 from tests.services.widget.test_daily import counts
 from tests.services.widget.test_handlers import event, keep, post, stored
 
@@ -27,22 +28,13 @@ _ORDER = "insert into wootstream.orders (organization_id, order_id, customer_id,
 _PARTS = "select relname from pg_class where relname ~ '^chatwoot_widget_events_[0-9]{6}$' and relispartition"
 
 
-class Later(Clock):
-    """The machine's clock, put forward by hand."""
-
-    ahead = timedelta()
-
-    def now(self) -> datetime:
-        return super().now() + self.ahead
-
-
 @dataclass
 class Installation:
     """A database of its own, whose months no other test needs."""
 
     url: str
     process: Process
-    clock: Later
+    clock: NoonClock
     pool: Pool
     admin: Any
 
@@ -65,7 +57,7 @@ class Installation:
 @pytest.fixture
 async def installation(migrated: str, settings: Settings) -> AsyncIterator[Installation]:
     async with copied_database(migrated) as url:
-        clock = Later()
+        clock = NoonClock()
         process = Process(Settings.model_validate(settings.model_dump() | {"database_url": url}), clock)
         admin = await asyncpg.create_pool(url, min_size=0, max_size=2)
         yield Installation(url, process, clock, process.pool(), admin)

@@ -1,11 +1,9 @@
 """A database of one test's own, whose sweep sees to all of its stores; and a clock that is put forward by hand."""
 
-import asyncio
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -14,11 +12,12 @@ from prometheus_client import CollectorRegistry
 
 from db.pool import PRIVACY, scoped
 from db.privacy import requests
-from services.kernel import Clock, Process, Settings
+from services.kernel import Process, Settings
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.privacy.retention.sweep import Sweep, SweepMetrics
 from tests.databases import copied_database
 from tests.services.attached import attach
+from tests.services.noon_clock import NoonClock
 from tests.services.privacy.retention.three_years import SHOWN, GeneratedStore, Left
 
 _PUBLIC = ("chatwoot_conversations",)
@@ -31,29 +30,12 @@ async def swept(sweep: Sweep) -> None:
         pass
 
 
-class Later(Clock):
-    """The machine's clock, put forward by hand from a noon; it waits for nobody."""
-
-    ahead = timedelta()
-
-    def __init__(self) -> None:
-        now = super().now()
-        # Within the hours that a test goes on no store's day ends.
-        self._to_noon = now.replace(hour=12, minute=0) - now
-
-    def now(self) -> datetime:
-        return super().now() + self._to_noon + self.ahead
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
-
-
 @dataclass
 class Installation:
     """A database of its own, for a sweep sees to every store of one."""
 
     process: Process
-    clock: Later
+    clock: NoonClock
     admin: Any
 
     def sweep(self) -> Sweep:
@@ -102,7 +84,7 @@ class Installation:
 @pytest.fixture
 async def installation(migrated: str, settings: Settings) -> AsyncIterator[Installation]:
     async with copied_database(migrated) as url:
-        clock = Later()
+        clock = NoonClock()
         process = Process(Settings.model_validate(settings.model_dump() | {"database_url": url}), clock)
         admin = await asyncpg.create_pool(url, min_size=0, max_size=2)
         yield Installation(process, clock, admin)
