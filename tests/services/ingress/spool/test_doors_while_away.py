@@ -70,7 +70,10 @@ async def test_beacons_that_kafka_does_not_take_are_spooled_and_use_up_their_quo
         await eventually(lambda: not spooling(process))
 
         assert {(one.status_code, one.headers["access-control-allow-origin"]) for one in answers} == {(204, ORIGIN)}
-        assert [event["id"] for event in await page.events()] == [one["id"] for one in events]
+        # The one under way when Kafka went comes twice where Kafka is back soon: its client has not given up.
+        told = [event["id"] for event in await page.events()]
+        assert list(dict.fromkeys(told)) == [one["id"] for one in events]
+        assert set(told[1:2]) >= {one for one in told if told.count(one) > 1}
         assert len(used) == len(events)
 
 
