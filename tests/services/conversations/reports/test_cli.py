@@ -3,15 +3,18 @@
 import asyncio
 import csv
 import io
+from collections.abc import AsyncIterator
 
+import asyncpg
 import orjson
 import pytest
 from typer.testing import CliRunner
 
-from db.pool import Pool
+from db.pool import SERVICE, open_pool, use_json
 from services.conversations.cli import explains
 from services.conversations.reports.cli import report
 from services.kernel import Refusal
+from tests.databases import copied_database
 from tests.recordings.recorded import account_webhooks, reports
 from tests.services.conversations import bench
 
@@ -19,12 +22,19 @@ RUN = "chatwoot-4.13.0-bots"
 
 
 @pytest.fixture
-async def shop(pool: Pool, admin_pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch) -> bench.Shop:
-    """A store of the recorded run, and the database where the verbs look for it."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    shops = await bench.install(admin_pool, RUN)
-    await bench.apply(pool, bench.records(account_webhooks(RUN), shops))
-    return shops["meise-sued"]
+async def shop(migrated: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[bench.Shop]:
+    """A store of the recorded run, where the verbs look for it: a database of its own, for an answer says how far the
+    whole installation has read."""
+    async with (
+        copied_database(migrated) as url,
+        asyncpg.create_pool(url, min_size=0, max_size=4, init=use_json) as admin,
+    ):
+        monkeypatch.setenv("DATABASE_URL", url)
+        pool = open_pool(url, SERVICE)
+        shops = await bench.install(admin, RUN)
+        await bench.apply(pool, bench.records(account_webhooks(RUN), shops))
+        await pool.close()
+        yield shops["meise-sued"]
 
 
 async def call(app: object, *arguments: str) -> str:
