@@ -28,11 +28,12 @@ def every(
 ) -> None:
     """Call `work` again at once while it answers True, else wait, but not once `wake` is set; `work` clears it.
 
-    With `alone`, one process at a time does it, and two of a process's such works have their turn at a time.
+    With `alone`, one process at a time does it, and few of a process's such works have their turn at a time.
     What is Retryable is logged and tried again; so is anything else, more and more seldom, and /ready tells of it, as a
     remark where the work is not `needed`. Only a Stop before it has ever worked ends the process.
     """
     trouble = process.trouble(name, needed=needed)
+    turns = process.turns_alone[needed] if alone else None
 
     async def once() -> bool:
         more = await work()
@@ -43,10 +44,10 @@ def every(
         while not process.stopping.is_set():
             more = True
             try:
-                async with _turn_of(process, name, alone=alone) as ours:
+                async with _turn_of(process, name, turns) as ours:
                     while more and not process.stopping.is_set():
                         more = await ours() and await once()
-                        if alone and process.turns_alone.locked():  # behind the others, if there is more
+                        if turns and turns.locked():  # behind the others, if there is more
                             break
             except Exception as error:
                 if isinstance(error, Stop | TooMuchPower) and not trouble.has_worked:
@@ -67,8 +68,10 @@ def _after(error: Exception, name: str, trouble: Trouble) -> float:
 
 
 @asynccontextmanager
-async def _turn_of(process: Process, name: str, *, alone: bool) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    if not alone:
+async def _turn_of(
+    process: Process, name: str, turns: asyncio.Semaphore | None
+) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    if turns is None:
         yield _always
         return
     # Whoever holds the lock needs a second connection to work with: were all works to hold theirs at once, a process's
@@ -76,7 +79,7 @@ async def _turn_of(process: Process, name: str, *, alone: bool) -> AsyncIterator
     #
     # The lock lives in a transaction, so it also works behind a transaction pooler. Asking again costs nothing while we
     # hold it, and fails when the connection, and with it the lock, is gone.
-    async with process.turns_alone, process.pool().acquire(timeout=10) as conn, conn.transaction():
+    async with turns, process.pool().acquire(timeout=10) as conn, conn.transaction():
         await transactions.may_idle(conn)
 
         async def ours() -> bool:

@@ -27,7 +27,9 @@ from services.kernel.web.operations import Operations
 # Opened when needed, closed after 300 s idle. A group holds one for a batch and one for a look at its positions; the
 # rounds of background work and reports share the rest. Each is a process of PostgreSQL's, which has some hundred.
 _POOL_CONNECTIONS = 8
-_TURNS_ALONE = 2  # each holds a connection beside the one that it works with; a pooler may have no more than four
+# Each holds a connection beside the one that it works with, and a pooler may have no more than four. What is not needed
+# may take hours, and has a turn of its own: nothing that is needed waits for it.
+_TURNS_ALONE, _TURNS_NOT_NEEDED = 2, 1
 _LAST_TURN_SECONDS = 2.0
 _CLOSING_SECONDS = 6.0  # above the producer's request time-out
 _CONSUMERS = "consumers"
@@ -56,7 +58,7 @@ class Process:
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
         self.stopping = asyncio.Event()
-        self.turns_alone = asyncio.Semaphore(_TURNS_ALONE)
+        self.turns_alone = {True: asyncio.Semaphore(_TURNS_ALONE), False: asyncio.Semaphore(_TURNS_NOT_NEEDED)}
         self._ends_itself: set[str] = set()  # names of background work
         self._pools: dict[str, Pool] = {}
         self._closing: list[_Act] = []

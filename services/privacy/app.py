@@ -25,7 +25,6 @@ _HOUR_SECONDS = 3_600.0
 _DAY_SECONDS = 86_400.0
 _SWEEP_SECONDS = 600.0  # what is over leaves nightly; what could not, as soon as it can
 _MEASURE_SECONDS = 60.0
-_HOUR_SECONDS = 3_600.0
 
 
 def add_to(process: Process) -> None:
@@ -61,6 +60,13 @@ def add_to(process: Process) -> None:
         apply=keep_requests,
         subjects=shop_requests.subjects,
     )
+    _work_on(process, wake)
+    api.add_to(process)
+    retention_api.add_to(process)
+
+
+def _work_on(process: Process, wake: asyncio.Event) -> None:
+    """What nobody asks for by a record, and what goes on until it is settled."""
     # On every machine: the files lie where they were made.
     every(process, partial(requested.forget_old, process), name="old exports", seconds=_HOUR_SECONDS, needed=False)
     worker = PrivacyWorker(process, PrivacyMetrics(process.registry), wake)
@@ -75,5 +81,3 @@ def add_to(process: Process) -> None:
     every(process, sweep.measure, name="retention behind", seconds=_MEASURE_SECONDS, needed=False)
     deletions = ChatwootDeletions(process, ChatwootDeletionMetrics(process.registry))
     every(process, deletions.turn, name="deletions in Chatwoot", seconds=_SWEEP_SECONDS, alone=True, needed=False)
-    api.add_to(process)
-    retention_api.add_to(process)

@@ -28,3 +28,28 @@ async def test_works_that_are_done_alone_do_not_take_each_others_connections(set
     await eventually(lambda: len(done) == _WORKS)
     process.stopping.set()
     assert await serving == 0
+
+
+async def test_what_is_not_needed_delays_nothing_that_is(settings: Settings) -> None:
+    """Its turn may take hours: a call a second for each of a store's old conversations."""
+    process, done, slow = Process(settings, Clock()), asyncio.Event(), 0
+
+    async def long_work() -> bool:
+        nonlocal slow
+        slow += 1
+        await process.stopping.wait()
+        return False
+
+    async def needed_work() -> bool:
+        if slow:
+            done.set()
+        return False
+
+    for number in range(_WORKS):
+        every(process, long_work, name=f"slow {number} of {id(done)}", seconds=0.01, alone=True, needed=False)
+    every(process, needed_work, name=f"needed {id(done)}", seconds=0.01, alone=True)
+    serving = asyncio.create_task(process.serve())
+    await eventually(done.is_set)
+    assert slow == 1
+    process.stopping.set()
+    assert await serving == 0
