@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from db.pool import Connection, Row
+from db.pool import Connection, Pool, Row
 
 # What the doors know of a store. `version` is another number as soon as one of these is another.
 DOOR_COLUMNS = (
@@ -93,6 +93,12 @@ async def everyone(conn: Connection) -> Sequence[Row]:
 async def ids(conn: Connection) -> set[UUID]:
     """Every store, whatever is in scope: what has work for all of them begins with this."""
     return {row["organization_id"] for row in await everyone(conn)}
+
+
+async def all_ids(pool: Pool) -> set[UUID]:
+    """The same, for who has no connection in hand."""
+    async with pool.acquire(timeout=10) as conn:
+        return await ids(conn)
 
 
 async def add_organization(conn: Connection, organization_id: UUID, name: str) -> None:

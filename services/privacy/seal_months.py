@@ -8,8 +8,7 @@ from services.kernel.sealing.planting import tend
 
 async def turn(process: Process) -> bool:
     """Every store, each in a transaction of its own."""
-    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = await stores.ids(conn)
+    known = await stores.all_ids(process.pool(PRIVACY))
     for store in sorted(known):
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             await tend(conn, store, process.secrets, process.clock.now())

@@ -94,16 +94,14 @@ async def open_requests(process: Process) -> list[Row]:
 
 
 async def _open(process: Process) -> Sequence[Row]:
-    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = await stores.ids(conn)
+    known = await stores.all_ids(process.pool(PRIVACY))
     async with scoped(process.pool(PRIVACY), known) as conn:
         return await requests.open_ones(conn)
 
 
 async def carry_on_stores(process: Process) -> list[tuple[str, dict[str, str]]]:
     """Go on with every store's erasure whose verb died or had to wait; each store, and step → why it waits."""
-    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = await stores.ids(conn)
+    known = await stores.all_ids(process.pool(PRIVACY))
     async with scoped(process.pool(PRIVACY), known) as conn:
         rows = await erased_stores.unfinished(conn)
     begun = [row["organization_id"] for row in rows]

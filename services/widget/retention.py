@@ -32,7 +32,7 @@ log = structlog.get_logger()
 async def tidy(process: Process) -> bool:
     """Whether there is more to do at once. A turn of `every`, of one process at a time."""
     now, pool = process.clock.now(), process.pool()
-    everyone = await _everyone(pool)
+    everyone = await stores.all_ids(pool)
     async with scoped(pool, everyone) as conn:
         await table.move(conn, everyone, {"widget": _DAYS}, now)
         keepers = await table.settled(conn, "widget", now)
@@ -56,7 +56,7 @@ async def tidy(process: Process) -> bool:
 
 async def count_orders(process: Process) -> bool:
     """Which of the last days' conversations were followed by an order; for `every`."""
-    for store in await _everyone(process.pool()):
+    for store in await stores.all_ids(process.pool()):
         async with scoped(process.pool(), {store}) as conn:
             today = process.clock.now().astimezone(ZoneInfo(await daily.zone(conn, store))).date()
             for number in range(_ORDERED_WITHIN.days + 2):
@@ -82,11 +82,6 @@ async def rebuild(pool: Pool, store: UUID) -> int:
         async with scoped(pool, {store}) as conn:
             await daily.rebuild_day(conn, store, day)
     return len(days)
-
-
-async def _everyone(pool: Pool) -> set[UUID]:
-    async with pool.acquire(timeout=10) as conn:
-        return await stores.ids(conn)
 
 
 async def _forget(process: Process, keeper: Row) -> bool:

@@ -29,15 +29,13 @@ log = structlog.get_logger()
 
 async def turn(process: Process) -> bool:
     """For `every`: some of what waits in any store; whether there may be more."""
-    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = await stores.ids(conn)
+    known = await stores.all_ids(process.pool(PRIVACY))
     return await apply_waiting(process, known) == _AT_ONCE
 
 
 async def settle_all(process: Process) -> bool:
     """For `every`: the chats of every store, for who is who may have become known since a word was heard."""
-    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = await stores.ids(conn)
+    known = await stores.all_ids(process.pool(PRIVACY))
     for store in known:
         await settle_store(process, store)
     return False

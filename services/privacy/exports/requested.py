@@ -94,8 +94,7 @@ async def forget_old(process: Process) -> bool:
 
     The row forgets its key, and a file goes whose key is forgotten."""
     now, files = process.clock.now(), _files(process)
-    async with process.pool(PRIVACY).acquire(timeout=10) as conn:
-        known = await stores.ids(conn)
+    known = await stores.all_ids(process.pool(PRIVACY))
     for store in known:
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             await requests.forget_keys(conn, store, now, days=_KEPT_DAYS)

@@ -41,8 +41,7 @@ class ChatwootDeletions:
 
     async def turn(self) -> bool:
         """Some of every store; whether there is more that can go at once."""
-        async with self._process.pool(PRIVACY).acquire(timeout=10) as conn:
-            everyone = await stores.ids(conn)
+        everyone = await stores.all_ids(self._process.pool(PRIVACY))
         async with scoped(self._process.pool(PRIVACY), everyone) as conn:
             found = await table.by_store(conn)
         left, more = sum(found.values()), False

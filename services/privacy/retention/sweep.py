@@ -4,7 +4,6 @@ Killed anywhere, it goes on with what is left: a page that was not committed is 
 only once nothing of it is left. One process of the installation sweeps.
 """
 
-from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +57,7 @@ class Sweep:
 
     async def turn(self) -> bool:
         """Some of everything that was not swept since last night; whether there is more that can go at once."""
-        now, everyone = self._process.clock.now(), await self._everyone()
+        now, everyone = self._process.clock.now(), await stores.all_ids(self._pool)
         async with scoped(self._pool, everyone) as conn:
             await table.move(conn, everyone, {kind: RETENTION[kind].days for kind in WALKS}, now)
             due = await table.due(conn, [*WALKS], now)
@@ -79,7 +78,7 @@ class Sweep:
 
     async def measure(self) -> bool:
         """Tell how far behind it is, from what PostgreSQL says: every process does, whoever sweeps."""
-        now, everyone = self._process.clock.now(), await self._everyone()
+        now, everyone = self._process.clock.now(), await stores.all_ids(self._pool)
         async with scoped(self._pool, everyone) as conn:
             swept = await table.swept_last(conn, everyone, _SWEPT)
         for kind in _SWEPT:
@@ -135,7 +134,3 @@ class Sweep:
             lines = await sweeping.trim_log(conn, None, now - timedelta(days=RETENTION["audit_log"].days), most=_ROWS)
         self._metrics.rows.labels("dead_letters").inc(letters)
         self._metrics.rows.labels("audit_log").inc(lines)
-
-    async def _everyone(self) -> Collection[UUID]:
-        async with self._pool.acquire(timeout=10) as conn:
-            return await stores.ids(conn)
