@@ -5,10 +5,9 @@ together decide, for p99 of a window alone is what its one longest pause makes i
 nginx nothing can be told: the rate is lowered until it does not.
 """
 
-import gc
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.edge.real_nginx import Edge, edge
 from tests.edge.sending import kept_lines, waited, webhooks
 from tests.eventually import eventually
 from tests.services.ingress.bench import Shop, open_shop
+from tests.services.kernel.web.test_garbage import without_collector
 
 _PAIRS, _WINDOW = 20, 500  # 10,000 webhooks straight, 10,000 behind nginx
 _RATES = (1_000, 500, 250, 125)  # a second; the highest that this machine does not queue at
@@ -119,7 +119,7 @@ async def _window(shop: Shop, to: Edge | Sequence[int], count: int, rate: float)
     """Of so many webhooks, over connections of their own."""
     requests = webhooks(shop, count)
     async with kept_lines(to) as lines:
-        with _no_collection():
+        with without_collector():
             return await waited(lines, requests, rate)
 
 
@@ -135,14 +135,3 @@ def _added(front: Edge, count: int) -> list[float]:
     """Of the last so many requests."""
     answered = [orjson.loads(line) for line in (front.folder / "access.log").read_bytes().splitlines()[-count:]]
     return [1000 * (float(one["seconds"]) - sum(map(float, one["upstream_seconds"].split(", ")))) for one in answered]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """The one who asks collects its garbage between windows; in one it would be told as the server's time."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -50,7 +50,7 @@ class Shopify:
         if scope["method"] != "POST":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST"))
         given = headers(scope)
-        store = self.store_of(scope) or await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
+        store = await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
         body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
         _verify(store, _first(given, _SIGNATURES), body)
         topic = _first(given, _TOPICS).decode("ascii", "replace")

@@ -52,6 +52,7 @@ async def port(settings: Settings) -> AsyncIterator[int]:
 
 @contextlib.contextmanager
 def without_collector() -> Iterator[None]:
+    """What there is goes now, what comes stays until it ends: no collection is taken for another's time."""
     gc.collect()
     gc.disable()
     try:
