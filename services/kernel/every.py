@@ -52,8 +52,9 @@ def every(
             except Exception as error:
                 if isinstance(error, Stop | TooMuchPower) and not trouble.has_worked:
                     raise
-                more = False
+                # Not the pause of work that is done: what is asked for once a day would skip a day for one restart.
                 await process.clock.wait(_after(error, name, trouble), process.stopping)
+                continue
             if not more:
                 await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 

@@ -2,11 +2,25 @@
 
 import asyncio
 
+import pytest
+
 from services.kernel import Clock, Process, Settings
 from services.kernel.every import every
 from tests.eventually import eventually
 
 _WORKS = 20  # more than a pool has connections
+_DAY_SECONDS = 86_400.0
+
+
+class Noting(Clock):
+    """Does not wait for what is longer than a test, and keeps how long it was."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(min(seconds, 0.01))
 
 
 async def test_works_that_are_done_alone_do_not_take_each_others_connections(settings: Settings) -> None:
@@ -53,3 +67,26 @@ async def test_what_is_not_needed_delays_nothing_that_is(settings: Settings) -> 
     assert slow == 1
     process.stopping.set()
     assert await serving == 0
+
+
+@pytest.mark.parametrize("fault", [TimeoutError, ValueError], ids=["of a server", "of ours"])
+async def test_work_of_once_a_day_that_failed_is_not_put_off_for_a_day(
+    fault: type[Exception], settings: Settings
+) -> None:
+    clock, tries, slept = Noting(), 0, list[float]()
+    process = Process(settings, clock)
+
+    async def work() -> bool:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise fault
+        slept.extend(clock.slept)
+        process.stopping.set()
+        return False
+
+    every(process, work, name=f"daily {id(clock)}", seconds=_DAY_SECONDS)
+    assert await process.serve() == 0
+    assert tries == 2
+    assert 2.0 in slept
+    assert _DAY_SECONDS not in slept
