@@ -29,9 +29,10 @@ from tests.services.ingress.bench import Shop, signed
 from tests.services.ingress.wire import Wire, request
 
 CONSUMERS = ("conversations", "widget", "customers", "contacts")
-_CONNECTIONS = 32
+_CONNECTIONS = 200  # as many jobs as wait for answers where a broker's death holds them up
 _CONVERSATIONS = 2_000
 _HELD_SHARE = 0.95
+_CONSUMERS_NICENESS = 6  # a quarter of a door's weight, which compose.yaml gives them too: what waits is not lost
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -219,4 +220,7 @@ def _worker(name: str, settings: Settings, folder: Path, port: int) -> Worker:
     ours = settings.model_copy(update={"data_directory": place, "http_port": port})
     service = name.partition("-")[0]
     command = ("-m", "services.cli", "run", service)
-    return Worker(command, ours, folder / f"{name}.log", None if service == "ingress" else name, more)
+    log = folder / f"{name}.log"
+    if service == "ingress":
+        return Worker(command, ours, log, None, more)
+    return Worker(command, ours, log, name, more, _CONSUMERS_NICENESS)

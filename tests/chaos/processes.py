@@ -38,6 +38,7 @@ class Worker:
     log: Path
     instance: str | None = None  # static membership
     more: Mapping[str, str] = field(default_factory=dict)  # by its names in the environment
+    niceness: int = 0
     _process: Process | None = None
 
     @property
@@ -58,6 +59,8 @@ class Worker:
                 sys.executable, *self.command, stdout=log, stderr=log, cwd=_ROOT,
                 env=environment(self.settings, **self.more, **self._membership()),
             )  # fmt: skip
+        if self.niceness:
+            os.setpriority(os.PRIO_PROCESS, self.pid, self.niceness)
 
     async def kill(self) -> None:
         """SIGKILL. A process that had ended by itself before is a bug, and its log says which."""
