@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 import uvloop
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, codec
+from aiokafka.record._crecords import default_records
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
@@ -70,6 +71,8 @@ async def _serve(kind: str) -> None:
         add_to(process)
     running = asyncio.create_task(process.serve())
     await eventually(lambda: bool(process.address) and process.publisher.connected, seconds=60)
+    if kind == "bare":
+        default_records.zstd_encode = codec.zstd_encode  # the client as it comes
     print(process.address, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     process.stopping.set()

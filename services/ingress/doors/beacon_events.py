@@ -1,12 +1,13 @@
 """A page's events, each judged on its own: what is kept of it, or why it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import asdict
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.beacons import Beacon, moment
+from schemas.beacons import Beacon, PlainBeacon, moment
 from schemas.bounds import URL_CHARACTERS
 from schemas.values.consent import CONSENT_EVENTS, AskedConsent
 from services.ingress.doors.refusals import EventRefusal
@@ -19,19 +20,16 @@ _OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
 _MARKS, _UUID7, _MOMENT = 0xF << 76 | 0b11 << 62, 7 << 76 | 0b10 << 62, 80
 _ADDRESSES = ("page_url", "referrer")
 _CONSENT = tuple(CONSENT_EVENTS)  # a list or dict in its place is no member, and no fault either
+KeptBeacon = Beacon | PlainBeacon
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
 
 
-def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[EventRefusal]]:
-    """Those that are kept, and the verdicts on the others."""
-    # All in one call; only a request with a fault in it is read event by event.
-    try:
-        read: list[tuple[int, Beacon]] = list(enumerate(_ALL.validate_python(events)))
-        refusals: list[EventRefusal] = []
-    except ValidationError:
-        read, refusals = _one_by_one(events)
-    kept, now_ms = [], int(now.timestamp() * 1000)
+def judge(events: Sequence[Any], now: datetime) -> tuple[list[KeptBeacon], list[EventRefusal]]:
+    """Those that are kept, and the verdicts on the others; of plain ones no more is to be judged than their time."""
+    plain = bool(events) and type(events[0]) is PlainBeacon
+    read, refusals = (enumerate(events), []) if plain else _read(events)
+    kept, now_ms = list[KeptBeacon](), int(now.timestamp() * 1000)
     oldest, ahead = (now_ms - _OLDEST_MS) << _MOMENT, (now_ms + _AHEAD_MS + 1) << _MOMENT
     for index, event in read:
         number = event.id.int
@@ -42,9 +40,9 @@ def judge(events: Sequence[Any], now: datetime) -> tuple[list[Beacon], list[Even
     return kept, sorted(refusals)
 
 
-def row(event: Beacon, about: dict[str, Any]) -> dict[str, Any]:
+def row(event: KeptBeacon, about: dict[str, Any]) -> dict[str, Any]:
     """As it lies in the topic: its addresses without their queries, and what the door knows itself."""
-    fields = event.__dict__ | about
+    fields = (asdict(event) if type(event) is PlainBeacon else event.__dict__) | about
     for name in _ADDRESSES:
         fields[name] = without_query(fields[name][:URL_CHARACTERS]) if fields[name] else None
     return fields
@@ -55,7 +53,7 @@ def words_alone(events: Sequence[Any]) -> bool:
     return all(isinstance(event, dict) and event.get("event_type") in _CONSENT for event in events)
 
 
-def word(event: Beacon, session: str, customer: str | None) -> dict[str, Any]:
+def word(event: KeptBeacon, session: str, customer: str | None) -> dict[str, Any]:
     """As it lies in the topic (schemas.values.consent.ToldConsent)."""
     asked = AskedConsent.model_validate(event.event_data)
     return {
@@ -66,6 +64,14 @@ def word(event: Beacon, session: str, customer: str | None) -> dict[str, Any]:
         "said_at": moment(event.id),
         "text_version": asked.text_version,
     }
+
+
+def _read(events: Sequence[Any]) -> tuple[Iterable[tuple[int, Beacon]], list[EventRefusal]]:
+    """All in one call; only a request with a fault in it is read event by event."""
+    try:
+        return enumerate(_ALL.validate_python(events)), []
+    except ValidationError:
+        return _one_by_one(events)
 
 
 def _one_by_one(events: Sequence[Any]) -> tuple[list[tuple[int, Beacon]], list[EventRefusal]]:

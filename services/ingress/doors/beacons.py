@@ -10,7 +10,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.beacons import BEACON, CONSENT, MOST_EVENTS
+from schemas.beacons import BEACON, CONSENT, MOST_EVENTS, plain_post
 from schemas.values.depth import too_deep
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
@@ -189,6 +189,18 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """Token, consent and events, unjudged. Raises Refused."""
     if too_deep(body):
         raise Refused(Reason.TOO_DEEP)
+    token, consent, events = _fields(body)
+    if not events:
+        raise Refused(Reason.NO_EVENT)
+    if len(events) > MOST_EVENTS:
+        raise Refused(Reason.TOO_LARGE)
+    return token, consent, events
+
+
+def _fields(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
+    """The same however many events there are. Raises Refused."""
+    if plain := plain_post(body):
+        return plain.token, plain.consent, plain.events
     try:
         post = parsed(body)
     except orjson.JSONDecodeError as cause:
@@ -196,12 +208,10 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     if type(post) is not dict:
         raise Refused(Reason.NO_EVENT)
     token, consent, events = post.get("token"), post.get("consent"), post.get("events")
-    if type(token) is not str or type(consent) is not list or type(events) is not list or not events:
+    if type(token) is not str or type(consent) is not list or type(events) is not list:
         raise Refused(Reason.NO_EVENT)
     if not all(type(purpose) is str for purpose in consent):
         raise Refused(Reason.NO_EVENT)
-    if len(events) > MOST_EVENTS:
-        raise Refused(Reason.TOO_LARGE)
     return token, consent, events
 
 

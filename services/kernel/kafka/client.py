@@ -17,6 +17,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from services.kernel.closing import opened
 from services.kernel.errors import Stop, Unreachable
+from services.kernel.kafka.compression import keep_context
 from services.kernel.kafka.foreign_batches import read_anything
 from services.kernel.kafka.portions import hand_out_in_portions
 from services.kernel.kafka.unreachable import why
@@ -41,6 +42,7 @@ def consumer(settings: Settings, **more: Any) -> Any:
 
 def producer(settings: Settings, **more: Any) -> Any:
     """A producer that is not started yet."""
+    keep_context()
     return AIOKafkaProducer(**client_options(settings), **more)
 
 

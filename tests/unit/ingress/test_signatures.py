@@ -1,4 +1,5 @@
-"""What proves a shop's events: any right signature of the header, by any of its keys, over the bytes as they are."""
+"""What proves Chatwoot's webhooks: HMAC as anybody reckons it. What proves a shop's events: any right signature of the
+header, by any of its keys, over the bytes as they are."""
 
 import base64
 import hmac
@@ -6,6 +7,7 @@ import hmac
 import pytest
 
 from services.ingress.doors.shop_signature import signed_as_standard
+from services.ingress.signatures import Signer
 
 _CURRENT, _PREVIOUS = b"current", b"previous"
 _BODY = b'{"name":"\xff"}'
@@ -50,3 +52,12 @@ def test_a_right_signature_is_enough_whatever_stands_beside_it(signatures: bytes
 )
 def test_nothing_else_proves_anything(signatures: bytes) -> None:
     assert not proved(signatures)
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
+def test_chatwoots_signature_is_hmac_however_long_its_secret_is(length: int) -> None:
+    secret = bytes(range(length))
+    signer = Signer(secret)
+    for body in (b"", _BODY, b"x" * 5_000):
+        right = hmac.new(secret, b"1700000000." + body, "sha256").hexdigest().encode()
+        assert signer.signature(b"1700000000", body) == b"sha256=" + right
