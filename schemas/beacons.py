@@ -219,9 +219,10 @@ _PLAIN_POST = msgspec.json.Decoder(PlainPost)
 
 
 def plain_post(body: bytes) -> PlainPost | None:
-    """A body that is no deeper than a door allows, in one reading; None: the model is to judge it, event by event.
+    """A body in one reading; None: the model is to judge it, event by event, if it is not too deep for that.
 
-    Every field is read, so broken text and endless numbers are seen wherever they stand; for escapes, see `reports`.
+    No plain one is deep. Every field is read, so broken text and endless numbers are seen wherever they stand; for
+    escapes, see `reports`.
     """
     if b"\\u" in body:
         return None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from db.pool import Pool
 from schemas.beacons import Beacon
 from schemas.topics import WIDGET_EVENTS
 from schemas.values.depth import too_deep
-from services.ingress.doors.beacon_events import judge, row
+from services.ingress.doors.beacon_events import KnownVisitor, judge, row
 from services.ingress.doors.beacons import parsed
 from services.ingress.doors.refusals import EventRefusal
 from services.kernel import Record
@@ -45,18 +46,17 @@ def event_id(number: int) -> UUID:
 
 # What a page sends, and what the door adds of the request: headers and addresses are strangers' words, too.
 _POST = st.lists(bodies([_sound(0)], [*places(Beacon), *_DATA]), min_size=1, max_size=_AT_ONCE)
-_ABOUT = st.fixed_dictionaries(
-    {
-        "session_id": st.text(max_size=300),
-        "customer_id": st.none() | st.text(max_size=300),
-        "user_id": st.none() | st.uuids().map(str),
-        "user_agent": st.binary(max_size=512).map(lambda agent: agent.decode("latin-1")),
-        "ip_address": st.none() | st.ip_addresses().map(str) | st.sampled_from(("fe80::1%eth0", "192.0.2.0", "")),
-    }
+_KNOWN = st.builds(
+    KnownVisitor,
+    session=st.text(max_size=300),
+    customer=st.none() | st.text(max_size=300),
+    user=st.none() | st.uuids(),
+    user_agent=st.binary(max_size=512).map(lambda agent: agent.decode("latin-1")),
+    address=st.none() | st.ip_addresses().map(str) | st.sampled_from(("fe80::1%eth0", "192.0.2.0", "")),
 )
 
 
-def taken(body: bytes, about: dict[str, Any], store: UUID) -> tuple[list[Record], int, Sequence[EventRefusal]]:
+def taken(body: bytes, known: KnownVisitor, store: UUID) -> tuple[list[Record], int, Sequence[EventRefusal]]:
     """As the door keeps it: the record if there is one, how many events are in it, and which were refused."""
     if too_deep(body):
         return [], 0, []
@@ -65,7 +65,7 @@ def taken(body: bytes, about: dict[str, Any], store: UUID) -> tuple[list[Record]
     except orjson.JSONDecodeError:
         return [], 0, []
     kept, refusals = judge(post, _NOW)
-    value = orjson.dumps([row(event, about) for event in kept])
+    value = msgspec.json.encode([row(event, known) for event in kept])
     record = Record.accepted(
         WIDGET_EVENTS.name, key=b"", value=value, store=store, event="beacon", origin="beacon", received_at=_NOW
     )
@@ -73,14 +73,14 @@ def taken(body: bytes, about: dict[str, Any], store: UUID) -> tuple[list[Record]
 
 
 @in_batches(_AT_ONCE // 4)
-@given(sent=_POST, about=_ABOUT)
+@given(sent=_POST, known=_KNOWN)
 async def test_what_the_door_takes_is_stored(
-    pool: Pool, store: UUID, sent: list[dict[str, Any]], about: dict[str, Any]
+    pool: Pool, store: UUID, sent: list[dict[str, Any]], known: KnownVisitor
 ) -> None:
     # Each its own id, but where the id itself is what is strange.
     given = [one | ({"id": str(event_id(number))} if one.get("id") == _sound(0)["id"] else {})
              for number, one in enumerate(sent) if isinstance(one, dict)]  # fmt: skip
-    records, kept, refusals = taken(written(given), about, store)
+    records, kept, refusals = taken(written(given), known, store)
 
     read = [events.read(record) for record in records]
     async with undone(pool, store) as conn:
@@ -95,14 +95,14 @@ async def test_what_the_door_takes_is_stored(
 
 
 async def test_each_hostile_value_in_each_field_is_refused_by_the_door_or_stored(pool: Pool, store: UUID) -> None:
-    about = {"session_id": "s\0", "customer_id": None, "user_id": None, "user_agent": "a", "ip_address": "192.0.2.0"}
+    visitor = KnownVisitor("s\0", None, None, "a", "192.0.2.0")
     everything = list(each([_sound(0)], [*places(Beacon), *_DATA], random.Random(1)))
     assert len(everything) > 500
     stored = refused = 0
     async with undone(pool, store) as conn:
         for number, one in enumerate(everything):
-            known = one | ({"id": str(event_id(number))} if one.get("id") == _sound(0)["id"] else {})
-            records, kept, refusals = taken(written([known]), about, store)
+            sent = one | ({"id": str(event_id(number))} if one.get("id") == _sound(0)["id"] else {})
+            records, kept, refusals = taken(written([sent]), visitor, store)
             for record in records:
                 read = events.read(record)
                 assert read is not None

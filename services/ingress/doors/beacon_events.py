@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from msgspec.structs import asdict
+from msgspec.structs import replace
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.beacons import Beacon, PlainBeacon, moment
+from schemas.beacons import Beacon, PlainBeacon, PlainReport, moment
 from schemas.bounds import URL_CHARACTERS
 from schemas.values.consent import CONSENT_EVENTS, AskedConsent
 from services.ingress.doors.refusals import EventRefusal
@@ -18,11 +19,23 @@ from services.kernel.errors import describe
 _OLDEST_MS, _AHEAD_MS = 48 * 3_600_000, 10 * 60_000
 # A UUIDv7's version and variant among its bits; the first 48 are its milliseconds.
 _MARKS, _UUID7, _MOMENT = 0xF << 76 | 0b11 << 62, 7 << 76 | 0b10 << 62, 80
-_ADDRESSES = ("page_url", "referrer")
 _CONSENT = tuple(CONSENT_EVENTS)  # a list or dict in its place is no member, and no fault either
 KeptBeacon = Beacon | PlainBeacon
 _ONE = TypeAdapter(Beacon)
 _ALL: TypeAdapter[list[Beacon]] = TypeAdapter(list[Beacon])
+
+
+class KnownVisitor(NamedTuple):
+    """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
+
+    session: str | None = None
+    customer: str | None = None
+    user: UUID | None = None
+    user_agent: str | None = None
+    address: str | None = None
+
+
+NOBODY = KnownVisitor()
 
 
 def judge(events: Sequence[Any], now: datetime) -> tuple[list[KeptBeacon], list[EventRefusal]]:
@@ -40,12 +53,32 @@ def judge(events: Sequence[Any], now: datetime) -> tuple[list[KeptBeacon], list[
     return kept, sorted(refusals)
 
 
-def row(event: KeptBeacon, about: dict[str, Any]) -> dict[str, Any]:
-    """As it lies in the topic: its addresses without their queries, and what the door knows itself."""
-    fields = (asdict(event) if type(event) is PlainBeacon else event.__dict__) | about
-    for name in _ADDRESSES:
-        fields[name] = without_query(fields[name][:URL_CHARACTERS]) if fields[name] else None
-    return fields
+def row(event: KeptBeacon, visitor: KnownVisitor) -> PlainReport:
+    """As it lies in the topic: its addresses without their queries, and who it was."""
+    return PlainReport(
+        event.id,
+        event.event_type,  # type: ignore[arg-type]  # a word of consent becomes no row
+        visitor.session,
+        visitor.user,
+        visitor.customer,
+        _address(event.page_url),
+        _address(event.referrer),
+        visitor.user_agent,
+        visitor.address,
+        event.load_time_ms,
+        event.widget_version,
+        event.event_data,
+    )
+
+
+def nobodys_row(event: KeptBeacon) -> PlainReport:
+    """Of whoever has not agreed, where the store needs no consent: what happened, and nothing that tells them from
+    others."""
+    return replace(row(event, NOBODY), referrer=None, event_data={})
+
+
+def _address(url: str | None) -> str | None:
+    return without_query(url[:URL_CHARACTERS]) if url else None
 
 
 def words_alone(events: Sequence[Any]) -> bool:

@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import msgspec
 import orjson
 from starlette.types import Receive, Scope
 
@@ -14,7 +15,7 @@ from schemas.beacons import BEACON, CONSENT, MOST_EVENTS, plain_post
 from schemas.values.depth import too_deep
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
-from services.ingress.doors.beacon_events import judge, row, word, words_alone
+from services.ingress.doors.beacon_events import KnownVisitor, judge, nobodys_row, row, word, words_alone
 from services.ingress.doors.door import DoorContext, WholeRequest
 from services.ingress.doors.refusals import EventRefusal, Reason, Refused, wrong_method
 from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeaders, content_type, headers
@@ -28,11 +29,9 @@ PREFIX = "/beacons"
 # sendBeacon sends text/plain: any other type makes a browser ask before each request (Fetch, CORS-safelisted).
 _TYPES = frozenset({b"text/plain", b"application/json"})
 _LONGEST_USER_AGENT = 512
-# Of whoever has not agreed, where the store needs no consent: what happened, and nothing that tells them from others.
-_NOBODY: dict[str, Any] = dict.fromkeys(("session_id", "customer_id", "user_id", "user_agent", "ip_address"))
-_UNSAID: dict[str, Any] = {"referrer": None, "event_data": {}}
 # In the scope of a request that was judged as a whole and then had to wait: its quota is used up once.
 _JUDGED = "wootstream.judged_beacon"
+_encode = msgspec.json.Encoder().encode
 _taken_for = lru_cache(maxsize=1024)(TAKEN.allowing)
 
 
@@ -135,14 +134,15 @@ class Beacons:
         records: list[Record] = []
         if told:
             named = "personalisation" in consent
-            about = _about(given, store, claims, visitor, named=named) if agreed else _NOBODY
-            rows = [row(event, about) for event in told] if agreed else [row(event, about) | _UNSAID for event in told]
+            known = _known(given, store, claims, visitor, named=named)
+            rows = [row(event, known) for event in told] if agreed else [nobodys_row(event) for event in told]
             whose = _whose(claims, named=named) if agreed and store.sealer else ()
-            records.append(_record(store, claims.session if agreed else str(uuid4()), BEACON, rows, now, whose))
+            key = claims.session if agreed else str(uuid4())
+            records.append(_record(store, key, BEACON, _encode(rows), now, whose))
         if len(told) < len(kept):
             words = [word(event, claims.session, claims.customer) for event in kept if event.is_consent]
             whose = _whose(claims, named=True) if store.sealer else ()
-            records.append(_record(store, claims.session, CONSENT, words, now, whose))
+            records.append(_record(store, claims.session, CONSENT, orjson.dumps(words), now, whose))
         return _Beacon(store, records, len(kept), refusals)
 
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
@@ -169,14 +169,14 @@ def _whose(claims: Claims, *, named: bool) -> Iterable[Subject]:
     """As the rows name them."""
     customer = claims.customer if named else None
     user = _uuid(customer)
-    return subjects_named(sessions=[claims.session], customers=[customer], users=[UUID(user)] if user else ())
+    return subjects_named(sessions=[claims.session], customers=[customer], users=[user] if user else ())
 
 
-def _record(store: Store, key: str, event: str, rows: Sequence[Any], now: datetime, whose: Iterable[Subject]) -> Record:
+def _record(store: Store, key: str, event: str, value: bytes, now: datetime, whose: Iterable[Subject]) -> Record:
     record = Record.accepted(
         topics.WIDGET_EVENTS.name,
         key=f"{store.key}:{key}".encode(),
-        value=orjson.dumps(rows),
+        value=value,
         store=store.id,
         event=event,
         origin="beacon",
@@ -187,8 +187,6 @@ def _record(store: Store, key: str, event: str, rows: Sequence[Any], now: dateti
 
 def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """Token, consent and events, unjudged. Raises Refused."""
-    if too_deep(body):
-        raise Refused(Reason.TOO_DEEP)
     token, consent, events = _fields(body)
     if not events:
         raise Refused(Reason.NO_EVENT)
@@ -201,6 +199,8 @@ def _fields(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """The same however many events there are. Raises Refused."""
     if plain := plain_post(body):
         return plain.token, plain.consent, plain.events
+    if too_deep(body):
+        raise Refused(Reason.TOO_DEEP)
     try:
         post = parsed(body)
     except orjson.JSONDecodeError as cause:
@@ -215,23 +215,20 @@ def _fields(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     return token, consent, events
 
 
-def _about(
-    given: RequestHeaders, store: Store, claims: Claims, visitor: ClientAddress, *, named: bool
-) -> dict[str, Any]:
-    """What the door knows itself: the session, the browser, the network, and the customer if there is consent."""
+def _known(given: RequestHeaders, store: Store, claims: Claims, visitor: ClientAddress, *, named: bool) -> KnownVisitor:
     customer = claims.customer if named else None
-    return {
-        "session_id": claims.session,
-        "customer_id": customer,
-        "user_id": _uuid(customer),
-        "user_agent": given.get(b"user-agent", b"")[:_LONGEST_USER_AGENT].decode("latin-1"),
-        "ip_address": (visitor.address if store.keep_full_ip else visitor.network) or None,
-    }
+    return KnownVisitor(
+        claims.session,
+        customer,
+        _uuid(customer),
+        given.get(b"user-agent", b"")[:_LONGEST_USER_AGENT].decode("latin-1"),
+        (visitor.address if store.keep_full_ip else visitor.network) or None,
+    )
 
 
-def _uuid(customer: str | None) -> str | None:
+def _uuid(customer: str | None) -> UUID | None:
     """Shops whose customers are the host's users know them by the user's id."""
     try:
-        return str(UUID(customer)) if customer else None
+        return UUID(customer) if customer else None
     except ValueError:
         return None

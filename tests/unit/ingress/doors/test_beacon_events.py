@@ -1,7 +1,7 @@
 """What of a page's event lies in the topic."""
 
 from schemas.beacons import Beacon
-from services.ingress.doors.beacon_events import row
+from services.ingress.doors.beacon_events import KnownVisitor, row
 
 
 def test_an_address_that_is_empty_is_none() -> None:
@@ -13,5 +13,5 @@ def test_an_address_that_is_empty_is_none() -> None:
             "referrer": "https://a/b?c",
         }
     )
-    kept = row(event, {"session_id": "s"})
-    assert (kept["page_url"], kept["referrer"], kept["session_id"]) == (None, "https://a/b", "s")
+    kept = row(event, KnownVisitor("s"))
+    assert (kept.page_url, kept.referrer, kept.session_id) == (None, "https://a/b", "s")

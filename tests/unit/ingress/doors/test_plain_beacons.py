@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
 from schemas.beacons import Beacon, PlainBeacon, plain_post
 from services.ingress.doors import beacons
-from services.ingress.doors.beacon_events import judge, row
+from services.ingress.doors.beacon_events import KnownVisitor, judge, row
 from services.ingress.doors.refusals import Refused
 from tests.fields.hostile import each, places, written
 
@@ -22,7 +23,7 @@ _SOUND: dict[str, Any] = {
     "event_data": {"value_minor": 1, "ratio": 0.5, "currency": "EUR", "items": ["a", {"n": None}]},
 }  # fmt: skip
 _POST: dict[str, Any] = {"token": "t", "consent": ["analytics"], "events": [_SOUND, _SOUND]}
-_ABOUT = {"session_id": "s", "customer_id": None, "user_id": None, "user_agent": "a", "ip_address": "192.0.2.0"}
+_KNOWN = KnownVisitor("s", None, None, "a", "192.0.2.0")
 _WHERE = [
     *(("token",), ("consent",), ("consent", 0), ("events",), ("events", 1), ("more",), ("events", 0, "more")),
     *(("events", 0, *place) for place in (*places(Beacon), ("event_data", "value_minor"), ("event_data", "items", 0))),
@@ -55,7 +56,7 @@ def _outcome(body: bytes) -> object:
     except Refused as refused:
         return refused.reason
     kept, refusals = judge(events, _NOW)
-    return token, [*consent], orjson.dumps([row(one, _ABOUT) for one in kept if not one.is_consent]), refusals
+    return token, [*consent], msgspec.json.encode([row(one, _KNOWN) for one in kept if not one.is_consent]), refusals
 
 
 def test_every_body_is_judged_alike_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
