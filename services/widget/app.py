@@ -18,7 +18,7 @@ def add_to(process: Process) -> None:
     api.add_to(process)
     metrics = WidgetMetrics(process.registry)
     keeping = Keeping(process, metrics)
-    every(process, partial(months.ensure_daily, process, metrics), name="widget partitions", seconds=_DAY_SECONDS)
+    every(process, partial(months.ensure_daily, process), name="widget partitions", seconds=_DAY_SECONDS)
     every(process, keeping.refresh, name="widget events kept", seconds=_KEEPING_SECONDS)
     for name, work in (("widget retention", retention.tidy), ("widget orders", retention.count_orders)):
         every(process, partial(work, process), name=name, seconds=_HOUR_SECONDS, alone=True, needed=False)

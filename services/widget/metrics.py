@@ -2,18 +2,13 @@
 
 from uuid import UUID
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter
 
 
 class WidgetMetrics:
     """One set per process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # Days for which a partition is there. Below 30: alert; `wootstream partitions` makes them, and its answer says
-        # why the daily round could not. At 0 storefronts' events are set aside.
-        self.days_ahead = Gauge(
-            "wootstream_widget_partition_days_ahead", "Days ahead that have a partition", registry=registry
-        )
         # Events older than what their store keeps, once for each time that their record is read. Growing: a redrive of
         # old letters, or a sender whose clock is years behind.
         self._ignored = Counter(

@@ -10,7 +10,6 @@ import structlog
 from db.pool import Pool, scoped
 from db.widget import months as table
 from services.kernel import Process
-from services.widget.metrics import WidgetMetrics
 
 log = structlog.get_logger()
 
@@ -60,10 +59,9 @@ def days_ahead(months: Sequence[Month], now: datetime) -> int:
     return (end - now).days
 
 
-async def ensure_daily(process: Process, metrics: WidgetMetrics) -> bool:
-    """The same for `every`: log what was made, and tell how far ahead it reaches."""
+async def ensure_daily(process: Process) -> bool:
+    """The same for `every`: log what was made."""
     found = await ensure(process.pool(), process.clock.now())
-    metrics.days_ahead.set(found.days_ahead)
     if found.made:
         log.info("partitions_made", partitions=found.made)
     return False

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from db.pool import PRIVACY, Pool, open_pool, scoped
 from db.widget import months as table
@@ -63,11 +64,14 @@ async def test_the_verb_says_what_there_is_and_how_far(database_url: str, monkey
     assert "days ahead" in await call(cli.partitions)
 
 
-async def test_days_ahead_are_a_metric(settings: Settings, pool: Pool) -> None:
-    process = Process(settings)
-    metrics = WidgetMetrics(process.registry)
-    await months.ensure_daily(process, metrics)
-    assert (process.registry.get_sample_value("wootstream_widget_partition_days_ahead") or 0) >= 89
+async def test_the_daily_round_makes_the_months_that_are_missing(settings: Settings, alone: str) -> None:
+    process = Process(settings.model_copy(update={"database_url": SecretStr(alone)}))
+    last = (await months.ensure(process.pool(), process.clock.now())).months[-1].name
+    admin = await asyncpg.connect(alone)
+    await admin.execute(f"drop table wootstream.{last}")
+    await months.ensure_daily(process)
+    assert await admin.fetchval("select to_regclass('wootstream.' || $1) is not null", last)
+    await admin.close()
     await process.pool().close()
 
 
