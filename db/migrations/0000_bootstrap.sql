@@ -6,7 +6,7 @@ do $$
 declare
   name text;
 begin
-  foreach name in array array['wootstream_owner', 'wootstream_ingress', 'wootstream_service', 'wootstream_privacy', 'authenticated', 'anon'] loop
+  foreach name in array array['wootstream_owner', 'wootstream_ingress', 'wootstream_service', 'wootstream_privacy', 'wootstream_dashboards', 'authenticated', 'anon'] loop
     begin
       if to_regrole(name) is null then
         execute format('create role %I nologin', name);
@@ -25,7 +25,7 @@ end
 $$;
 
 create schema if not exists wootstream authorization wootstream_owner;
-grant usage on schema wootstream to wootstream_ingress, wootstream_service, wootstream_privacy, authenticated;
+grant usage on schema wootstream to wootstream_ingress, wootstream_service, wootstream_privacy, wootstream_dashboards, authenticated;
 grant usage on schema public to wootstream_ingress, wootstream_service, wootstream_privacy, authenticated;
 grant usage, create on schema public to wootstream_owner;
 

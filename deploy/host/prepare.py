@@ -190,6 +190,7 @@ def _secrets(there: Mapping[str, str]) -> dict[str, str]:
         "installation_key": base64.b64encode(secrets.token_bytes(32)).decode(),
         "api_token": secrets.token_urlsafe(32),
         "grafana_password": secrets.token_urlsafe(18),
+        "dashboards_password": secrets.token_urlsafe(24),
     }
 
 

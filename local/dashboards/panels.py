@@ -1,10 +1,12 @@
-"""What a panel of Grafana is, as far as ours go: a title, a question to Prometheus, a unit; laid out two in a row."""
+"""What a panel of Grafana is, as far as ours go: a title, a question to Prometheus or PostgreSQL, a unit; laid out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 _SOURCE = {"type": "prometheus", "uid": "prometheus"}
+_POSTGRES = {"type": "grafana-postgresql-datasource", "uid": "postgres"}
+_DAYS = "30d"  # what is asked of PostgreSQL is counted by day: the page's few hours would show a point or two
 _WIDTH, _HEIGHT, _STAT_WIDTH, _STAT_HEIGHT, _GRID = 12, 8, 4, 4, 24
 RATE = "[$__rate_interval]"
 Unit = Literal["short", "s", "bytes", "percentunit", "reqps", "Bps"]
@@ -12,7 +14,9 @@ Unit = Literal["short", "s", "bytes", "percentunit", "reqps", "Bps"]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One question over time, or as a single number where it is `stat`; red from `bad` on."""
+    """One question over time, or as a single number where it is `stat`; red from `bad` on.
+
+    With `sql` it is a statement that answers time, metric and a value, and shows the last thirty days."""
 
     title: str
     asks: str
@@ -22,6 +26,7 @@ class Panel:
     bad: float | None = None
     below: bool = False  # it is what lies below `bad` that is bad
     says: str = ""
+    sql: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -33,12 +38,13 @@ class Panel:
         steps: list[dict[str, Any]] = [{"color": good, "value": None}]
         if self.bad is not None:
             steps.append({"color": bad, "value": self.bad})
+        source = _POSTGRES if self.sql else _SOURCE
         return {
             "id": number,
             "type": "stat" if self.stat else "timeseries",
             "title": self.title,
             "description": self.says,
-            "datasource": _SOURCE,
+            "datasource": source,
             "gridPos": {"x": x, "y": y, "w": width, "h": height},
             "fieldConfig": {
                 "defaults": {"unit": self.unit, "thresholds": {"mode": "absolute", "steps": steps}},
@@ -47,10 +53,13 @@ class Panel:
             "options": {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "background"}
             if self.stat
             else {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
-            "targets": [
-                {"refId": "A", "datasource": _SOURCE, "expr": self.asks, "legendFormat": self.legend or "__auto"}
-            ],
-        }
+            "targets": [{"refId": "A", "datasource": source} | self._question()],
+        } | ({"timeFrom": _DAYS} if self.sql else {})
+
+    def _question(self) -> dict[str, Any]:
+        if self.sql:
+            return {"rawSql": self.asks, "rawQuery": True, "editorMode": "code", "format": "time_series"}
+        return {"expr": self.asks, "legendFormat": self.legend or "__auto"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ TENANTS: dict[str, Tenant] = {
             "day": NOW.date(), "event_type": "widget_loaded", "page_group": "home", "device_class": "mobile",
             "load_ms": n, "events": 1,
         },
-        ALL, people=MANAGERS, change="events",
+        ALL, people=MANAGERS, owner=READ, everywhere=frozenset({OWNER}), change="events",
     ),
     "public.chatwoot_conversation_daily": Tenant(
         lambda n: {"day": NOW.date(), "inbox_id": n}, READ, privacy=ALL, people=EVERYONE, change="conversations"

@@ -70,13 +70,15 @@ def shortened(text: str, shorter: Mapping[str, Mapping[str, str]]) -> str:
     return str(yaml.safe_dump(loaded))
 
 
-def panels() -> dict[str, str]:
-    """What each panel of each page asks, with Grafana's variables put in."""
+def panels(source: str = "prometheus") -> dict[str, str]:
+    """What each panel of each page asks of this source, with Grafana's variables put in."""
     found = {}
     for file in sorted((_DEPLOY / "grafana/dashboards").glob("*.json")):
         for panel in json.loads(file.read_text())["panels"]:
             for target in panel["targets"]:
-                expression = target["expr"]
+                if target["datasource"]["uid"] != source:
+                    continue
+                expression = target["rawSql" if source == "postgres" else "expr"]
                 for name, value in _VARIABLES.items():
                     expression = expression.replace(name, value)
                 found[f"{file.stem}: {panel['title']}"] = expression

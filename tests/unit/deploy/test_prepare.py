@@ -51,7 +51,7 @@ def test_what_is_missing_is_added_and_agrees_with_what_was_there(folder: Path) -
 def test_env_is_its_owners_alone_and_no_secret_stands_in_it(folder: Path) -> None:
     prepare.make(_ANSWERS, ask=None)
     secrets = [text for path in (folder / "secrets").iterdir() if (text := path.read_text().strip())]
-    assert len(secrets) == 7
+    assert len(secrets) == 8
     assert (folder / ".env").stat().st_mode & 0o077 == (folder / "secrets").stat().st_mode & 0o077 == 0
     assert not any(secret in (folder / ".env").read_text() for secret in secrets)
     assert env()["WOOTSTREAM_VERSION"] == "4.5.6"
