@@ -6,7 +6,7 @@ transaction, so whoever has the server itself goes on as before.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -70,6 +70,16 @@ class PooledConnection:
     async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any:
         async with self._together():
             return await self._connection.fetchval(query, *args, timeout=timeout)
+
+    async def copy_records_to_table(
+        self, table_name: str, *, schema_name: str, records: Iterable[Sequence[object]], columns: Sequence[str]
+    ) -> str:
+        async with self._together():
+            return str(
+                await self._connection.copy_records_to_table(
+                    table_name, schema_name=schema_name, records=records, columns=columns
+                )
+            )
 
     @asynccontextmanager
     async def _together(self) -> AsyncIterator[None]:

@@ -1,6 +1,6 @@
 """A connection each of whose statements runs within something: a span of a trace."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
@@ -34,6 +34,14 @@ class SurroundedConnection:
     async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> Any:
         async with self._within(query):
             return await self._connection.fetchval(query, *args, timeout=timeout)
+
+    async def copy_records_to_table(
+        self, table_name: str, *, schema_name: str, records: Iterable[Sequence[object]], columns: Sequence[str]
+    ) -> str:
+        async with self._within(f"copy {schema_name}.{table_name}"):
+            return await self._connection.copy_records_to_table(
+                table_name, schema_name=schema_name, records=records, columns=columns
+            )
 
     def transaction(self) -> Any:
         return self._connection.transaction()

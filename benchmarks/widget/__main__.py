@@ -3,8 +3,8 @@
 widget_vs_memory: the service against its own statement, fed with rows that lie ready. widget_vs_copy: against plain
 COPY into the same table with the same indexes, which neither counts nor knows a repeat. widget_vs_quix: against Quix
 Streams' PostgreSQL sink on the same topic, which is fetched into an environment of its own when it is first asked for.
-copy_to_staging_vs_unnest says why rows go by unnest. Medians of the rounds' ratios; events a second.
-`python -m benchmarks.widget --json` ends with one object.
+copy_vs_arrays says why many rows go by COPY into a table of the session. Medians of the rounds' ratios; events a
+second. `python -m benchmarks.widget --json` ends with one object.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def measure(events: int, rounds: int) -> dict[str, Any]:
         lags = await bench.lags(statistics.median(figures["ours"]) / 2, _LAG_SECONDS)
         figures["quix"] = [await _quix(bench) for _ in range(min(rounds, 2))]
     pairs = {f"widget_vs_{name}": ("ours", name) for name in ("memory", "copy", "quix")} | {
-        "copy_to_staging_vs_unnest": ("staging", "memory")
+        "copy_vs_arrays": ("memory", "arrays")
     }
     ratios = {name: _ratio(name, figures[one], figures[other]) for name, (one, other) in pairs.items()}
     medians = {name: round(statistics.median(found)) for name, found in figures.items()}
@@ -58,7 +58,7 @@ async def _rounds(bench: WidgetBench, rounds: int) -> tuple[dict[str, list[float
     figures, processor = defaultdict[str, list[float]](list), list[float]()
     runs = [
         *(("memory", bench.from_memory), ("ours", bench.ours)),
-        *(("copy", bench.by_copy), ("staging", bench.by_staging)),
+        *(("copy", bench.by_copy), ("arrays", bench.by_arrays)),
     ]
     for _ in range(rounds):
         for name, run in runs:

@@ -24,6 +24,15 @@ begin
 end
 $$;
 
+-- Many widget events come through a table of the session. By default everybody may make one.
+do $$
+begin
+  if not has_database_privilege('wootstream_service', current_database(), 'temporary') then
+    execute format('grant temporary on database %I to wootstream_service', current_database());
+  end if;
+end
+$$;
+
 create schema if not exists wootstream authorization wootstream_owner;
 grant usage on schema wootstream to wootstream_ingress, wootstream_service, wootstream_privacy, wootstream_dashboards, authenticated;
 grant usage on schema public to wootstream_ingress, wootstream_service, wootstream_privacy, authenticated;

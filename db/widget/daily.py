@@ -14,7 +14,7 @@ ZONE = """
   select coalesce((select a.timezone from public.chatwoot_accounts a where a.organization_id = {store}
     order by a.account_status = 'deleted', a.created_at desc limit 1), 'UTC') as zone"""
 # Batches of other partitions count the same days: one at a time, from its first count to its commit. An order of rows
-# would not do, for a batch that is tried by halves counts several times. Asked for above the sort, so after the rows.
+# would not do, for a batch that is tried by halves counts several times. Asked for above the groups, so after the rows.
 _TURN = "pg_advisory_xact_lock(hashtext('wootstream/widget days')) is not null"
 # The one place that says what is counted: of a batch's new events, and of all events of a day. Pages and devices are
 # judged once each, for their patterns cost more than a row.
@@ -22,7 +22,7 @@ COUNT_INTO_DAYS = f"""
 insert into public.chatwoot_widget_daily as d (organization_id, day, event_type, page_group, device_class, load_ms, events, failures)
 select * from (
 select e.organization_id, (e.created_at at time zone z.zone)::date, e.event_type, coalesce(p.page_group, 'none'),
-  coalesce(a.device_class, 'unknown'), case when e.load_time_ms is null then 0 else wootstream.load_step(e.load_time_ms) end, count(*),
+  coalesce(a.device_class, 'unknown'), wootstream.load_step(e.load_time_ms), count(*),
   count(*) filter (where e.event_type = 'widget_loaded' and e.event_data -> 'failed' = 'true')
 from {{events}} e join (
   select s.organization_id, z.zone from (select distinct organization_id from {{events}}) s, lateral ({ZONE.format(store="s.organization_id")}) z
@@ -32,7 +32,7 @@ from {{events}} e join (
 ) p on p.url = e.page_url left join (
   select agent, wootstream.device_class(agent) as device_class from (select distinct user_agent as agent from {{events}}) a offset 0
 ) a on a.agent = e.user_agent
-group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
+group by 1, 2, 3, 4, 5, 6
 ) counts where {_TURN}
 """  # noqa: S608
 _OF_DAY = f"""

@@ -12,43 +12,63 @@ Key = tuple[int, int]  # store and event, as numbers: their hashes cost a tenth;
 
 # A plan for any number of rows takes them for ten, and compares each with each.
 _PLAN = "set local plan_cache_mode = force_custom_plan"
+# Many rows come by COPY into a table of the session, for the driver makes arrays in twice the time, while PostgreSQL
+# waits; few as arrays, which ask for nothing before them. A table whose columns change takes another name, for behind a
+# pooler it outlives a release.
+_MANY = 300
+_ARRIVING = "widget_events_arriving"
 # What their last withdrawal covers is counted like all events, and kept without whatever names somebody.
 _NAMING = ("session_id", "user_id", "customer_id", "page_url", "user_agent", "ip_address", "referrer")
-_COLUMNS = (
-    "organization_id", "created_at", "id", "event_type", "session_id", "user_id", "customer_id", "page_url", "user_agent",
-    "ip_address", "referrer", "load_time_ms", "widget_version", "event_data",
-)  # fmt: skip
+_TYPES = {
+    "organization_id": "uuid", "created_at": "timestamptz", "id": "uuid", "event_type": "text", "session_id": "text",
+    "user_id": "uuid", "customer_id": "text", "page_url": "text", "user_agent": "text", "ip_address": "text",
+    "referrer": "text", "load_time_ms": "int", "widget_version": "text", "event_data": "text",
+}  # fmt: skip
+_COLUMNS = ", ".join(_TYPES)
+_MAKE_ROOM = f"""
+{_PLAN};
+set local client_min_messages = warning;
+create temporary table if not exists {_ARRIVING} ({", ".join(map(" ".join, _TYPES.items()))}) on commit delete rows;
+delete from pg_temp.{_ARRIVING}
+"""  # noqa: S608
 _IS_UNNAMED = "(organization_id, id) in (select * from unnest($15::uuid[], $16::uuid[]))"
 _EMPTY = dict.fromkeys(_NAMING, "null") | {"event_data": "'{}'::jsonb"}
 _UNNAMED = ", ".join(
-    f"case when {_IS_UNNAMED} then {_EMPTY[name]} else {name} end" if name in _EMPTY else name for name in _COLUMNS
+    f"case when {_IS_UNNAMED} then {_EMPTY[name]} else {name} end" if name in _EMPTY else name for name in _TYPES
 )
-# One statement: what was there already is neither inserted nor counted. It answers with those, for they are the fewest.
-# Addresses and JSON go as texts: the driver's own form of them cost as much as all other columns together.
-_STATEMENT = """
-with given as (
-select organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url, user_agent, ip_address::inet as ip_address,
-  referrer, load_time_ms, widget_version, event_data::jsonb as event_data
-from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
-  $10::text[], $11::text[], $12::int[], $13::text[], $14::text[]) as g (organization_id, created_at, id, event_type,
-  session_id, user_id, customer_id, page_url, user_agent, ip_address, referrer, load_time_ms, widget_version, event_data)
+_JUDGED = {
+    "ip_address": "ip_address::inet as ip_address",
+    "event_data": "case event_data when '{{}}' then '{{}}' else event_data::jsonb end as event_data",
+}
+_GIVEN = ", ".join(_JUDGED.get(name, name) for name in _TYPES)
+_ARRAYS = f"""unnest({", ".join(f"${at}::{kind}[]" for at, kind in enumerate(_TYPES.values(), 1))}) as g ({_COLUMNS})"""
+# One statement: what was there already is neither inserted nor counted. It answers with those, which are looked for only
+# where there are any. Addresses and JSON go as texts: the driver's own form of them cost as much as all other columns.
+_STATEMENT = f"""
+with given as {{once}} (
+select {_GIVEN} from {{source}}
 ), added as (
-insert into public.chatwoot_widget_events (organization_id, created_at, id, event_type, session_id, user_id, customer_id, page_url,
-  user_agent, ip_address, referrer, load_time_ms, widget_version, event_data)
-select {kept} from given order by 1, 2, 3
+insert into public.chatwoot_widget_events ({_COLUMNS})
+select {{kept}} from given order by 1, 2, 3
 on conflict do nothing
 returning organization_id, created_at, id, event_type, page_url, user_agent, load_time_ms, event_data
-){news}, counted as (
-{count}
+){{news}}, counted as (
+{{count}}
 on conflict (organization_id, day, event_type, page_group, device_class, load_ms) do update set
   events = d.events + excluded.events, failures = d.failures + excluded.failures
 )
-select organization_id, id from given except all select organization_id, id from added
-"""
-_ADD = _STATEMENT.format(kept="*", news="", count=COUNT_INTO_DAYS.format(events="added"))
+select organization_id, id from (
+  select organization_id, id from given except all select organization_id, id from added
+) known where {{so_many}} > (select count(*) from added)
+"""  # noqa: S608
+_OF_ARRAYS = {"once": "materialized", "source": _ARRAYS, "so_many": "cardinality($1)"}
+_OF_TABLE = {"once": "not materialized", "source": f"pg_temp.{_ARRIVING}", "so_many": "$1::int"}
+_OF_ADDED = {"kept": _COLUMNS, "news": "", "count": COUNT_INTO_DAYS.format(events="added")}
+_ADD = _STATEMENT.format(**_OF_ARRAYS, **_OF_ADDED)
+_ADD_ARRIVED = _STATEMENT.format(**_OF_TABLE, **_OF_ADDED)
 # The rows that come back no longer say what is counted, so those that were given do.
 _NEWS = ", news as (select g.* from given g join added a using (organization_id, created_at, id))"
-_ADD_UNNAMED = _STATEMENT.format(kept=_UNNAMED, news=_NEWS, count=COUNT_INTO_DAYS.format(events="news"))
+_ADD_UNNAMED = _STATEMENT.format(**_OF_ARRAYS, kept=_UNNAMED, news=_NEWS, count=COUNT_INTO_DAYS.format(events="news"))
 
 _FORGET = """
 with gone as (
@@ -96,12 +116,17 @@ async def add(
 ) -> set[Key]:
     """Keep events, the `unnamed` (store, event) without whatever names somebody; the keys of those that were known
     already. One row a key."""
-    await conn.execute(_PLAN)
     if unnamed:
+        await conn.execute(_PLAN)
         columns = zip(*unnamed, strict=True)
         known = await conn.fetch(_ADD_UNNAMED, *zip(*rows, strict=True), *map(list, columns))
-    else:
+    elif len(rows) < _MANY:
+        await conn.execute(_PLAN)
         known = await conn.fetch(_ADD, *zip(*rows, strict=True))
+    else:
+        await conn.execute(_MAKE_ROOM)
+        await conn.copy_records_to_table(_ARRIVING, schema_name="pg_temp", records=rows, columns=list(_TYPES))
+        known = await conn.fetch(_ADD_ARRIVED, len(rows))
     return {(row["organization_id"].int, row["id"].int) for row in known}
 
 

@@ -14,6 +14,7 @@ from db.address import read
 from db.migrate import MigrationPooled, migrate
 from db.pool import PEOPLE, SERVICE, Pool, open_pool, scoped_as_person
 from db.pooler import is_pooled
+from db.widget import event_rows
 from local.demo.services import running
 from local.process_environment import environment_of
 from schemas.topics import WEBHOOKS
@@ -22,7 +23,9 @@ from services.kernel.every import every
 from tests.eventually import eventually
 from tests.kernel_bench import Bench, open_bench
 from tests.pooler import IGNORING, needs_pgbouncer, pooled
+from tests.services.attached import attach
 from tests.services.ingress.bench import open_shop, post_webhook
+from tests.services.widget.test_handlers import event, keep, post
 
 pytestmark = needs_pgbouncer
 
@@ -107,6 +110,23 @@ async def test_statement_that_fails_alone_leaves_the_connection_usable(address: 
             with pytest.raises(asyncpg.DivisionByZeroError):
                 await conn.fetchval("select 1 / $1::int", 0)
             assert await conn.fetchval("select $1::jsonb", {"a": [1]}) == {"a": [1]}
+    finally:
+        await pool.close()
+
+
+async def test_many_widget_events_leave_nothing_to_the_next_transaction(
+    address: str, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come through a table of the session, which is somebody else's afterwards."""
+    monkeypatch.setattr(event_rows, "_MANY", 1)
+    pool, stores = open_pool(address, SERVICE, size=8), [await attach(admin_pool) for _ in range(8)]
+
+    async def twice(store: uuid.UUID) -> list[int]:
+        records = [post(store, event(), event())]
+        return [len(await keep(pool, records)) for _ in range(2)]
+
+    try:
+        assert await asyncio.gather(*map(twice, stores)) == [[1, 0]] * len(stores)
     finally:
         await pool.close()
 

@@ -63,6 +63,7 @@ _EVENTS = st.lists(
 )
 
 
+@pytest.mark.usefixtures("way")
 @settings(max_examples=15, suppress_health_check=[*HealthCheck])
 @given(events=_EVENTS, zone=st.sampled_from(_ZONES), seed=st.integers())
 async def test_counts_made_anew_from_rows_are_those_made_with_each_batch(
@@ -161,6 +162,7 @@ async def test_a_day_that_was_never_counted_shows(pool: Pool, admin_pool: Pool) 
         assert not await daily.is_counted(conn, store, day)
 
 
+@pytest.mark.usefixtures("way")
 async def test_a_batch_that_counts_by_halves_and_another_that_counts_the_same_days_never_wait_for_each_other(
     pool: Pool, admin_pool: Pool
 ) -> None:

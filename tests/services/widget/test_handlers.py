@@ -12,12 +12,16 @@ import pytest
 import uuid_utils
 from pydantic import ValidationError
 
+from db.migrate import migrate
 from db.pool import Pool, scoped
+from db.widget import event_rows as table
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Invalid, Record
 from services.widget import events, handlers
+from tests.databases import copied_database
 from tests.services.attached import attach
 
+pytestmark = pytest.mark.usefixtures("way")
 _NOW = datetime.now(UTC)
 
 
@@ -68,6 +72,17 @@ async def test_a_record_is_news_when_any_of_its_events_is(pool: Pool, admin_pool
     assert await keep(pool, [first, repeat]) == {first}
     assert await keep(pool, [mixed]) == {mixed}
     assert len(await stored(pool, store)) == 2
+
+
+async def test_what_was_known_is_told_of_each_batch_of_a_transaction_by_itself(pool: Pool, admin_pool: Pool) -> None:
+    """As a batch is tried by halves."""
+    store = await attach(admin_pool)
+    posts = [events.read(post(store, event())) for _ in range(3)]
+    first, second, third = (one.rows[0] for one in posts if one)
+    async with scoped(pool, {store}) as conn:
+        assert await table.add(conn, [first]) == set()
+        assert await table.add(conn, [second, third]) == set()
+        assert await table.add(conn, [third]) == {(store.int, third.id.int)}
 
 
 async def test_the_same_id_in_two_stores_is_two_events(pool: Pool, admin_pool: Pool) -> None:
@@ -121,3 +136,14 @@ async def test_what_is_no_array_of_events_is_set_aside(value: bytes) -> None:
     record = Record("widget.events", b"", value, (("store", b"7a000000-0000-4000-8000-000000000001"),))
     with pytest.raises((ValidationError, ValueError)):
         events.read(record)
+
+
+async def test_a_migration_lets_the_service_make_a_table_of_the_session(migrated: str) -> None:
+    """Where somebody took from everybody what PostgreSQL gives them by default."""
+    async with copied_database(migrated) as url:
+        admin = await asyncpg.connect(url)
+        name = await admin.fetchval("select current_database()")
+        await admin.execute(f"revoke temporary on database {name} from public, wootstream_service")
+        await migrate(url)
+        assert await admin.fetchval("select has_database_privilege('wootstream_service', $1, 'temporary')", name)
+        await admin.close()
