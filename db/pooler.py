@@ -6,7 +6,7 @@ transaction, so whoever has the server itself goes on as before.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -71,13 +71,13 @@ class PooledConnection:
         async with self._together():
             return await self._connection.fetchval(query, *args, timeout=timeout)
 
-    async def copy_records_to_table(
-        self, table_name: str, *, schema_name: str, records: Iterable[Sequence[object]], columns: Sequence[str]
+    async def copy_to_table(
+        self, table_name: str, *, schema_name: str, source: bytearray, columns: Sequence[str], format: str
     ) -> str:
         async with self._together():
             return str(
-                await self._connection.copy_records_to_table(
-                    table_name, schema_name=schema_name, records=records, columns=columns
+                await self._connection.copy_to_table(
+                    table_name, schema_name=schema_name, source=source, columns=columns, format=format
                 )
             )
 

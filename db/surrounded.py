@@ -1,6 +1,6 @@
 """A connection each of whose statements runs within something: a span of a trace."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
@@ -35,12 +35,12 @@ class SurroundedConnection:
         async with self._within(query):
             return await self._connection.fetchval(query, *args, timeout=timeout)
 
-    async def copy_records_to_table(
-        self, table_name: str, *, schema_name: str, records: Iterable[Sequence[object]], columns: Sequence[str]
+    async def copy_to_table(
+        self, table_name: str, *, schema_name: str, source: bytearray, columns: Sequence[str], format: str
     ) -> str:
         async with self._within(f"copy {schema_name}.{table_name}"):
-            return await self._connection.copy_records_to_table(
-                table_name, schema_name=schema_name, records=records, columns=columns
+            return await self._connection.copy_to_table(
+                table_name, schema_name=schema_name, source=source, columns=columns, format=format
             )
 
     def transaction(self) -> Any:

@@ -37,8 +37,8 @@ class ExplainedConnection:
         row = await self.fetchrow(query, *args)
         return None if row is None else next(iter(row.values()))
 
-    async def copy_records_to_table(self, table_name: str, **given: Any) -> str:
-        return str(await self._conn.copy_records_to_table(table_name, **given))
+    async def copy_to_table(self, table_name: str, **given: Any) -> str:
+        return str(await self._conn.copy_to_table(table_name, **given))
 
     def transaction(self) -> Any:
         return self._conn.transaction()

@@ -19,7 +19,7 @@ from db.migrate import migrate
 from db.pool import SERVICE, Connection, open_pool, scoped
 from db.stores import add_organization
 from db.widget import event_rows
-from db.widget.event_rows import WidgetEventRow
+from db.widget.binary_rows import WidgetEventRow
 from schemas.topics import Topic
 from services.kernel import Clock, Process, Publisher, Record, Settings, consume
 from services.kernel.kafka.topics import ensure_topics
@@ -32,7 +32,7 @@ from tests.widget_posts import Posts
 STORES, RECORDS_AT_ONCE = 50, 500
 _PATIENCE_SECONDS, _TICK_SECONDS = 600, 0.01
 _EMPTY = "truncate public.chatwoot_widget_events, public.chatwoot_widget_daily"
-Storing = Callable[[Connection, Sequence[WidgetEventRow]], Awaitable[object]]
+Storing = Callable[[Connection, Sequence[WidgetEventRow], Sequence[bytes]], Awaitable[object]]
 
 
 @dataclass
@@ -44,6 +44,7 @@ class WidgetBench:
     admin: Any
     events: int
     batches: list[list[WidgetEventRow]] = field(default_factory=list)
+    pieces: list[list[bytes]] = field(default_factory=list)  # the same encoded
     for_copy: list[list[Any]] = field(default_factory=list)  # the same with addresses as COPY takes them
     processor_seconds_an_event: float = 0.0
 
@@ -65,7 +66,7 @@ class WidgetBench:
 
     async def from_memory(self) -> float:
         """The same SQL, fed with rows that lie ready."""
-        return await self._stored(event_rows.add, self.batches)
+        return await self._stored(lambda conn, rows, pieces: event_rows.add(conn, rows, pieces=pieces))
 
     async def by_copy(self) -> float:
         """Plain COPY into the same table with the same indexes, without its row security, counts and repeats."""
@@ -79,15 +80,15 @@ class WidgetBench:
 
     async def by_arrays(self) -> float:
         """The same SQL, fed with arrays, as few rows are."""
-        return await self._stored(_as_arrays, self.batches)
+        return await self._stored(_as_arrays)
 
-    async def _stored(self, apply: Storing, batches: Sequence[Sequence[Any]]) -> float:
+    async def _stored(self, apply: Storing) -> float:
         await self.emptied()
         pool = open_pool(self.settings.database_url.get_secret_value(), SERVICE)  # type: ignore[union-attr]
         began = time.perf_counter()
-        for rows in batches:
+        for rows, pieces in zip(self.batches, self.pieces, strict=True):
             async with scoped(pool, {one.organization_id for one in rows}) as conn:
-                await apply(conn, rows)
+                await apply(conn, rows, pieces)
         seconds = time.perf_counter() - began
         await pool.close()
         return self.events / seconds
@@ -183,7 +184,7 @@ async def _json_in_binary(connection: Any) -> None:
     )
 
 
-async def _as_arrays(conn: Connection, rows: Sequence[WidgetEventRow]) -> None:
+async def _as_arrays(conn: Connection, rows: Sequence[WidgetEventRow], _pieces: Sequence[bytes]) -> None:
     await conn.execute(event_rows._PLAN)
     await conn.fetch(event_rows._ADD, *zip(*rows, strict=True))
 
@@ -222,6 +223,7 @@ async def _fill(bench: WidgetBench, publisher: Publisher, batch: Sequence[Record
     posts = [post for one in batch if (post := events.read(one))]
     if posts:
         bench.batches.append([row for post in posts for row in post.rows])
+        bench.pieces.append([post.encoded for post in posts])
         bench.for_copy.append([one._replace(ip_address=_address(one.ip_address)) for one in bench.batches[-1]])
 
 

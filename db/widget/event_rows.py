@@ -2,18 +2,18 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from db.pool import Connection, Row
+from db.widget.binary_rows import WidgetEventRow, encoded, stream
 from db.widget.daily import COUNT_INTO_DAYS
 
 Key = tuple[int, int]  # store and event, as numbers: their hashes cost a tenth; the moment is in the event's id
 
 # A plan for any number of rows takes them for ten, and compares each with each.
 _PLAN = "set local plan_cache_mode = force_custom_plan"
-# Many rows come by COPY into a table of the session, for the driver makes arrays in twice the time, while PostgreSQL
-# waits; few as arrays, which ask for nothing before them. A table whose columns change takes another name, for behind a
+# Many rows come by COPY into a table of the session, encoded before, for the driver makes arrays while PostgreSQL waits;
+# few as arrays, which ask for nothing before them. A table whose columns change takes another name, for behind a
 # pooler it outlives a release.
 _MANY = 300
 _ARRIVING = "widget_events_arriving"
@@ -92,30 +92,15 @@ select exists (select from unnest($1::uuid[]) as s (id), public.chatwoot_widget_
 """
 
 
-class WidgetEventRow(NamedTuple):
-    """The columns of _ADD; the first three are the key."""
-
-    organization_id: UUID
-    created_at: datetime
-    id: UUID
-    event_type: str
-    session_id: str | None
-    user_id: UUID | None
-    customer_id: str | None
-    page_url: str | None
-    user_agent: str | None
-    ip_address: str | None  # as inet reads it
-    referrer: str | None
-    load_time_ms: int | None
-    widget_version: str | None
-    event_data: str  # JSON
-
-
 async def add(
-    conn: Connection, rows: Sequence[WidgetEventRow], *, unnamed: Collection[tuple[UUID, UUID]] = ()
+    conn: Connection,
+    rows: Sequence[WidgetEventRow],
+    *,
+    pieces: Collection[bytes] = (),
+    unnamed: Collection[tuple[UUID, UUID]] = (),
 ) -> set[Key]:
     """Keep events, the `unnamed` (store, event) without whatever names somebody; the keys of those that were known
-    already. One row a key."""
+    already. One row a key. `pieces` are the same rows encoded, where that was done before."""
     if unnamed:
         await conn.execute(_PLAN)
         columns = zip(*unnamed, strict=True)
@@ -125,7 +110,13 @@ async def add(
         known = await conn.fetch(_ADD, *zip(*rows, strict=True))
     else:
         await conn.execute(_MAKE_ROOM)
-        await conn.copy_records_to_table(_ARRIVING, schema_name="pg_temp", records=rows, columns=list(_TYPES))
+        await conn.copy_to_table(
+            _ARRIVING,
+            schema_name="pg_temp",
+            source=stream(pieces or [encoded(rows)]),
+            columns=[*_TYPES],
+            format="binary",
+        )
         known = await conn.fetch(_ADD_ARRIVED, len(rows))
     return {(row["organization_id"].int, row["id"].int) for row in known}
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from pydantic import TypeAdapter
 
-from db.widget.event_rows import WidgetEventRow
+from db.widget.binary_rows import WidgetEventRow, encoded
 from schemas.beacons import CONSENT, PlainReport, WidgetReport, moment, reports
 from schemas.bounds import EARLIEST, json_value
 from schemas.values import json_text
@@ -47,11 +47,12 @@ def _count_nothing(_store: UUID, _events: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WidgetPost:
-    """One accepted POST and its rows, or what its visitor said of consent."""
+    """One accepted POST and its rows, also encoded as PostgreSQL takes them, or what its visitor said of consent."""
 
     record: Record
     rows: tuple[WidgetEventRow, ...]
     words: tuple[ConsentWord, ...] = ()
+    encoded: bytes = b""
 
 
 def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _count_nothing) -> WidgetPost | None:
@@ -75,7 +76,7 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
     received_at = record.received_at
     if min(moments) < received_at - _OLDEST or received_at + _AHEAD < max(moments):
         raise Invalid("an event's id names a moment far from when it was received")
-    return WidgetPost(record, rows)
+    return WidgetPost(record, rows, encoded=encoded(rows))
 
 
 def subjects(event: WidgetPost) -> Iterable[Subject]:

@@ -103,6 +103,31 @@ async def test_an_event_keeps_what_the_browser_said(pool: Pool, admin_pool: Pool
     assert row["part"].endswith(f"_{row['created_at']:%Y%m}")
 
 
+async def test_every_column_comes_back_as_it_was_told(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    full = events.read(
+        post(
+            store,
+            event(
+                session_id="s\u00e9\t\\N", user_id=str(uuid.UUID(int=7)), customer_id="c", page_url="https://a.example/\u20ac",
+                user_agent="", ip_address="2001:db8::", referrer="r\n", load_time_ms=2**31 - 1, widget_version="1",
+                event_data={"a": '"'},
+            ),
+        )
+    )  # fmt: skip
+    bare = events.read(post(store, event(_NOW - timedelta(days=1), session_id=None)))
+    assert full
+    assert bare
+    async with scoped(pool, {store}) as conn:
+        await table.add(conn, [*bare.rows, *full.rows], pieces=[bare.encoded, full.encoded])
+    told = [one._asdict() | {"event_data": orjson.loads(one.event_data)} for one in (*bare.rows, *full.rows)]
+    found = [
+        {name: row[name] for name in told[0]} | {"ip_address": row["ip_address"] and str(row["ip_address"])}
+        for row in await stored(pool, store)
+    ]
+    assert found == told
+
+
 async def test_what_waited_for_a_week_still_finds_its_month(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
     await keep(pool, [post(store, event(_NOW - timedelta(days=9)), event(_NOW + timedelta(days=60)))])

@@ -35,7 +35,7 @@ from db.reporting.conversations import (
 )
 from db.reporting.facts import ChangeRow, MessageRow, RatingRow
 from db.widget import event_rows
-from db.widget.event_rows import WidgetEventRow
+from db.widget.binary_rows import WidgetEventRow
 
 _STATEMENTS: list[tuple[type[tuple[object, ...]], ModuleType, str]] = [
     (AcknowledgedRow, acknowledged, "_PUT"),
