@@ -3,12 +3,14 @@
 Its signature covers the body and nothing else, without a time: who reads the record goes by the body, and a repetition
 has no effect. A rightly signed delivery is never answered 4xx for being of no use, or Shopify ends the subscription;
 one that is a duty and cannot be read is kept all the same, so that it becomes a dead letter that somebody sees.
+A store that seals has a duty sealed for whom it names; one of the whole shop, or that cannot be read, for the store.
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,7 +18,7 @@ from starlette.types import Receive, Scope
 
 from schemas import topics
 from schemas.presets.shopify_privacy import PREFIX as EVENT_PREFIX
-from schemas.presets.shopify_privacy import PRIVACY_TOPICS
+from schemas.presets.shopify_privacy import PRIVACY_TOPICS, ShopifyMessage
 from schemas.values import json_text
 from services.ingress.doors.answer import TAKEN, DoorAnswer
 from services.ingress.doors.door import DoorContext
@@ -24,6 +26,8 @@ from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, EVENTS_BYTES, RequestHeaders, headers
 from services.ingress.stores.store import Store
 from services.kernel import Record
+from services.kernel.forgetting.subjects import Subject
+from services.kernel.sealing.whose import of_customer
 
 PREFIX = "/shopify/"
 _SIGNATURES = (b"x-shopify-hmac-sha256", b"shopify-hmac-sha256")  # Shopify's newer form drops the x-
@@ -70,7 +74,8 @@ class Shopify:
             origin="shop",
             received_at=self._clock.now(),
         )
-        await self._doors.keep(self.name, store, record, scope[DEADLINE])
+        kept = store.sealer.sealed(record, _whose(body)) if store.sealer else record
+        await self._doors.keep(self.name, store, kept, scope[DEADLINE])
         return TAKEN
 
 
@@ -100,6 +105,15 @@ def _refuse_another(store: Store, body: bytes, header: str) -> None:
         raise Refused(Reason.NOT_JSON if fault == "json_invalid" else Reason.NO_EVENT) from error
     if not (isinstance(shop, str) and shop.lower() == store.shopify_domain):
         raise Refused(Reason.OTHER_ACCOUNT, store=store.id)
+
+
+def _whose(body: bytes) -> Iterable[Subject]:
+    """As whoever does the duty reads it."""
+    try:
+        named = json_text.read(ShopifyMessage.model_validate_json, body).named
+    except ValidationError:
+        return ()
+    return of_customer(named.id, named.email, named.phone)
 
 
 def _first(given: RequestHeaders, names: tuple[bytes, ...]) -> bytes:

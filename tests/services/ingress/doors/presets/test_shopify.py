@@ -4,19 +4,24 @@ import base64
 import hmac
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
 
-from db.pool import Pool
+from db.pool import PRIVACY, Pool, scoped
 from schemas.topics import SHOP_EVENTS
-from services.kernel import Settings
+from services.kernel import Process, Settings
+from services.kernel.forgetting.subjects import Pseudonyms, Subject
+from services.kernel.sealing.shredding import shred
 from services.kernel.secrets import load_secrets
 from services.privacy import shop_requests
 from tests.eventually import eventually
+from tests.forget.opening import shown
 from tests.services.ingress.bench import SHOPIFY_DOMAIN, SHOPIFY_SECRET, Shop, held, open_shop, serving
+from tests.services.ingress.test_sealed import seal
 
 pytestmark = pytest.mark.usefixtures("topics")
 EXAMPLES = Path(__file__).parent / "shopify"
@@ -120,6 +125,32 @@ async def test_a_duty_that_cannot_be_read_is_kept_for_somebody_to_see(
     assert [await post(client, shop, one, signed(one, "shop/redact")) for one in (b"{", b"[]", b"")] == [400] * 3
     with pytest.raises(ValueError, match="customer"):
         shop_requests.read(record)
+
+
+async def test_a_sealing_stores_duties_show_nobody_and_open_until_whom_they_name_is_erased(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    shop = await open_shop(admin_pool, settings)
+    await seal(settings, shop)
+    unreadable = orjson.dumps({"shop_domain": SHOPIFY_DOMAIN, "customer": "Mirte", "orders_to_redact": []})
+    async with serving(settings) as (_, client):
+        for name in DUTIES:
+            assert await post(client, shop, *example(name)) == 204
+        assert await post(client, shop, unreadable, signed(unreadable, "customers/redact")) == 204
+    records = await held(settings, SHOP_EVENTS, shop.id)
+    assert [one.is_closed for one in records] == [True] * (len(DUTIES) + 1)
+    assert shown(records, ["mirte", "guest.buyer", "7300000000101", "31600000101"]) == 0
+    process, there = Process(settings), {str(shop.id)}
+    customer = Pseudonyms(process.secrets).of(shop.id, Subject("customer", "7300000000101"))
+    async with scoped(process.pool(PRIVACY), {shop.id}) as conn:
+        soon = process.clock.now() + timedelta(seconds=1)
+        await shred(conn, shop.id, process.secrets, dict.fromkeys(customer, soon))
+    async with scoped(process.pool(), {shop.id}) as conn:
+        unopened = await process.opener.open(conn, records, there)
+    await process.close()
+    still = [example(name)[0] for name in ("customers-redact-email-only", "shop-redact")]
+    assert not unopened.bad
+    assert sorted(one.value for one in records if one not in unopened) == sorted([*still, unreadable])
 
 
 async def test_a_duty_towards_another_shop_is_refused_and_said(
