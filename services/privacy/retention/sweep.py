@@ -26,6 +26,7 @@ _ROWS = 1_000  # of one transaction, about
 _FEWEST_ROWS = 10
 _PAGES = 20  # of a store's kind, before the others have theirs
 _PAUSE_SECONDS = 0.02
+_HELD = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)  # somebody else works on it
 _SWEPT: tuple[RetentionKind, ...] = (*WALKS, "widget")  # months of widget events are the widget service's
 log = structlog.get_logger()
 
@@ -61,14 +62,17 @@ class Sweep:
         async with scoped(self._pool, everyone) as conn:
             await table.move(conn, everyone, {kind: RETENTION[kind].days for kind in WALKS}, now)
             due = await table.due(conn, [*WALKS], now)
-        await self._nobodys()
+        try:
+            await self._nobodys()
+        except _HELD as error:
+            log.warning("sweep_waits", store=None, error=str(error.sqlstate))
         more = False
         for row in due:
             if self._process.stopping.is_set():
                 break
             try:
                 done = await self._some(row)
-            except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError) as error:
+            except _HELD as error:
                 log.warning(
                     "sweep_waits", store=str(row["organization_id"]), kind=row["kind"], error=str(error.sqlstate)
                 )
@@ -94,7 +98,7 @@ class Sweep:
             began = self._process.clock.monotonic()
             try:
                 walked = await self._page(row, number, place, most)
-            except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
+            except _HELD:
                 if most <= _FEWEST_ROWS:
                     raise
                 most //= 4
