@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -36,9 +36,8 @@ _LOOK = ("group", "topic", "partitions")  # what a look at the ledger gives
 _INSERT = "insert into wootstream.bench select * from unnest($1::uuid[], $2::bigint[], $3::text[])"
 
 
-@dataclass(frozen=True, slots=True)
-class BenchEvent:
-    """The event: the decoded body."""
+class BenchEvent(NamedTuple):
+    """The least that an event can be: the decoded body with its record."""
 
     record: Record
     body: dict[str, Any]
@@ -242,7 +241,9 @@ async def _fill(bench: KernelBench) -> None:
     publisher = Publisher(bench.settings, Clock())
     await publisher.connect()
     for _ in range(0, bench.records, 100):
-        await asyncio.gather(*(_sent(publisher, _record(bench, next(bodies))) for _ in range(100)))
+        await asyncio.gather(
+            *(_sent(publisher, webhook_record(bench.topic.name, bench.store, next(bodies))) for _ in range(100))
+        )
     await publisher.stop()
 
 
@@ -258,12 +259,13 @@ async def _sent(publisher: Publisher, record: Record) -> None:
             return
 
 
-def _record(bench: KernelBench, webhook: Any) -> Record:
+def webhook_record(topic: str, store: uuid.UUID, webhook: Any) -> Record:
+    """As the door makes it of a recorded webhook."""
     return Record.accepted(
-        bench.topic.name,
+        topic,
         key=uuid.uuid4().bytes,
         value=webhook.body,
-        store=bench.store,
+        store=store,
         event=webhook.event,
         origin="webhook",
         received_at=datetime.now(UTC),

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 import asyncpg
@@ -27,6 +28,7 @@ _TRANSACTION_SETTINGS = {
     "jit": "off",
 }
 _SERVER_SETTINGS = {**_TRANSACTION_SETTINGS, "application_name": "wootstream", "tcp_keepalives_idle": "30"}
+_MOST_USES = 16  # of a kept connection
 # Supabase's own functions read either, by their age.
 _PERSON = "select set_config('request.jwt.claim.sub', $1, true), set_config('request.jwt.claims', $2, true)"
 _SCOPE = "select set_config('wootstream.organizations', $1, true)"
@@ -48,6 +50,12 @@ class Connection(Protocol):
         self, table_name: str, *, schema_name: str, source: bytearray, columns: Sequence[str], format: str
     ) -> str: ...
     def transaction(self) -> AbstractAsyncContextManager[object]: ...
+
+
+class Connections(Protocol):
+    """Where a connection is had from."""
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]: ...
 
 
 class Pool:
@@ -114,6 +122,48 @@ class Pool:
     def terminate(self) -> None:
         if self._pool is not None:
             self._pool.terminate()
+
+
+class KeptConnection:
+    """One connection of a pool for what is done one after the other, by one at a time: `async with it.acquire() …`.
+
+    Taking it anew each time costs two tasks. Whoever uses it and fails gives it back, so that nobody goes on with what
+    may be broken. So does whoever has used it for a while: the others that wait for one have their turn.
+    """
+
+    def __init__(self, pool: Callable[[], Pool]) -> None:
+        self._pool = pool
+        self._taken: AbstractAsyncContextManager[Connection] | None = None
+        self._connection: Connection
+        self._timeout: float | None = None
+        self._uses = 0
+
+    def acquire(self, *, timeout: float | None = None) -> Self:
+        """As the pool's."""
+        self._timeout = timeout
+        return self
+
+    async def __aenter__(self) -> Connection:
+        if self._taken is None:
+            taking = self._pool().acquire(timeout=self._timeout)
+            self._connection, self._taken, self._uses = await taking.__aenter__(), taking, 0
+        self._uses += 1
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None or self._uses >= _MOST_USES:
+            await self._end(kind, error, traceback)
+
+    async def give_back(self) -> None:
+        """Before something else is waited for, which may take one, too."""
+        await self._end(None, None, None)
+
+    async def _end(self, *failure: Any) -> None:
+        taken, self._taken = self._taken, None
+        if taken is not None:
+            await taken.__aexit__(*failure)
 
 
 async def _leave_it(_connection: Any) -> None:

@@ -1,6 +1,7 @@
 """Record: what was accepted at a door; one type at the door, in the spool, topic, handler, dead letter and redrive."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, Self
@@ -9,13 +10,15 @@ from uuid import UUID
 import orjson
 import uuid_utils
 
-from schemas.bounds import moment_in
+from schemas.bounds import LATEST
+from schemas.bounds import moment as in_bounds
 from services.kernel.errors import Invalid
 
 Headers = tuple[tuple[str, bytes], ...]
 SEALED = "sealed"  # the first header of a record whose key and value stand encrypted in its value
 _LONGEST_UUID = 45  # as a URN
 _LONGEST_ID = 255
+_RECEIVED_AT = 3  # which of its headers, as `accepted` writes them
 
 
 def store_of(name: str) -> UUID | None:
@@ -36,6 +39,10 @@ def _uuid(name: str) -> UUID | None:
         return None
 
 
+# Stores are few: the same bytes are the same text, whose hash is reckoned once.
+_short_text = lru_cache(maxsize=65_536)(text_of)
+
+
 class Record:
     """A key, a value and ASCII headers. Compared by identity: two deliveries are two records."""
 
@@ -43,6 +50,7 @@ class Record:
         "_as_kept",
         "_received_at",
         "headers",
+        "is_closed",
         "key",
         "offset",
         "partition",
@@ -51,6 +59,7 @@ class Record:
         "value",
     )
 
+    is_closed: bool  # sealed, and nobody has opened it yet: then nothing can be read of it but its headers
     store_name: str  # the `store` header as it is, "" without one; kept, for every step of a batch asks for it
 
     def __init__(
@@ -71,6 +80,7 @@ class Record:
         self.offset = offset
         self._received_at: datetime | None = None
         self._as_kept: tuple[bytes | None, bytes] | None = None
+        self.is_closed = bool(headers) and headers[0][0] == SEALED
 
     @classmethod
     def accepted(
@@ -99,8 +109,22 @@ class Record:
 
     @classmethod
     def consumed(cls, raw: Any) -> Self:
-        """Wrap aiokafka's ConsumerRecord; nothing is decoded until somebody asks."""
-        return cls(raw.topic, raw.key, raw.value or b"", raw.headers, partition=raw.partition, offset=raw.offset)
+        """Wrap aiokafka's ConsumerRecord; but for its store nothing is decoded until somebody asks."""
+        one = cls.__new__(cls)  # past __init__: its call takes as long as all of this
+        one.topic = raw.topic
+        one.key = raw.key
+        one.value = raw.value or b""
+        one.headers = headers = raw.headers
+        one.partition = raw.partition
+        one.offset = raw.offset
+        one._received_at = one._as_kept = None
+        one.is_closed = bool(headers) and headers[0][0] == SEALED
+        one.store_name = ""
+        for name, value in headers:
+            if name == "store":
+                one.store_name = _short_text(value) if value and len(value) <= _LONGEST_UUID else text_of(value)
+                break
+        return one
 
     def __getattr__(self, name: str) -> str:
         """Called for an empty slot alone, so only the first time costs anything."""
@@ -123,15 +147,10 @@ class Record:
         headers[at : at + 1] = [("origin", origin.encode())]
         return Record(self.topic, self.key, self.value, tuple(headers), partition=self.partition, offset=self.offset)
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it is sealed and nobody has opened it yet: then nothing can be read of it but its headers."""
-        headers = self.headers
-        return bool(headers) and headers[0][0] == SEALED and self._as_kept is None
-
     def open_as(self, key: bytes, value: bytes) -> None:
         """From now on it reads as the door took it."""
         self._as_kept, self.key, self.value = (self.key, self.value), key, value
+        self.is_closed = False
 
     @property
     def as_kept(self) -> tuple[bytes | None, bytes]:
@@ -161,11 +180,25 @@ class Record:
     @property
     def received_at(self) -> datetime:
         """When the door accepted it; kept, for consumers ask for it twice. Raises Invalid."""
-        if self._received_at is None:
-            self._received_at = moment_in(self.header("received-at"))
-            if self._received_at is None:
-                raise Invalid("the `received-at` header is missing or is no RFC 3339 time from 1970 to 2199")
-        return self._received_at
+        at = self._received_at or self._told_moment()
+        if at is None:
+            raise Invalid("the `received-at` header is missing or is no RFC 3339 time from 1970 to 2199")
+        return at
+
+    def received_after(self, moment: datetime) -> bool:
+        """Whether it says that the door accepted it later. One that does not say may be as old as any."""
+        at = self._received_at or self._told_moment()
+        return at is not None and at > moment
+
+    def _told_moment(self) -> datetime | None:
+        for name, value in self.headers:
+            if name == "received-at":
+                try:
+                    self._received_at = in_bounds(datetime.fromisoformat((value or b"").decode()))
+                except ValueError:
+                    return None
+                return self._received_at
+        return None
 
     @property
     def identity(self) -> str:
@@ -177,6 +210,19 @@ class Record:
         if name and len(name) <= _LONGEST_ID and "\0" not in name:
             return name
         return hashlib.sha256(self.value).hexdigest()
+
+
+def all_received_after(records: Iterable[Record], moment: datetime) -> bool:
+    """Whether each of these says so where our doors write it. False does not mean that it is not so.
+
+    For all at once in a third of the time that it takes one by one.
+    """
+    try:
+        names, told = zip(*[record.headers[_RECEIVED_AT] for record in records], strict=True)
+        received = [*map(datetime.fromisoformat, map(bytes.decode, told))]
+        return set(names) == {"received-at"} and moment < min(received) and max(received) < LATEST
+    except (IndexError, TypeError, ValueError):  # none, or in another form
+        return False
 
 
 class Carries(Protocol):

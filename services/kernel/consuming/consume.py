@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +17,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka.message import KafkaMessage
 
-from db.pool import Connection
+from db.pool import Connection, KeptConnection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from services.kernel.clock import Schedule
 from services.kernel.consuming.bisect import E
@@ -39,6 +40,7 @@ _STOPPING_SECONDS = 0.2
 _TRIES_UNTIL_DOUBT = 10  # some 15 s; an outage that only one record meets is none
 # A deadlock is over after the first, a failover within some of the last; longer ones would only add to the lag.
 _PAUSES = Schedule((0.05, 0.2, 0.5, 1.0, 2.0))
+_MOST_COUNTERS = 10_000  # remembered
 _PARTITION, _VALUE = attrgetter("partition"), attrgetter("value")
 S = TypeVar("S")
 T = TypeVar("T")
@@ -103,9 +105,11 @@ class Consumption(Generic[E]):
         self.positions = Positions(process, subscription.group, subscription.topic)
         self._prefetch = Prefetch(subscription.read, subscription.apply, self._fetched, self.positions)
         self._subscription = replace(subscription, read=self._prefetch.read, apply=self._prefetch.apply)
+        self._connection = KeptConnection(process.pool)  # from one batch to the one that follows
         self._tries = 0  # of the batch in hand, without success
         self._batch_records = process.metrics.batch_records.labels(subscription.group)
         self._batch_seconds = process.metrics.batch_seconds.labels(subscription.group)
+        self._counter_of = lru_cache(maxsize=_MOST_COUNTERS)(self._counter)
         self._subscriber: Any = None
 
     def read_from(self, subscriber: Any) -> None:
@@ -129,7 +133,10 @@ class Consumption(Generic[E]):
                     await self._settle_all(records)
                 records = () if stopping.is_set() else await self._prefetch.following()
         finally:
-            await self._prefetch.end()
+            try:
+                await self._prefetch.end()
+            finally:
+                await self._connection.give_back()
         if self._process.stopping.is_set():  # the last HTTP requests are answered first; nothing is fetched in haste
             await self._process.clock.sleep(_STOPPING_SECONDS)
 
@@ -164,7 +171,10 @@ class Consumption(Generic[E]):
 
     async def _settled(self, records: Sequence[Record], give_up_at: float) -> set[int]:
         """Settle the positions of these records' partitions; return those of which nothing held may be applied."""
-        return await self._patiently(self.positions.settle, _held(records), give_up_at) if records else set()
+        if not records:
+            return set()
+        await self._connection.give_back()  # a look at positions takes one of its own
+        return await self._patiently(self.positions.settle, _held(records), give_up_at)
 
     async def _offer(self, records: Sequence[Record]) -> Offered:
         """Whole first; by halves when something in it is refused."""
@@ -185,9 +195,9 @@ class Consumption(Generic[E]):
     async def _apply(self, records: Sequence[Record], care: Care) -> Offered:
         with self._subscription.following.batch(self._subscription.group, records):
             if care is not Care.DOUBT:  # each statement has a time-out of its own
-                return await offer(self._process.pool(), self._subscription, records, care)
+                return await offer(self._connection, self._subscription, records, care)
             async with asyncio.timeout(_HANDLER_SECONDS):
-                return await offer(self._process.pool(), self._subscription, records, care)
+                return await offer(self._connection, self._subscription, records, care)
 
     async def _patiently(self, step: Callable[[S], Awaitable[T]], subject: S, give_up_at: float) -> T:
         """Try until the world is ready. Raises _GivenUp before Kafka takes us for dead, or when we must stop."""
@@ -211,10 +221,13 @@ class Consumption(Generic[E]):
         self._batch_records.observe(size)
         self._batch_seconds.observe(seconds)
         for (name, outcome), count in result.outcomes.items():
-            store = str(store_of(name) or "")  # a header may say anything; a label must not
-            metrics.records.labels(group, store, outcome).inc(count)
+            self._counter_of(name, outcome).inc(count)
         for reason, count in result.dead.items():
             metrics.dead.labels(group, reason).inc(count)
+
+    def _counter(self, store_name: str, outcome: str) -> Any:
+        store = str(store_of(store_name) or "")  # a header may say anything; a label must not
+        return self._process.metrics.records.labels(self._subscription.group, store, outcome)
 
 
 class _GivenUp(Exception):

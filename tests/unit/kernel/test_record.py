@@ -1,10 +1,12 @@
 """What foreign writers may have put into a record's headers."""
 
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.kernel import Invalid, Record
+from services.kernel.record import all_received_after
 
 
 def _record(**headers: bytes) -> Record:
@@ -29,3 +31,65 @@ def test_a_moment_of_arrival_out_of_bounds_refuses_the_record(moment: bytes) -> 
 
 def test_a_naive_moment_of_arrival_is_meant_in_utc() -> None:
     assert _record(received_at=b"2026-11-25T10:00:00").received_at == datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+
+_AT = datetime(2026, 11, 25, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "told", [b"2026-11-25T10:00:00.000001+00:00", b"2026-11-25T10:00:01", b"2026-11-25T11:00:00-00:01", b"2026-11-26"]
+)
+def test_a_moment_of_arrival_that_lies_later_lies_later_in_whatever_form(told: bytes) -> None:
+    assert _record(received_at=told).received_after(_AT)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [b"2026-11-25T10:00:00+00:00", b"2026-11-25T11:59:00+02:00", b"2026-11-25T10:61:00+00:00", b"2300-01-01T00:00:00Z",
+     b"9999", b"", b"\xff"],
+)  # fmt: skip
+def test_what_does_not_say_that_it_came_later_may_be_as_old_as_any(told: bytes) -> None:
+    assert not _record(received_at=told).received_after(_AT)
+
+
+def test_of_two_moments_of_arrival_the_first_counts() -> None:
+    headers = (("received-at", b"2026-11-25T09:00:00+00:00"), ("received-at", b"2026-11-25T11:00:00+00:00"))
+    assert not Record("t", None, b"v", headers).received_after(_AT)
+    assert not Record("t", None, b"v", (("received-at", None),)).received_after(_AT)  # type: ignore[arg-type]
+    assert not Record("t", None, b"v", ()).received_after(_AT)
+
+
+def _accepted(at: datetime) -> Record:
+    return Record.accepted("t", key=b"", value=b"", store=uuid.uuid4(), event="e", origin="shop", received_at=at)
+
+
+_LATER = [
+    _accepted(_AT + timedelta(microseconds=1)),
+    _accepted(_AT + timedelta(days=1)),
+    _accepted(_AT.replace(second=1)),
+]
+
+
+def test_a_batch_as_our_doors_write_it_is_told_at_once_to_be_later() -> None:
+    assert all_received_after(_LATER, _AT)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2026-11-25T10:00:00+00:00")),
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2026-11-25T12:00:00")),
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2300-01-01T00:00:00+00:00")),
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2026-11-25T10:61:00+00:00")),
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", None)),
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("sent-at", b"2026-11-25T12:00:00+00:00")),
+        (("event", b"e"), ("store", b"s"), ("id", b"i")),
+    ],
+)
+def test_one_that_is_not_or_does_not_say_so_makes_each_be_looked_at(told: tuple[tuple[str, bytes], ...]) -> None:
+    assert not all_received_after([*_LATER, Record("t", None, b"", told)], _AT)
+    assert not all_received_after([Record("t", None, b"", told), *_LATER], _AT)
+
+
+def test_no_record_at_all_is_no_reason_to_look_at_none() -> None:
+    assert not all_received_after([], _AT)

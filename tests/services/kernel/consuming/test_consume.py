@@ -11,6 +11,7 @@ from db.pool import Connection, Pool
 from services.kernel import Record, Retryable
 from services.kernel.consuming.consume import MAX_POLL_SECONDS, Consumption
 from services.kernel.kafka.topics import Admin
+from tests.eventually import eventually
 from tests.kernel_bench import Ahead, Bench, Number
 
 
@@ -39,6 +40,27 @@ async def test_batches_that_follow_one_another_take_one_call_and_end_with_the_pr
         await bench.until("applied", 400)
     assert await bench.stored() == list(range(400))
     assert sum(ended) < 200
+
+
+async def test_batches_that_follow_one_another_take_one_connection_and_give_it_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = list[float]()
+    acquire = Pool.acquire
+
+    def counted(self: Pool, *, timeout: float | None = None) -> Any:
+        taken.append(timeout or 0)
+        return acquire(self, timeout=timeout)
+
+    monkeypatch.setattr(Pool, "acquire", counted)
+    await bench.send_records([bench.record(n) for n in range(600)])
+    bench.settings = bench.settings.model_copy(update={"batch_records": 10})
+    async with bench.consuming() as process:
+        await bench.until("applied", 600)
+        assert len(taken) < 60 / 2  # looks at positions among them
+        pool: Any = process.pool()
+        await eventually(lambda: pool._pool.get_idle_size() == pool._pool.get_size())
+    assert await bench.stored() == list(range(600))
 
 
 async def test_a_restart_goes_on_where_the_ledger_stands(bench: Bench) -> None:

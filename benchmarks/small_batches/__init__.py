@@ -1,0 +1,1 @@
+"""Where the kernel's time goes when batches are small."""
