@@ -1,18 +1,21 @@
 """What has left does not come back with a replay, and days keep their figures."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from db.pool import scoped
 from schemas.reports import Group
+from schemas.topics import SHOP_EVENTS, WIDGET_EVENTS
 from services.conversations import events, handlers
 from services.conversations.reports.reports import By, by_group
+from services.customers import app, regrading
 from services.customers import handlers as customers
-from services.customers import regrading
-from services.kernel import Retryable
+from services.kernel import Record, Retryable
 from services.kernel.forgetting.retained import Retained
 from tests.recordings.recorded import account_webhooks
 from tests.services.attached import attach
@@ -22,6 +25,7 @@ from tests.services.privacy.retention.conftest import Installation, swept
 
 _RUN = "chatwoot-4.13.0-bots"
 _SPAN = {"since": datetime(2020, 1, 1, tzinfo=UTC), "until": datetime(2040, 1, 1, tzinfo=UTC)}
+_KEPT = ("orders", "shop_facts", "customers", "visits")
 # What sums by day and inbox can tell.
 _STAYS = (
     "conversations_count", "incoming_messages_count", "outgoing_messages_count", "resolutions_count",
@@ -94,3 +98,53 @@ async def test_customers_are_reckoned_anew_from_the_orders_that_stay(installatio
         row = await conn.fetchrow("select order_count, spent, outdated from wootstream.customers")
     assert row is not None
     assert (row["order_count"], row["spent"], row["outdated"]) == (1, {"EUR": 70}, False)
+
+
+def _told(store: uuid.UUID, at: datetime) -> dict[str, Record]:
+    """What each of the groups of `customers` hears of one customer at that moment."""
+    order = {"specversion": "1.0", "id": "e1", "source": "/shop", "type": "order.placed", "time": at.isoformat(),
+             "data": {"customer_id": "c1", "order_id": "o1", "amount_minor": 500, "currency": "EUR"}}  # fmt: skip
+    page_id = uuid.UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (0b10 << 62))
+    page = {"id": str(page_id), "event_type": "page_viewed", "session_id": "s1", "customer_id": "c1",
+            "page_url": "https://shop.example/"}  # fmt: skip
+    about: dict[str, Any] = {"key": b"", "store": store, "received_at": at}
+    return {
+        "customers": Record.accepted(
+            SHOP_EVENTS.name, value=orjson.dumps(order), event="order.placed", origin="shop", **about
+        ),
+        "visits": Record.accepted(
+            WIDGET_EVENTS.name, value=orjson.dumps([page]), event="beacon", origin="beacon", **about
+        ),
+    }
+
+
+async def _hear(installation: Installation, wired: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, int]:
+    """Read and keep each as its group does; the rows that are there then."""
+    for group, record in records.items():
+        await wired[group]["read"].__self__.refresh()
+        async with scoped(installation.process.pool(), {record.store}) as conn:
+            if event := wired[group]["read"](record):
+                await wired[group]["apply"](conn, [event])
+    async with installation.admin.acquire() as conn:
+        return {table: await conn.fetchval(f"select count(*) from wootstream.{table}") for table in _KEPT}  # noqa: S608
+
+
+async def test_a_shops_event_and_a_visit_that_come_again_after_they_left_bring_no_row_back(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what the service itself reads and keeps them with."""
+    wired: dict[str, Any] = {}
+    monkeypatch.setattr(app, "consume", lambda _process, _topic, *, group, **how: wired.update({group: how}))
+    app.add_to(installation.process)
+    store = await attach(installation.admin)
+    told = _told(store, installation.clock.now())
+    assert await _hear(installation, wired, told) == dict.fromkeys(_KEPT, 1)
+
+    for hours in (6 * 365 * 24, 2):  # the moments move, and an hour later what lies before them leaves
+        installation.clock.ahead += timedelta(hours=hours)
+        await swept(installation.sweep())
+    assert await _hear(installation, wired, {}) == dict.fromkeys(_KEPT, 0)
+    assert await _hear(installation, wired, told) == dict.fromkeys(_KEPT, 0)
+    ignored = installation.process.registry.get_sample_value
+    labels = [{"kind": kind, "store": str(store)} for kind in ("shop", "visits")]
+    assert [ignored("wootstream_retention_ignored_total", one) for one in labels] == [1, 1]
