@@ -2,8 +2,8 @@
 
 `live` are records received after the last of them was erased, as nearly all are: one look at the store's latest moment
 a batch. `replayed` were received before, so each is hashed and looked for, and none is theirs. In processor time of
-this process, that of PostgreSQL not counted; medians of neighbours' ratios. `python -m benchmarks.forgotten --json`
-ends with one object.
+this process, that of PostgreSQL not counted, and elapsed; in each round between two runs without anybody erased, whose
+mean they are held against. `python -m benchmarks.forgotten --json` ends with one object.
 """
 
 import statistics
@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -25,15 +25,24 @@ from services.kernel.run import CONSUMERS_COLLECT_AFTER, collect_seldom
 
 _BATCH = 500
 _ERASED = 10_000
+_MOMENTS = {"live": timedelta(days=-1), "replayed": timedelta(days=1)}
 _ERASE = """
 insert into wootstream.erased_subjects (organization_id, digest, received_before, request_id)
 select $1, decode(md5(number::text), 'hex'), $2, $1 from generate_series(1, $3) number
 """
 _FORGET = "delete from wootstream.erased_subjects where organization_id = $1"
+_CLEAR = "vacuum analyze wootstream.erased_subjects"  # what one run deleted is no burden of the next one's
+
+
+class _Times(NamedTuple):
+    """µs a record."""
+
+    processor: float
+    elapsed: float
 
 
 async def measure(records: int, rounds: int) -> dict[str, Any]:
-    """Each round once without anybody erased, once with, and once with records that are older than that."""
+    """Each round without anybody erased, with live records and with older ones, in turns, and without again."""
     collect_seldom(CONSUMERS_COLLECT_AFTER)
     async with (
         open_stack() as (stack, folder),
@@ -41,42 +50,50 @@ async def measure(records: int, rounds: int) -> dict[str, Any]:
     ):
         admin = await asyncpg.connect(stack.database_url)
         try:
-            return await _alternate(bench, admin, rounds)
+            found = [await _round(bench, admin, [*_MOMENTS] if number % 2 else [*_MOMENTS][::-1])
+                     for number in range(rounds)]  # fmt: skip
         finally:
             await admin.close()
-
-
-async def _alternate(bench: KernelBench, admin: Any, rounds: int) -> dict[str, Any]:
-    moments = {"live": timedelta(days=-1), "replayed": timedelta(days=1)}
-    ratios: dict[str, list[float]] = {name: [] for name in moments}
-    for _ in range(rounds):
-        without = await _microseconds(bench)
-        for name, since in moments.items():
-            await admin.execute(_ERASE, bench.store, datetime.now(UTC) + since, _ERASED)
-            ratios[name].append(without / await _microseconds(bench))
-            await admin.execute(_FORGET, bench.store)
+    ratios = {name if clock == "processor" else f"{name}_elapsed":
+              [getattr(one["without"], clock) / getattr(one[name], clock) for one in found]
+              for clock in _Times._fields for name in _MOMENTS}  # fmt: skip
     for name, of_rounds in ratios.items():
-        print(f"{_ERASED:,} erased people, {name} records: {sentence(of_rounds)} of the throughput without")
+        print(f"{_ERASED:,} erased people, {name}: {sentence(of_rounds)} of the throughput without")
+    processor = {name: statistics.median(one[name].processor for one in found) for name in found[0]}
     return {
         "name": "forgotten",
         "ratios": {name: round(statistics.median(one), 3) for name, one in ratios.items()},
-        "figures": {name: spread(one) for name, one in ratios.items()},
+        "figures": {name: spread(one) for name, one in ratios.items()}
+        | {"microseconds": {name: round(one, 2) for name, one in processor.items()}},
     }
 
 
-async def _microseconds(bench: KernelBench) -> float:
-    """Of processor time a record, with whom each is about."""
-    stretch = Stretch(bench.records, time.process_time)
+async def _round(bench: KernelBench, admin: Any, order: Sequence[str]) -> dict[str, _Times]:
+    before, times = await _times(bench), dict[str, _Times]()
+    for name in order:
+        await admin.execute(_ERASE, bench.store, datetime.now(UTC) + _MOMENTS[name], _ERASED)
+        times[name] = await _times(bench)
+        await admin.execute(_FORGET, bench.store)
+        await admin.execute(_CLEAR)
+    around = zip(before, await _times(bench), strict=True)
+    return times | {"without": _Times(*map(statistics.mean, around))}
+
+
+async def _times(bench: KernelBench) -> _Times:
+    """Of a record, with whom each is about."""
+    stretches = [Stretch(bench.records, clock) for clock in (time.process_time, time.perf_counter)]
 
     async def apply(conn: Connection, events: Sequence[BenchEvent]) -> Collection[Record]:
         news = await keep(conn, events)
-        stretch.passed(len(events))
+        for one in stretches:
+            one.passed(len(events))
         return news
 
     process = Process(bench.settings.model_copy(update={"batch_records": _BATCH}))
     group = f"bench-{uuid.uuid4().hex[:10]}"
     consume(process, bench.topic, group=group, read=read, apply=apply, subjects=_subjects)
-    return await bench.served(process, stretch)
+    await bench.served(process, stretches[-1])
+    return _Times(*(one.microseconds for one in stretches))
 
 
 def _subjects(event: BenchEvent) -> Iterable[Subject]:
@@ -87,5 +104,5 @@ def _subjects(event: BenchEvent) -> Iterable[Subject]:
 
 if __name__ == "__main__":
     command(
-        measure, "the kernel with erased people against the kernel without", amount="records", default=20_000, rounds=5
+        measure, "the kernel with erased people against the kernel without", amount="records", default=60_000, rounds=9
     )
