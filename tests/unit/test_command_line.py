@@ -1,12 +1,13 @@
 """A verb loads its own room alone; the table that says which must be what the rooms add."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
 import typer
 
-from services.cli import VERBS, command_line
+from services.cli import VERBS, command_line, main
 
 
 def _verbs(app: typer.Typer) -> set[str]:
@@ -32,3 +33,13 @@ def test_a_door_loads_nothing_of_the_operators_verbs_and_none_of_a_developers_ma
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: left.append(len(sys.modules)))
+    monkeypatch.setattr(sys, "argv", ["wootstream", "verify", "--help"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, bool(left)) == (0, True)

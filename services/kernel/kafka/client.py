@@ -126,10 +126,11 @@ def _refuse_contradictions(settings: Settings) -> None:
 
 def _tls(settings: Settings) -> ssl.SSLContext:
     """Certificates and host names are always checked."""
-    context = ssl.create_default_context()
     if settings.kafka_ca_file:  # this authority alone, as brokers and Java's clients take it
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _load("kafka_ca_file", settings.kafka_ca_file, lambda path: context.load_verify_locations(cafile=path))
+    else:
+        context = ssl.create_default_context()
     if settings.kafka_certificate_file:
         password = settings.kafka_key_password.get_secret_value() if settings.kafka_key_password else ""
         key = settings.kafka_key_file
