@@ -5,6 +5,7 @@ Tests share it: one PostgreSQL for all workers, a Kafka and a database for each.
 test that asks for none of these fixtures starts nothing.
 """
 
+import functools
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
+import httpx
 import hypothesis
 import pytest
 import pytest_asyncio
@@ -47,6 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all modules are there: what they make on the way stays
     # Every Chatwoot of the tests is on this machine, also for the processes that they start.
     os.environ.setdefault(Settings.variable("chatwoot_private_addresses"), "1")
+    # Each new client reads every authority that the machine trusts, 20 ms; a worker makes a thousand clients.
+    once = functools.cache(httpx.create_ssl_context)
+    pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", once)
     # Two cores are shared with Kafka and PostgreSQL: an example's duration says nothing here.
     hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
     hypothesis.settings.load_profile("tests")
