@@ -1,4 +1,4 @@
-"""A Kafka of one's own, to be killed, that speaks TLS alone; PostgreSQL and the session's Kafka know nothing of it."""
+"""A Kafka of one's own, to be killed; PostgreSQL and the session's Kafka know nothing of it."""
 
 import os
 import signal
@@ -7,18 +7,30 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from local.stack.embedded import quiet
-from local.stack.servers import kafka, tls
+from local.stack.servers import kafka
+from local.stack.servers import tls as certificates
 from local.stack.servers.pair import KAFKA, end, start_missing
 from tests.eventually import eventually
 
 
 class OwnKafka:
-    """One node; it comes back at the same address with the same log. `settings` say how to reach it."""
+    """One node; it comes back at the same address with the same log. `settings` say how to reach it.
 
-    def __init__(self, directory: Path) -> None:
+    Over TLS it speaks nothing else, and its starts and its clients cost twice the processor time.
+    """
+
+    def __init__(self, directory: Path, *, over_tls: bool) -> None:
         self._directory = directory
-        self.tls = tls.make(directory)
         self.settings: dict[str, str] = {}
+        directory.mkdir(parents=True, exist_ok=True)
+        if over_tls:
+            certificates.make(directory)
+
+    @property
+    def tls(self) -> certificates.Tls:
+        made = certificates.of(self._directory)
+        assert made is not None
+        return made
 
     @property
     def certificate_address(self) -> str:
@@ -53,8 +65,8 @@ class OwnKafka:
 
 
 @asynccontextmanager
-async def own_kafka(directory: Path) -> AsyncIterator[OwnKafka]:
-    node = OwnKafka(directory)
+async def own_kafka(directory: Path, *, over_tls: bool = False) -> AsyncIterator[OwnKafka]:
+    node = OwnKafka(directory, over_tls=over_tls)
     try:
         await node.start()
         yield node

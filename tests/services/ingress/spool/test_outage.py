@@ -1,4 +1,4 @@
-"""Kafka goes away and comes back while records are accepted."""
+"""Kafka goes away and comes back while records are accepted, over TLS with a password, as it is run."""
 
 import asyncio
 import os
@@ -18,7 +18,12 @@ from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.own_kafka import OwnKafka
 from tests.services.ingress.spool.bench import Bench, in_order, spooling
 
-pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
+pytestmark = pytest.mark.xdist_group("the Kafka over TLS")
+
+
+@pytest.fixture
+def lone_kafka(tls_kafka: OwnKafka) -> OwnKafka:
+    return tls_kafka
 
 
 async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_none(

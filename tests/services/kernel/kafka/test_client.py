@@ -45,13 +45,13 @@ _WAYS = {
     "PLAIN": _password("PLAIN"),
     "client certificate": _certificate,
 }
-_on_own_kafka = pytest.mark.xdist_group("the spool's own Kafka")
+_on_own_kafka = pytest.mark.xdist_group("the Kafka over TLS")
 
 
 @pytest.fixture
-async def node(lone_kafka: OwnKafka) -> OwnKafka:
-    await lone_kafka.start()
-    return lone_kafka
+async def node(tls_kafka: OwnKafka) -> OwnKafka:
+    await tls_kafka.start()
+    return tls_kafka
 
 
 @pytest.fixture(params=_WAYS)
