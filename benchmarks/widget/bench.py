@@ -32,7 +32,7 @@ from tests.widget_posts import Posts
 STORES, RECORDS_AT_ONCE = 50, 500
 _PATIENCE_SECONDS, _TICK_SECONDS = 600, 0.01
 _EMPTY = "truncate public.chatwoot_widget_events, public.chatwoot_widget_daily"
-Storing = Callable[[Connection, Sequence[WidgetEventRow], Sequence[bytes]], Awaitable[object]]
+Storing = Callable[[Connection, Sequence[WidgetEventRow]], Awaitable[object]]
 
 
 @dataclass
@@ -44,7 +44,6 @@ class WidgetBench:
     admin: Any
     events: int
     batches: list[list[WidgetEventRow]] = field(default_factory=list)
-    pieces: list[list[bytes]] = field(default_factory=list)  # the same encoded
     for_copy: list[list[Any]] = field(default_factory=list)  # the same with addresses as COPY takes them
     processor_seconds_an_event: float = 0.0
 
@@ -66,7 +65,7 @@ class WidgetBench:
 
     async def from_memory(self) -> float:
         """The same SQL, fed with rows that lie ready."""
-        return await self._stored(lambda conn, rows, pieces: event_rows.add(conn, rows, pieces=pieces))
+        return await self._stored(event_rows.add)
 
     async def by_copy(self) -> float:
         """Plain COPY into the same table with the same indexes, without its row security, counts and repeats."""
@@ -86,9 +85,9 @@ class WidgetBench:
         await self.emptied()
         pool = open_pool(self.settings.database_url.get_secret_value(), SERVICE)  # type: ignore[union-attr]
         began = time.perf_counter()
-        for rows, pieces in zip(self.batches, self.pieces, strict=True):
+        for rows in self.batches:
             async with scoped(pool, {one.organization_id for one in rows}) as conn:
-                await apply(conn, rows, pieces)
+                await apply(conn, rows)
         seconds = time.perf_counter() - began
         await pool.close()
         return self.events / seconds
@@ -184,7 +183,7 @@ async def _json_in_binary(connection: Any) -> None:
     )
 
 
-async def _as_arrays(conn: Connection, rows: Sequence[WidgetEventRow], _pieces: Sequence[bytes]) -> None:
+async def _as_arrays(conn: Connection, rows: Sequence[WidgetEventRow]) -> None:
     await conn.execute(event_rows._PLAN)
     await conn.fetch(event_rows._ADD, *zip(*rows, strict=True))
 
@@ -223,7 +222,6 @@ async def _fill(bench: WidgetBench, publisher: Publisher, batch: Sequence[Record
     posts = [post for one in batch if (post := events.read(one))]
     if posts:
         bench.batches.append([row for post in posts for row in post.rows])
-        bench.pieces.append([post.encoded for post in posts])
         bench.for_copy.append([one._replace(ip_address=_address(one.ip_address)) for one in bench.batches[-1]])
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _END = b"\xff\xff"
 _NULL = b"\xff\xff\xff\xff"
-_UUID, _MOMENT = (16).to_bytes(4, "big"), (8).to_bytes(4, "big")
+_UUID, _MOMENT, _INT = (length.to_bytes(4, "big") for length in (16, 8, 4))
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 4_096  # pages and browsers come again and again
 
@@ -48,26 +48,41 @@ def stream(pieces: Iterable[bytes]) -> bytearray:
 def encoded(rows: Iterable[WidgetEventRow]) -> bytes:
     """These rows, field by field: its length, or that there is none, and what it holds."""
     fields: list[bytes] = []
-    for row in rows:
-        user, load_time = row.user_id, row.load_time_ms
+    before, head = None, b""
+    for (
+        store,
+        at,
+        event,
+        kind,
+        session,
+        user,
+        customer,
+        page,
+        agent,
+        address,
+        referrer,
+        load_time,
+        version,
+        data,
+    ) in rows:
+        if store is not before:  # a post's rows are all of one
+            before, head = store, _START + store.bytes + _MOMENT
         fields += (
-            _START,
-            row.organization_id.bytes,
-            _MOMENT,
-            ((row.created_at - _EPOCH) // _MICROSECOND).to_bytes(8, "big", signed=True),
+            head,
+            ((at - _EPOCH) // _MICROSECOND).to_bytes(8, "big", signed=True),
             _UUID,
-            row.id.bytes,
-            _common(row.event_type),
-            _text(row.session_id),
+            event.bytes,
+            _common(kind),
+            _text(session),
             _NULL if user is None else _UUID + user.bytes,
-            _text(row.customer_id),
-            _common(row.page_url),
-            _common(row.user_agent),
-            _common(row.ip_address),
-            _common(row.referrer),
-            _NULL if load_time is None else b"\0\0\0\4" + load_time.to_bytes(4, "big", signed=True),
-            _common(row.widget_version),
-            _common(row.event_data),
+            _text(customer),
+            _common(page),
+            _common(agent),
+            _common(address),
+            _common(referrer),
+            _NULL if load_time is None else _INT + load_time.to_bytes(4, "big", signed=True),
+            _common(version),
+            _common(data),
         )
     return b"".join(fields)
 
