@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -221,8 +222,9 @@ async def _fill(bench: WidgetBench, publisher: Publisher, batch: Sequence[Record
     await publish_all(publisher, batch)
     posts = [post for one in batch if (post := events.read(one))]
     if posts:
-        bench.batches.append([row for post in posts for row in post.rows])
-        bench.for_copy.append([one._replace(ip_address=_address(one.ip_address)) for one in bench.batches[-1]])
+        rows = [row for post in posts for row in post.rows]
+        bench.batches.append(sorted(rows, key=attrgetter("organization_id")))  # as the service brings them
+        bench.for_copy.append([one._replace(ip_address=_address(one.ip_address)) for one in rows])
 
 
 def _address(text: str | None) -> Any:

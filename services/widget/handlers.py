@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 
 from db.pool import Connection
 from db.widget import event_rows as table
@@ -9,6 +10,8 @@ from db.widget.binary_rows import WidgetEventRow, encoded
 from services.kernel import Record
 from services.kernel.consent.analytics import AsksWithdrawn, nobody_withdrew
 from services.widget.events import WidgetPost, names
+
+_STORE_NAME = attrgetter("record.store_name")
 
 
 async def keep(
@@ -20,7 +23,7 @@ async def keep(
     rows: dict[table.Key, WidgetEventRow] = {}
     firsts: list[tuple[Record, list[table.Key]]] = []
     pieces: list[bytes] = []
-    for post in posts:
+    for post in sorted(posts, key=_STORE_NAME):  # a store's rows lie near each other in the indexes
         # an event has one id, and a browser that was not answered sends it again in another POST
         keys = [key for one in post.rows if rows.setdefault(key := _key(one), one) is one]
         firsts.append((post.record, keys))
