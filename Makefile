@@ -69,7 +69,7 @@ demo: install  ## recorded traffic through everything for FOR=60 seconds, then t
 	@$(BIN)/wootstream demo --for $(FOR)
 
 bench: install  ## every benchmark
-	@set -e; for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done; for room in contacts widget pipeline peers forgotten retention; do $(BIN)/python -m benchmarks.$$room; done
+	@set -e; for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done; for room in contacts widget pipeline peers forgotten retention small_batches; do $(BIN)/python -m benchmarks.$$room; done
 
 chaos: install  ## KILLS=200 sudden deaths in the middle of the work, nothing lost
 	$(BIN)/pytest tests/chaos --kills $(KILLS)

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -38,6 +38,7 @@ _TOPIC, _GROUP = "small.batches", "bench"
 _PROFILED_RUNS = 10
 _LOOK_SECONDS = 0.002
 _SHOWN = 16
+_NOTHING = nullcontext()
 _ROOT = str(Path(__file__).parents[2])
 _LIBRARIES = f"{_ROOT}/.venv"
 
@@ -69,8 +70,7 @@ async def measure(records: int, rounds: int) -> dict[str, Any]:
     own = [one - other for one, other in zip(whole, decoding, strict=True)]
     looks: Counter[str] = Counter()
     for _ in range(_PROFILED_RUNS):
-        with _looking(looks):
-            await _consumed(fetched)
+        await _consumed(fetched, _looking(looks))
     profile = {name: looks[name] / looks.total() * statistics.median(whole) for name, _ in looks.most_common(_SHOWN)}
     print(
         f"{_BATCH} records a batch: {statistics.median(whole):.0f} µs, {statistics.median(own):.0f} without the bodies"
@@ -92,19 +92,20 @@ def _fetched(records: int) -> list[Any]:
     ]
 
 
-async def _consumed(fetched: Sequence[Any]) -> float:
+async def _consumed(fetched: Sequence[Any], around: AbstractContextManager[None] = _NOTHING) -> float:
     """µs of all of it."""
     with tempfile.TemporaryDirectory() as folder:
         process = WithoutSql(
             Settings.model_validate({"data_directory": folder, "http_port": 0, "batch_records": _BATCH}), Remembering(1)
         )
-    about = About[BenchEvent](Pseudonyms(process.secrets), nobody)
+    about: About[BenchEvent] = About(Pseudonyms(process.secrets), nobody)
     consumption = Consumption(process, Subscription(_GROUP, _TOPIC, read, _apply, about, process.opener))
     fetches = _Fetches(fetched)
     consumption._subscriber = fetches
-    began = time.process_time()
-    await consumption.handle(await fetches.get_msg(None))
-    spent = (time.process_time() - began) * 1e6
+    with around:
+        began = time.process_time()
+        await consumption.handle(await fetches.get_msg(None))
+        spent = (time.process_time() - began) * 1e6
     await process.close()
     return spent
 
