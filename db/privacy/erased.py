@@ -7,10 +7,12 @@ from uuid import UUID
 
 from db.pool import Connection
 
+# One look for each, by `limit`: as a join PostgreSQL plans it for any arrays at all, and, of a table that was never
+# analyzed, reads all erased people of the store for each name, 2 s for 1,000 names among 10,000.
 _AMONG = """
-select e.organization_id, e.digest, e.received_before
-from unnest($1::uuid[], $2::bytea[]) as n (organization_id, digest)
-join wootstream.erased_subjects e using (organization_id, digest)
+select n.organization_id, n.digest, e.received_before
+from unnest($1::uuid[], $2::bytea[]) as n (organization_id, digest), lateral (
+  select received_before from wootstream.erased_subjects where organization_id = n.organization_id and digest = n.digest limit 1) as e
 """
 # Never earlier than it was: what a later erasure dropped stays dropped when an older one is applied again.
 _ADD = """

@@ -81,6 +81,8 @@ def restore(compose: Compose, folder: Path, *, seconds: float) -> str:
     except CannotDo:
         compose.psql(f'drop database "{new}"')
         raise
+    # Dumps of before PostgreSQL 18 hold no statistics: catching up would be planned as if every table were empty.
+    compose.psql("analyze", database=new)
     say("restored beside the database that is in use; the workers stop")
     compose.do("stop", *WORKERS)
     _take_place(compose, new, name, before)

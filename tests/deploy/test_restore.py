@@ -82,10 +82,12 @@ async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: I
         await eventually(partial(_knows_contact, installation, waiting))
         answer = await audit(installation.settings)
         kept = await _tables(installation, restored.out)
+        unknown = await _unanalyzed(installation)
 
     assert (refused.code, "checksum differs" in refused.err) == (2, True)
     assert (answer.clean, answer.in_flight) == (True, 0)
     assert kept
+    assert unknown == []
     assert "ingress-1: 1 records that waited in its spool are back" in restored.err
     _in_order(host.calls(), ["stop", "conversations"], ["run", "migrate"], ["run", "replay"], ["up", "conversations"])
     backup = tmp_path / made.out
@@ -128,6 +130,15 @@ async def _knows_contact(installation: Installation, store: UUID) -> bool:
     async with installation.admin() as conn:
         asked = "select true from public.chatwoot_contacts where organization_id = $1"
         return bool(await conn.fetchval(asked, store))
+
+
+async def _unanalyzed(installation: Installation) -> list[str]:
+    """Tables of which PostgreSQL's planner was told nothing."""
+    async with installation.admin() as conn:
+        rows = await conn.fetch(
+            "select relname from pg_stat_user_tables where last_analyze is null and schemaname = 'wootstream'"
+        )
+    return [row["relname"] for row in rows]
 
 
 def _in_order(calls: list[list[str]], *wanted: list[str]) -> None:
