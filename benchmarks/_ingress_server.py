@@ -10,12 +10,12 @@ from typing import Any
 
 import uvloop
 from aiokafka import AIOKafkaProducer, codec
-from aiokafka.record._crecords import default_records
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from services.ingress.app import add_to
 from services.kernel import Process, Settings
 from services.kernel.kafka.client import client_options
+from services.kernel.kafka.client_codecs import replace_codecs
 from services.kernel.run import collect_seldom
 from services.kernel.telemetry.logs import configure_logs
 from tests.eventually import eventually
@@ -72,7 +72,7 @@ async def _serve(kind: str) -> None:
     running = asyncio.create_task(process.serve())
     await eventually(lambda: bool(process.address) and process.publisher.connected, seconds=60)
     if kind == "bare":
-        default_records.zstd_encode = codec.zstd_encode  # the client as it comes
+        replace_codecs(zstd_encode=codec.zstd_encode)  # the client as it comes
     print(process.address, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     process.stopping.set()

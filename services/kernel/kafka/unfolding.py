@@ -4,7 +4,6 @@ Only who may write into our topics himself can send such a batch: our own are of
 of one is in foreign_batches.py.
 """
 
-import importlib
 import threading
 import zlib
 from collections.abc import Callable
@@ -12,14 +11,14 @@ from typing import Any
 
 import cramjam
 
+from services.kernel.kafka.client_codecs import replace_codecs
+
 MOST_BYTES = 16 * 1024**2  # three of the largest records
 _USUAL_BYTES = 1024**2
 _GZIP_WBITS = 31
 _NO_ROOM = "failed to write whole buffer"  # cramjam has no better word for it
 _XERIAL_HEAD, _XERIAL_BYTES = b"\x82SNAPPY\x00", 16  # of Java's framing: then each block with its length before it
 _SNAPPY_LENGTH_BYTES = 5  # at most, of the varint that a block begins with
-# Where aiokafka's readers look their decoders up, compiled and not.
-_READERS = ("aiokafka.record._crecords.default_records", "aiokafka.record.default_records")
 _usual = threading.local()
 Unfold = Callable[[Any], bytes]
 
@@ -29,14 +28,8 @@ class UnfoldsTooFar(Exception):
 
 
 def bound_unfolding() -> None:
-    """Let every consumer of this process unfold so; the client has no better place to say it."""
-    for name in _READERS:
-        try:
-            reader = importlib.import_module(name)
-        except ImportError:  # where nothing is compiled
-            continue
-        for codec, unfold in UNFOLDS.items():
-            setattr(reader, f"{codec}_decode", unfold)
+    """Let every consumer of this process unfold so."""
+    replace_codecs(**{f"{codec}_decode": unfold for codec, unfold in UNFOLDS.items()})
 
 
 def _gzip(payload: Any) -> bytes:
