@@ -134,10 +134,13 @@ class Beacons:
         records: list[Record] = []
         if told:
             named = "personalisation" in consent
-            known = _known(given, store, claims, visitor, named=named)
-            rows = [row(event, known) for event in told] if agreed else [nobodys_row(event) for event in told]
-            whose = _whose(claims, named=named) if agreed and store.sealer else ()
-            key = claims.session if agreed else str(uuid4())
+            whose: Iterable[Subject] = ()
+            if agreed:
+                known = _known(given, store, claims, visitor, named=named)
+                key, rows = claims.session, [row(event, known) for event in told]
+                whose = _whose(claims, named=named) if store.sealer else ()
+            else:
+                key, rows = str(uuid4()), [nobodys_row(event) for event in told]
             records.append(_record(store, key, BEACON, _encode(rows), now, whose))
         if len(told) < len(kept):
             words = [word(event, claims.session, claims.customer) for event in kept if event.is_consent]
