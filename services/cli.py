@@ -34,7 +34,7 @@ SERVICES: Mapping[str, str] = {
     "privacy": "services.privacy.app",
 }
 _LOCAL = ("local", "demo", "replay")
-_COLLECT_AFTER = 50_000
+_COLLECT_AFTER = 50_000  # objects: a short verb is mostly modules, which stay, and to look through them finds nothing
 
 
 def run(

@@ -220,7 +220,5 @@ def _worker(name: str, settings: Settings, folder: Path, port: int) -> Worker:
     ours = settings.model_copy(update={"data_directory": place, "http_port": port})
     service = name.partition("-")[0]
     command = ("-m", "services.cli", "run", service)
-    log = folder / f"{name}.log"
-    if service == "ingress":
-        return Worker(command, ours, log, None, more)
-    return Worker(command, ours, log, name, more, _CONSUMERS_NICENESS)
+    member, niceness = (None, 0) if service == "ingress" else (name, _CONSUMERS_NICENESS)
+    return Worker(command, ours, folder / f"{name}.log", member, more, niceness)

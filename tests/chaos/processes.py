@@ -59,7 +59,7 @@ class Worker:
                 sys.executable, *self.command, stdout=log, stderr=log, cwd=_ROOT,
                 env=environment(self.settings, **self.more, **self._membership()),
             )  # fmt: skip
-        if self.niceness:
+        if self.niceness:  # before it has threads, which inherit it
             os.setpriority(os.PRIO_PROCESS, self.pid, self.niceness)
 
     async def kill(self) -> None:

@@ -2,8 +2,8 @@
 
 Straight and behind nginx in turn, in windows so short that what the machine does besides meets both alike. All windows
 together decide; the middle window's p99 is told beside it, for two or three pauses of the whole machine are one in a
-hundred of all webhooks and fall to one side or the other. Where the machine queues without
-nginx nothing can be told: the rate is lowered until it does not.
+hundred of all webhooks and fall to one side or the other. Where the machine queues without nginx nothing can be told:
+the rate is lowered until it does not.
 """
 
 import random
