@@ -30,10 +30,12 @@ from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
 from tests.chaos.installation import Installation, installed_alone
 from tests.databases import copied_database, empty_database, lose_with_the_machine
+from tests.lost_kafka import Watched
 
 _LOCAL = Path(__file__).parent.parent / ".local" / "test"
 _LONGEST_ID = 200
 _COLLECT_AFTER = 10_000
+_own_kafka = Watched()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -91,6 +93,12 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    _own_kafka.run(item, nextitem)
+    return True
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """A value of a megabyte would stand in the test's name, and so in every report of every worker."""
     return argname if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
@@ -127,8 +135,10 @@ async def stack(worker_id: str) -> AsyncIterator[Stack]:
         async with AsyncExitStack() as servers:
             if _has_own_kafka(given):
                 await class_cache.make()
-                own = borrowed(_LOCAL / worker_id / "stack", parts=[KAFKA], fresh=True)
-                kafka = (await servers.enter_async_context(own))[KAFKA]
+                directory = _LOCAL / worker_id / "stack"
+                kafka = (await servers.enter_async_context(borrowed(directory, parts=[KAFKA], fresh=True)))[KAFKA]
+                _own_kafka.directory = directory
+                servers.callback(setattr, _own_kafka, "directory", None)
             both = resolve(
                 _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
             )
