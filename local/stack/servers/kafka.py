@@ -27,8 +27,8 @@ _READY_SECONDS = 90.0
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 # The C1 compiler alone halves the start; a local node never lives long enough for C2 to pay.
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--sun-misc-unsafe-memory-access=allow")
-# The cleaner's buffer holds 24 bytes a key of a compacted topic. The default is taken from the heap at the start, 128 MB
-# of memory in each node, for keys that a local node never sees.
+# The cleaner's buffer holds 24 bytes a key of a compacted topic. The default takes 128 MB of the heap at the start, for
+# keys that a local node never sees.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
