@@ -27,6 +27,7 @@ from tests.recordings.recorded import RUNS, account_webhooks
 
 _PATIENCE_SECONDS = 300
 _TRIES = 20
+_AT_ONCE = 100
 _TABLE = """
 drop table if exists wootstream.bench;
 create table wootstream.bench (organization_id uuid not null, number bigint not null, event text not null);
@@ -132,7 +133,7 @@ class KernelBench:
 
     settings: Settings
     topic: Topic
-    store: uuid.UUID
+    stores: Sequence[uuid.UUID]
     records: int
 
     async def bare(self, batch: int) -> float:
@@ -212,21 +213,21 @@ def _new_group() -> str:
 
 
 @asynccontextmanager
-async def open_bench(kafka: str, database_url: str, folder: Path, records: int) -> AsyncIterator[KernelBench]:
-    """A topic full of recorded webhooks of one store."""
+async def open_bench(
+    kafka: str, database_url: str, folder: Path, records: int, *, stores: int = 1, partitions: int = 12
+) -> AsyncIterator[KernelBench]:
+    """A topic full of recorded webhooks; of several stores each has its turn with all of them, one after the other."""
     settings = Settings.model_validate(
         {"kafka_bootstrap_servers": kafka, "database_url": database_url, "http_port": 0, "data_directory": folder}
     )
-    bench = KernelBench(settings, Topic(f"bench.{uuid.uuid4().hex[:8]}", 1), uuid.uuid4(), records)
+    of = [uuid.uuid4() for _ in range(stores)]
+    topic = Topic(f"bench.{uuid.uuid4().hex[:8]}", kept_days=1, partitions=partitions)
+    bench = KernelBench(settings, topic, of, records)
     await migrate(database_url)
     admin = await asyncpg.connect(database_url)
     await admin.execute(_TABLE)
-    await admin.execute("insert into public.organizations (id, name) values ($1, 'bench')", bench.store)
-    await admin.execute(
-        "insert into public.chatwoot_accounts"
-        " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)"
-        " values ($1, $2, 'http://' || $2, 1, $2, $2)", bench.store, f"bench-{bench.store}",
-    )  # fmt: skip
+    for store in bench.stores:
+        await _add_store(admin, store)
     await ensure_topics(settings, [bench.topic])
     await _fill(bench)
     try:
@@ -236,14 +237,23 @@ async def open_bench(kafka: str, database_url: str, folder: Path, records: int) 
         await admin.close()
 
 
+async def _add_store(admin: Any, store: uuid.UUID) -> None:
+    await admin.execute("insert into public.organizations (id, name) values ($1, 'bench')", store)
+    await admin.execute(
+        "insert into public.chatwoot_accounts"
+        " (organization_id, slug, chatwoot_base_url, chatwoot_account_id, account_name, website_token)"
+        " values ($1, $2, 'http://' || $2, 1, $2, $2)", store, f"bench-{store}",
+    )  # fmt: skip
+
+
 async def _fill(bench: KernelBench) -> None:
-    bodies = itertools.cycle(one for run in RUNS for one in account_webhooks(run))
+    bodies = [one for run in RUNS for one in account_webhooks(run)]
+    turns = ((store, body) for store in itertools.cycle(bench.stores) for body in bodies)
     publisher = Publisher(bench.settings, Clock())
     await publisher.connect()
-    for _ in range(0, bench.records, 100):
-        await asyncio.gather(
-            *(_sent(publisher, webhook_record(bench.topic.name, bench.store, next(bodies))) for _ in range(100))
-        )
+    for _ in range(0, bench.records, _AT_ONCE):
+        records = [webhook_record(bench.topic.name, *one) for one in itertools.islice(turns, _AT_ONCE)]
+        await asyncio.gather(*(_sent(publisher, record) for record in records))
     await publisher.stop()
 
 
