@@ -24,6 +24,7 @@ transaction.state.log.min.isr=2
 share.coordinator.state.topic.replication.factor=3
 share.coordinator.state.topic.min.isr=2
 min.insync.replicas=2
+metadata.max.idle.interval.ms=500
 """
 
 

@@ -14,8 +14,6 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from faststream import AckPolicy
-from faststream.kafka.message import KafkaMessage
 
 from db.pool import Connection, KeptConnection
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
@@ -68,6 +66,8 @@ def consume(
 
 def subscriber_of(process: Process, topic: Topic, group: str, **more: Any) -> Any:
     """FastStream's: read `topic` as `group`, in batches of raw records; `more` are FastStream's own options."""
+    from faststream import AckPolicy
+
     settings = process.settings
     return process.consumers.reading(topic).subscriber(
         topic.name,
@@ -88,8 +88,10 @@ def subscriber_of(process: Process, topic: Topic, group: str, **more: Any) -> An
     )
 
 
-async def _untouched(records: Any) -> KafkaMessage:
+async def _untouched(records: Any) -> Any:
     """No header is decoded here: FastStream 0.7.8 drops a whole batch when one is not UTF-8."""
+    from faststream.kafka.message import KafkaMessage
+
     return KafkaMessage(body=b"", headers={}, raw_message=records, consumer=None)  # type: ignore[arg-type]
 
 

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 from aiokafka.errors import KafkaError
-from faststream.kafka import KafkaBroker
 
 from db.pool import Pool
 from schemas.topics import Topic
@@ -16,11 +16,14 @@ from services.kernel.kafka import client
 from services.kernel.preflight import wait_for_installation
 from services.kernel.settings import Settings
 
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
+
 log = structlog.get_logger()
 GRACEFUL_SECONDS = 10.0  # a consumer that has not settled its batch by then is cut off
 
 
-def make_broker(settings: Settings) -> KafkaBroker:
+def make_broker(settings: Settings) -> "KafkaBroker":
     """FastStream's broker for consumers only: what is published goes through the process's own producer."""
     return client.broker(
         settings,
@@ -53,7 +56,7 @@ class Consumers:
         self.cluster_id = ""
 
     @property
-    def broker(self) -> KafkaBroker:
+    def broker(self) -> "KafkaBroker":
         """Made when the first consumer asks."""
         if self._broker is None:
             self._broker = make_broker(self._settings)
@@ -64,7 +67,7 @@ class Consumers:
         """Whether anybody reads a topic here."""
         return self._broker is not None
 
-    def reading(self, topic: Topic) -> KafkaBroker:
+    def reading(self, topic: Topic) -> "KafkaBroker":
         """The broker, which is to be started once this topic is there."""
         self._topics.append(topic)
         return self.broker
@@ -76,7 +79,7 @@ class Consumers:
                 pass  # Kafka went away after the wait: wait again
             log.info("consumers_started", topics=sorted({topic.name for topic in self._topics}))
 
-    async def _started(self, broker: KafkaBroker) -> bool:
+    async def _started(self, broker: "KafkaBroker") -> bool:
         """Whether Kafka was still there after the wait."""
         self.cluster_id = await wait_for_installation(self._settings, self._clock, self._pool(), self._topics)
         try:

@@ -7,13 +7,11 @@ for one of them and not for another.
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
-from faststream.kafka import KafkaBroker
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from services.kernel.closing import opened
 from services.kernel.errors import Stop, Unreachable
@@ -23,13 +21,14 @@ from services.kernel.kafka.portions import hand_out_in_portions
 from services.kernel.kafka.unreachable import why
 from services.kernel.settings import Settings
 
+# FastStream is a fifth of what a start reads, and only who consumes needs it: neither a door nor a verb.
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
+    from faststream.security import BaseSecurity
+
 _CLIENT_ID = "wootstream"
 _PROTOCOLS = {"plaintext": "PLAINTEXT", "tls": "SSL", "sasl_plaintext": "SASL_PLAINTEXT", "sasl_tls": "SASL_SSL"}
-_LOGINS: dict[str, Callable[..., BaseSecurity]] = {
-    "PLAIN": SASLPlaintext,
-    "SCRAM-SHA-256": SASLScram256,
-    "SCRAM-SHA-512": SASLScram512,
-}
+_LOGINS = {"PLAIN": "SASLPlaintext", "SCRAM-SHA-256": "SASLScram256", "SCRAM-SHA-512": "SASLScram512"}
 _TLS_SETTINGS = ("kafka_ca_file", "kafka_certificate_file", "kafka_key_file", "kafka_key_password")
 _SASL_SETTINGS = ("kafka_username", "kafka_password")
 
@@ -51,8 +50,10 @@ def admin(settings: Settings, **more: Any) -> Any:
     return AIOKafkaAdminClient(**client_options(settings), **more)
 
 
-def broker(settings: Settings, **more: Any) -> KafkaBroker:
+def broker(settings: Settings, **more: Any) -> "KafkaBroker":
     """FastStream's broker, not started yet."""
+    from faststream.kafka import KafkaBroker
+
     _bound_consumers()
     return KafkaBroker(_servers(settings), client_id=_CLIENT_ID, security=_security(settings), **more)
 
@@ -92,13 +93,15 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def _security(settings: Settings) -> BaseSecurity:
+def _security(settings: Settings) -> "BaseSecurity":
     """The same in FastStream's words."""
+    from faststream import security
+
     options = client_options(settings)
     tls = options.get("ssl_context")
     if "sasl_mechanism" not in options:
-        return BaseSecurity(ssl_context=tls)
-    login = _LOGINS[options["sasl_mechanism"]]
+        return security.BaseSecurity(ssl_context=tls)
+    login: Callable[..., BaseSecurity] = getattr(security, _LOGINS[options["sasl_mechanism"]])
     return login(options["sasl_plain_username"], options["sasl_plain_password"], ssl_context=tls)
 
 
