@@ -14,17 +14,16 @@ from tests.eventually import eventually
 
 
 class OwnKafka:
-    """One node; it comes back at the same address with the same log. `settings` say how to reach it.
+    """One node that speaks TLS alone; it comes back at the same address with the same log.
 
-    Over TLS it speaks nothing else, and its starts and its clients cost twice the processor time.
+    `settings` say how to reach it. Its starts and its clients cost twice the processor time of one in clear.
     """
 
-    def __init__(self, directory: Path, *, over_tls: bool) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.settings: dict[str, str] = {}
         directory.mkdir(parents=True, exist_ok=True)
-        if over_tls:
-            certificates.make(directory)
+        certificates.make(directory)
 
     @property
     def tls(self) -> certificates.Tls:
@@ -65,8 +64,8 @@ class OwnKafka:
 
 
 @asynccontextmanager
-async def own_kafka(directory: Path, *, over_tls: bool = False) -> AsyncIterator[OwnKafka]:
-    node = OwnKafka(directory, over_tls=over_tls)
+async def own_kafka(directory: Path) -> AsyncIterator[OwnKafka]:
+    node = OwnKafka(directory)
     try:
         await node.start()
         yield node

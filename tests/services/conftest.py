@@ -1,4 +1,4 @@
-"""Kafkas that their tests may kill, shared by them; each leaves them running."""
+"""A Kafka that its tests may kill, shared by them; each leaves it running."""
 
 from collections.abc import AsyncIterator
 
@@ -10,16 +10,7 @@ from tests.own_kafka import OwnKafka, own_kafka
 
 
 @pytest_asyncio.fixture(scope="session")
-async def lone_kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnKafka]:
-    """In clear."""
-    quiet_client_logs()
-    async with own_kafka(tmp_path_factory.mktemp("own") / "stack") as node:
-        yield node
-
-
-@pytest_asyncio.fixture(scope="session")
 async def tls_kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnKafka]:
-    """It speaks TLS alone."""
     quiet_client_logs()
-    async with own_kafka(tmp_path_factory.mktemp("own-tls") / "stack", over_tls=True) as node:
+    async with own_kafka(tmp_path_factory.mktemp("own-tls") / "stack") as node:
         yield node

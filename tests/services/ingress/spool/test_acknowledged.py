@@ -7,7 +7,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import asyncpg
-import pytest
 
 from db.pool import INGRESS, Pool, Row, open_pool
 from db.records import acknowledged as table
@@ -20,7 +19,6 @@ from tests.eventually import eventually
 from tests.services.ingress.spool.bench import Bench, spooling
 from tests.topics import make_again
 
-pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 _SILENT = "update wootstream.acknowledged set alive_at = now() - interval '2 hours' where topic = $1"
 
 

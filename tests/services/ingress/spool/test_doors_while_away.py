@@ -1,5 +1,6 @@
 """The doors of a process that starts while nobody else is there."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,31 +12,31 @@ from schemas import topics
 from services.ingress.doors.quotas import Quotas
 from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import eventually
-from tests.own_kafka import OwnKafka
 from tests.services.ingress.bench import ORIGIN, held, open_shop, post_webhook, serving
 from tests.services.ingress.page import Page
 from tests.services.ingress.spool.bench import Bench, spooling
+from tests.services.ingress.spool.kafka_proxy import KafkaProxy
 
-pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
 _NOWHERE = SecretStr("postgresql://x@127.0.0.1:1/x")
 
 
 async def test_doors_that_open_without_postgresql_and_kafka_keep_known_stores_webhooks_until_kafka_is_back(
-    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool
+    bench: Bench, remote: Bench, proxy: KafkaProxy, admin_pool: Pool
 ) -> None:
     shop, now = await open_shop(admin_pool, bench.settings), datetime.now(UTC)
     await ensure_topics(bench.settings)
     bodies = [b'{"event":"message_created", "id":%d,"conversation":{"id":7}}' % number for number in range(20)]
     async with serving(bench.settings) as (_, client):
         first = await post_webhook(client, shop, bodies[0], at=now)
-    await lone_kafka.kill()
 
-    alone = bench.settings.model_copy(update={"database_url": _NOWHERE})
-    async with serving(alone, kafka=False) as (process, client):
-        answers = [await post_webhook(client, shop, body, at=now) for body in bodies[1:]]
-        forged = await post_webhook(client, shop, bodies[0], at=now, secret="wrong")
-        await lone_kafka.start()
-        await eventually(lambda: not spooling(process))
+    alone = remote.settings.model_copy(update={"database_url": _NOWHERE})
+    async with AsyncExitStack() as outage:
+        await outage.enter_async_context(proxy.away())
+        async with serving(alone, kafka=False) as (process, client):
+            answers = [await post_webhook(client, shop, body, at=now) for body in bodies[1:]]
+            forged = await post_webhook(client, shop, bodies[0], at=now, secret="wrong")
+            await outage.aclose()
+            await eventually(lambda: not spooling(process))
 
     assert {answer.status_code for answer in (first, *answers)} == {204}
     assert forged.status_code == 401
@@ -45,7 +46,7 @@ async def test_doors_that_open_without_postgresql_and_kafka_keep_known_stores_we
 
 
 async def test_beacons_that_kafka_does_not_take_are_spooled_and_use_up_their_quota_once(
-    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, remote: Bench, proxy: KafkaProxy, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: list[str] = []
     take = Quotas.take_beacons
@@ -57,16 +58,15 @@ async def test_beacons_that_kafka_does_not_take_are_spooled_and_use_up_their_quo
     monkeypatch.setattr(Quotas, "take_beacons", counted)
     await ensure_topics(bench.settings)
     shop = await open_shop(admin_pool, bench.settings)
-    async with serving(bench.settings) as (process, client):
+    async with serving(remote.settings) as (process, client):
         page = Page(bench.settings, shop, client)
         await page.visitor.arrive()
         events = [page.visitor.event("page_viewed") for _ in range(5)]
         answers = [await page.visitor.report(events[0])]
-        await lone_kafka.kill()
-        # The first of them learns that Kafka is away, the others know.
-        answers += [await page.visitor.report(one) for one in events[1:]]
-        assert spooling(process)
-        await lone_kafka.start()
+        async with proxy.away():
+            # The first of them learns that Kafka is away, the others know.
+            answers += [await page.visitor.report(one) for one in events[1:]]
+            assert spooling(process)
         await eventually(lambda: not spooling(process))
 
         assert {(one.status_code, one.headers["access-control-allow-origin"]) for one in answers} == {(204, ORIGIN)}

@@ -12,7 +12,7 @@ from services.ingress.acceptance import Acceptance
 from services.kernel import Record, Settings
 from tests.eventually import eventually
 from tests.services.ingress.spool.bench import Bench, in_order, open_bench, spooling
-from tests.services.ingress.spool.slow_kafka import SlowKafka
+from tests.services.ingress.spool.kafka_proxy import KafkaProxy
 
 _KEYS = [f"key-{number}" for number in range(16)]
 _LEADERLESS = 0
@@ -23,7 +23,7 @@ class Divided:
     """A topic of which one partition may lose its leader."""
 
     bench: Bench
-    proxy: SlowKafka
+    proxy: KafkaProxy
     direct: Settings  # past the proxy
 
     async def keep(self, acceptance: Acceptance, times: int) -> None:
@@ -52,7 +52,7 @@ async def divided(settings: Settings, database_url: str, tmp_path: Path) -> Asyn
     kafka = settings.kafka_bootstrap_servers or ""
     async with (
         open_bench({"kafka_bootstrap_servers": kafka}, database_url, tmp_path) as bench,
-        SlowKafka(kafka, (bench.topic.name, _LEADERLESS)).listening() as proxy,
+        KafkaProxy(kafka, (bench.topic.name, _LEADERLESS)).listening() as proxy,
     ):
         direct, through = bench.settings, {"kafka_bootstrap_servers": proxy.address}
         bench.settings = direct.model_copy(update=through)

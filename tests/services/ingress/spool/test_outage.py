@@ -7,36 +7,40 @@ import sys
 from asyncio.subprocess import PIPE
 from asyncio.subprocess import Process as Child
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from local.process_environment import environment_of
 from services.ingress.acceptance import NoRoom
 from services.kernel import Process
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.own_kafka import OwnKafka
-from tests.services.ingress.spool.bench import Bench, in_order, spooling
+from tests.services.ingress.spool.bench import Bench, in_order, open_bench, spooling
 
 pytestmark = pytest.mark.xdist_group("the Kafka over TLS")
 
 
-@pytest.fixture
-def lone_kafka(tls_kafka: OwnKafka) -> OwnKafka:
-    return tls_kafka
+@pytest_asyncio.fixture
+async def bench(tls_kafka: OwnKafka, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    await tls_kafka.start()
+    async with open_bench(tls_kafka.settings, database_url, tmp_path / "data") as opened:
+        yield opened
 
 
 async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_none(
-    bench: Bench, lone_kafka: OwnKafka
+    bench: Bench, tls_kafka: OwnKafka
 ) -> None:
     async with bench.accepting() as (process, acceptance):
         until = asyncio.Event()
         sending = asyncio.create_task(bench.send(acceptance, until))
         await eventually(lambda: _kept(process, "kafka") > 100)
-        await lone_kafka.kill()
+        await tls_kafka.kill()
         before = len(bench.kept)
         await eventually(lambda: len(bench.kept) > before + 500)
-        await lone_kafka.start()
+        await tls_kafka.start()
         await eventually(lambda: not spooling(process))
         until.set()
         await sending
@@ -48,13 +52,13 @@ async def test_kafka_killed_while_records_are_accepted_refuses_none_and_loses_no
 
 
 async def test_process_that_starts_and_stops_without_kafka_leaves_its_records_to_the_next(
-    bench: Bench, lone_kafka: OwnKafka
+    bench: Bench, tls_kafka: OwnKafka
 ) -> None:
-    await lone_kafka.kill()
+    await tls_kafka.kill()
     async with bench.accepting() as (_, acceptance):
         await asyncio.gather(*(bench.keep(acceptance, f"key-{number}") for number in range(200)))
 
-    await lone_kafka.start()
+    await tls_kafka.start()
     async with bench.accepting() as (process, acceptance):
         await bench.keep(acceptance, "key-0")
         await eventually(lambda: not spooling(process))
@@ -66,16 +70,16 @@ async def test_process_that_starts_and_stops_without_kafka_leaves_its_records_to
 
 
 async def test_kill_9_of_the_accepting_process_loses_nothing_that_was_promised(
-    bench: Bench, lone_kafka: OwnKafka
+    bench: Bench, tls_kafka: OwnKafka
 ) -> None:
     accepting = await _accepting(bench, 100_000)
     promised = [await _line(accepting) for _ in range(100)]
-    await lone_kafka.kill()
+    await tls_kafka.kill()
     promised += [await _line(accepting) for _ in range(300)]
     accepting.kill()
     promised += [line async for line in _rest(accepting)]
 
-    await lone_kafka.start()
+    await tls_kafka.start()
     draining = await _accepting(bench, 0)
     await eventually(lambda: _all_stored(bench, promised))
     draining.send_signal(signal.SIGTERM)
@@ -84,15 +88,15 @@ async def test_kill_9_of_the_accepting_process_loses_nothing_that_was_promised(
     assert list((bench.settings.data_directory / "spool").iterdir()) == []
 
 
-async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench: Bench, lone_kafka: OwnKafka) -> None:
+async def test_full_spool_refuses_and_says_so_in_ready_until_kafka_is_back(bench: Bench, tls_kafka: OwnKafka) -> None:
     async with bench.accepting(spool_bytes=4 * 1024**2) as (process, acceptance):
         await eventually(lambda: process.publisher.connected)
-        await lone_kafka.kill()
+        await tls_kafka.kill()
         with pytest.raises(NoRoom, match="full"):
             await bench.keep_all(acceptance, (os.urandom(200_000) for _ in range(30)))
         assert "the spool takes no more" in await _ready(process)
         kept = len(bench.kept)
-        await lone_kafka.start()
+        await tls_kafka.start()
         await eventually(lambda: not spooling(process))
         await bench.keep(acceptance)
         assert await _ready(process) == "ok"

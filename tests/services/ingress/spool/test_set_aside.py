@@ -23,20 +23,17 @@ from services.kernel.forgetting.subjects import Subject
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.verdicts import NeverTaken
 from tests.eventually import eventually
-from tests.own_kafka import OwnKafka
 from tests.services.attached import attach
 from tests.services.control.verbs import answer, noted
 from tests.services.ingress.spool.bench import Bench, open_bench, spooling
 from tests.services.kernel.sealing.sealed_bench import sealer_on
 
-pytestmark = pytest.mark.xdist_group("the spool's own Kafka")
-
 
 @pytest.fixture
-async def narrow(lone_kafka: OwnKafka, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
+async def narrow(kafka: str, database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     """A topic that somebody made narrower than ours are."""
-    await lone_kafka.start()
-    async with open_bench(lone_kafka.settings, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
+    node = {"kafka_bootstrap_servers": kafka}
+    async with open_bench(node, database_url, tmp_path, **{"max.message.bytes": "20000"}) as bench:
         yield bench
 
 

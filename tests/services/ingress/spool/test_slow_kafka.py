@@ -7,6 +7,7 @@ are simulated by a proxy in the protocol: one node alone cannot lose a leader an
 import asyncio
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,8 +20,8 @@ from services.kernel.kafka.topics import ensure_topics
 from tests.eventually import eventually
 from tests.own_kafka import OwnKafka
 from tests.services.ingress.bench import Shop, held, open_shop, post_webhook, serving
-from tests.services.ingress.spool.bench import Bench, spooling
-from tests.services.ingress.spool.slow_kafka import SlowKafka
+from tests.services.ingress.spool.bench import spooling
+from tests.services.ingress.spool.kafka_proxy import KafkaProxy
 
 _PATIENCE_SECONDS = 5.0  # Chatwoot's own
 _BODIES = [b'{"event":"message_created", "id":%d,"conversation":{"id":%d}}' % (n, n) for n in range(40)]
@@ -42,17 +43,19 @@ async def post_while(
     return {answer.status_code for answer in answers}
 
 
-@pytest.mark.xdist_group("the spool's own Kafka")
+@pytest.mark.xdist_group("the Kafka over TLS")
 async def test_every_sender_is_answered_in_time_by_a_frozen_kafka(
-    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool
+    tls_kafka: OwnKafka, settings: Settings, admin_pool: Pool, tmp_path: Path
 ) -> None:
-    await ensure_topics(bench.settings)
-    shop = await open_shop(admin_pool, bench.settings)
+    await tls_kafka.start()
+    there = Settings.model_validate(settings.model_dump() | tls_kafka.settings | {"data_directory": tmp_path})
+    await ensure_topics(there)
+    shop = await open_shop(admin_pool, there)
 
-    statuses = await post_while(lone_kafka.frozen(), bench.settings, shop, is_met=False)
+    statuses = await post_while(tls_kafka.frozen(), there, shop, is_met=False)
 
     assert statuses == {204}
-    assert {record.value for record in await held(bench.settings, WEBHOOKS, shop.id)} == set(_BODIES)
+    assert {record.value for record in await held(there, WEBHOOKS, shop.id)} == set(_BODIES)
 
 
 @pytest.mark.usefixtures("topics")
@@ -65,7 +68,7 @@ async def test_every_sender_is_answered_in_time_by_a_kafka_that_is(
     place = WEBHOOKS.name, (murmur2(last) & 0x7FFFFFFF) % WEBHOOKS.partitions
     late = trouble == "3 s late"
 
-    async with SlowKafka(settings.kafka_bootstrap_servers or "", place).listening() as proxy:
+    async with KafkaProxy(settings.kafka_bootstrap_servers or "", place).listening() as proxy:
         through = settings.model_copy(update={"kafka_bootstrap_servers": proxy.address})
         with_trouble = proxy.late(3.0) if late else proxy.leaderless()
         statuses = await post_while(with_trouble, through, shop, is_met=late)

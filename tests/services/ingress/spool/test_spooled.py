@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from db.pool import Pool
 from db.records import spooled
 from db.records.spooled import SpooledRow
@@ -12,20 +10,17 @@ from services.control.ledger.audit import audit
 from services.control.ledger.wording import findings, verdict
 from services.ingress.spool.undelivered import UndeliveredWriter
 from tests.eventually import eventually
-from tests.own_kafka import OwnKafka
 from tests.services.ingress.spool.bench import Bench, spooling
+from tests.services.ingress.spool.kafka_proxy import KafkaProxy
 
 _LATER = timedelta(minutes=2)
 
 
-@pytest.mark.xdist_group("the spool's own Kafka")
 async def test_what_a_dead_process_left_in_its_spool_is_named_until_another_has_drained_it(
-    bench: Bench, lone_kafka: OwnKafka, admin_pool: Pool
+    bench: Bench, remote: Bench, proxy: KafkaProxy, admin_pool: Pool
 ) -> None:
-    await lone_kafka.kill()
-    async with bench.accepting() as (_, acceptance):
-        await bench.keep_all(acceptance, [b"{}"] * 7)
-    await lone_kafka.start()
+    async with proxy.away(), remote.accepting() as (_, acceptance):
+        await remote.keep_all(acceptance, [b"{}"] * 7)
 
     [file] = of(bench, await audit(bench.settings))
     await told_before(admin_pool, file.file, _LATER)
@@ -41,19 +36,17 @@ async def test_what_a_dead_process_left_in_its_spool_is_named_until_another_has_
     assert of(bench, await audit(bench.settings)) == []
 
 
-@pytest.mark.xdist_group("the spool's own Kafka")
 async def test_living_ingress_tells_what_waits_and_when_nothing_does_any_more(
-    bench: Bench, lone_kafka: OwnKafka
+    bench: Bench, remote: Bench, proxy: KafkaProxy
 ) -> None:
-    async with bench.accepting() as (process, acceptance):
+    async with remote.accepting() as (process, acceptance):
         writer = UndeliveredWriter(process, acceptance.spool.level, bench.settings.data_directory / "spool")
         await eventually(lambda: process.publisher.connected)
-        await lone_kafka.kill()
-        await bench.keep_all(acceptance, [b"{}"] * 3)
-        await writer.write()
-        async with process.pool().acquire() as conn:
-            waiting = [row for row in await spooled.everything(conn) if row["directory"] == where(bench)]
-        await lone_kafka.start()
+        async with proxy.away():
+            await remote.keep_all(acceptance, [b"{}"] * 3)
+            await writer.write()
+            async with process.pool().acquire() as conn:
+                waiting = [row for row in await spooled.everything(conn) if row["directory"] == where(bench)]
         await eventually(lambda: not spooling(process))
         await writer.write()
         after = of(bench, await audit(bench.settings))

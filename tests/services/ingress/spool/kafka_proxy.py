@@ -1,4 +1,4 @@
-"""A proxy before a Kafka on this machine: what it answers comes late, or says that a partition has no leader.
+"""A proxy before a Kafka on this machine: it is away, what it answers comes late, or a partition has no leader.
 
 Clients are told the proxy's address for that of every broker, so all their traffic goes through it.
 """
@@ -10,17 +10,21 @@ from typing import Any
 
 from aiokafka.protocol import metadata
 
+from local.stack.machine.ports import HOST, free_ports
+
 _METADATA = 3
 _NO_LEADER = -1
 
 
-class SlowKafka:
+class KafkaProxy:
     """Passes frames on in clear, requests at once; may deny that `place` has a leader."""
 
-    def __init__(self, kafka: str, place: tuple[str, int]) -> None:
+    def __init__(self, kafka: str, place: tuple[str, int] | None = None) -> None:
         host, port = kafka.rsplit(":", 1)
         self._kafka = host, int(port)
-        self._port = 0
+        (self._port,) = free_ports(1)
+        self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.Future[None], asyncio.StreamWriter] = {}
         self._late_seconds = 0.0
         self._place = place
         self._is_leaderless = False
@@ -44,25 +48,42 @@ class SlowKafka:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._port}"
+        return f"{HOST}:{self._port}"
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["SlowKafka"]:
-        connections: set[asyncio.Task[None]] = set()
-
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connections.add(task := asyncio.ensure_future(self._pass(reader, writer)))
-            task.add_done_callback(connections.discard)
-
-        server = await asyncio.start_server(accept, "127.0.0.1")
-        self._port = server.sockets[0].getsockname()[1]
+    async def listening(self) -> AsyncIterator["KafkaProxy"]:
+        await self._open()
         try:
             yield self
         finally:
-            server.close()
-            for one in connections:
-                one.cancel()
-            await asyncio.gather(*connections, return_exceptions=True)
+            await self._close()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """As when Kafka died: who was connected is cut off, also from an answer, and nobody new is taken."""
+        await self._close()
+        try:
+            yield
+        finally:
+            await self._open()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._accept, HOST, self._port)
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        cut = dict(self._connections)
+        for one in cut:
+            one.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+        for writer in cut.values():
+            writer.transport.abort()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._pass(reader, writer))
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_kafka, to_kafka = await asyncio.open_connection(*self._kafka)
@@ -92,7 +113,7 @@ class SlowKafka:
 
     def _retold(self, version: int, body: bytes) -> bytes:
         answer: Any = getattr(metadata, f"MetadataResponse_v{version}").decode(body)
-        answer.brokers = [(node, "127.0.0.1", self._port, *rest) for node, _host, _port, *rest in answer.brokers]
+        answer.brokers = [(node, HOST, self._port, *rest) for node, _host, _port, *rest in answer.brokers]
         answer.topics = [(error, topic, *rest, [self._led(topic, one) for one in partitions])
                        for error, topic, *rest, partitions in answer.topics]  # fmt: skip
         encoded: bytes = answer.encode()
