@@ -35,6 +35,17 @@ from tests.lost_kafka import Watched
 _LOCAL = Path(__file__).parent.parent / ".local" / "test"
 _LONGEST_ID = 200
 _COLLECT_AFTER = 10_000
+# What nobody kills need not be missed within two seconds, nor has it work for a dozen threads, which wake to look for
+# some: half of what a node costs that only waits.
+_QUIET_KAFKA = """\
+broker.session.timeout.ms=9000
+broker.heartbeat.interval.ms=2000
+num.network.threads=1
+num.io.threads=2
+background.threads=1
+group.coordinator.threads=1
+share.coordinator.threads=1
+"""
 _own_kafka = Watched()
 
 
@@ -136,7 +147,8 @@ async def stack(worker_id: str) -> AsyncIterator[Stack]:
             if _has_own_kafka(given):
                 await class_cache.make()
                 directory = _LOCAL / worker_id / "stack"
-                kafka = (await servers.enter_async_context(borrowed(directory, parts=[KAFKA], fresh=True)))[KAFKA]
+                own = borrowed(directory, parts=[KAFKA], fresh=True, more=_QUIET_KAFKA)
+                kafka = (await servers.enter_async_context(own))[KAFKA]
                 _own_kafka.directory = directory
                 servers.callback(setattr, _own_kafka, "directory", None)
             both = resolve(

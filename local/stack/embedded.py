@@ -85,11 +85,12 @@ async def borrowed(
     parts: Collection[str] = pair.BOTH,
     fresh: bool = False,
     over_tls: bool = False,
+    more: str = "",
     progress: jars.FetchProgress = quiet,
 ) -> AsyncIterator[dict[str, str]]:
     """The servers for the length of a `with`: the last to leave stops them, unless `start` wanted them to stay.
 
-    `fresh` forgets earlier data, if nobody else works with it.
+    `fresh` forgets earlier data, if nobody else works with it; `more` properties of Kafka's win over ours.
     """
     directory = _made(directory)
     async with _alone(directory):
@@ -101,7 +102,7 @@ async def borrowed(
             directory / "users", seconds=1, shared=True, otherwise=f"{directory} is being stopped; try again"
         )
         try:
-            found = await pair.start_missing(directory, parts, progress=progress)
+            found = await pair.start_missing(directory, parts, progress=progress, more=more)
         # Also a cancelled start, else the directory would count as used until this process ends.
         except BaseException:
             os.close(using)

@@ -102,16 +102,17 @@ def security(directory: Path) -> dict[str, str]:
     }
 
 
-async def start(directory: Path, *, class_path: str, options: Sequence[str] = ()) -> str:
+async def start(directory: Path, *, class_path: str, options: Sequence[str] = (), more: str = "") -> str:
     """Start the node, formatting its directory the first time; return its address when it answers.
 
-    `options` are for the node's Java.
+    `options` are for the node's Java, `more` properties win over ours.
     """
     node = server(directory)
     await node.gone()
     before = node.note()
     ports = free_ports(3 if tls.of(directory) else 2, before=before.ports if before else ())
-    await launch(directory, ports, java=[*java_command(class_path), *options], cluster=new_cluster())
+    java = [*java_command(class_path), *options]
+    await launch(directory, ports, java=java, cluster=new_cluster(), more=more)
     return await wait_for(directory)
 
 

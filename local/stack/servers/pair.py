@@ -20,13 +20,18 @@ def addresses(directory: Path) -> dict[str, str | None]:
     return {KAFKA: kafka.address(directory), POSTGRES: postgres.address(directory)}
 
 
-async def start_missing(directory: Path, parts: Collection[str], *, progress: jars.FetchProgress) -> dict[str, str]:
-    """Start those of `parts` that do not run; if one fails or we are interrupted, none of the new ones stays."""
+async def start_missing(
+    directory: Path, parts: Collection[str], *, progress: jars.FetchProgress, more: str = ""
+) -> dict[str, str]:
+    """Start those of `parts` that do not run; if one fails or we are interrupted, none of the new ones stays.
+
+    `more` properties of Kafka's win over ours.
+    """
     found = {part: address for part, address in addresses(directory).items() if part in parts and address}
     missing = [part for part in parts if part not in found]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {part: group.create_task(_start(part, directory, progress)) for part in missing}
+            tasks = {part: group.create_task(_start(part, directory, progress, more)) for part in missing}
     except BaseExceptionGroup as failed:
         await end(missing, directory)
         raise failed.exceptions[0] from None
@@ -73,8 +78,9 @@ def _servers(directory: Path) -> dict[str, tuple[LocalServer, ...]]:
     return {KAFKA: (kafka.server(directory),), POSTGRES: (postgres.server(directory), postgres.front(directory))}
 
 
-async def _start(part: str, directory: Path, progress: jars.FetchProgress) -> str:
+async def _start(part: str, directory: Path, progress: jars.FetchProgress, more: str) -> str:
     if part == POSTGRES:
         return await postgres.start(directory)
     kafka.java_runtime()
-    return await kafka.start(directory, class_path=await jars.class_path(jars.cache(), progress=progress))
+    class_path = await jars.class_path(jars.cache(), progress=progress)
+    return await kafka.start(directory, class_path=class_path, more=more)
