@@ -32,10 +32,11 @@ class TierThreshold(BaseModel):
 class TierRules(BaseModel):
     """`within` a year: only what was paid (or ordered) in the last 365 days counts; a tier left out is nobody's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    within: Literal["ever", "year"] = "ever"
-    """which orders count: all, or those of the last 365 days"""
+    within: Literal["ever", "year"] = Field(
+        "ever", description="which orders count: all, or those of the last 365 days"
+    )
     tiers: dict[Tier, TierThreshold]
 
     @model_validator(mode="after")

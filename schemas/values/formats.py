@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 MoneyExample = Literal["€2,450.00", "€ 2.450,00", "2.450,00 €", "2 450,00 €"]
 DateExample = Literal["2024-01-15", "15-01-2024", "15.01.2024", "15/01/2024", "01/15/2024"]
@@ -37,14 +37,21 @@ DATES: dict[str, str] = {
 class Formats(BaseModel):
     """By default as the specification writes them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    money: MoneyExample = "€2,450.00"
-    """also of other currencies, each with its own sign and decimals"""
-    date: DateExample = "2024-01-15"
-    """Chatwoot's attributes of the type date want the first, and show it as each agent's browser does"""
-    number: NumberExample = "4.5"
-    """of numbers with a decimal; "4,5" is sent as text, by which Chatwoot's filters cannot compare"""
+    # Described by Field, as every process reads this: to find docstrings of attributes, pydantic looks through the
+    # files of all modules, a fifteenth of a start.
+    money: MoneyExample = Field(
+        "€2,450.00", description="also of other currencies, each with its own sign and decimals"
+    )
+    date: DateExample = Field(
+        "2024-01-15",
+        description="Chatwoot's attributes of the type date want the first, and show it as each agent's browser does",
+    )
+    number: NumberExample = Field(
+        "4.5",
+        description='of numbers with a decimal; "4,5" is sent as text, by which Chatwoot\'s filters cannot compare',
+    )
 
 
 AS_SPECIFIED = Formats()

@@ -32,8 +32,20 @@ def test_a_door_loads_nothing_of_the_operators_verbs_of_consumers_and_of_a_devel
         "others = 'local.', 'services.control', 'services.contacts', 'faststream'\n"
         "print([name for name in sys.modules if name.startswith(others)])"
     )
+    assert _said_by(program) == "[]"
+
+
+def test_a_door_looks_for_no_source_when_it_starts() -> None:
+    program = (
+        "import importlib, inspect; from services.cli import SERVICES; importlib.import_module(SERVICES['ingress'])\n"
+        "print(inspect.modulesbyfile)"
+    )
+    assert _said_by(program) == "{}"
+
+
+def _said_by(program: str) -> str:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
 
 
 def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
