@@ -89,6 +89,10 @@ class WidgetReport(BaseModel):
 _PlainName = Annotated[str, msgspec.Meta(max_length=NAME_CHARACTERS)]
 _PlainUrl = Annotated[str, msgspec.Meta(max_length=URL_CHARACTERS)]
 _PlainMilliseconds = Annotated[int, msgspec.Meta(ge=0, le=MOST_INT4)]
+_PlainInteger = Annotated[int, msgspec.Meta(ge=-MOST_INT8 - 1, le=MOST_INT8)]  # a wider one becomes another number
+_PlainValue = str | _PlainInteger | float | bool | None
+# How deep the quick reader goes depends on the Python; the model goes 200 levels. Of this neither comes near them.
+_PlainData = dict[str, _PlainValue | list[_PlainValue | dict[str, _PlainValue]]]
 
 
 class PlainReport(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -105,7 +109,7 @@ class PlainReport(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
     ip_address: _PlainName | None = None
     load_time_ms: _PlainMilliseconds | None = None
     widget_version: _PlainName | None = None
-    event_data: dict[str, Any] = {}
+    event_data: _PlainData = {}
 
 
 _REPORTS = TypeAdapter(tuple[WidgetReport, ...])
@@ -121,7 +125,7 @@ def reports(body: bytes) -> Sequence[WidgetReport | PlainReport]:
     if b"\\u" not in body:
         try:
             plain = _PLAIN.decode(body)
-        except (msgspec.DecodeError, RecursionError):
+        except msgspec.DecodeError:
             return json_text.read(_REPORTS.validate_json, body)
         if all(_is_dated(one.id.int) for one in plain):
             return plain
@@ -190,10 +194,6 @@ class BeaconPost(BaseModel):
     events: tuple[Beacon, ...] = Field(min_length=1, max_length=MOST_EVENTS)
 
 
-_PlainInteger = Annotated[int, msgspec.Meta(ge=-MOST_INT8 - 1, le=MOST_INT8)]  # a wider one becomes another number
-_PlainValue = str | _PlainInteger | float | bool | None
-
-
 class PlainBeacon(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """A Beacon in which nothing need be mended, left out or cut, and which is no word of consent: nearly every one."""
 
@@ -203,7 +203,7 @@ class PlainBeacon(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
     referrer: str | None = None
     load_time_ms: _PlainMilliseconds | None = None
     widget_version: _PlainName | None = None
-    event_data: dict[str, _PlainValue | list[_PlainValue | dict[str, _PlainValue]]] = {}
+    event_data: _PlainData = {}
     is_consent: ClassVar[bool] = False
 
 

@@ -65,7 +65,8 @@ def test_whatever_a_record_holds_is_read_as_the_model_reads_it(events: list[dict
                 b'"page_url":"\xff"', b'"page_url":"\\ud800"', b'"page_url":"a\\u0000b"',
                 b'"page_url":"a","page_url":"b"',
                 b'"event_data":{"a":1e999}', b'"event_data":{"a":NaN}', b'"event_data":{"a":1180591620717411303424}',
-                b'"event_data":{"a":' + b"1" * 5_000 + b"}", b'"event_data":' + b'{"a":' * 3_000 + b"1" + b"}" * 3_000,
+                b'"event_data":{"a":' + b"1" * 5_000 + b"}",
+                *(b'"event_data":' + b'{"a":' * deep + b"1" + b"}" * deep for deep in (3, 198, 199, 3_000)),
                 b'"other":{"a":\xff}',
             )
         ),
@@ -79,6 +80,6 @@ def test_what_our_door_writes_is_plain() -> None:
     full: dict[str, Any] = _SOUND | {
         "session_id": "s1", "user_id": str(uuid.uuid4()), "customer_id": "c1", "page_url": "https://shop.example/ü",
         "referrer": None, "user_agent": "Mozilla", "ip_address": "192.0.2.0", "load_time_ms": 812,
-        "widget_version": "1", "event_data": {"items": 3, "ratio": 0.5, "names": ["a", None, True]},
+        "widget_version": "1", "event_data": {"items": 3, "ratio": 0.5, "names": ["a", None, True], "of": [{"a": 1}]},
     }  # fmt: skip
     assert all(isinstance(one, PlainReport) for one in reports(orjson.dumps([full, _SOUND])))
