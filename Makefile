@@ -115,8 +115,10 @@ lock: install  ## resolve the dependencies anew into the lock files, the image's
 	@echo hatchling | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file deploy/requirements-build.lock
 	@echo jgo | $(COMPILE) - --constraint $(VENV)/pins.txt --output-file deploy/kafka/requirements-agent.lock
 
+STACKS := $(foreach place,test session,.local/$(place)/stack .local/$(place)/*/stack)
+
 clean:  ## stop the local stack, forget its data, .venv and caches
-	@if [ -x $(BIN)/wootstream ]; then for place in .local $(patsubst %/stack,%,$(wildcard .local/test/stack .local/test/*/stack)); do \
+	@if [ -x $(BIN)/wootstream ]; then for place in .local $(patsubst %/stack,%,$(wildcard $(STACKS))); do \
 	  for tls in 0 1; do STACK_TLS=$$tls WOOTSTREAM_DATA_DIRECTORY=$$place $(BIN)/wootstream local stop || exit; done; done; fi
-	@rm -rf .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	@rm -rf $(realpath .local/session) .local $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,8 +31,9 @@ from services.kernel.settings import Settings
 from tests.chaos.installation import Installation, installed_alone
 from tests.databases import copied_database, empty_database, lose_with_the_machine
 from tests.lost_kafka import Watched
+from tests.memory import keep_in_memory
 
-_LOCAL = Path(__file__).parent.parent / ".local" / "test"
+_LOCAL = Path(__file__).parent.parent / ".local" / "session"
 _LONGEST_ID = 200
 _COLLECT_AFTER = 10_000
 # What nobody kills need not be missed within two seconds, nor has it work for a dozen threads, which wake to look for
@@ -60,6 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all modules are there: what they make on the way stays
+    if not hasattr(config, "workerinput"):  # pytest-xdist's name for one that several workers have in common
+        keep_in_memory(_LOCAL)
     # Every Chatwoot of the tests is on this machine, also for the processes that they start.
     os.environ.setdefault(Settings.variable("chatwoot_private_addresses"), "1")
     # Each new client reads every authority that the machine trusts, 20 ms; a worker makes a thousand clients.

@@ -90,12 +90,13 @@ async def borrowed(
 ) -> AsyncIterator[dict[str, str]]:
     """The servers for the length of a `with`: the last to leave stops them, unless `start` wanted them to stay.
 
-    `fresh` forgets earlier data, if nobody else works with it; `more` properties of Kafka's win over ours.
+    `fresh` forgets earlier data, if nobody else works with it, and the last to leave forgets what came.
+    `more` properties of Kafka's win over ours.
     """
     directory = _made(directory)
     async with _alone(directory):
         if fresh and not (directory / "keep").exists():
-            await _forget(directory)
+            await _end_unused(directory, forget=True)
         if over_tls:
             tls.make(directory)
         using = await lock(
@@ -111,19 +112,15 @@ async def borrowed(
         yield found
     finally:
         os.close(using)
-        await _leave(directory)
+        async with _alone(directory):
+            if not (directory / "keep").exists():
+                await _end_unused(directory, forget=fresh)
 
 
-async def _leave(directory: Path) -> None:
-    async with _alone(directory):
-        if not (directory / "keep").exists() and _unused(directory):
-            await pair.end(pair.BOTH, directory)
-
-
-async def _forget(directory: Path) -> None:
+async def _end_unused(directory: Path, *, forget: bool) -> None:
     if _unused(directory):
         await pair.end(pair.BOTH, directory)
-        for name in _DATA:
+        for name in _DATA if forget else ():
             shutil.rmtree(directory / name, ignore_errors=True)
 
 

@@ -89,6 +89,8 @@ async def installed_alone(directory: Path) -> AsyncIterator[Installation]:
         shutil.rmtree(directory)
         async with _servers(directory / "stack") as running:
             yield Installation(directory / "stack", running, _settings(directory, running))
+        for data in filter(Path.is_dir, (directory / "stack").iterdir()):  # their logs stay to be read
+            shutil.rmtree(data)
 
 
 @asynccontextmanager

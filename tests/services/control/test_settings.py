@@ -27,9 +27,9 @@ async def test_running_local_stack_fills_in_what_the_environment_leaves_out(
 ) -> None:
     if Settings().kafka_bootstrap_servers or Settings().database_url or Settings().stack != "embedded":
         pytest.skip("the environment names the servers")
-    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", f".local/test/{worker_id}")
+    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", f".local/session/{worker_id}")
     of_this_worker = {one["name"]: one for one in await answer("settings")}["kafka_bootstrap_servers"]
-    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", ".local/test")
+    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", ".local/session")
     of_all = {one["name"]: one for one in await answer("settings")}["database_url"]
     assert (of_this_worker["source"], of_this_worker["value"]) == ("local stack", kafka)
     assert (of_all["source"], of_all["value"]) == ("local stack", "(hidden)")
