@@ -1,4 +1,7 @@
-"""The doors do what their OpenAPI says, whatever is sent: for who signs rightly, and for strangers."""
+"""The doors do what their OpenAPI says, whatever is sent: for who signs rightly, and for strangers.
+
+Schemathesis is imported where it is used: a second of every worker's start, and one of them needs it.
+"""
 
 import asyncio
 import dataclasses
@@ -7,20 +10,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from schemathesis.checks import CHECKS, load_all_checks
 
 from db.pool import Pool
 from local.demo.shop import Shop as Backend
 from local.demo.visitors import PageVisitor
 from services.kernel import Clock, Settings
 from tests.services.ingress.bench import ORIGIN, open_shop
-from tests.services.ingress.described import Sender
 from tests.services.ingress.doors.test_identity import open_known_shop
 from tests.services.ingress.running import running
-from tests.services.ingress.tried import tried
+
+if TYPE_CHECKING:
+    from tests.services.ingress.described import Sender
 
 pytestmark = [pytest.mark.usefixtures("topics"), pytest.mark.fuzz]
 _EXAMPLES = 5  # of each operation, beside those that try each rule of the document
@@ -31,8 +35,10 @@ _MUCH = "1000000000"
 
 
 @asynccontextmanager
-async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterator[tuple[str, Sender]]:
+async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterator[tuple[str, "Sender"]]:
     """Where the ingress is, and one who has all that the senders of its stores have."""
+    from tests.services.ingress.described import Sender
+
     shop = await open_known_shop(admin, settings)
     hashed = hashlib.sha256(_PATH_TOKEN.encode()).digest()
     unsigned = await open_shop(admin, settings, unsigned=True, webhook_secret=None, path_token_sha256=hashed)
@@ -51,7 +57,7 @@ async def sending(settings: Settings, admin: Pool, folder: Path) -> AsyncIterato
         yield ours.address, Sender(shop, unsigned.slug, _PATH_TOKEN, ORIGIN, visitor.config["token"], vouched)
 
 
-def stranger(sender: Sender) -> Sender:
+def stranger(sender: "Sender") -> "Sender":
     """One who knows every name, and no secret."""
     shop = dataclasses.replace(
         sender.shop, secret="guessed", event_secret="whsec_Z3Vlc3NlZA==", shopify_secret="guessed"
@@ -65,6 +71,10 @@ def stranger(sender: Sender) -> Sender:
 async def test_what_fits_the_openapi_is_taken_from_who_signs_it_and_nothing_else_is(
     settings: Settings, admin_pool: Pool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    from schemathesis.checks import CHECKS, load_all_checks
+
+    from tests.services.ingress.tried import tried
+
     wanted = min(request.config.getoption("--examples") or 0, _MOST)
     examples, rounds = min(wanted or _EXAMPLES, _OF_A_ROUND), max(1, wanted // _OF_A_ROUND)
     load_all_checks()
