@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a directory that is ours alone is made in it
-_ROOM_BYTES = 4 * 1024**3  # a session has taken a third of it
+_ROOM_BYTES = 4 * 1024**3  # five rooms of the tests took an eighth of it
 
 
 def keep_in_memory(place: Path) -> None:
