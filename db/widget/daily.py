@@ -35,10 +35,12 @@ from {{events}} e join (
 group by 1, 2, 3, 4, 5, 6
 ) counts where {_TURN}
 """  # noqa: S608
+# Where clocks are put back to midnight, the day's first hour comes twice, and PostgreSQL takes its beginning for the
+# second's.
 _OF_DAY = f"""
 select e.* from public.chatwoot_widget_events e, ({ZONE.format(store="$1")}) z
-where e.organization_id = $1 and e.created_at >= $2::date::timestamp at time zone z.zone
-  and e.created_at < ($2::date + 1)::timestamp at time zone z.zone
+where e.organization_id = $1 and e.created_at >= $2::date::timestamp at time zone z.zone - interval '2 hours'
+  and e.created_at < ($2::date + 1)::timestamp at time zone z.zone and (e.created_at at time zone z.zone)::date = $2
 """  # noqa: S608
 # Writers wait meanwhile: whoever has inserted events of the day has also counted them, or will do so afterwards.
 _ALONE = "lock table public.chatwoot_widget_daily in share row exclusive mode"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from db.pool import Pool, scoped
 from db.widget import daily
 from services.widget import events, handlers
+from services.widget.months import ensure
 from tests.eventually import eventually
 from tests.services.attached import attach
 from tests.services.widget.test_handlers import event, keep, post
@@ -148,6 +149,17 @@ async def test_conversations_with_an_order_within_a_week_are_counted(pool: Pool,
         await daily.count_orders(conn, store, started.date())
     made = await counts(pool, store)
     assert [(row["events"], row["ordered"]) for row in made] == [(6, 1)]
+    assert await rebuilt(pool, store) == made
+
+
+async def test_an_hour_that_comes_twice_at_midnight_is_of_the_day_that_begins(pool: Pool, admin_pool: Pool) -> None:
+    """On the Azores clocks go back from one to midnight."""
+    store, back = await attach(admin_pool, timezone="Atlantic/Azores"), datetime(2026, 10, 25, 1, tzinfo=UTC)
+    await ensure(pool, back)
+    moments = [back + timedelta(minutes=minutes) for minutes in (-90, -30, 30, 23 * 60)]
+    await keep(pool, [post(store, *map(event, moments), received_at=back)])
+    made = await counts(pool, store)
+    assert [(row["day"].day, row["events"]) for row in made] == [(24, 1), (25, 3)]
     assert await rebuilt(pool, store) == made
 
 
