@@ -2,9 +2,10 @@
 
 Rows are made in bulk by PostgreSQL itself, of 50 stores, back from now on as dense as 50 times as many in 25 days: so
 many, then ten and fifty times as many. Then batches go in, and the queries of one store's last hour, which find the
-same number of rows in each, are asked, each in the median of its times. What the disk has
-no room for is left out, and said. `python -m benchmarks.widget.growth --json` ends with one object: the ratios say how
-much dearer a larger table is than the first.
+same number of rows in each, are asked, each in the median of its times; beside them stands how many blocks PostgreSQL
+looked at, which tells more on a machine that has other work. What the disk has no room for is left out, and said.
+`python -m benchmarks.widget.growth --json` ends with one object: the ratios say how much dearer a larger table is than
+the first.
 """
 
 import shutil
@@ -22,13 +23,13 @@ from benchmarks._stack import open_stack
 from benchmarks.widget.bench import STORES, attached
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, scoped
-from db.widget import event_rows
-from services.widget import events
+from services.widget import events, handlers
 from services.widget.use import Span, use
 from tests.widget_posts import Posts
 
 _TIMES, _GROWN = 30, (1, 10, 50)
 _SPAN = timedelta(days=25)  # back from now there is always a month's partition for it
+_ASKED = timedelta(hours=1)  # back from now
 _YEAR_TIMES = 10
 # With four indexes; half as much again for the log, and for what vacuum and sorts need meanwhile.
 _BYTES_A_ROW = 600
@@ -68,6 +69,7 @@ async def measure(rows: int, rounds: int) -> dict[str, Any]:
         stores = [await attached(admin, number) for number in range(STORES)]
         pool, now = open_pool(stack.database_url, SERVICE), datetime.now(UTC)
         costs: dict[int, dict[str, float]] = {}
+        blocks: dict[int, dict[str, int]] = {}
         filled, apart = 0, _SPAN / (_GROWN[-1] * rows)
         for times in _GROWN:
             wanted = rows * times
@@ -78,7 +80,8 @@ async def measure(rows: int, rounds: int) -> dict[str, Any]:
             await admin.execute("vacuum analyze public.chatwoot_widget_events", timeout=7_200)
             filled = wanted
             costs[times] = await _cost(pool, stores, now, rounds)
-            print(f"{wanted} rows: {costs[times]}", flush=True)
+            blocks[times] = await _blocks(pool, stores[0], now)
+            print(f"{wanted} rows: seconds {costs[times]}, blocks {blocks[times]}", flush=True)
         await admin.execute(_YEAR, stores, now.date(), timeout=3_600)
         await admin.execute("vacuum analyze public.chatwoot_widget_daily", timeout=3_600)
         year = await _year(pool, stores[0], now)
@@ -90,27 +93,44 @@ async def measure(rows: int, rounds: int) -> dict[str, Any]:
         for name in found
         if times > 1
     }
-    print(f"{ratios}, a year's report: {year * 1000:.0f} ms")
-    return {"name": "widget_growth", "ratios": ratios, "figures": {"rows": filled, "year_report_seconds": year}}
+    print(f"of the first: {ratios}, a year's report: {year * 1000:.0f} ms")
+    by_size = {str(rows * times): {"seconds": costs[times], "blocks": blocks[times]} for times in costs}
+    figures = {"rows": filled, "year_report_seconds": year, "by_size": by_size}
+    return {"name": "widget_growth", "ratios": ratios, "figures": figures}
 
 
 async def _cost(pool: Pool, stores: Sequence[uuid.UUID], now: datetime, rounds: int) -> dict[str, float]:
     """Seconds of an insert of a batch of posts, and of each query."""
     inserts, asked = [], {name: list[float]() for name in _QUERIES}
     for number in range(rounds):
-        posts = Posts(uuid.uuid4().int, stores, now)
+        posts = Posts(uuid.uuid4().int, stores, now - _ASKED)  # where no query looks, so that each finds the same rows
         read = [post for record, _ in posts.records(2_000) if (post := events.read(record))]
         began = time.perf_counter()
         async with scoped(pool, stores) as conn:
-            await event_rows.add(conn, [row for post in read for row in post.rows])
+            await handlers.keep(conn, read)
         inserts.append(time.perf_counter() - began)
         async with scoped(pool, {stores[number % STORES]}) as conn:
             for name, query in _QUERIES.items():
-                arguments = (stores[number % STORES], now - timedelta(hours=1), *([_USER] if "$3" in query else []))
+                arguments = _arguments(query, stores[number % STORES], now)
                 began = time.perf_counter()
                 await conn.fetch(query, *arguments)
                 asked[name].append(time.perf_counter() - began)
     return {"insert": statistics.median(inserts)} | {name: statistics.median(found) for name, found in asked.items()}
+
+
+async def _blocks(pool: Pool, store: uuid.UUID, now: datetime) -> dict[str, int]:
+    """Each query's, in memory or not."""
+    found: dict[str, int] = {}
+    async with scoped(pool, {store}) as conn:
+        for name, query in _QUERIES.items():
+            arguments = _arguments(query, store, now)
+            (answer,) = await conn.fetchval(f"explain (analyze, buffers, format json) {query}", *arguments)
+            found[name] = answer["Plan"]["Shared Hit Blocks"] + answer["Plan"]["Shared Read Blocks"]
+    return found
+
+
+def _arguments(query: str, store: uuid.UUID, now: datetime) -> tuple[object, ...]:
+    return store, now - _ASKED, *([_USER] if "$3" in query else [])
 
 
 async def _year(pool: Pool, store: uuid.UUID, now: datetime) -> float:
