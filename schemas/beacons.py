@@ -46,7 +46,12 @@ def moment(event_id: UUID) -> datetime:
 
     Raises ValueError for other UUIDs, and for moments out of bounds.
     """
-    return datetime.fromtimestamp((_dated(event_id).int >> 80) / 1000, UTC)
+    return judged_moment(_dated(event_id))
+
+
+def judged_moment(event_id: UUID) -> datetime:
+    """The same of an id that was judged already, as each of `reports` was."""
+    return datetime.fromtimestamp((event_id.int >> 80) / 1000, UTC)
 
 
 def _is_dated(number: int) -> bool:

@@ -12,7 +12,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from db.widget.binary_rows import WidgetEventRow, encoded
-from schemas.beacons import CONSENT, PlainReport, WidgetReport, moment, reports
+from schemas.beacons import CONSENT, PlainReport, WidgetReport, judged_moment, reports
 from schemas.bounds import EARLIEST, json_value
 from schemas.values import json_text
 from schemas.values.consent import ToldConsent
@@ -66,17 +66,19 @@ def read(record: Record, kept: KeptSpan = EVERYTHING, ignored: CountGone = _coun
     told = reports(record.value)
     store = record.store
     since = kept.since(store)
-    rows = tuple([row(store, one, at) for one in told if (at := moment(one.id)) >= since])
-    if gone := len(told) - len(rows):
-        ignored(store, gone)
+    rows = [row(store, one) for one in told]
+    moments = [one[1] for one in rows]
+    if min(moments, default=since) < since:
+        rows = [one for one in rows if one[1] >= since]
+        moments = [one[1] for one in rows]
+        ignored(store, len(told) - len(rows))
     if not rows:
         return None
     # Foreign writers are not judged by the door, and a month that nobody spoke of has no partition.
-    moments = [one.created_at for one in rows]
     received_at = record.received_at
     if min(moments) < received_at - _OLDEST or received_at + _AHEAD < max(moments):
         raise Invalid("an event's id names a moment far from when it was received")
-    return WidgetPost(record, rows, encoded=encoded(rows))
+    return WidgetPost(record, tuple(rows), encoded=encoded(rows))
 
 
 def subjects(event: WidgetPost) -> Iterable[Subject]:
@@ -100,12 +102,12 @@ def _words(store: UUID, told: ToldConsent) -> Iterable[ConsentWord]:
         yield ConsentWord(store, subject, told.purpose, told.given, told.said_at, "beacon", told.text_version)
 
 
-def row(store: UUID, event: WidgetReport | PlainReport, at: datetime) -> WidgetEventRow:
+def row(store: UUID, event: WidgetReport | PlainReport) -> WidgetEventRow:
     """As PostgreSQL cannot refuse it: one visitor's strange browser must not cost a batch its second try."""
     # by place, as the columns stand: it is done for each event
     return WidgetEventRow(
         store,
-        at,
+        judged_moment(event.id),
         event.id,
         event.event_type,
         event.session_id,
