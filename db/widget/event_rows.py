@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from db.pool import Connection, Row
 from db.widget.binary_rows import WidgetEventRow, encoded, stream
 from db.widget.daily import COUNT_INTO_DAYS
@@ -42,6 +44,10 @@ _JUDGED = {
 }
 _GIVEN = ", ".join(_JUDGED.get(name, name) for name in _TYPES)
 _ARRAYS = f"""unnest({", ".join(f"${at}::{kind}[]" for at, kind in enumerate(_TYPES.values(), 1))}) as g ({_COLUMNS})"""
+_ADD_TO_COUNTS = """
+on conflict (organization_id, day, event_type, page_group, device_class, load_ms) do update set
+  events = d.events + excluded.events, failures = d.failures + excluded.failures
+"""
 # One statement: what was there already is neither inserted nor counted. It answers with those, which are looked for only
 # where there are any. Addresses and JSON go as texts: the driver's own form of them cost as much as all other columns.
 _STATEMENT = f"""
@@ -54,8 +60,7 @@ on conflict do nothing
 returning organization_id, created_at, id, event_type, page_url, user_agent, load_time_ms, event_data
 ){{news}}, counted as (
 {{count}}
-on conflict (organization_id, day, event_type, page_group, device_class, load_ms) do update set
-  events = d.events + excluded.events, failures = d.failures + excluded.failures
+{_ADD_TO_COUNTS}
 )
 select organization_id, id from (
   select organization_id, id from given except all select organization_id, id from added
@@ -68,6 +73,15 @@ _OF_TABLE = {"once": "not materialized", "source": f"pg_temp.{_ARRIVING}", "so_m
 _OF_ADDED = {"kept": _COLUMNS, "news": "", "count": COUNT_INTO_DAYS.format(events="added")}
 _ADD = _STATEMENT.format(**_OF_ARRAYS, **_OF_ADDED)
 _ADD_ARRIVED = _STATEMENT.format(**_OF_TABLE, **_OF_ADDED)
+# Where all are new, looking for each and making ready to take it back is half of what inserting it costs. One that was
+# there after all is refused, and all with it.
+_ARRIVED = f"select {_GIVEN.format()} from pg_temp.{_ARRIVING}"  # noqa: S608
+_INSERT_ARRIVED = f"insert into public.chatwoot_widget_events ({_COLUMNS}) {_ARRIVED}"
+_COUNT_ARRIVED = f"""
+with arrived as not materialized ({_ARRIVED})
+{COUNT_INTO_DAYS.format(events="arrived")}
+{_ADD_TO_COUNTS}
+"""
 # The rows that come back no longer say what is counted, so those that were given do.
 _NEWS = ", news as (select g.* from given g join added a using (organization_id, created_at, id))"
 _ADD_UNNAMED = _STATEMENT.format(**_OF_ARRAYS, kept=_UNNAMED, news=_NEWS, count=COUNT_INTO_DAYS.format(events="news"))
@@ -100,9 +114,11 @@ async def add(
     *,
     pieces: Collection[bytes] = (),
     unnamed: Collection[tuple[UUID, UUID]] = (),
+    all_new: bool = False,
 ) -> set[Key]:
     """Keep events, the `unnamed` (store, event) without whatever names somebody; the keys of those that were known
-    already. One row a key. `pieces` are the same rows encoded, where that was done before."""
+    already. One row a key. `pieces` are the same rows encoded, where that was done before. `all_new` where none is
+    likely to be known: it is faster then, and else slower."""
     if unnamed:
         await conn.execute(_PLAN)
         columns = zip(*unnamed, strict=True)
@@ -111,16 +127,29 @@ async def add(
         await conn.execute(_PLAN)
         known = await conn.fetch(_ADD, *zip(*rows, strict=True))
     else:
-        await conn.execute(_MAKE_ROOM)
-        await conn.copy_to_table(
-            _ARRIVING,
-            schema_name="pg_temp",
-            source=stream(pieces or [encoded(rows)]),
-            columns=[*_TYPES],
-            format="binary",
-        )
+        await _arrive(conn, pieces or [encoded(rows)])
+        if all_new and await _all_inserted(conn):
+            return set()
         known = await conn.fetch(_ADD_ARRIVED, len(rows))
     return {(row["organization_id"].int, row["id"].int) for row in known}
+
+
+async def _arrive(conn: Connection, pieces: Collection[bytes]) -> None:
+    await conn.execute(_MAKE_ROOM)
+    await conn.copy_to_table(
+        _ARRIVING, schema_name="pg_temp", source=stream(pieces), columns=[*_TYPES], format="binary"
+    )
+
+
+async def _all_inserted(conn: Connection) -> bool:
+    """Whether all that arrived was new, and is inserted and counted now; if not, nothing is."""
+    try:
+        async with conn.transaction():
+            await conn.execute(_INSERT_ARRIVED)
+    except asyncpg.UniqueViolationError:
+        return False
+    await conn.execute(_COUNT_ARRIVED)
+    return True
 
 
 async def forget(conn: Connection, organization: UUID, before: datetime, *, most: int) -> int:

@@ -22,6 +22,7 @@ class Keeping:
         self._process = process
         self._metrics = metrics
         self._span: KeptSpan | None = None
+        self._recent = handlers.RecentEvents()
         self._words = ConsentWords(process.secrets)
         self._analytics = AnalyticsConsent(Pseudonyms(process.secrets))
 
@@ -34,7 +35,7 @@ class Keeping:
             raise Retryable("which months of widget events are kept was not read yet")
         news = await self._words.heard(conn, [(post.record, post.words) for post in posts if post.words])
         told = [post for post in posts if post.rows]
-        return news | await handlers.keep(conn, told, self._analytics.withdrawn) if told else news
+        return news | await handlers.keep(conn, told, self._analytics.withdrawn, self._recent) if told else news
 
     async def refresh(self) -> bool:
         """Ask again; for `every`."""

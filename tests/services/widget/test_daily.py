@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from db.pool import Pool, scoped
 from db.widget import daily
 from services.widget import events, handlers
+from services.widget.handlers import RecentEvents
 from services.widget.months import ensure
 from tests.eventually import eventually
 from tests.services.attached import attach
@@ -70,8 +71,9 @@ _EVENTS = st.lists(
 async def test_counts_made_anew_from_rows_are_those_made_with_each_batch(
     pool: Pool, admin_pool: Pool, events: list[dict[str, Any]], zone: str, seed: int
 ) -> None:
-    """Shuffled, repeated in the same post, the same batch and later ones, and days late."""
-    store, chance = await attach(admin_pool, timezone=zone), random.Random(seed)
+    """Shuffled, repeated in the same post, the same batch and later ones, and days late; by processes that saw what
+    came before, and by others."""
+    store, chance, recent = await attach(admin_pool, timezone=zone), random.Random(seed), RecentEvents()
     sent = [*events, *chance.choices(events, k=len(events))]
     chance.shuffle(sent)
     while sent:
@@ -81,7 +83,7 @@ async def test_counts_made_anew_from_rows_are_those_made_with_each_batch(
             if sent[:size]:
                 batch.append(post(store, *sent[:size], received_at=_NOON))
             sent = sent[size:]
-        await keep(pool, batch)
+        await keep(pool, batch, chance.choice((None, RecentEvents(), recent)))
 
     made = await counts(pool, store)
 

@@ -18,6 +18,7 @@ from db.widget import event_rows as table
 from schemas.topics import WIDGET_EVENTS
 from services.kernel import Invalid, Record
 from services.widget import events, handlers
+from services.widget.handlers import RecentEvents
 from tests.databases import copied_database
 from tests.services.attached import attach
 
@@ -43,10 +44,10 @@ def post(store: uuid.UUID, *events: dict[str, Any], received_at: datetime = _NOW
     )
 
 
-async def keep(pool: Pool, records: Sequence[Record]) -> set[Record]:
+async def keep(pool: Pool, records: Sequence[Record], recent: RecentEvents | None = None) -> set[Record]:
     posts = [read for record in records if (read := events.read(record))]
     async with scoped(pool, {record.store for record in records}) as conn:
-        return await handlers.keep(conn, posts)
+        return await handlers.keep(conn, posts, recent=recent)
 
 
 async def stored(pool: Pool, store: uuid.UUID) -> list[dict[str, Any]]:
@@ -83,6 +84,27 @@ async def test_what_was_known_is_told_of_each_batch_of_a_transaction_by_itself(p
         assert await table.add(conn, [first]) == set()
         assert await table.add(conn, [second, third]) == set()
         assert await table.add(conn, [third]) == {(store.int, third.id.int)}
+
+
+async def test_what_was_taken_for_new_and_was_there_already_is_stored_once(pool: Pool, admin_pool: Pool) -> None:
+    """As a repeat is that comes to a process which did not see the first."""
+    store, recent = await attach(admin_pool), RecentEvents()
+    first, second, third = event(), event(), event()
+    both, mixed, repeat = post(store, first, second), post(store, second, third), post(store, first)
+    assert await keep(pool, [both], RecentEvents()) == {both}
+    assert await keep(pool, [mixed, repeat], recent) == {mixed}
+    assert await keep(pool, [mixed, repeat], recent) == set()
+    assert len(await stored(pool, store)) == 3
+    async with scoped(pool, {store}) as conn:
+        assert await conn.fetchval("select sum(events) from public.chatwoot_widget_daily") == 3
+
+
+def test_a_process_knows_the_last_events_that_it_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "_REMEMBERED", 2)
+    recent = RecentEvents()
+    assert [recent.are_new(ids) for ids in ((1, 2), (2,), (3, 4), (5, 6))] == [True, False, True, True]
+    assert not recent.are_new([4])
+    assert recent.are_new([1])
 
 
 async def test_the_same_id_in_two_stores_is_two_events(pool: Pool, admin_pool: Pool) -> None:
