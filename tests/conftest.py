@@ -23,7 +23,7 @@ import structlog
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
 from local.stack import Stack, Unavailable, resolve
-from local.stack.embedded import borrowed
+from local.stack.embedded import borrowed, stop
 from local.stack.servers import class_cache
 from local.stack.servers.pair import KAFKA
 from services.kernel.kafka.topics import ensure_topics
@@ -32,6 +32,7 @@ from tests.chaos.installation import Installation, installed_alone
 from tests.databases import copied_database, empty_database, lose_with_the_machine
 from tests.lost_kafka import Watched
 from tests.memory import keep_in_memory
+from tests.own_kafka import comes_last
 
 _LOCAL = Path(__file__).parent.parent / ".local" / "session"
 _LONGEST_ID = 200
@@ -217,9 +218,11 @@ async def servers() -> AsyncIterator[Installation]:
 
 
 @pytest_asyncio.fixture
-async def installation(servers: Installation) -> Installation:
+async def installation(servers: Installation, request: pytest.FixtureRequest) -> AsyncIterator[Installation]:
     """A database of this test's own, beside nobody else's topics."""
-    return await servers.another_database()
+    yield await servers.another_database()
+    if comes_last(request, "installation"):
+        await stop(servers.directory)
 
 
 @pytest.fixture(scope="session")

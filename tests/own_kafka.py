@@ -1,10 +1,15 @@
-"""A Kafka of one's own, to be killed; PostgreSQL and the session's Kafka know nothing of it."""
+"""A Kafka of one's own, to be killed; PostgreSQL and the session's Kafka know nothing of it.
+
+Whoever comes last lets it end: a node that nobody asks is a fiftieth of a core for the rest of the session.
+"""
 
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+import pytest
 
 from local.stack.embedded import quiet
 from local.stack.servers import kafka
@@ -61,6 +66,12 @@ class OwnKafka:
 
     async def end(self) -> None:
         await end([KAFKA], self._directory)
+
+
+def comes_last(request: pytest.FixtureRequest, fixture: str) -> bool:
+    """Whether no other test of this session asks for the fixture after this one; they share a worker, in this order."""
+    asking = [item for item in request.session.items if fixture in getattr(item, "fixturenames", ())]
+    return asking[-1] is request.node
 
 
 @asynccontextmanager
