@@ -1,16 +1,19 @@
 """Who is who in a store of many: each look-up reads the few rows it is about, under row security, too."""
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
 from benchmarks.contacts.plans import ExplainedConnection
 from benchmarks.contacts.shop_of_size import shop
 from db.people import contacts, explained, pushes, visits
-from db.pool import Connection, Pool, scoped
+from db.pool import SERVICE, Connection, Pool, open_pool, scoped, use_json
 from db.reporting import conversations
+from tests.databases import copied_database
 from tests.services.attached import ACCOUNT_ID
 
 _CUSTOMERS = 3_000  # more rows than a look-up may read in vain
@@ -31,12 +34,26 @@ _LOOKUPS: dict[str, LookUp] = {
 }
 
 
-@pytest.fixture(scope="module")
-async def store(admin_pool: Pool) -> uuid.UUID:
+@pytest_asyncio.fixture(scope="module")
+async def database_url(migrated: str) -> AsyncIterator[str]:
+    """Of this module alone: what else a database holds is what its planner goes by."""
+    async with copied_database(migrated) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module")
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    pool = open_pool(database_url, SERVICE)
+    yield pool
+    await pool.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def store(database_url: str) -> uuid.UUID:
     """Beside so many small ones that a store seems small."""
-    async with admin_pool.acquire() as conn:
-        await conn.execute(_SMALL_SHOPS, _CUSTOMERS)
-    return await shop(admin_pool, _CUSTOMERS)
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=use_json) as admin:
+        await admin.execute(_SMALL_SHOPS, _CUSTOMERS)
+        return await shop(admin, _CUSTOMERS)
 
 
 @pytest.mark.parametrize("name", _LOOKUPS)
