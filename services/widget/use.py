@@ -1,9 +1,10 @@
 """What the widget is worth: its loads, opens and conversations, from the daily counts alone."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from services.kernel.cli.terminal import moment
 
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 _HALF, _SLOW = 0.5, 0.95
+_COUNTS = itemgetter("loaded", "failures", "opened", "started", "ordered", "messages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,8 @@ async def use(
     first, last = (_day(field, getattr(span, field), zone=zone, now=now) for field in ("since", "until"))
     if first > last:
         raise Refusal(f"a span from {span.since} to {span.until} is empty: `since` comes before `until`")
-    rows = await daily.figures(conn, organization, first, last, by)
-    times = await daily.load_times(conn, organization, first, last, by)
-    histograms: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
-    for row in times:
-        histograms[row["id"]].append((row["load_ms"], row["events"]))
-    groups = tuple(_group(row, histograms[row["id"]]) for row in rows)
+    steps = await daily.figures(conn, organization, first, last, by)
+    groups = tuple(_group(group, [*of_group]) for group, of_group in groupby(steps, itemgetter("id")))
     return WidgetUseReport(store=store, by=by, first_day=first, last_day=last, timezone=zone, groups=groups)
 
 
@@ -54,18 +52,19 @@ def percentile(histogram: Sequence[tuple[int, int]], share: float) -> int | None
     return None
 
 
-def _group(row: Row, histogram: Sequence[tuple[int, int]]) -> WidgetUse:
-    failures = row["failures"] or 0
+def _group(group: str | None, steps: Sequence[Row]) -> WidgetUse:
+    histogram = [(row["load_ms"], row["loaded"]) for row in steps if row["load_ms"] and row["loaded"]]
+    loaded, failures, opened, started, ordered, messages = map(sum, zip(*map(_COUNTS, steps), strict=True))
     return WidgetUse(
-        id=row["id"],
-        loads=(row["loaded"] or 0) - failures,
+        id=group,
+        loads=loaded - failures,
         load_failures=failures,
         load_time_p50=percentile(histogram, _HALF),
         load_time_p95=percentile(histogram, _SLOW),
-        opens=row["opened"] or 0,
-        messages=row["messages"] or 0,
-        conversations_started=row["started"] or 0,
-        followed_by_order=row["ordered"] or 0,
+        opens=opened,
+        messages=messages,
+        conversations_started=started,
+        followed_by_order=ordered,
     )
 
 
