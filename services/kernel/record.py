@@ -1,7 +1,7 @@
 """Record: what was accepted at a door; one type at the door, in the spool, topic, handler, dead letter and redrive."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol, Self
@@ -20,7 +20,6 @@ _LONGEST_UUID = 45  # as a URN
 _LONGEST_ID = 255
 _STORE, _RECEIVED_AT = 1, 3  # which of its headers, as `accepted` writes them
 _OURS = ("event", "store", "id", "received-at")
-_UTC = b"+00:00"
 
 
 def store_of(name: str) -> UUID | None:
@@ -109,7 +108,7 @@ class Record:
             ("event", event.encode("ascii", "replace")),  # first: consumers look at it before anything else
             ("store", _text(store)),
             ("id", str(uuid_utils.uuid7()).encode()),
-            ("received-at", _told(moment)),
+            ("received-at", orjson.dumps(moment)[1:-1]),  # RFC 3339, in a third of isoformat's time
             ("origin", origin.encode("ascii", "replace")),
             *extra,
         )
@@ -222,16 +221,17 @@ class Record:
         return hashlib.sha256(self.value).hexdigest()
 
 
-def all_received_after(records: Collection[Record], moment: datetime) -> bool:
-    """Whether each of these says so in the form our doors write. False does not mean that it is not so.
+def all_received_after(records: Iterable[Record], moment: datetime) -> bool:
+    """Whether each of these says so where our doors write it. False does not mean that it is not so.
 
-    That form is of UTC and goes from the year to the microsecond, so its bytes are in the order of their moments: for
-    all at once in a tenth of the time that it takes one by one. What is no moment at all may pass for one: only who
-    writes topics himself can send that, and he can say any moment.
+    For all at once in a fraction of the time that it takes one by one.
     """
-    told = [text for record in records if (text := record._received_at_text)]
-    told_by_all = len(told) == len(records) and b"".join(told).count(_UTC) == len(told) > 0
-    return told_by_all and _told(moment) < min(told) and max(told) < _told(LATEST)
+    told = [record._received_at_text or b"" for record in records]
+    try:
+        received = [*map(datetime.fromisoformat, map(bytes.decode, told))]
+        return moment < min(received) and max(received) < LATEST
+    except (TypeError, ValueError):  # none, or one without a zone, or no moment
+        return False
 
 
 class Carries(Protocol):
@@ -239,11 +239,6 @@ class Carries(Protocol):
 
     @property
     def record(self) -> Record: ...
-
-
-def _told(moment: datetime) -> bytes:
-    """RFC 3339, in a third of isoformat's time."""
-    return orjson.dumps(moment)[1:-1]
 
 
 @lru_cache(maxsize=10_000)

@@ -37,17 +37,18 @@ class About(Generic[E]):
         look by index for the whole batch. Of an unreadable record, whoever its bytes seem to name is asked for: set
         aside, it would bring them back as well.
         """
-        old: list[tuple[Record, Iterable[Subject]]] = [
+        if all_received_after([*(one.record for one in events), *unreadable], max(erased.values())):
+            return set()
+        old = [
+            (one.record, self.subjects(one))
+            for one in events
+            if (last := erased.get(one.record.store_name)) and not one.record.received_after(last)
+        ]
+        old += [
             (one, subjects_of_bytes(one))
             for one in unreadable
             if (last := erased.get(one.store_name)) and not one.received_after(last)
         ]
-        if not all_received_after([one.record for one in events], max(erased.values())):
-            old += [
-                (one.record, self.subjects(one))
-                for one in events
-                if (last := erased.get(one.record.store_name)) and not one.record.received_after(last)
-            ]
         named = {record: self._digests(record.store, subjects) for record, subjects in old}
         asked = {digest for digests in named.values() for digest in digests}
         until = await table.among(conn, asked) if asked else {}

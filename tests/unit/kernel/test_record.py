@@ -81,6 +81,7 @@ def test_a_batch_as_our_doors_write_it_is_told_at_once_to_be_later() -> None:
         (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2026-11-25T10:00:00+00:00")),
         (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2026-11-25T12:00:00")),
         (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2300-01-01T00:00:00+00:00")),
+        (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", b"2026-11-25T10:61:00+00:00")),
         (("event", b"e"), ("store", b"s"), ("id", b"i"), ("received-at", None)),
         (("event", b"e"), ("store", b"s"), ("id", b"i"), ("sent-at", b"2026-11-25T12:00:00+00:00")),
         (("event", b"e"), ("store", b"s"), ("id", b"i")),
@@ -131,6 +132,6 @@ def test_of_a_consumed_record_without_store_or_moment_neither_is_known(
     assert not all_received_after([record], _AT)
 
 
-def test_a_moment_that_is_told_of_another_zone_is_not_compared_as_bytes() -> None:
+def test_a_moment_that_is_told_of_another_zone_is_compared_as_what_it_is() -> None:
     earlier = _consumed(*_OURS[:3], ("received-at", b"2026-11-25T11:00:00+02:00"))
     assert not all_received_after([*_LATER, earlier], _AT)
