@@ -48,7 +48,7 @@ background.threads=1
 group.coordinator.threads=1
 share.coordinator.threads=1
 """
-_own_kafka = Watched()
+_own_kafka = Watched(_QUIET_KAFKA)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,10 +20,14 @@ _LAST_LINES = 30
 
 
 class Watched:
-    """The worker's own Kafka, while the session holds it; else, as where it is somebody else's, `directory` is None."""
+    """The worker's own Kafka, while the session holds it; else, as where it is somebody else's, `directory` is None.
 
-    def __init__(self) -> None:
+    It comes back with the `properties` that it began with.
+    """
+
+    def __init__(self, properties: str) -> None:
         self.directory: Path | None = None
+        self._properties = properties
 
     def run(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """One test as pytest runs it; a second time, if the Kafka that it was to use is gone and it failed."""
@@ -43,6 +47,7 @@ class Watched:
         print(f"\nKafka in {directory} ended by itself during {during}; it said at last:", *said,
               sep="\n  ", file=sys.__stderr__, flush=True)  # fmt: skip
         # On a loop of its own: the session's is not to be disturbed between two tests.
-        again = threading.Thread(target=lambda: asyncio.run(start_missing(directory, [KAFKA], progress=quiet)))
+        starting = start_missing(directory, [KAFKA], progress=quiet, more=self._properties)
+        again = threading.Thread(target=asyncio.run, args=(starting,))
         again.start()
         again.join()
