@@ -5,10 +5,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from db.address import read
-from db.pooler import is_pooled
+from db.pooler import direct_connection
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x574F4F54  # "WOOT"
@@ -42,12 +40,10 @@ def files() -> list[Path]:
 
 async def migrate(database_url: str) -> list[str]:
     """Apply what is missing; return the names applied. Needs an administrator's direct connection, not a pooler."""
-    address = read(database_url)
-    if await is_pooled(address):
-        raise MigrationPooled("DATABASE_URL leads through a pooler, and migrations need the server itself")
     # A DDL statement that waits for a lock makes everybody behind it wait: better to fail and be tried again.
-    options = {**address.server_settings, "lock_timeout": "4s"}
-    conn = await asyncpg.connect(**address.arguments(), timeout=10, server_settings=options)
+    conn = await direct_connection(read(database_url), {"lock_timeout": "4s"})
+    if conn is None:
+        raise MigrationPooled("DATABASE_URL leads through a pooler, and migrations need the server itself")
     try:
         await _take_lock(conn)
         return await _apply_missing(conn)

@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 
 from db.address import read
-from db.pooler import PooledConnection, is_pooled, pooled_options
+from db.pooler import CONNECT_SECONDS, PooledConnection, direct_connection, pooled_options
 from db.pooler import Row as Row
 
 INGRESS = "wootstream_ingress"
@@ -28,6 +28,7 @@ _TRANSACTION_SETTINGS = {
     "jit": "off",
 }
 _SERVER_SETTINGS = {**_TRANSACTION_SETTINGS, "application_name": "wootstream", "tcp_keepalives_idle": "30"}
+_COMMAND_SECONDS = 60
 _MOST_USES = 16  # of a kept connection
 # Supabase's own functions read either, by their age.
 _PERSON = "select set_config('request.jwt.claim.sub', $1, true), set_config('request.jwt.claims', $2, true)"
@@ -65,8 +66,10 @@ class Pool:
         self._address = read(database_url)
         self._role = role
         self._size = size
+        self.pooled = False  # whether a pooler answers there; known once a connection was had
         self._observe = observe
         self._pool: Any = None
+        self._first: Any = None  # that told whether a pooler answers: also the first one to be used
         self._wrap: Callable[[Any], Connection] = _as_it_is
         self._opening = asyncio.Lock()
 
@@ -85,24 +88,31 @@ class Pool:
 
     async def _open(self) -> None:
         if self._pool is None:
-            pooled = await is_pooled(self._address)
-            options = pooled_options() if pooled else self._direct_options()
-            if pooled:
+            settings = {**_SERVER_SETTINGS, "role": self._role}
+            self._first = await direct_connection(self._address, settings, command_timeout=_COMMAND_SECONDS)
+            self.pooled = self._first is None
+            options = {"server_settings": {**self._address.server_settings, **settings}}
+            if self.pooled:
+                options = pooled_options()
                 self._wrap = partial(PooledConnection, settings={**_TRANSACTION_SETTINGS, "role": self._role})
             self._pool = await asyncpg.create_pool(
                 **self._address.arguments(),
                 min_size=0,  # a process starts while PostgreSQL is away
                 max_size=self._size,
-                timeout=5,
-                command_timeout=60,
+                timeout=CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS,
                 max_inactive_connection_lifetime=300,
+                connect=self._connect,
                 init=self._prepare,
                 reset=_leave_it,
                 **options,
             )
 
-    def _direct_options(self) -> dict[str, Any]:
-        return {"server_settings": {**self._address.server_settings, **_SERVER_SETTINGS, "role": self._role}}
+    async def _connect(self, *args: Any, **options: Any) -> Any:
+        first, self._first = self._first, None
+        if first is not None and not first.is_closed():
+            return first
+        return await asyncpg.connect(*args, **options)
 
     async def _prepare(self, connection: Any) -> None:
         wrapped = self._wrap(connection)
@@ -116,12 +126,19 @@ class Pool:
 
     async def close(self) -> None:
         """Wait for what is in use, then close."""
+        self._forget_first()
         if self._pool is not None:
             await self._pool.close()
 
     def terminate(self) -> None:
+        self._forget_first()
         if self._pool is not None:
             self._pool.terminate()
+
+    def _forget_first(self) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            first.terminate()
 
 
 class KeptConnection:

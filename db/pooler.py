@@ -5,7 +5,6 @@ at the beginning of each transaction, and no statement is prepared for later. Th
 transaction, so whoever has the server itself goes on as before.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,20 +15,43 @@ from db.address import DatabaseAddress
 
 Row = Mapping[str, Any]
 
-_CONNECT_SECONDS = 5.0  # as the pool's own connect
+CONNECT_SECONDS = 5.0
 
 
-async def is_pooled(address: DatabaseAddress) -> bool:
-    """Whether a pooler answers there: it gives its own number for that of the server's process."""
+async def direct_connection(address: DatabaseAddress, settings: Mapping[str, str], **options: Any) -> Any | None:
+    """A connection to the server itself, with these settings of its session; None where a pooler answers.
+
+    `options` are asyncpg's.
+    """
     if address.pooled:
-        return True
-    # Nothing prepared, nothing set: a pooler may refuse either.
-    conn = await asyncpg.connect(**address.arguments(), timeout=_CONNECT_SECONDS, statement_cache_size=0)
+        return None
+    # Nothing is set yet, and nothing prepared: a pooler may refuse either.
+    connection = await asyncpg.connect(**address.arguments(), timeout=CONNECT_SECONDS, **options)
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS), conn.transaction():
-            return bool(await conn.fetchval("select pg_backend_pid()") != conn.get_server_pid())
-    finally:
-        conn.terminate()
+        if await _is_pooled(connection):
+            connection.terminate()
+            return None
+        if not address.server_settings:
+            await connection.execute(_all_set("set", settings), timeout=CONNECT_SECONDS)
+            return connection
+    except BaseException:
+        connection.terminate()
+        raise
+    connection.terminate()
+    # What the address itself says to the server goes with a connection's start alone.
+    told = {**address.server_settings, **settings}
+    return await asyncpg.connect(**address.arguments(), timeout=CONNECT_SECONDS, server_settings=told, **options)
+
+
+async def _is_pooled(connection: Any) -> bool:
+    """A pooler gives its own number for that of the server's process."""
+    # What is executed without parameters is not prepared; it answers how many rows there are.
+    query = f"select where pg_backend_pid() <> {connection.get_server_pid()}"
+    return bool(await connection.execute(query, timeout=CONNECT_SECONDS) == "SELECT 1")
+
+
+def _all_set(how: str, settings: Mapping[str, str]) -> str:
+    return "; ".join(f"{how} {name} = '{value}'" for name, value in settings.items())
 
 
 def pooled_options() -> dict[str, Any]:
@@ -42,7 +64,7 @@ class PooledConnection:
 
     def __init__(self, connection: Any, settings: Mapping[str, str]) -> None:
         self._connection = connection
-        self._begin = "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
+        self._begin = _all_set("set local", settings)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -1,7 +1,8 @@
-"""One connection kept for what is done one after the other, of a pool that has no other."""
+"""What the connections of a pool have in common; and one kept for what is done one after the other."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -9,6 +10,10 @@ import pytest
 from db.pool import SERVICE, KeptConnection, Pool, open_pool
 
 _PID = "select pg_backend_pid()"
+_SESSION = """
+select current_user, session_user, array_agg(name || '=' || setting order by name)
+from pg_settings where source in ('client', 'session')
+"""
 
 
 @pytest.fixture
@@ -29,6 +34,31 @@ async def _is_free(pool: Pool) -> bool:
             return True
     except TimeoutError:
         return False
+
+
+@pytest.mark.parametrize("more", ["", "?options=-c%20work_mem%3D5MB"], ids=["plain", "with options of the session"])
+async def test_the_connection_that_looked_for_a_pooler_is_the_first_one_and_like_the_others(
+    database_url: str, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    async def counted(*args: Any, **options: Any) -> Any:
+        made.append(1)
+        return await connect(*args, **options)
+
+    connect = asyncpg.connect
+    monkeypatch.setattr(asyncpg, "connect", counted)
+    pool = open_pool(database_url + more, SERVICE, size=2)
+    try:
+        async with pool.acquire() as first:
+            assert len(made) == (2 if more else 1)  # what only a start can set is set with another one
+            async with pool.acquire() as second:
+                sessions = [tuple(await conn.fetchrow(_SESSION) or ()) for conn in (first, second)]
+    finally:
+        await pool.close()
+    assert sessions[0] == sessions[1]
+    assert sessions[0][0] == SERVICE
+    assert ("work_mem=5120" in sessions[0][2]) == bool(more)
 
 
 async def test_it_is_kept_until_it_is_given_back(only_one: Pool) -> None:

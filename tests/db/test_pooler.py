@@ -13,7 +13,7 @@ import pytest
 from db.address import read
 from db.migrate import MigrationPooled, migrate
 from db.pool import PEOPLE, SERVICE, Pool, open_pool, scoped_as_person
-from db.pooler import is_pooled
+from db.pooler import direct_connection
 from db.widget import event_rows
 from local.demo.services import running
 from local.process_environment import environment_of
@@ -47,7 +47,11 @@ async def bench(address: str, kafka: str, database_url: str, tmp_path: Path) -> 
 
 
 async def test_pooler_is_told_from_the_server_itself(address: str, database_url: str) -> None:
-    assert (await is_pooled(read(address)), await is_pooled(read(database_url))) == (True, False)
+    assert await direct_connection(read(address), {"jit": "off"}) is None
+    connection = await direct_connection(read(database_url), {"jit": "off"})
+    assert connection is not None
+    assert await connection.fetchval("show jit") == "off"
+    await connection.close()
 
 
 async def test_records_are_applied_and_a_poisonous_one_is_set_aside(bench: Bench) -> None:

@@ -3,10 +3,8 @@
 import asyncpg
 
 from db import catalogue
-from db.address import read
 from db.migrate import missing
 from db.pool import Connection, Pool
-from db.pooler import is_pooled
 from services.control.doctor.seen import DatabaseSeen, RoleSeen
 from services.kernel.clock import Clock
 from services.kernel.settings import Settings
@@ -14,7 +12,6 @@ from services.kernel.settings import Settings
 
 async def look(settings: Settings, pool: Pool, clock: Clock) -> DatabaseSeen:
     """Everything in one connection. Raises what PostgreSQL raises."""
-    assert settings.database_url is not None
     async with pool.acquire(timeout=10) as conn:
         asked = clock.now()
         server = await catalogue.server(conn)
@@ -32,7 +29,7 @@ async def look(settings: Settings, pool: Pool, clock: Clock) -> DatabaseSeen:
             ahead_seconds=ahead,
             encrypted=server["encrypted"],
             local=server["local"],
-            pooled=await is_pooled(read(settings.database_url.get_secret_value())),
+            pooled=pool.pooled,
             has_direct_url=settings.database_direct_url is not None,
         )
 

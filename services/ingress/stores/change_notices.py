@@ -8,7 +8,6 @@ from pydantic import SecretStr
 from db import notices
 from db.address import read
 from db.pool import INGRESS
-from db.pooler import is_pooled
 from services.kernel import Process, Stop
 
 log = structlog.get_logger()
@@ -40,12 +39,13 @@ class ChangeNotices:
         if url is None:
             return False
         address = read(_plain(url))
-        if await is_pooled(address):
+        try:
+            await notices.listen(address, INGRESS, notices.STORES, self._heard)
+        except notices.ListenerPooled:
             if direct:
-                raise Stop("DATABASE_DIRECT_URL leads through a pooler: name the server itself")
+                raise Stop("DATABASE_DIRECT_URL leads through a pooler: name the server itself") from None
             log.info("changed_stores_are_polled", reason="a pooler stands before PostgreSQL: set DATABASE_DIRECT_URL")
             return False
-        await notices.listen(address, INGRESS, notices.STORES, self._heard)
         return True
 
     def _heard(self) -> None:
