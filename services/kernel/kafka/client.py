@@ -17,6 +17,7 @@ from services.kernel.closing import opened
 from services.kernel.errors import Stop, Unreachable
 from services.kernel.kafka.compression import keep_context
 from services.kernel.kafka.foreign_batches import read_anything
+from services.kernel.kafka.leaderless import ask_in_turn
 from services.kernel.kafka.portions import hand_out_in_portions
 from services.kernel.kafka.unreachable import why
 from services.kernel.settings import Settings
@@ -42,7 +43,9 @@ def consumer(settings: Settings, **more: Any) -> Any:
 def producer(settings: Settings, **more: Any) -> Any:
     """A producer that is not started yet."""
     keep_context()
-    return AIOKafkaProducer(**client_options(settings), **more)
+    made = AIOKafkaProducer(**client_options(settings), **more)
+    ask_in_turn(made)
+    return made
 
 
 def admin(settings: Settings, **more: Any) -> Any:
