@@ -28,6 +28,7 @@ from local.stack.servers import class_cache
 from local.stack.servers.pair import KAFKA
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
+from services.kernel.telemetry.logs import tell_exception
 from tests.chaos.installation import Installation, installed_alone
 from tests.databases import copied_database, empty_database, lose_with_the_machine
 from tests.lost_kafka import Watched
@@ -62,6 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all modules are there: what they make on the way stays
+    _tell_exceptions_briefly()
     if not hasattr(config, "workerinput"):  # pytest-xdist's name for one that several workers have in common
         keep_in_memory(_LOCAL)
     # Every Chatwoot of the tests is on this machine, also for the processes that they start.
@@ -119,6 +121,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
 
 
+def _tell_exceptions_briefly() -> None:
+    """As the services do. Structlog's defaults draw each frame with its code and all locals, a tenth of a second."""
+    structlog.reset_defaults()
+    *before, last = structlog.get_config()["processors"]
+    structlog.configure(processors=[*before, tell_exception, last])
+
+
 @pytest.fixture(autouse=True)
 def _logs_of_this_test() -> Iterator[None]:
     """What configures the logs in a test does so for that test: a later one must not write to its closed stderr."""
@@ -126,7 +135,7 @@ def _logs_of_this_test() -> Iterator[None]:
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    structlog.reset_defaults()
+    _tell_exceptions_briefly()
 
 
 @pytest.fixture(scope="session")
