@@ -51,12 +51,22 @@ def configure_logs(level: LogLevel, form: Format) -> None:
 def _renderer(form: Format) -> Processor:
     if form == "console":
         rendered = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        return lambda logger, method, event: rendered(logger, method, _printable(event))
+        return lambda logger, method, event: rendered(logger, method, _for_people(event))
     return structlog.processors.JSONRenderer(lambda event, **how: printable_json(json.dumps(event, **how)))
 
 
-def _printable(event: EventDict) -> EventDict:
-    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
+def _for_people(event: EventDict) -> EventDict:
+    """On one line, and what is told of an exception on lines of its own: of that the renderer takes text alone."""
+    shown = {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
+    if causes := event.get("exception"):
+        shown["exception"] = "\n".join(printable(line) for cause in causes for line in _lines(cause))
+    return shown
+
+
+def _lines(cause: dict[str, Any]) -> Iterator[str]:
+    yield f"{cause['type']}: {cause['told']}"
+    for frame in cause["frames"]:
+        yield f"  {frame}"
 
 
 def _of_a_library(_logger: Any, _method: str, event: EventDict) -> EventDict:

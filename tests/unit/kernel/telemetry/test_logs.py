@@ -80,6 +80,23 @@ def test_an_exception_is_told_by_type_and_place_never_by_what_it_quotes(
     assert SECRET not in json.dumps(said)
 
 
+@pytest.mark.parametrize(
+    "logger", [structlog.get_logger(), logging.getLogger("a.library")], ids=["ours", "a library's"]
+)
+def test_an_exception_is_told_to_people_on_lines_of_its_own(capsys: pytest.CaptureFixture[str], logger: Any) -> None:
+    configure_logs("info", "console")
+    try:
+        raise _caused()
+    except RuntimeError as raised:
+        logger.error("batch_fails", exc_info=raised)
+    said = capsys.readouterr().err
+    first, *told = said.splitlines()
+    assert "[error" in first
+    assert [line for line in told if not line.startswith("  ")] == ["RuntimeError: RuntimeError", "KeyError: KeyError"]
+    assert any("test_an_exception_is_told_to_people" in line for line in told)
+    assert SECRET not in said
+
+
 def test_a_line_is_one_json_object_with_time_level_and_a_static_name(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "json")
     structlog.get_logger().warning("batch_waits", attempt=2, text="two\nlines")
