@@ -28,7 +28,6 @@ from local.stack.servers import class_cache
 from local.stack.servers.pair import KAFKA
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
-from services.kernel.telemetry.logs import tell_exception
 from tests.chaos.installation import Installation, installed_alone
 from tests.databases import copied_database, empty_database, lose_with_the_machine
 from tests.lost_kafka import Watched
@@ -122,10 +121,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def _tell_exceptions_briefly() -> None:
-    """As the services do. Structlog's defaults draw each frame with its code and all locals, a tenth of a second."""
+    """With their traceback. Structlog's defaults draw each frame with its code and all locals, a tenth of a second."""
     structlog.reset_defaults()
-    *before, last = structlog.get_config()["processors"]
-    structlog.configure(processors=[*before, tell_exception, last])
+    *before, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, plain])
 
 
 @pytest.fixture(autouse=True)
