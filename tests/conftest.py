@@ -9,6 +9,7 @@ import functools
 import gc
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -70,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Each new client reads every authority that the machine trusts, 20 ms; a worker makes a thousand clients.
     once = functools.cache(httpx.create_ssl_context)
     pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", once)
+    # At each request httpcore asks for it three times, and every path is searched for what is not there.
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
     # Two cores are shared with Kafka and PostgreSQL: an example's duration says nothing here.
     hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
     hypothesis.settings.load_profile("tests")
