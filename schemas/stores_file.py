@@ -32,16 +32,18 @@ LabelName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,255}$")]  # as Chatwoot
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Server(_Model):
     """A Chatwoot."""
 
-    base_url: Annotated[str, Field(pattern=BASE_URL, max_length=URL_CHARACTERS)]
-    """like https://chatwoot.example"""
-    platform_token: Reference | None = None
-    """of a platform app (super admin, Platform Apps): makes accounts; app.chatwoot.com has none"""
+    base_url: Annotated[str, Field(pattern=BASE_URL, max_length=URL_CHARACTERS)] = Field(
+        description="like https://chatwoot.example"
+    )
+    platform_token: Reference | None = Field(
+        None, description="of a platform app (super admin, Platform Apps): makes accounts; app.chatwoot.com has none"
+    )
 
 
 class DeclaredAgent(_Model):
@@ -56,70 +58,76 @@ class DeclaredBot(_Model):
     """A bot that answers first in the store's website inbox."""
 
     name: OperatorText
-    outgoing_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)]
-    """where Chatwoot posts what the bot shall answer"""
+    outgoing_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)] = Field(
+        description="where Chatwoot posts what the bot shall answer"
+    )
 
 
 class StoreDefaults(_Model):
     """What holds for every store that does not say otherwise."""
 
-    chatwoot: str | None = None
-    """which of `chatwoots`"""
+    chatwoot: str | None = Field(None, description="which of `chatwoots`")
     locale: Locale | None = None
     timezone: OperatorText | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     push: Literal["off", "shadow", "live"] | None = None
-    create_contacts: bool | None = None
-    """also make contacts of customers whom Chatwoot does not know; default: no"""
-    seal: bool | None = None
-    """encrypt the store's records in the topics with keys of their people's own; default: no"""
-    allowed_attributes: AttributeNames | None = None
-    """which attributes may leave for Chatwoot; default: all of them"""
-    tiers: TierRules | None = None
-    """from which spending or how many orders on a customer has a tier"""
-    formats: Formats | None = None
-    """how money, days and numbers are written in attributes; default: as specified"""
-    agents_may_change: AttributeNames | None = None
-    """attributes that stay as somebody in Chatwoot has set them; all others are set back"""
-    labels: Annotated[tuple[LabelName, ...], Field(max_length=MOST_ELEMENTS)] | None = None
-    """labels that must be there; others are left alone"""
-    hmac_mandatory: bool | None = None
-    """left out: true for an inbox that is made, and left alone in one that was there"""
+    create_contacts: bool | None = Field(
+        None, description="also make contacts of customers whom Chatwoot does not know; default: no"
+    )
+    seal: bool | None = Field(
+        None, description="encrypt the store's records in the topics with keys of their people's own; default: no"
+    )
+    allowed_attributes: AttributeNames | None = Field(
+        None, description="which attributes may leave for Chatwoot; default: all of them"
+    )
+    tiers: TierRules | None = Field(None, description="from which spending or how many orders on a customer has a tier")
+    formats: Formats | None = Field(
+        None, description="how money, days and numbers are written in attributes; default: as specified"
+    )
+    agents_may_change: AttributeNames | None = Field(
+        None, description="attributes that stay as somebody in Chatwoot has set them; all others are set back"
+    )
+    labels: Annotated[tuple[LabelName, ...], Field(max_length=MOST_ELEMENTS)] | None = Field(
+        None, description="labels that must be there; others are left alone"
+    )
+    hmac_mandatory: bool | None = Field(
+        None, description="left out: true for an inbox that is made, and left alone in one that was there"
+    )
 
 
 class StoreEntry(StoreDefaults):
     """One store: with `account_id` an account that is there, without it one that is made."""
 
-    account_name: OperatorText | None = None
-    """the account's name; default: the short name"""
-    email: Email | None = None
-    """the store's address; support_email's where that is left out"""
+    account_name: OperatorText | None = Field(None, description="the account's name; default: the short name")
+    email: Email | None = Field(None, description="the store's address; support_email's where that is left out")
     support_email: Email | None = None
-    domain: Host | None = None
-    """the account's domain, and the storefront's where `domains` and `website_url` are left out"""
-    domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = None
-    """of the storefront: pages there may open the widget and send beacons"""
+    domain: Host | None = Field(
+        None, description="the account's domain, and the storefront's where `domains` and `website_url` are left out"
+    )
+    domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = Field(
+        None, description="of the storefront: pages there may open the widget and send beacons"
+    )
     website_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)] | None = None
-    agent_email: Email | None = None
-    """the technical user's address; it must be nobody else's"""
-    account_id: Id | None = None
-    """of an account that is there"""
-    api_access_token: Reference | None = None
-    """of an administrator of that account"""
-    website_token: Annotated[str, Field(pattern=WEBSITE_TOKEN)] | None = None
-    """which website inbox, where the account has several"""
+    agent_email: Email | None = Field(None, description="the technical user's address; it must be nobody else's")
+    account_id: Id | None = Field(None, description="of an account that is there")
+    api_access_token: Reference | None = Field(None, description="of an administrator of that account")
+    website_token: Annotated[str, Field(pattern=WEBSITE_TOKEN)] | None = Field(
+        None, description="which website inbox, where the account has several"
+    )
     event_secret: Reference | None = None
     vouching_secret: Reference | None = None
-    shopify_secret: Reference | None = None
-    """the client secret of its Shopify app, which signs /shopify/{store}"""
-    shopify_domain: MyshopifyName | None = None
-    """its name at Shopify, like name.myshopify.com"""
-    erase_when_redacted: bool | None = None
-    """whether Shopify's shop/redact erases the whole store by itself; default: an operator confirms it"""
-    agents: Annotated[tuple[DeclaredAgent, ...], Field(max_length=MOST_ELEMENTS)] = ()
-    """who must be there; others are left alone"""
-    bot: DeclaredBot | None = None
-    """left out: the inbox's bot, if it has one, is left alone"""
+    shopify_secret: Reference | None = Field(
+        None, description="the client secret of its Shopify app, which signs /shopify/{store}"
+    )
+    shopify_domain: MyshopifyName | None = Field(None, description="its name at Shopify, like name.myshopify.com")
+    erase_when_redacted: bool | None = Field(
+        None,
+        description="whether Shopify's shop/redact erases the whole store by itself; default: an operator confirms it",
+    )
+    agents: Annotated[tuple[DeclaredAgent, ...], Field(max_length=MOST_ELEMENTS)] = Field(
+        (), description="who must be there; others are left alone"
+    )
+    bot: DeclaredBot | None = Field(None, description="left out: the inbox's bot, if it has one, is left alone")
     bot_inboxes: Annotated[tuple[Id, ...], Field(max_length=MOST_ELEMENTS)] = ()
     organization_id: UUID | None = None
 
@@ -141,8 +149,10 @@ class StoreEntry(StoreDefaults):
 class StoresFile(_Model):
     """The whole file."""
 
-    chatwoots: Annotated[dict[str, Server], Field(min_length=1, max_length=MOST_ELEMENTS)]
-    """the servers, by names of your own"""
+    chatwoots: Annotated[dict[str, Server], Field(min_length=1, max_length=MOST_ELEMENTS)] = Field(
+        description="the servers, by names of your own"
+    )
     defaults: StoreDefaults = StoreDefaults()
-    stores: Annotated[dict[Annotated[str, Field(pattern=SLUG)], StoreEntry], Field(max_length=_MOST_STORES)]
-    """by short name, which is also in their URLs"""
+    stores: Annotated[dict[Annotated[str, Field(pattern=SLUG)], StoreEntry], Field(max_length=_MOST_STORES)] = Field(
+        description="by short name, which is also in their URLs"
+    )

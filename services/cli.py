@@ -6,22 +6,23 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import asyncpg
 import typer
-import uvloop
 from aiokafka.errors import KafkaError
 
 from db.address import BadAddress
 from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migrate
-from services.kernel import Process, Refusal, Stop
-from services.kernel import run as run_services
+from services.kernel import Refusal, Stop
 from services.kernel.cli.environment import environment, installed
 from services.kernel.errors import describe
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.printable import printable_lines
 from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
+
+if TYPE_CHECKING:
+    from services.kernel import Process
 
 # Modules by name: a process loads what it runs, and a verb what it does, not what all the others need.
 SERVICES: Mapping[str, str] = {
@@ -45,11 +46,15 @@ def run(
         raise Refusal(f"there is no service {', '.join(sorted(unknown))}; there are: {', '.join(SERVICES)}")
     settings = installed()
     configure_logs(settings.log_level, settings.log_format)
+    import uvloop
+
+    from services.kernel.run import run as run_services
+
     chosen = [_added_by(module) for name, module in SERVICES.items() if not names or name in names]
     raise typer.Exit(uvloop.run(run_services(settings, chosen)))
 
 
-def _added_by(module: str) -> Callable[[Process], None]:
+def _added_by(module: str) -> Callable[["Process"], None]:
     add_to: Callable[[Process], None] = importlib.import_module(module).add_to
     return add_to
 

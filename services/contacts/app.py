@@ -4,7 +4,8 @@ from schemas import topics
 from services.contacts import api, events, handlers
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.sender import AttributeSender
-from services.kernel import Process, consume, every
+from services.kernel import Process, consume
+from services.kernel.every import every
 
 _PAUSE_SECONDS = 0.5
 

@@ -7,8 +7,9 @@ from services.conversations import events, handlers
 from services.conversations.chatwoot.account_details import AccountDetails
 from services.conversations.reports import api
 from services.conversations.reports.daily_comparison import DailyComparison
-from services.kernel import Process, consume, every
+from services.kernel import Process, consume
 from services.kernel.consent.chats import ChatConsent
+from services.kernel.every import every
 from services.kernel.forgetting.retained import Retained
 from services.kernel.forgetting.subjects import Pseudonyms
 

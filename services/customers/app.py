@@ -6,9 +6,10 @@ from schemas import topics
 from services.customers import events, handlers, regrading
 from services.customers.visits import events as visit_events
 from services.customers.visits import handlers as visit_handlers
-from services.kernel import Process, consume, every
+from services.kernel import Process, consume
 from services.kernel.consent.analytics import AnalyticsConsent
 from services.kernel.consent.words import ConsentWords
+from services.kernel.every import every
 from services.kernel.forgetting.retained import Retained
 from services.kernel.forgetting.subjects import Pseudonyms
 

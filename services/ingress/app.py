@@ -28,7 +28,8 @@ from services.ingress.spool.switch import Switch
 from services.ingress.spool.undelivered import UndeliveredWriter
 from services.ingress.stores import store_cache
 from services.ingress.stores.change_notices import ChangeNotices
-from services.kernel import Process, Stop, every
+from services.kernel import Process, Stop
+from services.kernel.every import every
 
 
 def add_to(process: Process) -> None:

@@ -6,7 +6,8 @@ from functools import partial
 
 from db.pool import Connection
 from schemas import topics
-from services.kernel import Process, Record, consume, every
+from services.kernel import Process, Record, consume
+from services.kernel.every import every
 from services.kernel.forgetting.sieve import nobody
 from services.privacy import handlers, seal_months, shop_requests
 from services.privacy.consent import api, applying

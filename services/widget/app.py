@@ -3,7 +3,8 @@
 from functools import partial
 
 from schemas import topics
-from services.kernel import Process, consume, every
+from services.kernel import Process, consume
+from services.kernel.every import every
 from services.widget import api, events, months, retention
 from services.widget.keeping import Keeping
 from services.widget.metrics import WidgetMetrics

@@ -16,7 +16,8 @@ from uuid import UUID
 
 from db.pool import Connection
 from schemas.topics import Topic
-from services.kernel import Process, Record, Settings, consume, run
+from services.kernel import Process, Record, Settings, consume
+from services.kernel.run import run
 from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
 
 _KEEP = """

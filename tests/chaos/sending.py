@@ -5,7 +5,8 @@ import os
 import sys
 
 from services.contacts.app import add_to
-from services.kernel import Process, Settings, run
+from services.kernel import Process, Settings
+from services.kernel.run import run
 
 
 def bear_a_name(process: Process) -> None:

@@ -35,12 +35,22 @@ def test_a_door_loads_nothing_of_the_operators_verbs_of_consumers_and_of_a_devel
     assert _said_by(program) == "[]"
 
 
-def test_a_door_looks_for_no_source_when_it_starts() -> None:
+def test_no_process_and_no_verb_looks_for_sources_when_it_starts() -> None:
+    """Pydantic reads them for docstrings of fields: it asks first of each module there is where its file lies."""
     program = (
-        "import importlib, inspect; from services.cli import SERVICES; importlib.import_module(SERVICES['ingress'])\n"
+        "import importlib, inspect; from services.cli import SERVICES, command_line; command_line()\n"
+        "for module in SERVICES.values(): importlib.import_module(module)\n"
         "print(inspect.modulesbyfile)"
     )
     assert _said_by(program) == "{}"
+
+
+def test_a_verb_that_needs_neither_chatwoot_nor_an_http_server_loads_neither() -> None:
+    program = (
+        "import sys; from services.cli import command_line; command_line('migrate')\n"
+        "print([name for name in sys.modules if name in ('httpx', 'uvicorn', 'starlette')])"
+    )
+    assert _said_by(program) == "[]"
 
 
 def _said_by(program: str) -> str:

@@ -18,8 +18,9 @@ from services.control.inspection.certificate import certificate_end
 from services.control.inspection.metrics import InspectionMetrics
 from services.control.ledger import topic_logs
 from services.control.ledger.audit import audit
-from services.kernel import Process, Refusal, Retryable, Stop, every
+from services.kernel import Process, Refusal, Retryable, Stop
 from services.kernel.cli.environment import stores_named
+from services.kernel.every import every
 
 _LOOK_SECONDS = 60.0
 _AUDIT_SECONDS = 300.0

@@ -9,7 +9,8 @@ import pytest
 import structlog
 
 from db.pool import TooMuchPower
-from services.kernel import Process, Retryable, Settings, Stop, every
+from services.kernel import Process, Retryable, Settings, Stop
+from services.kernel.every import every
 from tests.unit.kernel.test_chatwoot import Hand
 
 _FORBIDDEN = asyncpg.InsufficientPrivilegeError("permission denied for table due")
