@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -66,7 +67,8 @@ async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: I
         spool.unlink()  # its disk is lost
         await _play(host, today)
         await nothing_in_flight(installation)
-        await eventually(partial(_nothing_to_reckon, installation))
+        async with installation.admin() as conn:
+            await eventually(partial(_nothing_to_reckon, conn))
         expected = [await rows(installation, one) for one in (yesterday, today)]
 
         damaged = tmp_path / "damaged"
@@ -114,10 +116,9 @@ async def test_workers_stand_still_where_who_was_forgotten_may_be_back(
         assert [call for call in host.calls()[begun:] if call[0] == "up"] == []
 
 
-async def _nothing_to_reckon(installation: Installation) -> bool:
+async def _nothing_to_reckon(conn: Any) -> bool:
     """A name that was learned has reached the rows of before."""
-    async with installation.admin() as conn:
-        return not await conn.fetchval("select count(*) from wootstream.inboxes where recount_after is not null")
+    return not await conn.fetchval("select count(*) from wootstream.inboxes where recount_after is not null")
 
 
 async def _same(installation: Installation, generation: Generation, expected: Rows) -> bool:
