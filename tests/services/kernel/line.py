@@ -20,6 +20,7 @@ _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 # What an application still waits for when its test is over is known to nobody else: the loop's end is to cancel it, not
 # the collector to find it, in the middle of another test.
 _TASKS: set[asyncio.Task[None]] = set()
+OTHERS_TURN_SECONDS = 0.5  # more than whoever sends a lot waits before it is read on
 _TURNS = 60  # of the loop, in which whatever can go on has gone on
 
 
@@ -37,6 +38,9 @@ class Later:
         handle = asyncio.TimerHandle(when, callback, (), asyncio.get_running_loop())
         heapq.heappush(self._timers, (when, len(self._timers), handle))
         return handle
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback)
 
     def create_task(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coro)
@@ -191,6 +195,7 @@ class Line:
 
     def __init__(self, lines: Lines, address: str) -> None:
         whole = [lines.asgi.named] if isinstance(lines.asgi, WholeApp) else []
+        self._loop = lines.loop
         self.connection = HttpConnection(lines.crowd, lines.asgi, lines.server, *whole)
         self.socket = Socket(address)
         self.socket.lost = lambda: self.connection.connection_lost(None)
@@ -198,13 +203,32 @@ class Line:
 
     async def say(self, *parts: bytes) -> list[int]:
         """Send them one by one, as long as the server reads; the statuses of all answers so far."""
-        for part in parts:
+        for piece in (piece for part in parts for piece in self._pieces(part)):
             if self.open and self.socket.reading:
-                self.connection.data_received(part)
+                self._read(piece)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+            if len(piece) == self.turn:
+                await self._loop.forward(OTHERS_TURN_SECONDS)
         await settled()
         return self.statuses
+
+    def flood(self, part: bytes) -> None:
+        """Send it in one turn of the loop, whether the server reads or not."""
+        for piece in self._pieces(part):
+            self._read(piece)
+
+    @property
+    def turn(self) -> int:
+        """Bytes that are read at once, at the most."""
+        return len(self.connection.get_buffer(-1))
+
+    def _pieces(self, part: bytes) -> list[bytes]:
+        return [part[begin : begin + self.turn] for begin in range(0, len(part), self.turn)]
+
+    def _read(self, piece: bytes) -> None:
+        self.connection.get_buffer(-1)[: len(piece)] = piece
+        self.connection.buffer_updated(len(piece))
 
     async def hang_up(self) -> None:
         if not self.connection.eof_received():

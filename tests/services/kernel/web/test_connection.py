@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.web.addresses import sender
-from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, App, Lines, WholeApp
+from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, OTHERS_TURN_SECONDS, App, Lines, WholeApp, settled
 
 _POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
 _GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -276,11 +276,39 @@ async def test_sixty_megabytes_that_are_no_body_leave_the_memory_flat(flood: byt
     before = psutil.Process().memory_info().rss
 
     for _ in range(60_000_000 // len(flood)):
-        line.connection.data_received(flood)
+        line.flood(flood)
 
     assert psutil.Process().memory_info().rss - before < 8_000_000
     assert (await line.say()) in ([400], [204])
     assert line.fate == _ENDED
+
+
+async def test_whoever_sends_more_than_a_turn_waits_until_others_had_theirs() -> None:
+    lines = Lines()
+    line = lines.line()
+    line.flood(_POST + b"content-length: 1000000\r\n\r\n")
+    line.flood(b"a" * (line.turn - 1))
+    assert line.socket.reading
+
+    line.flood(b"a" * line.turn)
+    assert not line.socket.reading
+    await lines.loop.forward(OTHERS_TURN_SECONDS)
+    assert line.socket.reading
+
+
+async def test_whose_turn_begins_is_not_read_before_its_application_wants_more() -> None:
+    lines = Lines()
+    line = lines.line()
+    line.flood(b"POST /held HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+    for _ in range(3):  # with the third too much waits unread
+        assert line.socket.reading
+        line.flood(b"a" * line.turn)
+        await lines.loop.forward(OTHERS_TURN_SECONDS)
+    assert not line.socket.reading
+
+    lines.app.go_on.set()
+    await settled()
+    assert line.socket.reading
 
 
 _DEADLINES = [
