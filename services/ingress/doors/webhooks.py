@@ -117,8 +117,9 @@ class Webhooks:
         store = self._stores.known.by_slug.get(slug) or await self._stores.named(slug, scope[DEADLINE])
         given = headers(scope)
         body = await self._doors.bodies.read(scope, given, receive, WEBHOOK_BYTES)
-        record = self._record(store, token, given, body)
-        await self._doors.keep(self.name, store, record, scope[DEADLINE])
+        async with self._doors.bodies.turn(store.id, body, scope[DEADLINE]):
+            record = self._record(store, token, given, body)
+            await self._doors.keep(self.name, store, record, scope[DEADLINE])
         return self._taken(store, scope)
 
     def take_whole(self, scope: Scope, body: bytes) -> WholeRequest | None:
