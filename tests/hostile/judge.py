@@ -56,7 +56,7 @@ class Judgement:
     # No promises, but where to look: errors of the system's log, and acts under way when answers were slowest.
     logged: dict[str, int]
     by_act: dict[str, float]  # the p99 of what was under way beside it, the longest first
-    weighted: bool  # whether the doors and the honest sender came before others on this machine
+    weighted: bool  # whether the doors, Kafka and the honest sender came before others on this machine
 
     @property
     def ratio(self) -> float:
@@ -65,7 +65,7 @@ class Judgement:
     @property
     def compared(self) -> str:
         """What stands on both sides of the ratio."""
-        first = "the doors and the honest sender before all others, " if self.weighted else ""
+        first = "the doors, Kafka and the honest sender before all others, " if self.weighted else ""
         return (
             f"p99 between waves of acts, a core kept busy in the attacker's stead, against p99 in the waves; {first}"
             "the attacker behind all others"

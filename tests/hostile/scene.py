@@ -23,6 +23,7 @@ from local.chatwoot import seed as seeds
 from local.chatwoot.app import serving
 from local.chatwoot.double import Double
 from local.stack.machine.ports import HOST, free_ports
+from local.stack.servers import kafka
 from services.kernel.secrets import load_secrets
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker, started
@@ -121,7 +122,7 @@ class Scene:
     double: Double
     target: Target
     pace: Pace
-    weighted: bool = False  # whether the doors and the honest sender come before others
+    weighted: bool = False  # whether the doors, Kafka and the honest sender come before others
     calm: list[Span] = field(default_factory=list)
     waves: list[Span] = field(default_factory=list)
     attack: Attack = field(default_factory=Attack)
@@ -214,8 +215,15 @@ async def at_work(installation: Installation, pace: Pace, *, slow_doors: bool = 
             honest = Honest(address, shop, pace.per_second, pace.patience_seconds)
             scene = Scene(installation, admin, (doors, consumers), honest, double, target, pace)
             await honest.arrive()
-            with _first(*((doors.pid, os.getpid()) if pace.timed else ())) as scene.weighted:
+            with _first(*(_answering(installation, doors) if pace.timed else ())) as scene.weighted:
                 yield scene
+
+
+def _answering(installation: Installation, doors: Worker) -> tuple[int, ...]:
+    """Whose time a sender waits for, as compose.yaml weighs them, and the sender, who has a machine of its own."""
+    node = kafka.server(installation.directory).running()
+    assert node is not None
+    return doors.pid, node.pid, os.getpid()
 
 
 @contextlib.contextmanager

@@ -6,13 +6,15 @@ A real attacker has a machine of his own; on ours, he and the honest sender woul
 import contextlib
 import os
 
+import psutil
+
 _BEFORE_OTHERS, _BEHIND_OTHERS = -10, 10
 
 
 def before_others(pid: int) -> bool:
-    """Whether this process comes before others now; that takes root."""
+    """Whether this process comes before others now, with all its threads; that takes root."""
     try:
-        os.setpriority(os.PRIO_PROCESS, pid, _BEFORE_OTHERS)
+        _weigh(pid, _BEFORE_OTHERS)
     except PermissionError:
         return False
     return True
@@ -20,8 +22,15 @@ def before_others(pid: int) -> bool:
 
 def as_others(pid: int) -> None:
     """No more than others again."""
-    with contextlib.suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, 0)
+    _weigh(pid, 0)
+
+
+def _weigh(pid: int, niceness: int) -> None:
+    """Linux weighs threads: a process's number names its first one alone."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for thread in psutil.Process(pid).threads():
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
+                os.setpriority(os.PRIO_PROCESS, thread.id, niceness)
 
 
 def behind_others() -> None:
