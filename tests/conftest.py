@@ -199,6 +199,21 @@ async def database_url(migrated: str) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(scope="module")
+async def own_database(migrated: str) -> AsyncIterator[str]:
+    """The administrator's URL of a migrated database of this module alone: its planner goes by all that it holds."""
+    async with copied_database(migrated) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module")
+async def own_pool(own_database: str) -> AsyncIterator[Pool]:
+    """Connections to it as the services have them."""
+    pool = open_pool(own_database, SERVICE)
+    yield pool
+    await pool.close()
+
+
 @pytest_asyncio.fixture(scope="session")
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """Connections as the services have them: role wootstream_service, under row security."""

@@ -1,7 +1,7 @@
 """Who is who in a store of many: each look-up reads the few rows it is about, under row security, too."""
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -11,9 +11,8 @@ import pytest_asyncio
 from benchmarks.contacts.plans import ExplainedConnection
 from benchmarks.contacts.shop_of_size import shop
 from db.people import contacts, explained, pushes, visits
-from db.pool import SERVICE, Connection, Pool, open_pool, scoped, use_json
+from db.pool import Connection, Pool, scoped, use_json
 from db.reporting import conversations
-from tests.databases import copied_database
 from tests.services.attached import ACCOUNT_ID
 
 _CUSTOMERS = 3_000  # more rows than a look-up may read in vain
@@ -35,37 +34,23 @@ _LOOKUPS: dict[str, LookUp] = {
 
 
 @pytest_asyncio.fixture(scope="module")
-async def database_url(migrated: str) -> AsyncIterator[str]:
-    """Of this module alone: what else a database holds is what its planner goes by."""
-    async with copied_database(migrated) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(scope="module")
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    pool = open_pool(database_url, SERVICE)
-    yield pool
-    await pool.close()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def store(database_url: str) -> uuid.UUID:
+async def store(own_database: str) -> uuid.UUID:
     """Beside so many small ones that a store seems small."""
-    async with asyncpg.create_pool(database_url, min_size=0, max_size=2, init=use_json) as admin:
+    async with asyncpg.create_pool(own_database, min_size=0, max_size=2, init=use_json) as admin:
         await admin.execute(_SMALL_SHOPS, _CUSTOMERS)
         return await shop(admin, _CUSTOMERS)
 
 
 @pytest.mark.parametrize("name", _LOOKUPS)
-async def test_a_look_up_reads_no_whole_store(pool: Pool, store: uuid.UUID, name: str) -> None:
-    async with scoped(pool, {store}) as conn:
+async def test_a_look_up_reads_no_whole_store(own_pool: Pool, store: uuid.UUID, name: str) -> None:
+    async with scoped(own_pool, {store}) as conn:
         watched = ExplainedConnection(conn)
         await _LOOKUPS[name](watched, store)
         assert (watched.statements > 0, watched.wasteful) == (True, set())
 
 
-async def test_a_contact_is_found_by_an_address_in_any_case(pool: Pool, store: uuid.UUID) -> None:
-    async with scoped(pool, {store}) as conn:
+async def test_a_contact_is_found_by_an_address_in_any_case(own_pool: Pool, store: uuid.UUID) -> None:
+    async with scoped(own_pool, {store}) as conn:
         (found,) = await contacts.known(
             conn, [contacts.NamesRow(store, ACCOUNT_ID, 999_999, "C7@X.Example", None, None)]
         )

@@ -4,9 +4,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
-from db.pool import Pool, scoped
+from db.pool import Pool, scoped, use_json
 from db.widget import daily
 from services.widget.months import ensure
 from tests.services.attached import attach
@@ -43,21 +45,21 @@ async def _plan(conn: Any, query: str, *arguments: object) -> list[dict[str, Any
     return _scans(answer["Plan"])
 
 
-@pytest.fixture
-async def store(pool: Pool, admin_pool: Pool) -> uuid.UUID:
-    await ensure(pool, _NOW)
-    stores = [await attach(admin_pool) for _ in range(5)]
-    async with admin_pool.acquire() as conn:
-        await conn.execute(_FILL, stores, _NOW, _USER, _ROWS)
-        await conn.execute("analyze public.chatwoot_widget_events")
+@pytest_asyncio.fixture(scope="module")
+async def store(own_database: str, own_pool: Pool) -> uuid.UUID:
+    await ensure(own_pool, _NOW)
+    async with asyncpg.create_pool(own_database, min_size=0, max_size=2, init=use_json) as admin:
+        stores = [await attach(admin) for _ in range(5)]
+        await admin.execute(_FILL, stores, _NOW, _USER, _ROWS)
+        await admin.execute("analyze public.chatwoot_widget_events")
     return stores[0]
 
 
 @pytest.mark.parametrize("name", _PATHS)
-async def test_a_specified_path_uses_its_index(name: str, store: uuid.UUID, pool: Pool) -> None:
+async def test_a_specified_path_uses_its_index(name: str, store: uuid.UUID, own_pool: Pool) -> None:
     query, index = _PATHS[name]
     arguments = (store, _NOW - timedelta(minutes=10), *([_USER] if "$3" in query else []))
-    async with scoped(pool, {store}) as conn:
+    async with scoped(own_pool, {store}) as conn:
         scans = await _plan(conn, query, *arguments)
         found = await conn.fetch(query, *arguments)
     assert found
@@ -69,8 +71,8 @@ async def test_a_specified_path_uses_its_index(name: str, store: uuid.UUID, pool
     assert f"chatwoot_widget_events_{_NOW - timedelta(days=70):%Y%m}" not in months
 
 
-async def test_a_report_reads_daily_counts_alone(store: uuid.UUID, pool: Pool) -> None:
-    async with scoped(pool, {store}) as conn:
+async def test_a_report_reads_daily_counts_alone(store: uuid.UUID, own_pool: Pool) -> None:
+    async with scoped(own_pool, {store}) as conn:
         first, last = _NOW.date() - timedelta(days=365), _NOW.date()
         scans = await _plan(conn, daily._FIGURES, store, first, last, "days")
     assert {one["Relation Name"] for one in scans if "Relation Name" in one} == {"chatwoot_widget_daily"}
