@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -41,10 +41,20 @@ class Installation:
     directory: Path
     stack: Stack
     settings: Settings
+    opened: Any = None  # the administrator's connection, where one is kept
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator["Installation"]:
+        """The same with one connection of the administrator's: for who waits while nobody kills the server."""
+        async with self.admin() as conn:
+            yield replace(self, opened=conn)
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[Any]:
         """The administrator's connection, past row security. Opened anew each time: the server may have died since."""
+        if self.opened is not None:
+            yield self.opened
+            return
         assert self.settings.database_url is not None
         conn = await asyncpg.connect(self.settings.database_url.get_secret_value(), timeout=10)
         try:

@@ -31,31 +31,36 @@ class Scene:
 
     async def moves(self, records: int) -> None:
         """Wait until so many more records have been applied."""
-        before = (await self.sink.counts())["applied"]
+        async with self.sink.asked_often() as sink:
+            before = (await sink.counts())["applied"]
 
-        async def moved() -> bool:
-            return (await self.sink.counts())["applied"] >= before + records
+            async def moved() -> bool:
+                return (await sink.counts())["applied"] >= before + records
 
-        await eventually(moved, seconds=_CATCH_UP_SECONDS)
+            await eventually(moved, seconds=_CATCH_UP_SECONDS)
 
     async def catches_up(self) -> None:
         """Wait until everything that is acknowledged by now has been applied, by whomever."""
         by_now = dict(self.source.ends)
 
-        async def caught_up() -> bool:
-            reached = await self.sink.positions()
-            return all(reached.get(partition, 0) >= end for partition, end in by_now.items())
+        async with self.sink.asked_often() as sink:
 
-        await eventually(caught_up, seconds=_CATCH_UP_SECONDS)
+            async def caught_up() -> bool:
+                reached = await sink.positions()
+                return all(reached.get(partition, 0) >= end for partition, end in by_now.items())
+
+            await eventually(caught_up, seconds=_CATCH_UP_SECONDS)
 
     async def hears_from(self, pid: int) -> None:
         """Wait until this process has stored something from now on."""
         since = datetime.now(UTC)
 
-        async def heard() -> bool:
-            return bool(await self.sink.rows("writer = $1 and at > $2", pid, since))
+        async with self.sink.asked_often() as sink:
 
-        await eventually(heard, seconds=_CATCH_UP_SECONDS)
+            async def heard() -> bool:
+                return bool(await sink.rows("writer = $1 and at > $2", pid, since))
+
+            await eventually(heard, seconds=_CATCH_UP_SECONDS)
 
     async def settled(self) -> Told:
         """End the load, wait until everything acknowledged is applied, and tell what became of it."""

@@ -1,7 +1,9 @@
 """The sink table, and what it shows: acknowledged but not stored is lost, one offset twice is doubled."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -62,6 +64,12 @@ class Sink:
             settings.data_directory / f"{self.name}-{number}.log",
             f"worker-{number}" if static else None,
         )
+
+    @asynccontextmanager
+    async def asked_often(self) -> AsyncIterator["Sink"]:
+        """The same, asked over one connection: for who waits while nobody kills PostgreSQL."""
+        async with self.installation.kept() as installation:
+            yield replace(self, installation=installation)
 
     async def counts(self) -> dict[str, int]:
         """The group's ledger, all partitions together."""
