@@ -44,7 +44,7 @@ class DoorContext:
         self.metrics = IngressMetrics(process.registry)
         self.stores = StoreCache(process, self.metrics)
         process.registry.register(StoreNames(lambda: self.stores.known.by_slug))
-        self.bodies = Bodies(process.clock)
+        self.bodies = Bodies(process.clock, process.settings.proxy_hops)
         self.refusal_counts = RefusalCounts(process)
         self.first_deliveries = FirstDeliveries(process)
         self.quotas = Quotas(process.clock, process.settings)

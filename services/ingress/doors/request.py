@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
@@ -11,6 +12,7 @@ from starlette.types import Message, Receive, Scope
 from services.ingress.doors.refusals import Reason, Refused
 from services.kernel import Clock
 from services.kernel.publishing.lanes import BATCH_BYTES
+from services.kernel.web.addresses import client_of, sender
 from services.kernel.web.exchange import LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
@@ -25,27 +27,32 @@ _OTHERS_SECONDS_A_BYTE = 0.020 / 2**20
 RequestHeaders = dict[bytes, bytes]
 
 
-# In a request's scope: until when it is answered, by the monotonic clock; what it counts as a large body.
-DEADLINE, _LARGE = "wootstream.deadline", "wootstream.large"
+# In a request's scope: until when it is answered, by the monotonic clock.
+DEADLINE = "wootstream.deadline"
+# In a request's scope: what it counts as a large body, and whose.
+_LARGE, _SENDER = "wootstream.large", "wootstream.sender"
 
 
 class Bodies:
     """Reads bodies. What exceeds a small body counts until its request is answered, so that neither a thousand slow
-    senders nor a slow Kafka can fill the memory.
+    senders nor a slow Kafka can fill the memory. Of the allowance a sender has no more than he leaves free: one fills
+    half of it, the next one half of the rest. Behind `hops` proxies a sender is whom they saw.
 
     What is waited for its body does not count towards a request's deadline: Chatwoot's patience begins when it has sent
     all of its request (5 s for a read), and what we wait for otherwise, as a look-up, is ours.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, hops: int) -> None:
         self._clock = clock
+        self._hops = hops
         self._held = 0
+        self._held_by: Counter[str] = Counter()
         self._turns: WeakValueDictionary[uuid.UUID, asyncio.Lock] = WeakValueDictionary()
 
     def end(self, scope: Scope) -> None:
         """It is answered, whether its body was read or not."""
         if _LARGE in scope:
-            self._held -= scope.pop(_LARGE)
+            self._hold(scope[_SENDER], -scope.pop(_LARGE))
 
     async def read(self, scope: Scope, given: RequestHeaders, receive: Receive, limit: int) -> bytes:
         """The whole body. Raises Refused: TOO_LARGE, SLOW, GONE, or NO_ROOM while large bodies fill their share."""
@@ -100,11 +107,20 @@ class Bodies:
 
     def _count(self, scope: Scope, size: int) -> None:
         more = size - scope.get(_LARGE, 0)
-        if self._held + more > _LARGE_BODIES_BYTES:
+        if not more:
+            return
+        if _SENDER not in scope:
+            scope[_SENDER] = sender(client_of(scope, self._hops).address)
+        if self._held_by[scope[_SENDER]] + more > _LARGE_BODIES_BYTES - self._held - more:
             raise Refused(Reason.NO_ROOM)
-        if more:
-            self._held += more
-            scope[_LARGE] = size
+        self._hold(scope[_SENDER], more)
+        scope[_LARGE] = size
+
+    def _hold(self, whose: str, more: int) -> None:
+        self._held += more
+        self._held_by[whose] += more
+        if not self._held_by[whose]:
+            del self._held_by[whose]
 
 
 def headers(scope: Scope) -> RequestHeaders:
