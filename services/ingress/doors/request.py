@@ -20,7 +20,7 @@ BEACON_BYTES = 64 * 1024
 EVENTS_BYTES = 1024 * 1024
 # A body up to this size is bounded by the number of connections; what lies above shares one allowance.
 _SMALL_BYTES = 64 * 1024
-_LARGE_BODIES_BYTES = 64 * 1024 * 1024
+_LARGE_BODIES_BYTES = 96 * 1024 * 1024
 # A megabyte holds the loop for 4 ms, of short values for 8: other stores have four times that before the next one's.
 _OTHERS_SECONDS_A_BYTE = 0.020 / 2**20
 

@@ -85,7 +85,7 @@ async def test_who_holds_many_large_bodies_leaves_as_much_for_the_next_one() -> 
     bodies = Bodies(Clock(), 0)
     held = [await read_many(bodies, f"192.0.2.{number}") for number in range(3)]
 
-    assert [len(one) for one in held] == [8, 4, 2]
+    assert [len(one) for one in held] == [12, 6, 3]
     await read(bodies, "192.0.2.99")
 
 
@@ -94,4 +94,4 @@ async def test_what_is_answered_makes_room_again() -> None:
     for scope in await read_many(bodies, "192.0.2.1"):
         bodies.end(scope)
 
-    assert len(await read_many(bodies, "192.0.2.1")) == 8
+    assert len(await read_many(bodies, "192.0.2.1")) == 12
