@@ -21,8 +21,9 @@ when its body is, too, if that will be short: in both ways it is in the state th
 
 The states are the rooms of the crowd (crowd.py), which looks at their deadlines and closes the longest silent one for a
 new one at the limit. Bytes are bounded, too: of a head, of what stands between two parts of a body (chunk sizes and
-their extensions), and of trailers, which are dropped. Of what is asked before the last answer little is read. A refusal
-never overtakes the answer to an earlier request.
+their extensions), and of trailers, which are dropped. Of what is asked before the last answer little is read, and of
+any connection no more in a turn of the loop than leaves others theirs. A refusal never overtakes the answer to an
+earlier request.
 
 llhttp (httptools) finds where things begin and end, strictly: no bare LF or CR, no folded lines, no two lengths, no
 length beside a transfer coding. What it leaves open is judged in head.py. It cannot ignore an Upgrade, as RFC 9110 7.8
