@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope
 from services.ingress.doors.refusals import Reason, Refused
 from services.kernel import Clock
 from services.kernel.publishing.lanes import BATCH_BYTES
-from services.kernel.web.addresses import client_of, sender
+from services.kernel.web.addresses import sender_of
 from services.kernel.web.exchange import LATE
 
 WEBHOOK_BYTES = 4 * 1024 * 1024
@@ -110,7 +110,7 @@ class Bodies:
         if not more:
             return
         if _SENDER not in scope:
-            scope[_SENDER] = sender(client_of(scope, self._hops).address)
+            scope[_SENDER] = sender_of(scope, self._hops)
         if self._held_by[scope[_SENDER]] + more > _LARGE_BODIES_BYTES - self._held - more:
             raise Refused(Reason.NO_ROOM)
         self._hold(scope[_SENDER], more)

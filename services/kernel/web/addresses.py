@@ -70,3 +70,8 @@ def sender(address: str) -> str:
         return address
     parsed = ipaddress.ip_address(found.address)
     return str(ipaddress.ip_network((parsed, _SENDER_BITS[parsed.version]), strict=False).network_address)
+
+
+def sender_of(scope: Scope, hops: int) -> str:
+    """Under whom a request is counted, behind `hops` proxies of ours: the `sender` whom they saw."""
+    return sender(client_of(scope, hops).address)

@@ -41,7 +41,7 @@ import httptools
 from starlette.types import ASGIApp, Scope
 from uvicorn.server import ServerState
 
-from services.kernel.web.addresses import client_of, sender
+from services.kernel.web.addresses import sender, sender_of
 from services.kernel.web.crowd import Crowd, Room
 from services.kernel.web.exchange import HEAD_AT, Exchange, Whole
 from services.kernel.web.faults import Fault
@@ -303,7 +303,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _count_in(self, exchange: Exchange) -> None:
         """Behind proxies all connections are theirs; what is bounded for each sender is what it asks at once."""
-        address = sender(client_of(exchange.scope, self._crowd.limits.proxy_hops).address)
+        address = sender_of(exchange.scope, self._crowd.limits.proxy_hops)
         if address and not self._crowd.asks(address):
             raise HeadRefused(Fault.BUSY)
         exchange.address = address
