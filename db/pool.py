@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from types import TracebackType
-from typing import Any, Protocol, Self
+from types import SimpleNamespace, TracebackType
+from typing import Any, ClassVar, Protocol, Self
 from uuid import UUID
 
 import asyncpg
@@ -33,11 +33,18 @@ _MOST_USES = 16  # of a kept connection
 # Supabase's own functions read either, by their age.
 _PERSON = "select set_config('request.jwt.claim.sub', $1, true), set_config('request.jwt.claims', $2, true)"
 _SCOPE = "select set_config('wootstream.organizations', $1, true)"
-_IS_PRIVILEGED = """
-select rolsuper or rolbypassrls or rolname = 'wootstream_owner'
-  or exists (select from pg_class where oid = to_regclass('public.chatwoot_accounts') and relowner = pg_roles.oid)
-from pg_roles where rolname = current_user
+# Of a migrated database; the whole question takes PostgreSQL five times as long to plan, at each new connection.
+_SEES_ALL = """
+select not row_security_active(oid) or current_user in (pg_get_userbyid(relowner), 'wootstream_owner')
+from pg_class where oid = to_regclass('public.chatwoot_accounts')
 """
+_IS_PRIVILEGED = """
+select rolsuper or rolbypassrls or rolname = 'wootstream_owner' from pg_roles where rolname = current_user
+"""
+# Oids below it are written in PostgreSQL's sources and the same on every server (access/transam.h: FirstGenbkiObjectId).
+_FIRST_OID_OF_ITS_OWN = 10_000
+# For a statement: it took no other's place, as an anonymous one would.
+_NOTHING_ASKED = SimpleNamespace(name="known")
 
 
 class Connection(Protocol):
@@ -57,6 +64,25 @@ class Connections(Protocol):
     """Where a connection is had from."""
 
     def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]: ...
+
+
+class DriverConnection(asyncpg.Connection):  # type: ignore[misc]
+    """asyncpg's, that asks the server about PostgreSQL's own types once a process.
+
+    asyncpg knows no array of them but text[] and oid[]. Each connection asks for the others when it meets them, by a
+    recursive query that takes the server longer than all else a new connection does.
+    """
+
+    _known: ClassVar[dict[frozenset[int], Any]] = {}  # as many as our statements have combinations of such types
+
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> tuple[Any, Any]:
+        asked = frozenset(typeoids)
+        if asked not in self._known:
+            answer: tuple[Any, Any] = await super()._introspect_types(typeoids, timeout)
+            if max(asked) < _FIRST_OID_OF_ITS_OWN:
+                self._known[asked] = answer[0]
+            return answer
+        return self._known[asked], _NOTHING_ASKED
 
 
 class Pool:
@@ -89,7 +115,9 @@ class Pool:
     async def _open(self) -> None:
         if self._pool is None:
             settings = {**_SERVER_SETTINGS, "role": self._role}
-            self._first = await direct_connection(self._address, settings, command_timeout=_COMMAND_SECONDS)
+            self._first = await direct_connection(
+                self._address, settings, command_timeout=_COMMAND_SECONDS, connection_class=DriverConnection
+            )
             self.pooled = self._first is None
             options = {"server_settings": {**self._address.server_settings, **settings}}
             if self.pooled:
@@ -103,6 +131,7 @@ class Pool:
                 command_timeout=_COMMAND_SECONDS,
                 max_inactive_connection_lifetime=300,
                 connect=self._connect,
+                connection_class=DriverConnection,
                 init=self._prepare,
                 reset=_leave_it,
                 **options,
@@ -116,13 +145,13 @@ class Pool:
 
     async def _prepare(self, connection: Any) -> None:
         wrapped = self._wrap(connection)
-        async with wrapped.transaction():
-            # A role past row security would see every store, and no test or query would show it.
-            if await wrapped.fetchval(_IS_PRIVILEGED):
-                raise TooMuchPower(
-                    "the database role in effect bypasses row security; use wootstream_service or one like it"
-                )
-            await use_json(connection)
+        # A role past row security would see every store, and no test or query would show it.
+        sees_all = await wrapped.fetchval(_SEES_ALL)
+        if sees_all or (sees_all is None and await wrapped.fetchval(_IS_PRIVILEGED)):
+            raise TooMuchPower(
+                "the database role in effect bypasses row security; use wootstream_service or one like it"
+            )
+        await use_json(connection)
 
     async def close(self) -> None:
         """Wait for what is in use, then close."""

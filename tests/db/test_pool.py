@@ -1,13 +1,14 @@
 """What the connections of a pool have in common; and one kept for what is done one after the other."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
-from db.pool import SERVICE, KeptConnection, Pool, open_pool
+from db.pool import SERVICE, DriverConnection, KeptConnection, Pool, open_pool
 
 _PID = "select pg_backend_pid()"
 _SESSION = """
@@ -104,3 +105,36 @@ async def test_whoever_waits_for_one_has_a_turn_though_work_goes_on(only_one: Po
 async def _waits(pool: Pool) -> None:
     async with pool.acquire(timeout=60):
         pass
+
+
+async def test_a_process_asks_once_for_each_of_postgresqls_own_types(
+    database_url: str, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connection of asyncpg's asks for uuid[] and its kind anew; what a database made itself may differ."""
+    asked: list[set[int]] = []
+
+    async def told(self: Any, typeoids: Any, timeout: float | None) -> Any:
+        asked.append(set(typeoids))
+        return await ask(self, typeoids, timeout)
+
+    ask = asyncpg.Connection._introspect_types
+    monkeypatch.setattr(asyncpg.Connection, "_introspect_types", told)
+    monkeypatch.setattr(DriverConnection, "_known", {})
+    kind = f"kind_{uuid.uuid4().hex}"
+    async with admin_pool.acquire() as admin:
+        await admin.execute(f"create type public.{kind} as enum ('this', 'that')")
+    try:
+        for _ in range(2):
+            pool = open_pool(database_url, SERVICE)
+            async with pool.acquire() as conn:
+                ids = [uuid.uuid4()]
+                assert await conn.fetchval("select $1::uuid[]", ids) == ids
+                assert await conn.fetchval("select $1::jsonb[]", [{"a": 1}]) == [{"a": 1}]
+                assert await conn.fetchval(f"select $1::public.{kind}", "that") == "that"
+            await pool.close()
+    finally:
+        async with admin_pool.acquire() as admin:
+            await admin.execute(f"drop type public.{kind}")
+    built_in = [types for types in asked if max(types) < 10_000]
+    assert len(built_in) == 2
+    assert len(asked) == 4
