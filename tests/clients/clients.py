@@ -24,7 +24,7 @@ async def run(*command: str) -> str:
     """What it prints. Raises AssertionError with what it complains of."""
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
+    assert process.returncode == 0, (out + err).decode()
     return out.decode()
 
 

@@ -112,6 +112,7 @@ async def test_what_a_page_may_not_do_is_refused_and_reaches_no_topic(page: Page
 
 
 async def test_only_the_stores_own_pages_may_ask_across_origins(page: Page) -> None:
+    await page.visitor.arrive()  # as a page does; the doors know its store from then on
     asked = {"access-control-request-method": "POST"}
     ours = await page.client.options("/beacons", headers=asked | {"origin": ORIGIN})
     others = await page.client.options("/beacons", headers=asked | {"origin": "https://evil.example"})

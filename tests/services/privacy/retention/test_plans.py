@@ -18,9 +18,9 @@ _PAGES: dict[str, tuple[str, tuple[object, ...]]] = {
 
 
 @pytest.mark.parametrize("index", _PAGES)
-async def test_a_page_is_read_in_the_order_of_its_index(index: str, admin_pool: Pool) -> None:
+async def test_a_page_is_read_in_the_order_of_its_index(index: str, own_pool: Pool) -> None:
     statement, arguments = _PAGES[index]
-    async with admin_pool.acquire() as conn, conn.transaction():
+    async with own_pool.acquire() as conn, conn.transaction():
         await conn.execute("set local enable_seqscan = off")
         rows = await conn.fetch(f"explain {statement}", uuid.uuid4(), *arguments)
     plan = "\n".join(row["QUERY PLAN"] for row in rows)
