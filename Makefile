@@ -1,5 +1,5 @@
 # Everything a newcomer needs: `make` lists it. Python 3.11 or later and make are enough; nothing is installed outside.
-PYTHON ?= python3
+PYTHON ?= $(shell python3 local/quickest_python.py python3 /usr/bin/python3 || echo python3)
 FOR    ?= 60
 KILLS  ?= 200
 N      ?= 1000
@@ -50,7 +50,8 @@ fix: install  ## format, and mend what the linter can
 	$(BIN)/ruff format .
 
 test: install  ## all tests, on a real Kafka and a real PostgreSQL
-	$(BIN)/pytest --numprocesses 4 --dist loadgroup $(COVER)
+	@# In the order of the files: left to itself, pytest-xdist begins with those that come in large groups.
+	$(BIN)/pytest --numprocesses 5 --dist loadgroup --no-loadscope-reorder $(COVER)
 
 coverage: COVER = --cov --cov-report=term:skip-covered
 coverage: test  ## the same tests, and how much of the code they run: less than pyproject.toml demands fails

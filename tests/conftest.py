@@ -85,6 +85,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Who reads the installation's topics from their beginning does so before others have filled them.
+    items.sort(key=lambda item: item.get_closest_marker("from_the_beginning") is None)
     for item in items:
         # Of several groups pytest-xdist would make another one.
         if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group") and (name := _group(item)):

@@ -13,8 +13,9 @@ from tests.forget.kills import MOMENTS, killed, killed_whenever
 from tests.forget.proof import prove
 from tests.forget.scene import scene_on
 
+pytestmark = [pytest.mark.from_the_beginning, pytest.mark.usefixtures("topics")]
 
-@pytest.mark.usefixtures("topics")
+
 @pytest.mark.parametrize("seal", [False, True], ids=["as they came", "sealed"])
 async def test_nothing_of_who_was_erased_comes_back_from_topics_letters_spool_or_an_older_database(
     settings: Settings, stack: Stack, tmp_path: Path, seal: bool
@@ -27,7 +28,6 @@ async def test_nothing_of_who_was_erased_comes_back_from_topics_letters_spool_or
     assert found.forgotten
 
 
-@pytest.mark.usefixtures("topics")
 async def test_an_erasure_that_was_killed_goes_on_where_it_was(
     settings: Settings, stack: Stack, tmp_path: Path
 ) -> None:

@@ -188,6 +188,7 @@ async def test_what_shopify_bids_is_done_by_itself_only_where_the_store_says_so(
         assert (await proof(shop))["request_id"] == shop.store
 
 
+@pytest.mark.from_the_beginning
 @pytest.mark.usefixtures("topics")
 async def test_neither_topics_nor_a_spool_nor_an_older_database_bring_a_store_back(
     settings: Settings, stack: Stack, tmp_path: Path
