@@ -1,5 +1,6 @@
 # Everything a newcomer needs: `make` lists it. Python 3.11 or later and make are enough; nothing is installed outside.
-PYTHON ?= $(shell python3 local/quickest_python.py python3 /usr/bin/python3 || echo python3)
+# Found out once, and only where .venv is made.
+PYTHON ?= $(eval PYTHON := $(shell python3 local/quickest_python.py python3 /usr/bin/python3 || echo python3))$(PYTHON)
 FOR    ?= 60
 KILLS  ?= 200
 N      ?= 1000

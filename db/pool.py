@@ -33,13 +33,10 @@ _MOST_USES = 16  # of a kept connection
 # Supabase's own functions read either, by their age.
 _PERSON = "select set_config('request.jwt.claim.sub', $1, true), set_config('request.jwt.claims', $2, true)"
 _SCOPE = "select set_config('wootstream.organizations', $1, true)"
-# Of a migrated database; the whole question takes PostgreSQL five times as long to plan, at each new connection.
-_SEES_ALL = """
-select not row_security_active(oid) or current_user in (pg_get_userbyid(relowner), 'wootstream_owner')
-from pg_class where oid = to_regclass('public.chatwoot_accounts')
-"""
 _IS_PRIVILEGED = """
-select rolsuper or rolbypassrls or rolname = 'wootstream_owner' from pg_roles where rolname = current_user
+select rolsuper or rolbypassrls or rolname = 'wootstream_owner'
+  or exists (select from pg_class where oid = to_regclass('public.chatwoot_accounts') and relowner = pg_roles.oid)
+from pg_roles where rolname = current_user
 """
 # Oids below it are written in PostgreSQL's sources and the same on every server (access/transam.h: FirstGenbkiObjectId).
 _FIRST_OID_OF_ITS_OWN = 10_000
@@ -146,8 +143,7 @@ class Pool:
     async def _prepare(self, connection: Any) -> None:
         wrapped = self._wrap(connection)
         # A role past row security would see every store, and no test or query would show it.
-        sees_all = await wrapped.fetchval(_SEES_ALL)
-        if sees_all or (sees_all is None and await wrapped.fetchval(_IS_PRIVILEGED)):
+        if await wrapped.fetchval(_IS_PRIVILEGED):
             raise TooMuchPower(
                 "the database role in effect bypasses row security; use wootstream_service or one like it"
             )

@@ -85,6 +85,7 @@ async def test_certificate_is_issued_and_renewed_and_nginx_shows_each(tmp_path: 
         pytest.skip(str(absent))
 
     assert first
+    assert "Pebble" in first.issuer.rfc4514_string()
     names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [_NAME]
 
