@@ -3,9 +3,16 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+
+# The server is also other workers': what waits in their databases says nothing of a test's own.
+_WAITING = """
+select count(*) from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0
+"""
 
 
 @asynccontextmanager
@@ -34,6 +41,11 @@ async def lose_with_the_machine(url: str) -> None:
         await conn.execute("select pg_reload_conf()")
     finally:
         await conn.close()
+
+
+async def waiting_for_locks(conn: Any, within: str = "") -> int:
+    """How many connections to this one's database wait for a lock, in a statement that has `within` in it."""
+    return int(await conn.fetchval(_WAITING, within))
 
 
 @asynccontextmanager

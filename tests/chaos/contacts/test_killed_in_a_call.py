@@ -9,12 +9,8 @@ from services.kernel import Settings
 from tests.chaos.contacts.front import Front
 from tests.chaos.contacts.shop import Shop, run_out, sending
 from tests.chaos.processes import Worker, started
+from tests.databases import waiting_for_locks
 from tests.eventually import eventually
-
-_WAITS = """
-select count(*) > 0 from pg_stat_activity
-where wait_event_type = 'Lock' and query like '%chatwoot_contacts set cached_attributes%'
-"""
 
 
 async def _killed_in_the_call(worker: Worker, front: Front, when: str) -> None:
@@ -36,7 +32,7 @@ async def _killed_after_the_answer(worker: Worker, shop: Shop, admin: Pool) -> N
 
         async def waits_for_the_row() -> bool:
             async with admin.acquire() as other:
-                return bool(await other.fetchval(_WAITS))
+                return await waiting_for_locks(other, "chatwoot_contacts set cached_attributes") > 0
 
         await eventually(waits_for_the_row)
         await worker.kill()

@@ -11,6 +11,7 @@ import pytest
 from db.pool import Pool
 from db.records import ledger
 from db.records.ledger import Move
+from tests.databases import waiting_for_locks
 from tests.eventually import eventually
 
 _STORE = """
@@ -212,5 +213,4 @@ async def _visible(conn: Any) -> set[uuid.UUID]:
 
 async def _is_blocked(admin_pool: Pool) -> bool:
     async with admin_pool.acquire() as conn:
-        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'wootstream.ledger'"
-        return bool(await conn.fetchval(waits))
+        return await waiting_for_locks(conn, "wootstream.ledger") > 0

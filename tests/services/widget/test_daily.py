@@ -17,6 +17,7 @@ from db.widget import daily
 from services.widget import events, handlers
 from services.widget.handlers import RecentEvents
 from services.widget.months import ensure
+from tests.databases import waiting_for_locks
 from tests.eventually import eventually
 from tests.services.attached import attach
 from tests.services.widget.test_handlers import event, keep, post
@@ -25,7 +26,6 @@ _NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 _KEY = ("day", "event_type", "page_group", "device_class", "load_ms")
 _ZONES = ("Europe/Amsterdam", "America/St_Johns", "Pacific/Kiritimati")
 _PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
-_WAITS = "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 _ORDER = (
     "insert into wootstream.orders (organization_id, order_id, customer_id, placed_at, cancelled_at)"
     " values ($1, $2, $3, $4, $5)"
@@ -191,7 +191,11 @@ async def test_a_batch_that_counts_by_halves_and_another_that_counts_the_same_da
         await handlers.keep(conn, [later])
         other = asyncio.create_task(keep(pool, [post(store, event(early), event(late), received_at=_NOON)]))
         async with admin_pool.acquire() as watch:
-            await eventually(lambda: watch.fetchval(_WAITS))
+
+            async def waits() -> bool:
+                return await waiting_for_locks(watch) > 0
+
+            await eventually(waits)
         await handlers.keep(conn, [earlier])
     await other
 
