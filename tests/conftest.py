@@ -87,19 +87,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Who reads the installation's topics from their beginning does so before others have filled them.
     items.sort(key=lambda item: item.get_closest_marker("from_the_beginning") is None)
-    for item in items:
-        # Of several groups pytest-xdist would make another one.
-        if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group") and (name := _group(item)):
+    own_kafka = _has_own_kafka(Settings())
+    # Of several groups pytest-xdist would make another one.
+    for item in (one for one in items if not one.get_closest_marker("xdist_group")):
+        if isinstance(item, pytest.Function) and (name := _group(item, own_kafka=own_kafka)):
             item.add_marker(pytest.mark.xdist_group(name))
 
 
-def _group(item: pytest.Function) -> str | None:
+def _group(item: pytest.Function, *, own_kafka: bool) -> str | None:
     """What makes this test share a worker with others."""
     if "servers" in item.fixturenames:
         return "the servers that may be killed"
     # Who reads the installation's own topics in the services' own groups would take records from another worker's
     # database, where several workers share one Kafka.
-    if "topics" in item.fixturenames and not _has_own_kafka(Settings()):
+    if "topics" in item.fixturenames and not own_kafka:
         return "the installation's topics"
     # What a module makes for its tests, a wheel or thirty clients' requests, is made once and not by each worker.
     made = (fixtures[-1] for name, fixtures in item._fixtureinfo.name2fixturedefs.items() if not name.startswith("_"))
