@@ -34,7 +34,7 @@ from services.ingress.stores.store_cache import POLL_SECONDS, StoreCache
 from services.kernel import Process, Settings
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.run import collect_seldom
-from tests.services.ingress.running import running
+from tests.services.ingress.running import loading
 
 _SOME = 50
 _FINDINGS = (0, 1, 3)  # the doctor's exit codes: what it finds is not measured here
@@ -81,7 +81,7 @@ class StoresBench:
         key = self.settings.data_directory / "installation.key"
         with self._timed(name):
             async with (
-                running(self.settings, folder, WOOTSTREAM_INSTALLATION_KEY_FILE=str(key)) as ours,
+                loading(self.settings, folder, WOOTSTREAM_INSTALLATION_KEY_FILE=str(key)) as ours,
                 httpx.AsyncClient(base_url=ours.address) as client,
             ):
                 while (await client.get("/ready")).status_code != 200:

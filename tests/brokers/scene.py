@@ -219,6 +219,6 @@ def _worker(name: str, settings: Settings, folder: Path, port: int) -> Worker:
     }
     ours = settings.model_copy(update={"data_directory": place, "http_port": port})
     service = name.partition("-")[0]
-    command = ("-m", "services.cli", "run", service)
+    command = ("services.cli", "run", service)
     member, niceness = (None, 0) if service == "ingress" else (name, _CONSUMERS_NICENESS)
     return Worker(command, ours, folder / f"{name}.log", member, more, niceness)

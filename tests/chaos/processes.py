@@ -1,16 +1,14 @@
 """Processes of an installation that tests start, freeze and kill."""
 
-import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.kernel import Settings
+from tests.programs.forked import Program, start
 
 _LOG_LINES_TOLD = 15
 _ROOT = Path(__file__).parents[2]
@@ -33,13 +31,14 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 class Worker:
     """One of our programs: the same command line each time, its log in one file."""
 
-    command: Sequence[str]
+    command: Sequence[str]  # a module and its arguments
     settings: Settings
     log: Path
     instance: str | None = None  # static membership
     more: Mapping[str, str] = field(default_factory=dict)  # by its names in the environment
     niceness: int = 0
-    _process: Process | None = None
+    forked: bool = True  # False: it loads its modules itself, and has no more memory than is its own
+    _process: Program | None = None
 
     @property
     def pid(self) -> int:
@@ -54,13 +53,8 @@ class Worker:
         """Start it, unless it runs; it is not ready yet when this returns."""
         if self.is_running:
             return
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self.command, stdout=log, stderr=log, cwd=_ROOT,
-                env=environment(self.settings, **self.more, **self._membership()),
-            )  # fmt: skip
-        if self.niceness:  # before it has threads, which inherit it
-            os.setpriority(os.PRIO_PROCESS, self.pid, self.niceness)
+        told = environment(self.settings, **self.more, **self._membership())
+        self._process = await start(*self.command, env=told, log=self.log, niceness=self.niceness, forked=self.forked)
 
     async def kill(self) -> None:
         """SIGKILL. A process that had ended by itself before is a bug, and its log says which."""

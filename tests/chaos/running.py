@@ -37,7 +37,7 @@ def run(
     (port,) = free_ports(1)
     settings = installation.settings.model_copy(update={"http_port": port, "webhook_skew_seconds": _SKEW_SECONDS})
     log = installation.settings.data_directory / f"run-{'-'.join(names)}.log"
-    return Worker(("-m", "services.cli", "run", *names), settings, log, instance, more or {})
+    return Worker(("services.cli", "run", *names), settings, log, instance, more or {})
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ class Sink:
     def worker(self, number: int, *services: str, static: bool = False) -> Worker:
         """A process that fills the sink and runs these services, as a static member of its groups if so wanted."""
         settings = self.installation.settings
-        command = ("-m", "tests.chaos.consuming", self.name, self.topic.name, *services)
+        command = ("tests.chaos.consuming", self.name, self.topic.name, *services)
         return Worker(
             command,
             settings,

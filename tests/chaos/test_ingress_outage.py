@@ -24,7 +24,7 @@ from tests.services.ingress.spool.small_disk import fill, give_back, mounted
 
 pytestmark = pytest.mark.chaos
 _SECONDS, _RATE = int(os.environ.get("OUTAGE_SECONDS", 10)), int(os.environ.get("OUTAGE_RATE", 300))
-_INGRESS = ("-c", "from services.cli import main; main()", "run", "ingress")
+_INGRESS = ("services.cli", "run", "ingress")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """kill -9 in the middle of sending: every person ends as they should be, and nobody is told much more than once."""
 
 import asyncio
-import os
 import random
 import signal
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +18,9 @@ from db.pool import Pool, scoped
 from local.chatwoot.app import listening
 from services.kernel import Settings
 from services.kernel.secrets import load_secrets
+from tests.chaos.processes import environment
 from tests.eventually import eventually
+from tests.programs.forked import Program, start
 from tests.services.attached import ACCOUNT_ID, attach, authorize
 from tests.services.contacts.api import ContactsDouble
 
@@ -64,17 +64,10 @@ async def _seed(pool: Pool, store: uuid.UUID) -> None:
         await due.mark(conn, [(store, f"customer:c{number}") for number in range(1, _PEOPLE + 1)])
 
 
-async def _start(settings: Settings) -> asyncio.subprocess.Process:
-    environment = {
-        "DATABASE_URL": settings.database_url.get_secret_value() if settings.database_url else "",
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers or "",
-        "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
-        "WOOTSTREAM_HTTP_PORT": "0",
-        "WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND": "80",
-    }
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.chaos.sending", env=os.environ | environment, stdout=asyncio.subprocess.DEVNULL
-    )
+async def _start(settings: Settings) -> Program:
+    more = {"WOOTSTREAM_HTTP_PORT": "0", "WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND": "80"}
+    log = settings.data_directory / "killed-sender.log"
+    return await start("tests.chaos.sending", env=environment(settings, **more), log=log)
 
 
 @pytest.mark.usefixtures("topics")

@@ -13,7 +13,7 @@ from db.pool import Pool
 from services.kernel import Settings
 from tests.eventually import PATIENCE_SECONDS
 from tests.services.ingress.bench import open_shop, post_webhook
-from tests.services.ingress.running import running
+from tests.services.ingress.running import loading
 from tests.services.ingress.wire import wire
 
 pytestmark = pytest.mark.usefixtures("topics")
@@ -31,7 +31,7 @@ async def test_a_thousand_slow_senders_do_not_fill_the_memory(
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     head = f"POST {shop.door} HTTP/1.1\r\nhost: x\r\ncontent-length: 4000000\r\n\r\n".encode()
 
-    async with running(settings, tmp_path, WOOTSTREAM_BODY_SECONDS="60") as ours, AsyncExitStack() as lines:
+    async with loading(settings, tmp_path, WOOTSTREAM_BODY_SECONDS="60") as ours, AsyncExitStack() as lines:
         for _ in range(_SLOW_SENDERS):
             line = await lines.enter_async_context(wire(ours.address))
             await line.say(head + b" " * _SENT_BYTES)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import signal
-import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -18,14 +17,15 @@ from services.kernel import Record
 from services.privacy import worker
 from services.privacy.erasures import erasure
 from services.privacy.who import meant
+from tests.eventually import eventually
 from tests.forget.dying import BEGINS
 from tests.forget.opening import openable
 from tests.forget.people import Visitor
 from tests.forget.scene import Scene
 from tests.forget.search import hits
+from tests.programs.forked import Program, start
 
 MOMENTS = [("marked", "worked"), *((step, moment) for step in erasure.STEPS for moment in ("begun", "worked"))]
-_ROOT = Path(__file__).parent.parent.parent
 
 
 async def killed(scene: Scene, moments: Sequence[tuple[str, str]], mark: str) -> list[tuple[str, str, int]]:
@@ -70,7 +70,7 @@ async def killed_whenever(scene: Scene, count: int, seed: int, mark: str) -> lis
         assert await hits(scene.url, [visitor.mark]), "a search that finds nobody shows nothing"
         seconds = chance.uniform(0, whole)
         dying = await _dying(scene, visitor, "any", "whenever")
-        await _begins(dying)
+        await _begins(scene, visitor)
         try:
             await asyncio.wait_for(dying.wait(), seconds)
         except TimeoutError:
@@ -107,16 +107,10 @@ async def _gone_on(scene: Scene, visitor: Visitor) -> int:
 async def _seconds_undisturbed(scene: Scene, visitor: Visitor) -> float:
     await _known(scene, visitor)
     dying = await _dying(scene, visitor, "any", "whenever")
-    await _begins(dying)
+    await _begins(scene, visitor)
     began = time.monotonic()
     assert await asyncio.wait_for(dying.wait(), 120) == 0
     return time.monotonic() - began
-
-
-async def _begins(dying: asyncio.subprocess.Process) -> None:
-    assert dying.stdout
-    async with asyncio.timeout(120):
-        assert (await dying.stdout.readline()).decode().strip() == BEGINS
 
 
 async def _erased_until(scene: Scene, visitor: Visitor, step: str, moment: str) -> int:
@@ -124,17 +118,23 @@ async def _erased_until(scene: Scene, visitor: Visitor, step: str, moment: str) 
     return await asyncio.wait_for(dying.wait(), 120)
 
 
-async def _dying(scene: Scene, visitor: Visitor, step: str, moment: str) -> asyncio.subprocess.Process:
+async def _dying(scene: Scene, visitor: Visitor, step: str, moment: str) -> Program:
     environment = {
         "DATABASE_URL": scene.url,
         "KAFKA_BOOTSTRAP_SERVERS": scene.settings.kafka_bootstrap_servers or "",
         "WOOTSTREAM_DATA_DIRECTORY": str(scene.settings.data_directory),
         "PATH": "",
     }
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.forget.dying", str(scene.store), visitor.email, step, moment, cwd=_ROOT,
-        env=environment, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    asked = (str(scene.store), visitor.email, step, moment)
+    return await start("tests.forget.dying", *asked, env=environment, log=_log(scene, visitor))
+
+
+async def _begins(scene: Scene, visitor: Visitor) -> None:
+    await eventually(lambda: BEGINS in _log(scene, visitor).read_text())
+
+
+def _log(scene: Scene, visitor: Visitor) -> Path:
+    return scene.settings.data_directory / f"dying-{visitor.number}.log"
 
 
 async def _known(scene: Scene, visitor: Visitor) -> None:

@@ -67,7 +67,7 @@ class Shop:
 def sending(settings: Settings, log: Path, *, per_second: float) -> Worker:
     """A process that sends and does nothing else; each call of it bears its process id."""
     more = {"WOOTSTREAM_HTTP_PORT": "0", "WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND": str(per_second)}
-    return Worker(("-m", "tests.chaos.sending"), settings, log, more=more)
+    return Worker(("tests.chaos.sending",), settings, log, more=more)
 
 
 async def run_out(admin: Pool, front: Front) -> None:

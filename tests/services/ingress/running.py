@@ -1,10 +1,8 @@
 """`wootstream run ingress`, or other services, in a process of its own."""
 
-import asyncio
 import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ import orjson
 
 from services.kernel import Settings
 from tests.eventually import eventually
+from tests.programs.forked import start
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,20 @@ class Running:
     log: Path
 
 
-@asynccontextmanager
-async def running(settings: Settings, folder: Path, *names: str, **more: str) -> AsyncIterator[Running]:
+def running(settings: Settings, folder: Path, *names: str, **more: str) -> AbstractAsyncContextManager[Running]:
     """The process, with its data in `folder` and `more` in its environment; stopped by SIGTERM."""
+    return _running(settings, folder, names or ("ingress",), more, forked=True)
+
+
+def loading(settings: Settings, folder: Path, *names: str, **more: str) -> AbstractAsyncContextManager[Running]:
+    """The same, which loads its modules itself: for who measures its start."""
+    return _running(settings, folder, names or ("ingress",), more, forked=False)
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, folder: Path, names: Sequence[str], more: dict[str, str], *, forked: bool
+) -> AsyncIterator[Running]:
     assert settings.database_url
     environment = {
         "DATABASE_URL": settings.database_url.get_secret_value(),
@@ -37,9 +47,8 @@ async def running(settings: Settings, folder: Path, *names: str, **more: str) ->
         "WOOTSTREAM_LOG_LEVEL": "debug",
     }
     log = folder / "log"
-    with log.open("wb") as file:
-        command = (str(Path(sys.executable).parent / "wootstream"), "run", *(names or ("ingress",)))
-        process = await asyncio.create_subprocess_exec(*command, stderr=file, env=os.environ | environment | more)
+    log.write_bytes(b"")  # an earlier process had another address
+    process = await start("services.cli", "run", *names, env=os.environ | environment | more, log=log, forked=forked)
     try:
         yield Running(process.pid, await eventually(partial(_address, log)), log)
     finally:
