@@ -52,7 +52,7 @@ fix: install  ## format, and mend what the linter can
 
 test: install  ## all tests, on a real Kafka and a real PostgreSQL
 	@# In the order of the files: left to itself, pytest-xdist begins with those that come in large groups.
-	$(BIN)/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder $(COVER)
+	$(BIN)/pytest --numprocesses 5 --dist loadgroup --no-loadscope-reorder $(COVER)
 
 coverage: COVER = --cov --cov-report=term:skip-covered
 coverage: test  ## the same tests, and how much of the code they run: less than pyproject.toml demands fails
