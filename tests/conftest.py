@@ -108,8 +108,10 @@ def _group(item: pytest.Function, *, own_kafka: bool) -> str | None:
 
 
 def pytest_collection_finish() -> None:
-    """Collections walk what tests leave, not the modules of everything, which are a million objects in each worker."""
-    gc.collect()
+    """Collections walk what tests leave, not the modules of everything, which are a million objects in each worker.
+
+    Nor is it walked once before: what little is garbage of imports may stay.
+    """
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
     gc.enable()
