@@ -4,7 +4,6 @@ Beside the services it writes every record of the topic into a sink table withou
 a record that is applied twice is a row twice there, whatever the content keys of the services absorb.
 """
 
-import asyncio
 import hashlib
 import importlib
 import os
@@ -13,6 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
+
+import uvloop
 
 from db.pool import Connection
 from schemas.topics import Topic
@@ -66,4 +67,4 @@ if __name__ == "__main__":
     configure_logs("info", "json")
     quiet_client_logs()
     _, sink, topic, *names = sys.argv
-    sys.exit(asyncio.run(run(Settings(), [add_sink(sink, topic), *map(adding, names)])))
+    sys.exit(uvloop.run(run(Settings(), [add_sink(sink, topic), *map(adding, names)])))

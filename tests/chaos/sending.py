@@ -1,8 +1,9 @@
 """A process that only sends, to be killed: `python -m tests.chaos.sending` with the settings in the environment."""
 
-import asyncio
 import os
 import sys
+
+import uvloop
 
 from services.contacts.app import add_to
 from services.kernel import Process, Settings
@@ -15,4 +16,4 @@ def bear_a_name(process: Process) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(run(Settings(), [add_to, bear_a_name])))
+    sys.exit(uvloop.run(run(Settings(), [add_to, bear_a_name])))

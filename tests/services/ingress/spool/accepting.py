@@ -9,6 +9,8 @@ import itertools
 import sys
 import uuid
 
+import uvloop
+
 from schemas.topics import Topic
 from services.ingress.app import acceptance_of
 from services.kernel import Process, Settings
@@ -39,4 +41,4 @@ async def accept(topic: str, records: int) -> int:
 if __name__ == "__main__":
     configure_logs("info", "json")  # to stderr: stdout is for what was promised
     quiet_client_logs()
-    sys.exit(asyncio.run(accept(sys.argv[1], int(sys.argv[2]))))
+    sys.exit(uvloop.run(accept(sys.argv[1], int(sys.argv[2]))))
