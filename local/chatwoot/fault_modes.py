@@ -80,9 +80,8 @@ _ANSWERS: dict[str, Callable[[], Response]] = {
 
 
 async def _half(receive: Receive, send: Send) -> None:
-    await _read_whole(
-        receive
-    )  # who closes before bytes that came are read resets: the caller may see nothing of a half
+    # Who closes before bytes that came are read resets: the caller might see nothing of the half.
+    await _read_whole(receive)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"400")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b'{"payload":{"id":', "more_body": True})
