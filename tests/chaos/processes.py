@@ -11,7 +11,6 @@ from services.kernel import Settings
 from tests.programs.forked import Program, start
 
 _LOG_LINES_TOLD = 15
-_ROOT = Path(__file__).parents[2]
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -65,9 +64,8 @@ async def _seed(pool: Pool, store: uuid.UUID) -> None:
 
 
 async def _start(settings: Settings) -> Program:
-    more = {"WOOTSTREAM_HTTP_PORT": "0", "WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND": "80"}
-    log = settings.data_directory / "killed-sender.log"
-    return await start("tests.chaos.sending", env=environment(settings, **more), log=log)
+    told = environment(settings, WOOTSTREAM_CHATWOOT_CALLS_PER_SECOND="80")
+    return await start("tests.chaos.sending", env=told, log=settings.data_directory / "killed-sender.log")
 
 
 @pytest.mark.usefixtures("topics")
@@ -89,7 +87,7 @@ async def test_a_sender_killed_again_and_again_tells_everybody(
             process, before = await _start(settings), len(api.calls)
             enough = chance.randrange(1, max(2, _PEOPLE // kills))
             await eventually(lambda: len(api.calls) >= min(before + enough, _PEOPLE))  # noqa: B023
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             await process.wait()
         process = await _start(settings)
 
@@ -98,7 +96,7 @@ async def test_a_sender_killed_again_and_again_tells_everybody(
                 return bool(await conn.fetchval("select count(*) = 0 from wootstream.due"))
 
         await eventually(nobody_is_due)
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         assert await process.wait() == 0
     held = [api.attributes(_HOST, number).get("order_count") for number in range(1, _PEOPLE + 1)]
     assert held == list(range(1, _PEOPLE + 1))

@@ -12,13 +12,12 @@ import runpy
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, Signals
 
 # One process for each worker of the tests, which ends with the last of those who know it.
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(["tests.programs.preloaded", __name__])
+_ROOT = Path(__file__).parents[2]
 
 
 class Forked:
@@ -38,17 +37,11 @@ class Forked:
         """None while it runs; negative, which signal killed it."""
         return self._process.exitcode
 
-    def send_signal(self, number: Signals) -> None:
-        if self.returncode is None:
-            # It may have ended since; nobody else has its number before the one who forked it knows.
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
     def terminate(self) -> None:
-        self.send_signal(SIGTERM)
+        self._process.terminate()
 
     def kill(self) -> None:
-        self.send_signal(SIGKILL)
+        self._process.kill()
 
     async def wait(self) -> int:
         """The exit code, once it has ended."""
@@ -70,7 +63,7 @@ async def start(
 
     Not `forked`, it loads its modules itself: for who measures its start or its memory.
     """
-    log.touch()
+    log.touch()  # who waits for what it says finds it at once
     if forked:
         # A daemon is what multiprocessing ends at our own end; it would wait for others.
         child = _forking.Process(target=_run, args=(module, arguments, dict(env), str(log), niceness), daemon=True)
@@ -79,7 +72,7 @@ async def start(
         return Forked(child)
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, stdout=file, stderr=file, env=env
+            sys.executable, "-m", module, *arguments, stdout=file, stderr=file, cwd=_ROOT, env=env
         )
     if niceness:  # before it has threads, which inherit it
         os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
@@ -97,7 +90,7 @@ async def _readable(descriptor: int) -> None:
 
 def _run(module: str, arguments: tuple[str, ...], environment: dict[str, str], log: str, niceness: int) -> None:
     """In the new process."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.environ.clear()
