@@ -70,7 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(Settings.variable("chatwoot_private_addresses"), "1")
     # Each new client reads every authority that the machine trusts, 20 ms; a worker makes a thousand clients.
     once = functools.cache(httpx.create_ssl_context)
-    pytest.MonkeyPatch().setattr("httpx._transports.default.create_ssl_context", once)
+    for name in ("httpx.create_ssl_context", "httpx._transports.default.create_ssl_context"):
+        pytest.MonkeyPatch().setattr(name, once)
     # At each request httpcore asks for it three times, and every path is searched for what is not there.
     sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
     # Two cores are shared with Kafka and PostgreSQL: an example's duration says nothing here.

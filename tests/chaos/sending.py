@@ -3,6 +3,7 @@
 import os
 import sys
 
+import httpx
 import uvloop
 
 from services.contacts.app import add_to
@@ -12,7 +13,15 @@ from services.kernel.run import run
 
 def bear_a_name(process: Process) -> None:
     """Chatwoot's stand-in sees which of several processes calls."""
-    process.chatwoot._client.headers["x-sender"] = str(os.getpid())
+    pools = process.chatwoot._pools
+    nameless = pools._client
+
+    def named() -> httpx.AsyncClient:
+        client = nameless()
+        client.headers["x-sender"] = str(os.getpid())
+        return client
+
+    pools._client = named  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import secrets
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,8 @@ import httpx
 from prometheus_client import CollectorRegistry, Counter
 
 from schemas.values.depth import too_many
-from services.kernel.chatwoot.bounded_network import bound, heard
+from services.kernel.chatwoot.bounded_network import heard
+from services.kernel.chatwoot.connection_pools import ConnectionPools
 from services.kernel.clock import Clock, Schedule
 from services.kernel.errors import Retryable
 from services.kernel.secrets import Secrets
@@ -120,16 +120,8 @@ class Chatwoot:
         self._gap_seconds = 1 / settings.chatwoot_calls_per_second
         self._paces: dict[str, Pace] = {}
         self._breakers: dict[str, Breaker] = {}
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(_WHOLE_SECONDS, connect=_CONNECT_SECONDS),
-            follow_redirects=False,
-            # A cookie of one tenant's server would go out with the next tenant's call to it.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # Callers bound what is in flight; with a limit here, servers that hang would use up the others' places.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-            transport=transport,
-        )
-        bound(self._client, private=settings.chatwoot_private_addresses)
+        timeout = httpx.Timeout(_WHOLE_SECONDS, connect=_CONNECT_SECONDS)
+        self._pools = ConnectionPools(timeout, private=settings.chatwoot_private_addresses, transport=transport)
         # Calls by answer. 429 growing: the pace is too high for this server, or somebody shares our address.
         self._calls = Counter("wootstream_chatwoot_calls", "Calls to Chatwoot", ("method", "status"), registry=registry)
 
@@ -156,9 +148,10 @@ class Chatwoot:
         check()
         headers = {**_ASKED, "api_access_token": token}
         try:
-            request = self._client.build_request(method, base_url + path, json=body, params=query, headers=headers)
+            client = self._pools.of(base_url)
+            request = client.build_request(method, base_url + path, json=body, params=query, headers=headers)
             with self._following.call(method, request.url.host):
-                answer = await self._ask(request, most_bytes)
+                answer = await self._ask(client, request, most_bytes)
         except Retryable:
             breaker.failed(self._clock.monotonic())
             raise
@@ -168,11 +161,11 @@ class Chatwoot:
         breaker.succeeded()
         return answer
 
-    async def _ask(self, request: httpx.Request, most_bytes: int) -> ChatwootAnswer:
+    async def _ask(self, client: httpx.AsyncClient, request: httpx.Request, most_bytes: int) -> ChatwootAnswer:
         try:
             async with asyncio.timeout(_WHOLE_SECONDS):  # httpx bounds each read, not an answer that drips
                 async with asyncio.timeout(_FIRST_BYTE_SECONDS):
-                    response = await self._client.send(request, stream=True)
+                    response = await client.send(request, stream=True)
                 try:
                     content = await _content(response, most_bytes)
                 finally:
@@ -201,7 +194,7 @@ class Chatwoot:
         return self._clock.monotonic() + left + secrets.randbelow(1000) / 1000
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._pools.close()
 
 
 async def _content(response: httpx.Response, most: int) -> bytes:

@@ -1,0 +1,78 @@
+"""What a call to one Chatwoot costs beside idle connections to many others, over what it costs without any.
+
+Processor time of this process, which is our client's and, the same in both, that of a server which answers at once.
+`python -m benchmarks.contacts.chatwoot_calls --json` ends with one object.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from benchmarks._command import ROUNDS, command, sentence, spread
+from services.kernel import Chatwoot, Clock, Settings
+
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+_CALLS = 300
+_WITHOUT_A_PACE = 1_000_000.0
+
+
+async def measure(others: int, rounds: int) -> dict[str, Any]:
+    """Alternate the two; each call is waited for before the next."""
+    alone: list[float] = []
+    beside: list[float] = []
+    async with _servers(1 + others) as servers:
+        for number in range(rounds):
+            for kept, known in ((alone, servers[:1]), (beside, servers))[:: -1 if number % 2 else 1]:
+                kept.append(await _a_call(known))
+            print(f"alone {alone[-1] * 1e3:.2f} ms   beside {others} others {beside[-1] * 1e3:.2f} ms")
+    ratios = [much / little for much, little in zip(beside, alone, strict=True)]
+    print(f"beside {others} others against alone: {sentence(ratios)}")
+    return {"name": "chatwoot_calls", "figures": {"beside_others_vs_alone": spread(ratios)}}
+
+
+async def _a_call(servers: list[str]) -> float:
+    """Seconds of processor time that one to the first of them takes, once all were called."""
+    settings = Settings(chatwoot_calls_per_second=_WITHOUT_A_PACE, chatwoot_private_addresses=True)
+    chatwoot = Chatwoot(settings, Clock(), CollectorRegistry())
+    try:
+        for server in [*servers[1:], servers[0]]:
+            await _call(chatwoot, server)
+        begun = time.process_time()
+        for _ in range(_CALLS):
+            await _call(chatwoot, servers[0])
+        return (time.process_time() - begun) / _CALLS
+    finally:
+        await chatwoot.close()
+
+
+async def _call(chatwoot: Chatwoot, server: str) -> None:
+    await chatwoot.call(server, "GET", "/api/v1/accounts/3/contacts/1", token="t")  # noqa: S106  # nobody's
+
+
+@asynccontextmanager
+async def _servers(count: int) -> AsyncIterator[list[str]]:
+    async with AsyncExitStack() as opened:
+        bases = []
+        for _ in range(count):
+            server = await opened.enter_async_context(await asyncio.start_server(_serve, "127.0.0.1", 0))
+            bases.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        yield bases
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(_ANSWER)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass  # the client has closed it
+    finally:
+        writer.close()
+
+
+if __name__ == "__main__":
+    command(measure, __doc__.splitlines()[0], amount="others", default=100, rounds=ROUNDS)
