@@ -6,7 +6,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-_AT_ONCE = 16
+AT_ONCE = 16  # acts under way
 
 
 async def at_rate(
@@ -23,7 +23,7 @@ async def at_rate(
     # One place: an item is taken when somebody is free for it, so the rate holds and nothing piles up.
     waiting: asyncio.Queue[Item | None] = asyncio.Queue(maxsize=1)
     async with asyncio.TaskGroup() as group:
-        for _ in range(_AT_ONCE):
+        for _ in range(AT_ONCE):
             group.create_task(_work(waiting, act))
         begin = asyncio.get_running_loop().time()
         for number, item in enumerate(items):
@@ -32,7 +32,7 @@ async def at_rate(
             if until and until.is_set():
                 break
             await waiting.put(item)
-        for _ in range(_AT_ONCE):
+        for _ in range(AT_ONCE):
             # One for each worker, behind the last item.
             await waiting.put(None)
 

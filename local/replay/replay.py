@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from local.replay import recording
-from local.replay.pace import at_rate
+from local.replay.pace import AT_ONCE, at_rate
 from local.replay.recording import Delivery, RecordedStore
 from local.replay.webhook_sender import StoreDoor, WebhookSender
 from schemas.stores import StoreOptions
@@ -81,17 +82,26 @@ async def post(
     url: str, doors: dict[str, StoreDoor], chosen: Sequence[Delivery], plan: Plan, moved: Moved
 ) -> Counter[int]:
     """Send them; answers how often which status came, 0 for none. Raises Refusal when no ingress answers there."""
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=10) as client:
-        await _look(client, url)
-        sender = WebhookSender(client, doors, Clock())
+    answers = Counter[int]()
+    async with AsyncExitStack() as clients:
+        free = [await clients.enter_async_context(one) for one in _clients(url)]
+        await _look(free[0], url)
+        clock = Clock()
 
         async def send(delivery: Delivery) -> None:
-            await sender.send(delivery)
+            client = free.pop()
+            await WebhookSender(client, doors, clock, answers).send(delivery)
+            free.append(client)
             moved()
 
         await at_rate(chosen, send, per_second=plan.per_second)
-    return sender.answers
+    return answers
+
+
+def _clients(url: str) -> list[httpx.AsyncClient]:
+    """One for each delivery under way: of several connections, httpcore asks the system about all at each request."""
+    authorities = httpx.create_ssl_context()
+    return [httpx.AsyncClient(base_url=url, timeout=10, verify=authorities) for _ in range(AT_ONCE)]
 
 
 async def _look(client: httpx.AsyncClient, url: str) -> None:
