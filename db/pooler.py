@@ -5,8 +5,8 @@ at the beginning of each transaction, and no statement is prepared for later. Th
 transaction, so whoever has the server itself goes on as before.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -18,13 +18,33 @@ Row = Mapping[str, Any]
 CONNECT_SECONDS = 5.0
 
 
+class NoRole(asyncpg.InvalidParameterValueError):  # type: ignore[misc]
+    """The server does not know the role. A server's roles come with the first migration, not with a restored database."""
+
+
+@contextmanager
+def _role_named(settings: Mapping[str, str]) -> Iterator[None]:
+    """Raises NoRole where PostgreSQL says in its own words that there is no such role."""
+    try:
+        yield
+    except asyncpg.InvalidParameterValueError as unknown:
+        if (role := settings.get("role")) is None or role not in str(unknown):  # but something else that is set
+            raise
+        raise NoRole(f"PostgreSQL has no role {role}") from unknown
+
+
 async def direct_connection(address: DatabaseAddress, settings: Mapping[str, str], **options: Any) -> Any | None:
     """A connection to the server itself, with these settings of its session; None where a pooler answers.
 
-    `options` are asyncpg's.
+    `options` are asyncpg's. Raises NoRole.
     """
     if address.pooled:
         return None
+    with _role_named(settings):
+        return await _connected(address, settings, options)
+
+
+async def _connected(address: DatabaseAddress, settings: Mapping[str, str], options: Mapping[str, Any]) -> Any | None:
     # Nothing is set yet, and nothing prepared: a pooler may refuse either.
     connection = await asyncpg.connect(**address.arguments(), timeout=CONNECT_SECONDS, **options)
     try:
@@ -64,6 +84,7 @@ class PooledConnection:
 
     def __init__(self, connection: Any, settings: Mapping[str, str]) -> None:
         self._connection = connection
+        self._settings = settings
         self._begin = _all_set("set local", settings)
 
     @asynccontextmanager
@@ -72,7 +93,8 @@ class PooledConnection:
         within = self._connection.is_in_transaction()
         async with self._connection.transaction():
             if not within:
-                await self._connection.execute(self._begin)
+                with _role_named(self._settings):
+                    await self._connection.execute(self._begin)
             yield
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:

@@ -31,6 +31,7 @@ from pydantic import ValidationError
 
 from db.address import BadAddress
 from db.pool import TooMuchPower
+from db.pooler import NoRole
 
 
 class Invalid(Exception):
@@ -128,7 +129,7 @@ def verdict(error: BaseException) -> Verdict:
     """Say what a failed batch needs; what is unknown is a bug of one record until bisection shows otherwise."""
     if isinstance(error, BaseExceptionGroup):
         return _of_group(error)
-    if isinstance(error, (Stop, Broken, TooMuchPower, BadAddress, *_KAFKA_FORBIDS)):
+    if isinstance(error, (Stop, Broken, TooMuchPower, NoRole, BadAddress, *_KAFKA_FORBIDS)):
         return Verdict.STOP
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
@@ -172,7 +173,7 @@ def describe(error: BaseException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Broken | Stop | Unreachable | TooMuchPower):
+    if isinstance(error, Invalid | Retryable | Refusal | Sealed | Broken | Stop | Unreachable | TooMuchPower | NoRole):
         return str(error)
     if isinstance(error, BadAddress):
         return f"DATABASE_URL {error}"
@@ -209,6 +210,8 @@ def cure(error: BaseException) -> str:
     state = (error.sqlstate or "")[:2] if isinstance(error, asyncpg.PostgresError) else ""
     if state in ("28", "3D"):
         return "check DATABASE_URL: its login and its database"
+    if isinstance(error, NoRole):
+        return "run `wootstream migrate`"
     if state in _OF_OUR_SQL:
         return "run `wootstream migrate` of this release: a table, a column or a grant of its role is missing"
     if isinstance(error, _KAFKA_FORBIDS):

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from db.pool import SERVICE, DriverConnection, KeptConnection, Pool, open_pool
+from db.pooler import NoRole
 
 _PID = "select pg_backend_pid()"
 _SESSION = """
@@ -138,3 +139,22 @@ async def test_a_process_asks_once_for_each_of_postgresqls_own_types(
     built_in = [types for types in asked if max(types) < 10_000]
     assert len(built_in) == 2
     assert len(asked) == 4
+
+
+@pytest.mark.parametrize("more", ["", "?options=-c%20work_mem%3D5MB"], ids=["plain", "with options of the session"])
+async def test_a_role_that_the_server_does_not_know_is_named(database_url: str, more: str) -> None:
+    """As before the first `migrate`: another database of the same server may have made the services' own."""
+    pool = open_pool(database_url + more, "wootstream_that_nobody_made")
+    with pytest.raises(NoRole, match="PostgreSQL has no role wootstream_that_nobody_made"):
+        async with pool.acquire():
+            pass
+    await pool.close()
+
+
+async def test_what_else_the_server_does_not_take_is_not_put_down_to_the_role(database_url: str) -> None:
+    pool = open_pool(f"{database_url}?options=-c%20work_mem%3Dmuch", SERVICE)
+    with pytest.raises(asyncpg.InvalidParameterValueError) as refused:
+        async with pool.acquire():
+            pass
+    assert type(refused.value) is not NoRole
+    await pool.close()

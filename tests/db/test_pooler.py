@@ -13,7 +13,7 @@ import pytest
 from db.address import read
 from db.migrate import MigrationPooled, migrate
 from db.pool import PEOPLE, SERVICE, Pool, open_pool, scoped_as_person
-from db.pooler import direct_connection
+from db.pooler import NoRole, direct_connection
 from db.widget import event_rows
 from local.demo.services import running
 from local.process_environment import environment_of
@@ -93,6 +93,13 @@ async def test_each_person_is_who_they_are_for_a_transaction_and_nobody_after_it
         assert await asyncio.gather(*(_alone(pool, "select auth.uid()") for _ in people)) == ["None"] * len(people)
     finally:
         await pool.close()
+
+
+async def test_a_role_that_the_server_behind_it_does_not_know_is_named(address: str) -> None:
+    pool = open_pool(address, "wootstream_that_nobody_made")
+    with pytest.raises(NoRole, match="PostgreSQL has no role wootstream_that_nobody_made"):
+        await _alone(pool, "select 1")
+    await pool.close()
 
 
 async def _alone(pool: Pool, query: str) -> str:

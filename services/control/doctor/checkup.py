@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 
-import asyncpg
 from prometheus_client import CollectorRegistry
 
 from db.pool import SERVICE, Pool, open_pool
@@ -160,8 +159,6 @@ class Checkup:
 
 def _cure(error: Exception) -> str:
     """Of what keeps the doctor from looking."""
-    if isinstance(error, asyncpg.InvalidParameterValueError):  # there is no such role
-        return "run `wootstream migrate`"
     if isinstance(error, Retryable):
         return "see that it runs and can be reached from here"
     if isinstance(error, Stop):

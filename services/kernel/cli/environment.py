@@ -13,7 +13,7 @@ from pydantic_settings import SettingsError
 
 from db import stores
 from db.pool import SERVICE, Connection, Pool, TooMuchPower, open_pool, scoped
-from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
+from services.kernel.errors import Refusal, Stop, Verdict, cure, describe, verdict
 from services.kernel.preflight import check_schema
 from services.kernel.settings import Settings
 
@@ -93,7 +93,8 @@ async def database(settings: Settings, *, connections: int = 2) -> AsyncIterator
     except asyncpg.PostgresError as error:
         if verdict(error) is Verdict.GUILTY:
             raise
-        raise Stop(f"the database cannot be used: {describe(error)}") from error
+        how = f": {cure(error)}" if verdict(error) is Verdict.STOP else ""
+        raise Stop(f"the database cannot be used: {describe(error)}{how}") from error
     finally:
         await pool.close()
 
