@@ -61,12 +61,14 @@ def _parsed(path: Path) -> tuple[Any, dict[Where, int], list[FileFault]]:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise Refusal(f"{path} is larger than {_MOST_BYTES:,} bytes")
-        node = yaml.compose(content, Loader=yaml.SafeLoader)
+        # libyaml's: a tenth of the time for 300 stores, and what is nested without end is refused, not recursed into.
+        node = yaml.compose(content, Loader=yaml.CSafeLoader)
     except OSError as cause:
         raise Refusal(f"{path} cannot be read: {cause.strerror}") from cause
     except yaml.YAMLError as cause:
         mark = getattr(cause, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        last = content.count(b"\n")  # libyaml names the line behind it where the file ends too early
+        where = f"{path}:{min(mark.line, last) + 1}" if mark else str(path)
         raise Refusal(f"{where}: no YAML: {getattr(cause, 'problem', None) or 'it is not text'}") from cause
     reader = _Reader()
     document = reader.value(node, ()) if node is not None else {}

@@ -75,7 +75,10 @@ def test_all_mistakes_of_all_stores_are_named_at_once(tmp_path: Path, monkeypatc
         ("", "line 1: stores: Field required"),
         ("- a\n- b\n", "the file: Input should be a valid"),
         ("stores: &a\n  nord: *a\nchatwoots: {}\n", "is nested too deeply"),
+        ("stores: " + "[" * 5_000, "stores.yaml:1: no YAML: exceeded maximum nesting depth"),
+        ("\n".join(" " * depth + "stores:" for depth in range(1_400)), "no YAML: exceeded maximum nesting depth"),
     ],
+    ids=["broken", "empty", "a list", "itself within", "nested in a line", "nested by indentation"],
 )
 def test_what_is_no_such_file_is_one_sentence(
     text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
