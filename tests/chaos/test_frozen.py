@@ -31,6 +31,7 @@ async def test_frozen_consumer_that_wakes_after_its_session_writes_nothing_of_wh
     async with consumed(installation, workers=2) as scene:
         for _ in range(times):
             zombie = chance.choice(scene.workers)
+            await scene.hears_from(zombie.pid)  # a partition that nobody has entered has no row to be locked
             async with frozen_with_a_batch(scene, zombie):
                 await scene.catches_up()
             await scene.hears_from(zombie.pid)
