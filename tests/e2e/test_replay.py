@@ -18,6 +18,7 @@ from tests.eventually import eventually
 from tests.newest import begin_at_the_end
 from tests.recordings.recorded import DATA
 
+_SERVICES = ("ingress", "conversations", "contacts")  # whom an account webhook concerns
 _REPLAY = (sys.executable, "-m", "services.cli", "replay", str(DATA), "--shuffle", "--repeat", "0.1", "--json")
 
 
@@ -32,7 +33,7 @@ async def test_every_recorded_account_webhook_is_accepted_and_none_is_dead(
         "WOOTSTREAM_DATA_DIRECTORY": str(settings.data_directory),
     }
     await begin_at_the_end(settings, admin_pool, {"conversations": WEBHOOKS, "contacts": WEBHOOKS})
-    async with services.running(environment, tmp_path / "services.log") as running:
+    async with services.running(environment, tmp_path / "services.log", *_SERVICES) as running:
         replay = await asyncio.create_subprocess_exec(
             *_REPLAY, "--url", running.address, env=os.environ | environment, stdout=asyncio.subprocess.PIPE
         )

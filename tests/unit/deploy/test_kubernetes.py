@@ -26,7 +26,10 @@ _WORKLOADS = ("Deployment", "StatefulSet", "Job")
 _CUSTOM = re.compile(r"(kafka\.strimzi\.io|postgresql\.cnpg\.io|monitoring\.coreos\.com|keda\.sh|gateway\.networking)")
 Manifest = dict[str, Any]
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed"),
+    pytest.mark.xdist_group("what kubectl renders"),  # once, and not by each worker
+]
 
 
 @cache
