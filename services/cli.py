@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from db.address import BadAddress
 from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migrate
-from services.kernel import Refusal, Stop
+from services.kernel import Refusal, Retryable, Sealed, Stop
 from services.kernel.cli.environment import environment, installed
 from services.kernel.errors import describe
 from services.kernel.kafka.topics import ensure_topics
@@ -177,15 +177,19 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER)
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else None)()
-    except (Refusal, Stop, MigrationChanged, MigrationLocked) as reason:
+    except (Refusal, Stop, Sealed, MigrationChanged, MigrationLocked) as reason:
         _refuse(str(reason))
+    except Retryable as reason:
+        _refuse(f"{reason}: say the same again later")
     except MigrationPooled as reason:
         _refuse(f"{reason}: set DATABASE_DIRECT_URL to it")
     except BadAddress as reason:
         _refuse(f"DATABASE_URL {reason}")
     except KafkaError as error:
         _refuse(f"Kafka does not answer ({describe(error)}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # a connection has none
+            _refuse(f"{error.filename} cannot be used: {error.strerror}")
         _refuse(f"PostgreSQL does not answer as it should ({describe(error)}): see that it runs, and DATABASE_URL")
     finally:
         gc.freeze()  # or the end would walk every module there is, a quarter of what a short verb costs

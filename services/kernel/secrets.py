@@ -163,6 +163,16 @@ def _given_keys(path: Path) -> str:
 
 
 def _local_key(path: Path) -> str:
+    try:
+        return _made_key(path)
+    except OSError as cause:
+        raise Stop(
+            f"the installation key {path} cannot be made or read ({cause.strerror}): "
+            "set WOOTSTREAM_INSTALLATION_KEY_FILE, or a WOOTSTREAM_DATA_DIRECTORY that can be written"
+        ) from cause
+
+
+def _made_key(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:

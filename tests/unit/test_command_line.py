@@ -1,13 +1,19 @@
 """A verb loads its own room alone; the table that says which must be what the rooms add."""
 
+import errno
 import gc
+import socket
 import subprocess
 import sys
+from typing import NoReturn
 
 import pytest
 import typer
+from aiokafka.errors import KafkaConnectionError
 
+import services.cli
 from services.cli import VERBS, command_line, main
+from services.kernel import Refusal, Retryable, Sealed, Stop
 
 
 def _verbs(app: typer.Typer) -> set[str]:
@@ -66,3 +72,35 @@ def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pyte
     with pytest.raises(SystemExit) as end:
         main()
     assert (end.value.code, bool(left)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (Refusal("there is no store 'nl'"), "there is no store 'nl'"),
+        (Stop("no database: set DATABASE_URL"), "no database: set DATABASE_URL"),
+        (Sealed("another key sealed it"), "another key sealed it"),
+        (Retryable("Chatwoot does not answer: ConnectError"), "ConnectError: say the same again later"),
+        (KafkaConnectionError("away"), "KAFKA_BOOTSTRAP_SERVERS"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "DATABASE_URL"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "DATABASE_URL"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "DATABASE_URL"),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), "/data/x cannot be used: Permission denied"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_whatever_the_world_denies_a_verb_is_one_sentence_and_no_traceback(
+    error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def verb() -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(services.cli, "command_line", lambda _: verb)
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    said = capsys.readouterr()
+    assert (end.value.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert sentence in said.err
