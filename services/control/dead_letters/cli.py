@@ -1,6 +1,7 @@
 """`wootstream dead-letters`: what could not be applied, why, and what becomes of it."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from services.control.dead_letters.letters import LettersByReason
 from services.control.dead_letters.redrive import redrive as run_redrive
 from services.kernel import Settings
 from services.kernel.cli.environment import installed
-from services.kernel.cli.terminal import Json, print_json, progress, show
+from services.kernel.cli.terminal import Json, ask_first, print_json, progress, show
 from services.kernel.cli.terminal import since as moment
 from services.kernel.telemetry.logs import configure_logs
 
@@ -100,12 +101,12 @@ def discard(
 ) -> None:
     """Give them up for good: what they said is forgotten, where they stood and why they failed is kept."""
     settings, wanted = installed(kafka=False), _wanted(reason, since, ids)
-    if dry_run or not yes:
-        _show_choice(settings, wanted, store, most, as_json=as_json and dry_run)
     if dry_run:
+        _show_choice(settings, wanted, store, most, as_json=as_json)
         return
     if not yes:
-        typer.confirm("Forget what these said?", abort=True, err=True)
+        chosen = partial(_show_choice, settings, wanted, store, most, as_json=False)
+        ask_first("Forget what these said?", as_json=as_json, shown=chosen)
     with progress("discarding") as advance:
         done = asyncio.run(control.discard(settings, wanted, store=store, limit=most, advance=advance))
     if as_json:

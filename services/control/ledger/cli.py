@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from services.control.ledger import adoption as control
 from services.control.ledger.adoption import Adoption
 from services.control.ledger.wording import COLUMNS, row
 from services.kernel.cli.environment import installed
-from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.cli.terminal import Json, ask_first, print_json, show
 
 offsets = typer.Typer(no_args_is_help=True, help="Where each group stands in each log, and how to go on from a halt.")
 
@@ -51,8 +52,7 @@ def adopt(
     planned = asyncio.run(control.plan(settings, group=group, topic=topic, partition=partition, at=at))
     if not dry_run:
         if not yes:
-            _tell(planned, as_json=False)
-            typer.confirm("Go on like this?", abort=True, err=True)
+            ask_first("Go on like this?", as_json=as_json, shown=partial(_tell, planned, as_json=False))
         reason = reason or typer.prompt("Reason", err=True)
         planned = asyncio.run(
             control.adopt(settings, group=group, topic=topic, partition=partition, at=at, reason=reason)

@@ -10,7 +10,7 @@ from services.control.stores import suspension
 from services.control.stores.site import ChatwootSite, opened
 from services.kernel import Refusal
 from services.kernel.cli.environment import installed
-from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.cli.terminal import Json, ask_first, print_json, show
 
 
 class StoreErasing(NamedTuple):
@@ -50,7 +50,7 @@ def add_to(stores: typer.Typer, erasing: StoreErasing) -> None:
 
 def _remove(slug: str, *, yes: bool, keep_webhook: bool, as_json: bool) -> None:
     if not yes:
-        typer.confirm(f"Remove store {slug}? Its short name cannot be used again", abort=True, err=True)
+        ask_first(f"Remove store {slug}? Its short name cannot be used again", as_json=as_json)
     removed = _in_site(lambda site: suspension.remove(site, slug, keep_webhook=keep_webhook))
     if as_json:
         print_json({"slug": slug, "webhooks_removed": len(removed)})

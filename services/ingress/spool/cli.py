@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ from services.ingress.spool.status import status as reckon
 from services.kernel import Clock, Record, Refusal, Settings
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, environment, installed
-from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.cli.terminal import Json, ask_first, print_json, show
 from services.kernel.record import text_of
 from services.kernel.sealing.opening import SealOpener, opened_records
 from services.kernel.secrets import Secrets, load_secrets
@@ -117,12 +118,12 @@ def discard(
     with _reading(settings) as directory:
         lost = file if file and not (directory / Path(file).name).exists() else None
         found = set_aside.counted(directory, wanted)
-        if dry_run or not yes:
-            _tell(found, lost, as_json=as_json and dry_run)
         if dry_run:
+            _tell(found, lost, as_json=as_json)
             return
         if not yes:
-            typer.confirm("Give these records up for good?", abort=True, err=True)
+            chosen = partial(_tell, found, lost, as_json=False)
+            ask_first("Give these records up for good?", as_json=as_json, shown=chosen)
         done = asyncio.run(_forget(lost)) if lost else _discarded(directory, wanted, found)
     if as_json:
         print_json({"discarded": done})

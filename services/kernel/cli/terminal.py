@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -85,6 +85,15 @@ def show(
     console.print(table)
     if footer:
         console.print(printable_lines(footer), soft_wrap=True)
+
+
+def ask_first(question: str, *, as_json: bool, shown: Callable[[], None] = lambda: None) -> None:
+    """Ask on stderr, and show before what is asked about; there, too, where the answer is JSON, alone on stdout.
+
+    Raises Abort where the person says no, or nobody is there."""
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        shown()
+    typer.confirm(question, abort=True, err=True)
 
 
 @contextmanager

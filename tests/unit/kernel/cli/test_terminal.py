@@ -1,11 +1,16 @@
-"""How an operator says since when."""
+"""How an operator says since when, and is asked."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import typer
 
+import services
 from services.kernel import Refusal
-from services.kernel.cli.terminal import since
+from services.kernel.cli.terminal import ask_first, show, since
+from tests.services.control.verbs import call
 
 
 def test_dates_are_of_utc_unless_they_name_a_zone() -> None:
@@ -26,3 +31,31 @@ def test_span_counts_back_from_now() -> None:
 def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(Refusal, match="say 30m, 12h"):
         since(text)
+
+
+@pytest.mark.parametrize(("as_json", "out"), [(True, ""), (False, "letters\n1      \n")], ids=["json", "table"])
+def test_what_is_asked_about_is_no_part_of_an_answer_in_json(
+    *, as_json: bool, out: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: True)
+
+    ask_first("Forget them?", as_json=as_json, shown=lambda: show(["letters"], [["1"]]))
+
+    said = capsys.readouterr()
+    assert (said.out, "letters" in said.out + said.err) == (out, True)
+
+
+async def test_a_verb_that_is_answered_yes_prints_json_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: True)
+    (tmp_path / "spool").mkdir()
+
+    done = await call("spool", "discard", "--json", environment={"WOOTSTREAM_DATA_DIRECTORY": str(tmp_path)})
+
+    assert json.loads(done.stdout) == {"discarded": 0}
+    assert "0 records" in done.stderr
+
+
+def test_every_verb_asks_in_this_way() -> None:
+    rooms = Path(services.__file__).parent
+    asking = [file.name for file in rooms.rglob("*.py") if "typer.confirm(" in file.read_text()]
+    assert asking == ["terminal.py"], "ask with ask_first: beside --json what is shown before belongs on stderr"
