@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 from uuid import UUID
 
 import typer
@@ -153,20 +153,25 @@ def hold(
 
 
 @app.command()
-def requests(store: StoreName, most: Annotated[int, typer.Option("--max", min=1)] = 100, as_json: Json = False) -> None:
+def requests(
+    store: Annotated[str | None, typer.Argument(help="the store's short name; left out: every store")] = None,
+    most: Annotated[int, typer.Option("--max", min=1)] = 100,
+    as_json: Json = False,
+) -> None:
     """What people asked of a store, until when, and what is done of it; never who they are."""
 
-    async def listed(process: Process, organization: UUID) -> list[dict[str, object]]:
-        async with scoped(process.pool(PRIVACY), {organization}) as conn:
-            return [dict(row) for row in await table.listed(conn, limit=most)]
+    async def listed(process: Process) -> list[dict[str, Any]]:
+        named = {id_: slug for slug, id_ in (await stores_named(process.pool(), store)).items()}
+        async with scoped(process.pool(PRIVACY), named) as conn:
+            return [{"store": named[row["organization_id"]], **row} for row in await table.listed(conn, limit=most)]
 
-    rows = with_store(store, listed)
+    rows = asyncio.run(_in_process(listed))
     if as_json:
         print_json(rows)
         return
-    show(("request", "kind", "from", "asked", "until", "state", "steps done", "reason"),
-         [(row["id"], row["kind"], row["source"], f"{row['asked_at']:%F %H:%M}", f"{row['deadline']:%F}", row["state"],
-           " ".join(cast("dict[str, object]", row["steps"])), row["reason"]) for row in rows],
+    show(("request", "store", "kind", "from", "asked", "until", "state", "steps done", "reason"),
+         [(row["id"], row["store"], row["kind"], row["source"], f"{row['asked_at']:%F %H:%M}", f"{row['deadline']:%F}",
+           row["state"], " ".join(row["steps"]), row["reason"]) for row in rows],
          footer="" if rows else "nobody asked anything yet")  # fmt: skip
 
 

@@ -169,14 +169,19 @@ def verbs() -> Iterator[tuple[str, list[str]]]:
             yield page.name, code.split()
 
 
+def _verb_of(root: Any, words: list[str]) -> tuple[Any, list[str]]:
+    """The verb, and what is said behind it."""
+    command, rest = root, list(words)
+    while hasattr(command, "commands") and rest and rest[0] in command.commands:
+        command = command.commands[rest.pop(0)]
+    return command, rest
+
+
 def test_verbs_of_the_runbooks_are_there_with_their_options() -> None:
     root = typer.main.get_command(command_line())
     missing = []
     for page, words in verbs():
-        command: Any = root
-        rest = list(words)
-        while hasattr(command, "commands") and rest and rest[0] in command.commands:
-            command = command.commands[rest.pop(0)]
+        command, rest = _verb_of(root, words)
         options = {name for one in command.params for name in one.opts}
         if (
             command is root
@@ -186,3 +191,24 @@ def test_verbs_of_the_runbooks_are_there_with_their_options() -> None:
             missing.append((page, " ".join(words)))
     assert missing == []
     assert isinstance(root, click.Command) or hasattr(root, "commands")
+
+
+def _lacks(command: Any, said: list[str]) -> list[str]:
+    """What the verb needs and is not told; of a verb that only leads to others, one of them."""
+    if hasattr(command, "commands") and not command.invoke_without_command:
+        return ["VERB"]
+    valued = {name for one in command.params for name in one.opts if not getattr(one, "is_flag", True)}
+    places = [
+        word for at, word in enumerate(said) if not word.startswith("--") and (at == 0 or said[at - 1] not in valued)
+    ]
+    needed = [one for one in command.params if one.required]
+    arguments = [one.name for one in needed if one.param_type_name == "argument"]
+    options = [one.opts[0] for one in needed if one.param_type_name == "option" and not {*one.opts} & {*said}]
+    return arguments[len(places) :] + options
+
+
+def test_verbs_of_the_runbooks_lack_nothing_that_they_need() -> None:
+    """Who reads a runbook has an alert, and types what it says."""
+    root = typer.main.get_command(command_line())
+    lacking = [(page, " ".join(words), lacks) for page, words in verbs() if (lacks := _lacks(*_verb_of(root, words)))]
+    assert lacking == []

@@ -38,6 +38,17 @@ async def test_an_erasure_that_waits_says_for_what_and_is_listed(shop: KnownShop
     assert (await answer("privacy", "find", slug, "anna@x.example"))["customer"] == []
 
 
+@pytest.mark.usefixtures("topics")
+async def test_what_is_open_is_listed_of_every_store_where_none_is_named(shop: KnownShop) -> None:
+    """An alert that an erasure waits names no store."""
+    await shop.customer("c1", email="anna@x.example")
+    slug = f"shop-{shop.store.hex[:12]}"
+    await call("privacy", "erase", slug, "c1")
+    listed = [(row["store"], row["state"]) for row in await answer("privacy", "requests")]
+    assert listed.count((slug, "running")) == 1
+    assert slug in (await call("privacy", "requests")).stdout
+
+
 async def test_a_hold_refuses_an_erasure_until_it_is_lifted(shop: KnownShop) -> None:
     await shop.customer("c1")
     slug = f"shop-{shop.store.hex[:12]}"
