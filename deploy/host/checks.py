@@ -97,9 +97,8 @@ def engine(compose: Compose) -> HostCheck:
         return HostCheck(about, False, str(reason), "install Docker Engine and its Compose plugin")
     release = _release(out)
     if code or release < _OLDEST_COMPOSE:
-        return HostCheck(
-            about, False, f"no Compose: {(out or said).strip().splitlines()[:1]}", "install Compose 2.24 or later"
-        )
+        answer = (out or said).strip().partition("\n")[0]
+        return HostCheck(about, False, f"no Compose: {answer}", "install Compose 2.24 or later")
     code, out, said = compose.attempt("ps", "--quiet")
     if code:
         return HostCheck(

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         *(make_chatwoot(chosen.chatwoot) if chosen.chatwoot else ()),
     ]:
         say(f"made {made}")
-    say("now: deploy/setup --check, then docker compose build migrate && docker compose up --detach --wait")
+    say("now: deploy/setup --check, then docker compose build migrate kafka && docker compose up --detach --wait")
     return 0
 
 

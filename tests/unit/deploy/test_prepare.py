@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.host import checks, prepare
 from deploy.host.backup import backups, prune
 from deploy.host.compose import CannotDo, Compose, env
 
 _ANSWERS = {"PUBLIC_NAME": "hooks.example.org", "ACME_EMAIL": "ops@example.org"}
+_COMPOSE_FILE = Path(__file__).parents[3] / "compose.yaml"
 _NOW = 2_100_000_000.25  # after 2036, when the 32 bits of NTP have begun anew
 
 
@@ -35,6 +37,18 @@ def test_second_setup_changes_nothing(folder: Path) -> None:
     first = _content(folder)
     assert prepare.make({}, ask=None) == []
     assert _content(folder) == first
+
+
+def test_setup_bids_to_build_each_image_that_no_registry_has(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """compose.yaml pulls none of them; those of a profile are built where it is chosen."""
+    services = yaml.safe_load(_COMPOSE_FILE.read_text())["services"]
+    built = {name for name, one in services.items() if "build" in one and "profiles" not in one}
+    (folder / "answers").write_text("".join(f"{name}={value}\n" for name, value in _ANSWERS.items()))
+
+    assert prepare.main(["--from", "answers"]) == 0
+
+    said = capsys.readouterr().err.partition("docker compose build ")[2].partition(" && ")[0]
+    assert {*said.split()} == built
 
 
 def test_what_is_missing_is_added_and_agrees_with_what_was_there(folder: Path) -> None:
@@ -204,7 +218,7 @@ def test_engine_that_is_absent_or_old_is_found(folder: Path, monkeypatch: pytest
     compose.write_text("#!/bin/sh\necho 1.29.2\n")
     compose.chmod(0o755)
     monkeypatch.setenv("WOOTSTREAM_COMPOSE", str(compose))
-    assert not checks.engine(Compose()).well
+    assert (checks.engine(Compose()).well, checks.engine(Compose()).seen) == (False, "no Compose: 1.29.2")
     compose.write_text("#!/bin/sh\necho 2.40.3\n")
     assert checks.engine(Compose()).well
 
