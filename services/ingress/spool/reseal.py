@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.ingress.spool.codec import PLACE
 from services.ingress.spool.file import claim
-from services.ingress.spool.set_aside import files
+from services.ingress.spool.set_aside import DamagedFile, files, reading
 from services.kernel.errors import Sealed, Stop
 from services.kernel.secrets import Secrets
 
@@ -42,14 +42,15 @@ def reseal_spools(directory: Path, secrets: Secrets, tell: Callable[[int, int], 
 
 def _key_of(path: Path) -> str | None:
     """None for a file that is gone by now, or that its process is just beginning."""
+    row = None
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        with reading(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             row = db.execute(_KEY).fetchone()
-            return str(row[0]) if row else None
+    except DamagedFile as damage:
+        raise Stop(str(damage)) from damage
     except sqlite3.Error as error:
-        if not path.exists():
-            return None
         raise Stop(f"{path} cannot be read ({error}): ask as the user that runs the ingress") from error
+    return str(row[0]) if row else None
 
 
 def _reseal(path: Path, secrets: Secrets) -> None:

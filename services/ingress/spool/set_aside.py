@@ -5,7 +5,7 @@ Looked at, exported and discarded beside living processes; the next process that
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,30 +56,71 @@ class Exported:
     record: Record | None
 
 
+class DamagedFile(Exception):
+    """SQLite reads nothing of it: how many records it holds, and where they were to go, nobody knows."""
+
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(f"{path} is damaged ({why}): move it out of the spool, and keep it")
+        self._path, self._reason = path, f"the file is damaged: {why}"
+
+    def aside(self, wanted: Wanted) -> list[Aside]:
+        """It as a whole, where it is wanted."""
+        if wanted.topic is not None or (wanted.reason or "").lower() not in self._reason.lower():
+            return []
+        seen = self._path.stat()
+        return [Aside(self._path.name, "", self._reason, 1, seen.st_size, seen.st_mtime)]
+
+
 def files(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.sqlite3"))
 
 
 def counted(directory: Path, wanted: Wanted) -> list[Aside]:
-    """Raises sqlite3.Error."""
-    return [Aside(path.name, *row) for path in _wanted(directory, wanted) for row in _rows(path, _COUNT, wanted)]
+    """A file that is damaged as a whole is one record of nobody knows what. Raises sqlite3.OperationalError."""
+    return [aside for path in _wanted(directory, wanted) for aside in _counted(path, wanted)]
 
 
 def exported(directory: Path, wanted: Wanted, secrets: Secrets) -> Iterator[Exported]:
-    """One after the other, oldest first. Raises sqlite3.Error."""
+    """One after the other, oldest first. Raises sqlite3.OperationalError."""
     for path in _wanted(directory, wanted):
-        for reason, accepted_at, sealed in _rows(path, _READ, wanted):
-            for record in _opened(secrets, sealed):
-                yield Exported(path.name, reason, accepted_at, record)
+        try:
+            for reason, accepted_at, sealed in _rows(path, _READ, wanted):
+                for record in _opened(secrets, sealed):
+                    yield Exported(path.name, reason, accepted_at, record)
+        except DamagedFile as damage:
+            yield from (Exported(one.file, one.reason, one.oldest_at, None) for one in damage.aside(wanted))
 
 
 def discarded(directory: Path, wanted: Wanted) -> int:
-    """Give them up for good; answers how many records. Raises sqlite3.Error."""
+    """Give them up for good; answers how many records. Raises sqlite3.OperationalError.
+
+    A damaged file stays: who knows more of it than SQLite may still read it.
+    """
     gone = 0
     for path in _wanted(directory, wanted):
-        with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as db, db:
+        with suppress(DamagedFile), reading(path), closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as db, db:
             gone += sum(records for (records,) in db.execute(_DISCARD, _values(wanted)).fetchall())
     return gone
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raises DamagedFile, and sqlite3.OperationalError; nothing of a file that was drained and removed just now."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if not path.exists():
+            return
+        if isinstance(error, sqlite3.OperationalError):  # a lock, a permission, the disk
+            raise
+        raise DamagedFile(path, error) from error
+
+
+def _counted(path: Path, wanted: Wanted) -> list[Aside]:
+    try:
+        return [Aside(path.name, *row) for row in _rows(path, _COUNT, wanted)]
+    except DamagedFile as damage:
+        return damage.aside(wanted)
 
 
 def _wanted(directory: Path, wanted: Wanted) -> list[Path]:
@@ -91,12 +132,9 @@ def _values(wanted: Wanted) -> dict[str, str | None]:
 
 
 def _rows(path: Path, query: str, wanted: Wanted) -> Iterator[tuple[Any, ...]]:
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_WAIT_SECONDS)) as db:
-            yield from db.execute(query, _values(wanted))
-    except sqlite3.OperationalError:
-        if path.exists():
-            raise  # else drained and removed just now
+    address = f"file:{path}?mode=ro"
+    with reading(path), closing(sqlite3.connect(address, uri=True, timeout=_WAIT_SECONDS)) as db:
+        yield from db.execute(query, _values(wanted))
 
 
 def _opened(secrets: Secrets, sealed: bytes) -> list[Record | None]:

@@ -3,12 +3,12 @@
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.ingress.spool.set_aside import Aside
+from services.ingress.spool.set_aside import Aside, DamagedFile, reading
 
 _RECENT_SECONDS = 600.0
 _LOOK = """
@@ -62,14 +62,10 @@ def look(directory: Path, before: dict[Path, FileLook], *, now: float) -> dict[P
 def _looks(paths: Iterable[Path], before: dict[Path, FileLook], now: float) -> Iterator[tuple[Path, FileLook]]:
     for path in paths:
         after = before[path].last_id if path in before else 0
-        try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-                seen: tuple[Any, ...] = db.execute(_LOOK, {"after": after, "since": now - _RECENT_SECONDS}).fetchone()
-        except sqlite3.OperationalError:
-            if path.exists():
-                raise
-            continue  # drained and removed just now
-        yield path, FileLook(*seen)
+        # A damaged file is among what is set aside.
+        with suppress(DamagedFile), reading(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            seen: tuple[Any, ...] = db.execute(_LOOK, {"after": after, "since": now - _RECENT_SECONDS}).fetchone()
+            yield path, FileLook(*seen)
 
 
 def status(

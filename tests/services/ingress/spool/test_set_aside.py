@@ -18,13 +18,13 @@ from db.records.spooled import SpooledRow
 from services.control.ledger.answer import Audit, UndeliveredFile
 from services.control.ledger.audit import audit
 from services.control.ledger.wording import verdict
-from services.kernel import Record
+from services.kernel import Record, Stop
 from services.kernel.forgetting.subjects import Subject
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.publishing.verdicts import NeverTaken
 from tests.eventually import eventually
 from tests.services.attached import attach
-from tests.services.control.verbs import answer, noted
+from tests.services.control.verbs import answer, call, noted
 from tests.services.ingress.spool.bench import Bench, open_bench, spooling
 from tests.services.kernel.sealing.sealed_bench import sealer_on
 
@@ -88,6 +88,36 @@ async def test_what_is_set_aside_is_named_by_the_audit_exported_and_forgotten_on
     async with narrow.accepting():
         pass
     assert of(narrow, await audit(narrow.settings)) == []
+
+
+async def test_a_file_that_is_damaged_as_a_whole_is_named_and_hides_none_of_the_others(
+    narrow: Bench, tmp_path: Path
+) -> None:
+    broken, where = narrow.settings.data_directory / "spool" / "0.sqlite3", environment(narrow)
+    broken.parent.mkdir(parents=True, exist_ok=True)
+    broken.write_bytes(b"no database" * 1000)
+    async with narrow.accepting() as (process, acceptance):
+        acceptance.switch.spool_first("the test says so")
+        await narrow.keep_all(acceptance, [os.urandom(50_000)])
+        await eventually(lambda: not spooling(process))
+
+    found = await audit(narrow.settings)
+    assert [one.reason for one in of(narrow, found)] == ["MessageSizeTooLargeError"]
+    [named] = [one for one in found.undelivered if one.directory == str(broken.parent.resolve()) and not one.topic]
+    assert (named.file, named.reason) == ("0.sqlite3", "the file is damaged: file is not a database")
+    shown = (await answer("spool", "status", "--seconds", "0.1", environment=where))["set_aside"]
+    assert [one["file"] == "0.sqlite3" for one in shown] == [True, False]
+    done = await answer("spool", "export", str(tmp_path / "aside"), environment=where)
+    assert done == {"exported": 1, "unreadable": 1}
+    assert await answer("spool", "discard", "--yes", environment=where) == {"discarded": 1}
+    assert broken.exists()
+    with pytest.raises(Stop, match=r"0\.sqlite3 is damaged .*: move it out of the spool, and keep it"):
+        await call("keys", "list", environment=where)
+
+    broken.rename(tmp_path / "kept")
+    async with narrow.accepting():
+        pass
+    assert not [one for one in (await audit(narrow.settings)).undelivered if one.file == "0.sqlite3"]
 
 
 async def test_what_a_store_sealed_is_exported_as_its_door_took_it(
