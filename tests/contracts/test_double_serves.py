@@ -1,7 +1,10 @@
 """The double over real HTTP, with contacts that recorded webhooks show."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import orjson
@@ -10,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from local.chatwoot import __main__ as program
 from local.chatwoot import seed
 from local.chatwoot.app import listening, serving
 from local.chatwoot.double import Double
@@ -116,3 +120,39 @@ def test_installations_whose_ids_collide_are_recorded_side_by_side() -> None:
     for store, run in ((first, "chatwoot-4.13.0"), (second, "chatwoot-3.16.0")):
         held = {one.id: one.email for one in double.state.contacts[store.id].values()}
         assert {row["id"]: row["email"] for row in rows(run, "contacts", store.id)}.items() <= held.items()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--port", "99999"], "99999 is no port"),
+        (["--release", "latest"], "'latest' is no release like 4.13.0"),
+        (["--fault-share", "7"], "7 is no share between 0 and 1"),
+        (["--account", "3", "--contacts", "absent"], "No such file or directory: 'absent'"),
+        (["--account", "3", "--contacts", "contacts"], "contacts line 2: "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_the_double_cannot_be_told_is_one_sentence(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "contacts").write_text('{"id": 7}\n{"id": 8, "colour": "red"}\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["local.chatwoot", *arguments])
+
+    with pytest.raises(SystemExit) as end:
+        program.main()
+
+    told = capsys.readouterr().err
+    assert (end.value.code, said in told, "Traceback" in told) == (2, True, False)
+
+
+async def test_a_port_that_is_taken_is_named() -> None:
+    async with serving(Double()) as address:
+        taken = address.rpartition(":")[2]
+        done = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "local.chatwoot", "--port", taken, stderr=asyncio.subprocess.PIPE
+        )
+        _, told = await done.communicate()
+    assert done.returncode == 2
+    assert b"Address already in use" in told
