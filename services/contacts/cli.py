@@ -69,7 +69,7 @@ def mode(
 @push.command()
 def now(
     store: Annotated[str, typer.Argument(help="the store's short name")],
-    who: Annotated[str, typer.Argument(help="a customer id, an e-mail or a phone; left out: everybody")] = "",
+    who: Annotated[str | None, typer.Argument(help="a customer id, an e-mail or a phone; left out: everybody")] = None,
 ) -> None:
     """Look at a customer at once, or at all of a store again: what differs is sent."""
     print(asyncio.run(_look_now(store, who)))
@@ -113,21 +113,21 @@ async def _set_mode(store: str, to: Mode) -> str:
     return f"{store} is {to.value}" + ("" if to is Mode.OFF else ", and all its customers are looked at")
 
 
-async def _look_now(store: str, who: str) -> str:
+async def _look_now(store: str, who: str | None) -> str:
     async with database(installed(kafka=False)) as pool:
         organization = (await stores_named(pool, store))[store]
         async with scoped(pool, {organization}) as conn:
-            found = await explained.named(conn, organization, who) if who else []
-            if who and not found:
+            found = [] if who is None else await explained.named(conn, organization, who)
+            if who is not None and not found:
                 raise Refusal(
                     f"the shop {store} said nothing of a customer {who}: look for an id, an e-mail or a phone"
                 )
-            await note(conn, "push now", store=organization, thing=found[0] if who else "everybody")
-            if who:
+            await note(conn, "push now", store=organization, thing=found[0] if found else "everybody")
+            if found:
                 await due.mark_at_once(conn, organization, f"customer:{found[0]}")
             else:
                 await due.mark_everyone(conn, organization)
-    return f"{found[0] if who else f'all customers of {store}'}: the sender looks as soon as it comes to it"
+    return f"{found[0] if found else f'all customers of {store}'}: the sender looks as soon as it comes to it"
 
 
 async def _rows(store: str | None, after: tuple[str, int], most: int) -> list[Row]:

@@ -23,7 +23,7 @@ from services.control.people import membership
 from services.control.people.membership import Role
 from services.control.stores import api as stores
 from services.kernel import Process, Refusal
-from services.kernel.cli.terminal import since
+from services.kernel.cli.terminal import not_empty, since
 from services.kernel.web.operations import Operation, body_as, query
 
 _MOST = 1_000
@@ -155,7 +155,7 @@ def _nobody_looks(_done: int, _of: int) -> None:
 def _wanted(request: Request) -> LetterFilter:
     asked = request.query_params
     ids = tuple(_number(one) for one in asked.getlist("id")[:_MOST])
-    return LetterFilter(reason=asked.get("reason"), since=since(asked.get("since")), ids=ids or None)
+    return LetterFilter(reason=not_empty(asked.get("reason")), since=since(asked.get("since")), ids=ids or None)
 
 
 def _number(text: str) -> int:

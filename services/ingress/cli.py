@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def tail(
-    store: Annotated[str, typer.Option(help="the store's short name; left out: every store")] = "",
+    store: Annotated[str | None, typer.Option(help="the store's short name; left out: every store")] = None,
     refused: Annotated[bool, typer.Option("--refused", help="what was turned away, with the reason")] = False,
     last: Annotated[int, typer.Option(min=1, max=1_000, help="begin with so many that came before")] = 20,
     once: Annotated[bool, typer.Option("--once", help="end after those instead of waiting for more")] = False,
@@ -45,10 +45,10 @@ def tail(
         return
 
 
-async def _tail(settings: Settings, slug: str, *, refused: bool, last: int, follow: bool, as_json: bool) -> None:
+async def _tail(settings: Settings, slug: str | None, *, refused: bool, last: int, follow: bool, as_json: bool) -> None:
     async with database(settings) as pool:
         known = await stores_named(pool, None)
-        only = (await stores_named(pool, slug))[slug] if slug else None
+        only = (await stores_named(pool, slug))[slug] if slug is not None else None
         names = {organization: name for name, organization in known.items()}
         if refused:
             shown = arrivals.refused(pool, list(names), only, last=last, follow=follow, clock=Clock())

@@ -32,7 +32,7 @@ def add_to(process: Process) -> None:
 
 
 async def _report(process: Process, request: Request) -> Response:
-    store, now = request.path_params.get("store", ""), process.clock.now()
+    store, now = request.path_params.get("store"), process.clock.now()
     by = next((one for one in GROUPINGS if one == request.path_params["by"]), None)
     if by is None:
         return refusal(404, f"there is no such report of the widget; there are: {', '.join(GROUPINGS)}")
@@ -50,5 +50,5 @@ async def _report(process: Process, request: Request) -> Response:
                 answers[slug] = await use(conn, organization, slug, by, Span(**request.query_params), now=now)
     except Refusal as reason:
         return refusal(400, str(reason))
-    body = answers[store] if store else answers
+    body = answers if store is None else answers[store]
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")

@@ -48,7 +48,7 @@ async def _ensured() -> months.Months:
 
 @partitions.command()
 def rebuild(
-    store: Annotated[str, typer.Argument(help="the store's short name; left out: every store")] = "",
+    store: Annotated[str | None, typer.Argument(help="the store's short name; left out: every store")] = None,
     as_json: Json = False,
 ) -> None:
     """Count the days anew from the single events that are kept; older days stay as they were counted.
@@ -63,7 +63,7 @@ def rebuild(
     show(("store", "days counted"), list(days.items()))
 
 
-async def _rebuilt(store: str) -> dict[str, int]:
+async def _rebuilt(store: str | None) -> dict[str, int]:
     async with database(installed(kafka=False)) as pool:
         days = {}
         for slug, organization in (await stores_named(pool, store)).items():

@@ -18,7 +18,7 @@ report = typer.Typer(
     invoke_without_command=True,
 )
 
-StoreOption = Annotated[str, typer.Option(help="the store's short name; left out: every store")]
+StoreOption = Annotated[str | None, typer.Option(help="the store's short name; left out: every store")]
 SinceOption = Annotated[
     str, typer.Option(help="so long ago (7d, 4w), or a date of the store's calendar; the whole day")
 ]
@@ -32,7 +32,7 @@ _COLUMNS = (
 def _verb(by: Grouping) -> Callable[..., None]:
     def command(
         ctx: typer.Context,
-        store: StoreOption = "",
+        store: StoreOption = None,
         since: SinceOption = "30d",
         until: UntilOption = "0m",
         as_json: Json = False,
@@ -48,12 +48,12 @@ report.command("days", help="The same by day of the store's own calendar.")(_ver
 report.command("pages", help="The same by kind of page.")(_verb("pages"))
 
 
-def _print(store: str, by: Grouping, span: Span, *, as_json: bool) -> None:
+def _print(store: str | None, by: Grouping, span: Span, *, as_json: bool) -> None:
     now = Clock().now()
     answers = asyncio.run(each_store(store, lambda conn, id_, slug: use(conn, id_, slug, by, span, now=now)))
     if as_json:
         bodies = {name: one.model_dump(mode="json") for name, one in answers.items()}
-        print_json(bodies[store] if store else bodies)
+        print_json(bodies if store is None else bodies[store])
         return
     rows = [_row(name, group) for name, one in answers.items() for group in one.groups]
     show(_COLUMNS, rows, footer=_footer(list(answers.values())))

@@ -12,14 +12,16 @@ from services.control.dead_letters.letters import LettersByReason
 from services.control.dead_letters.redrive import redrive as run_redrive
 from services.kernel import Settings
 from services.kernel.cli.environment import installed
-from services.kernel.cli.terminal import Json, ask_first, print_json, progress, show
+from services.kernel.cli.terminal import Json, ask_first, not_empty, print_json, progress, show
 from services.kernel.cli.terminal import since as moment
 from services.kernel.telemetry.logs import configure_logs
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be applied: kept with the reason.")
 
 StoreOption = Annotated[str | None, typer.Option(help="the store's short name; left out: every store")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", callback=not_empty, help="only where the reason contains this")
+]
 SinceOption = Annotated[str | None, typer.Option(help="only set aside since: 12h, 7d, or a date or time")]
 IdsOption = Annotated[list[int] | None, typer.Option("--id", help="only this letter; again for more")]
 MostOption = Annotated[int | None, typer.Option("--max", min=1, help="at most so many letters, oldest first")]

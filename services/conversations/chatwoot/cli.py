@@ -29,7 +29,7 @@ async def asking(settings: Settings) -> AsyncIterator[Process]:
             await process.pool().close()
 
 
-async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
+async def compared(store: str | None, since: str, until: str) -> dict[str, Comparison]:
     """Each store's summary beside Chatwoot's. Raises Refusal where a single store's API does not tell."""
     async with asking(installed(kafka=False)) as process:
         stores = await stores_asked(process, store)
@@ -37,7 +37,7 @@ async def compared(store: str, since: str, until: str) -> dict[str, Comparison]:
             return await compare_each(process, stores, since=since, until=until)
 
 
-async def stores_asked(process: Process, store: str) -> dict[str, UUID]:
+async def stores_asked(process: Process, store: str | None) -> dict[str, UUID]:
     """The store named, or every store. Raises Refusal where there is none."""
     stores = await stores_named(process.pool(), store)
     if not stores:

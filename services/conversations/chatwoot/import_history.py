@@ -47,7 +47,7 @@ def _import() -> None:
 
 @import_.command()
 def history(
-    store: Annotated[str, typer.Option(help="the store's short name; left out: every store")] = "",
+    store: Annotated[str | None, typer.Option(help="the store's short name; left out: every store")] = None,
     everything: Annotated[
         bool, typer.Option("--everything", help="all conversations anew, also what webhooks told: after a gap")
     ] = False,
@@ -66,7 +66,7 @@ def history(
         print(f"{name}: {number} conversations read")
 
 
-async def _run(store: str, *, everything: bool) -> dict[str, int]:
+async def _run(store: str | None, *, everything: bool) -> dict[str, int]:
     async with asking(installed()) as process:
         await reach_topic(process, WEBHOOKS)
         counts = {}

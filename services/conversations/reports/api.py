@@ -51,7 +51,7 @@ async def _names(_request: Request) -> Response:
 
 
 async def _report(process: Process, request: Request) -> Response:
-    name, store, now = request.path_params["name"], request.path_params.get("store", ""), process.clock.now()
+    name, store, now = request.path_params["name"], request.path_params.get("store"), process.clock.now()
     if name not in (*NAMES, _COMPARE):
         return refusal(404, f"there is no report {name}; there are: {', '.join((*NAMES, _COMPARE))}")
     if name == _COMPARE and acting().person:
@@ -69,7 +69,7 @@ async def _report(process: Process, request: Request) -> Response:
         return refusal(400, str(reason))
     except (Unanswered, Retryable) as reason:
         return refusal(502, str(reason))
-    body = answers[store] if store else answers
+    body = answers if store is None else answers[store]
     # One store's answer bare, of all by their short names: as the command line's --json.
     return Response(orjson.dumps(body, default=lambda one: one.model_dump(mode="json")), media_type="application/json")
 

@@ -21,7 +21,7 @@ report = typer.Typer(
     invoke_without_command=True,
 )
 
-StoreOption = Annotated[str, typer.Option(help="the store's short name; left out: every store")]
+StoreOption = Annotated[str | None, typer.Option(help="the store's short name; left out: every store")]
 AllOption = Annotated[bool, typer.Option("--all-stores", help="every store, one after the other, in one table")]
 SinceOption = Annotated[str, typer.Option(help="so long ago (30m, 12h, 7d, 4w), or a date or time of the store's zone")]
 UntilOption = Annotated[str, typer.Option(help="likewise; the span ends before it")]
@@ -40,7 +40,7 @@ _VERBS: dict[ReportName, str] = {
 def _verb(name: ReportName) -> Callable[..., None]:
     def command(
         ctx: typer.Context,
-        store: StoreOption = "",
+        store: StoreOption = None,
         all_stores: AllOption = False,
         since: SinceOption = "7d",
         until: UntilOption = "0m",
@@ -60,7 +60,7 @@ for _name, _text in _VERBS.items():
 
 @report.command()
 def waiting(
-    store: StoreOption = "",
+    store: StoreOption = None,
     all_stores: AllOption = False,
     limit: Annotated[int, typer.Option(min=1, help="how many of each store")] = 20,
     as_json: JsonOption = False,
@@ -77,7 +77,7 @@ def waiting(
 
 @report.command()
 def compare(
-    store: StoreOption = "",
+    store: StoreOption = None,
     all_stores: AllOption = False,
     since: SinceOption = "7d",
     until: UntilOption = "1h",
@@ -93,24 +93,24 @@ def compare(
     _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
 
 
-def _print_json(store: str, answers: Mapping[str, BaseModel]) -> None:
+def _print_json(store: str | None, answers: Mapping[str, BaseModel]) -> None:
     """The answer for one store, or of several by their names."""
     bodies = {name: one.model_dump(mode="json") for name, one in answers.items()}
-    print_json(bodies[store] if store else bodies)
+    print_json(bodies if store is None else bodies[store])
 
 
-def _one(store: str, all_stores: bool) -> str:
-    if store and all_stores:
+def _one(store: str | None, all_stores: bool) -> str | None:
+    if store is not None and all_stores:
         raise Refusal("say either --store NAME or --all-stores")
     return store
 
 
-def _ask(question: Question, store: str) -> Any:
+def _ask(question: Question, store: str | None) -> Any:
     now = Clock().now()
     return asyncio.run(each_store(store, lambda conn, id_, _: answer(conn, id_, question, now=now)))
 
 
-def _figures(question: Question, store: str, *, as_json: bool, as_csv: bool) -> None:
+def _figures(question: Question, store: str | None, *, as_json: bool, as_csv: bool) -> None:
     answers: Mapping[str, Report | ReportSummary] = _ask(question, store)
     if as_json:
         _print_json(store, answers)

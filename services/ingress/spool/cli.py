@@ -26,16 +26,18 @@ from services.ingress.spool.status import status as reckon
 from services.kernel import Clock, Record, Refusal, Settings
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, environment, installed
-from services.kernel.cli.terminal import Json, ask_first, print_json, show
+from services.kernel.cli.terminal import Json, ask_first, not_empty, print_json, show
 from services.kernel.record import text_of
 from services.kernel.sealing.opening import SealOpener, opened_records
 from services.kernel.secrets import Secrets, load_secrets
 
 app = typer.Typer(help="What the ingress accepted while Kafka was away.", no_args_is_help=True)
 
-FileOption = Annotated[str | None, typer.Option(help="only what lies in this file")]
-TopicOption = Annotated[str | None, typer.Option(help="only what was to go to this topic")]
-SetAsideReasonOption = Annotated[str | None, typer.Option("--reason", help="only where the reason contains this")]
+FileOption = Annotated[str | None, typer.Option(callback=not_empty, help="only what lies in this file")]
+TopicOption = Annotated[str | None, typer.Option(callback=not_empty, help="only what was to go to this topic")]
+SetAsideReasonOption = Annotated[
+    str | None, typer.Option("--reason", callback=not_empty, help="only where the reason contains this")
+]
 _LONGEST = 200
 _OPENED_TOGETHER = 100
 _COLUMNS = ("records", "reason", "topic", "bytes", "oldest", "file")

@@ -107,16 +107,20 @@ async def _reach(pool: Pool) -> None:
 
 
 async def stores_named(pool: Pool, slug: str | None) -> dict[str, UUID]:
-    """Short name → id: of that store, or of every store where none is named. Raises Refusal, naming the known ones."""
+    """Short name → id: of that store, or of every store where None is named. Raises Refusal, naming the known ones.
+
+    An empty name is no store's: a script whose variable is not set must not mean all of them."""
     async with pool.acquire(timeout=10) as conn:
         known = {row["slug"]: row["organization_id"] for row in await stores.everyone(conn)}
-    if slug and slug not in known:
+    if slug is None:
+        return known
+    if slug not in known:
         raise Refusal(f"there is no store {slug!r}; known are: {', '.join(known) or 'none yet'}")
-    return {slug: known[slug]} if slug else known
+    return {slug: known[slug]}
 
 
-async def each_store(slug: str, work: Callable[[Connection, UUID, str], Awaitable[T]]) -> dict[str, T]:
-    """Do `work` for the store named, or for each in turn, in a transaction that sees only that store."""
+async def each_store(slug: str | None, work: Callable[[Connection, UUID, str], Awaitable[T]]) -> dict[str, T]:
+    """Do `work` for the store named, or for each in turn where None is, in a transaction that sees only that store."""
     async with database(installed(kafka=False)) as pool:
         answers = {}
         for name, organization in (await stores_named(pool, slug)).items():

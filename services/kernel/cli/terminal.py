@@ -44,11 +44,18 @@ def moment(text: str, *, zone: str, now: datetime) -> datetime:
 def since(text: str | None) -> datetime | None:
     """So long ago, or a date or time, of UTC where it names no zone; None: ever. Raises Refusal."""
     try:
-        return moment(text, zone="UTC", now=Clock().now()) if text else None
+        return None if text is None else moment(text, zone="UTC", now=Clock().now())
     except ValueError as cause:
         raise Refusal(
             f"{text!r} is no time between 1970 and 2199: say 30m, 12h, 7d, 4w, 2026-11-01 or 2026-11-01T09:00"
         ) from cause
+
+
+def not_empty(words: str | None) -> str | None:
+    """What narrows a choice. Raises Refusal where it is empty: a variable that is not set must not choose all."""
+    if words == "":
+        raise Refusal("an option that narrows the choice is empty: leave it out, or say what it shall be")
+    return words
 
 
 def print_json(answer: object) -> None:

@@ -14,7 +14,7 @@ MANAGERS = ("owner", "admin", "manager")
 EVERYONE = (*MANAGERS, "staff")
 
 
-async def visible_stores(process: Process, store: str, roles: Collection[str]) -> dict[str, UUID]:
+async def visible_stores(process: Process, store: str | None, roles: Collection[str]) -> dict[str, UUID]:
     """Short name → id: the store named, or every store; for a person those where they have one of these roles.
 
     Which those are the database says, asked as the person. Whatever is read then is in the scope of these stores alone.
@@ -26,6 +26,8 @@ async def visible_stores(process: Process, store: str, roles: Collection[str]) -
     async with scoped_as_person(process.pool(PEOPLE), person) as conn:
         mine = await members.stores_of_mine(conn, roles)
     theirs = {slug: one for slug, one in (await stores_named(process.pool(), None)).items() if one in mine}
-    if store and store not in theirs:
+    if store is None:
+        return theirs
+    if store not in theirs:
         raise Refusal(f"there is no store {store!r} for you; there are: {', '.join(theirs) or 'none'}")
-    return {store: theirs[store]} if store else theirs
+    return {store: theirs[store]}

@@ -15,7 +15,7 @@ from db.pool import Connection
 from db.records.dead_letters import STORE_BYTES_CAP, LetterFilter
 from services.control.dead_letters.redrive import Redriven, redrive
 from services.control.ledger.topic_logs import look
-from services.kernel import Record, Stop
+from services.kernel import Record, Refusal, Stop
 from services.kernel.forgetting.subjects import Subject
 from services.kernel.kafka.topics import Admin, ensure_topics
 from tests.kernel_bench import Bench, Number
@@ -182,6 +182,32 @@ async def test_discarded_letter_forgets_what_the_record_said_and_is_never_sent(b
     assert (row["record_key"], row["record_value"], row["record_headers"]) == (None, None, None)
     assert (await send_again(bench, ids=(row["id"],))).sent == 0
     assert [one["kind"] for one in await answer("dead-letters", "list")] == ["unreadable"]
+
+
+@pytest.mark.parametrize("narrowing", ["--store", "--reason", "--since"])
+async def test_an_option_that_a_scripts_unset_variable_left_empty_does_not_choose_everything(
+    bench: Bench, narrowing: str
+) -> None:
+    await set_aside(bench, poison(bench))
+    with pytest.raises(Refusal):
+        await answer("dead-letters", "discard", narrowing, "", "--yes")
+    assert [one["discarded_at"] for one in await bench.dead()] == [None]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("report", "--store", ""), ("report", "widget", "--store", ""), ("report", "compare", "--store", ""),
+        ("partitions", "rebuild", ""), ("tail", "--once", "--store", ""),
+        ("audit-log", "--store", ""), ("people", "list", "--store", ""), ("push", "diff", ""), ("push", "drift", ""),
+        ("push", "mode", "", "off"), ("stores", "show", ""), ("stores", "set", "", "seal", "true"),
+        ("explain", "conversation", "", "17"), ("export", "customers", ""), ("privacy", "find", "", "customer:c1"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+async def test_an_empty_name_is_no_stores_and_never_means_all_of_them(bench: Bench, verb: tuple[str, ...]) -> None:
+    with pytest.raises(Refusal, match="there is no store ''"):
+        await call(*verb)
 
 
 async def test_beyond_the_stores_cap_the_bytes_come_from_the_topic_while_it_has_them(bench: Bench) -> None:
