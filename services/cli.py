@@ -1,6 +1,7 @@
 """`wootstream`: every verb; the only module that knows all services. What a verb does lives in its service."""
 
 import asyncio
+import errno
 import gc
 import importlib
 import importlib.util
@@ -16,7 +17,7 @@ from db.address import BadAddress
 from db.migrate import MigrationChanged, MigrationLocked, MigrationPooled, migrate
 from services.kernel import Refusal, Retryable, Sealed, Stop
 from services.kernel.cli.environment import environment, installed
-from services.kernel.errors import describe
+from services.kernel.errors import describe, given_value
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.printable import printable_lines
 from services.kernel.telemetry.logs import configure_logs, quiet_client_logs
@@ -175,24 +176,44 @@ def main() -> None:
     """The command line: what a person can cure is one sentence and exit code 2."""
     quiet_client_logs()
     gc.set_threshold(_COLLECT_AFTER)
+    _check_text(sys.argv[1:])
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else None)()
     except (Refusal, Stop, Sealed, MigrationChanged, MigrationLocked) as reason:
         _refuse(str(reason))
-    except Retryable as reason:
-        _refuse(f"{reason}: say the same again later")
     except MigrationPooled as reason:
         _refuse(f"{reason}: set DATABASE_DIRECT_URL to it")
     except BadAddress as reason:
         _refuse(f"DATABASE_URL {reason}")
+    except Retryable as reason:
+        _refuse(f"{reason}: say the same again later")
     except KafkaError as error:
         _refuse(f"Kafka does not answer ({describe(error)}): see that it runs, and KAFKA_BOOTSTRAP_SERVERS")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        if isinstance(error, OSError) and error.filename is not None:  # a connection has none
-            _refuse(f"{error.filename} cannot be used: {error.strerror}")
-        _refuse(f"PostgreSQL does not answer as it should ({describe(error)}): see that it runs, and DATABASE_URL")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+        _refuse(given_value(error) or _of_postgres(error))
+    except OSError as error:
+        _refuse(_of_system(error))
     finally:
         gc.freeze()  # or the end would walk every module there is, a quarter of what a short verb costs
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 reach Python as halves of pairs, which no column, seal or JSON takes. An argument may be
+    a secret, so it is not repeated."""
+    for number, one in enumerate(arguments, 1):
+        if any("\ud800" <= character <= "\udfff" for character in one):
+            _refuse(f"argument {number} is no UTF-8: write it in UTF-8")
+
+
+def _of_postgres(error: Exception) -> str:
+    return f"PostgreSQL does not answer as it should ({describe(error)}): see that it runs, and DATABASE_URL"
+
+
+def _of_system(error: OSError) -> str:
+    """A path is at fault where there is one; what has none is a full disk, or a server's name or way."""
+    if error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}"
+    return "the disk is full" if error.errno == errno.ENOSPC else _of_postgres(error)
 
 
 def _refuse(sentence: str) -> NoReturn:

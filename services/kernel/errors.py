@@ -101,6 +101,8 @@ _BY_SQLSTATE = {
 }
 
 
+# What a person wrote and no column can hold: asyncpg's own word for it, then PostgreSQL's for numbers, times and text.
+_OF_A_GIVEN_VALUE = ("22000", "22003", "22007", "22008", "22021", "22P05")
 _REFUSES_A_VALUE = ("21", "22", "23", "54", "P0")
 _OF_OUR_SQL = ("42", "3F")
 _KAFKA_FORBIDS = (
@@ -151,6 +153,13 @@ def may_be_of_a_record(error: BaseException) -> bool:
         return (error.sqlstate or "XX") in ("57014", "53200") or (error.sqlstate or "XX").startswith("XX")
     away = isinstance(error, Retryable | KafkaError | ConnectionError)
     return not away and isinstance(error, _AWAY)
+
+
+def given_value(error: BaseException) -> str | None:
+    """The sentence for who gave a value that no column can hold; None: it is none of that."""
+    if not isinstance(error, asyncpg.PostgresError) or error.sqlstate not in _OF_A_GIVEN_VALUE:
+        return None
+    return f"PostgreSQL cannot hold a value that was given, a number too large or an odd character ({describe(error)})"
 
 
 def is_bug(error: BaseException) -> bool:

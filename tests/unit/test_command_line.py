@@ -5,13 +5,14 @@ import gc
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
+import asyncpg
 import pytest
 import typer
 from aiokafka.errors import KafkaConnectionError
 
-import services.cli
 from services.cli import VERBS, command_line, main
 from services.kernel import Refusal, Retryable, Sealed, Stop
 
@@ -64,16 +65,6 @@ def _said_by(program: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    left: list[int] = []
-    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
-    monkeypatch.setattr(gc, "freeze", lambda: left.append(len(sys.modules)))
-    monkeypatch.setattr(sys, "argv", ["wootstream", "verify", "--help"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert (end.value.code, bool(left)) == (0, True)
-
-
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
@@ -83,24 +74,55 @@ def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pyte
         (Retryable("Chatwoot does not answer: ConnectError"), "ConnectError: say the same again later"),
         (KafkaConnectionError("away"), "KAFKA_BOOTSTRAP_SERVERS"),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "DATABASE_URL"),
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "DATABASE_URL"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "PostgreSQL does not answer as it should"),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), "DATABASE_URL"),
+        (OSError("Multiple exceptions: both addresses"), "PostgreSQL does not answer as it should (OSError)"),
+        (asyncpg.DataError("value out of int64 range"), "PostgreSQL cannot hold a value that was given"),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), "/data/x cannot be used: Permission denied"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "folder"), "folder cannot be used: Is a directory"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "long"), "long cannot be used: File name too long"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_whatever_the_world_denies_a_verb_is_one_sentence_and_no_traceback(
+def test_what_the_world_or_a_persons_words_are_at_fault_for_is_one_sentence_and_no_traceback(
     error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def verb() -> NoReturn:
         raise error
 
+    code, said = _ended(verb, ["wootstream", "audit"], monkeypatch, capsys)
+    assert (code, sentence in said, said.count("\n")) == (2, True, 1)
+
+
+def test_bytes_that_are_no_text_are_refused_before_any_verb_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = _ended(lambda: None, ["wootstream", "push", "geheim\udcff"], monkeypatch, capsys)
+    assert (code, said) == (2, "argument 2 is no UTF-8: write it in UTF-8\n")
+
+
+def _ended(
+    verb: Callable[[], None],
+    argv: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> tuple[object, str]:
+    """The exit code and standard error of a command line whose only verb does this."""
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
-    monkeypatch.setattr(services.cli, "command_line", lambda _: verb)
+    monkeypatch.setattr("services.cli.command_line", lambda _: verb)
+    monkeypatch.setattr(sys, "argv", argv)
     with pytest.raises(SystemExit) as end:
         main()
+    return end.value.code, capsys.readouterr().err
 
-    said = capsys.readouterr()
-    assert (end.value.code, said.out, len(said.err.splitlines())) == (2, "", 1)
-    assert sentence in said.err
+
+def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: left.append(len(sys.modules)))
+    monkeypatch.setattr(sys, "argv", ["wootstream", "verify", "--help"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, bool(left)) == (0, True)

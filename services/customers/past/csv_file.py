@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import orjson
 
 from services.customers.past.shop_line import BadLine
+from services.kernel.errors import Refusal
 
 _DELIMITERS = ",;\t"
 _BLOCK = 1024 * 1024
@@ -39,13 +40,17 @@ class PastFile:
             if self._path is None
             else self._path.open(encoding="utf-8-sig", newline="", errors="surrogateescape")
         )
-        head = self._text.readline()
+        head = self._text.readline(_LONGEST_FIELD + 2)  # of a file of another kind it may be all
         self._dialect = max(_DELIMITERS, key=head.count)
-        self.header = [name.strip() for name in next(csv.reader([head], delimiter=self._dialect), [])]
+        csv.field_size_limit(_LONGEST_FIELD)
+        try:
+            self.header = [name.strip() for name in next(csv.reader([head], delimiter=self._dialect), [])]
+        except csv.Error as error:
+            self.close()
+            raise Refusal(f"the first line must name the columns; it is no line of CSV: {error}") from error
 
     def lines(self) -> Iterator[Line]:
         """What stands below the header; a line that is none of a table has a fault."""
-        csv.field_size_limit(_LONGEST_FIELD)
         rows = csv.reader(self._text, delimiter=self._dialect)
         while True:
             try:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from db.pool import Pool
 from services.kernel.actor import Actor, acting_as, note
 from services.kernel.clock import Clock
-from services.kernel.errors import Refusal, Stop, Verdict, describe, verdict
+from services.kernel.errors import Refusal, Stop, Verdict, describe, given_value, verdict
 from services.kernel.person_tokens import TokenScope, authenticate
 from services.kernel.settings import Settings
 from services.kernel.web.addresses import client_of, sender
@@ -116,6 +116,8 @@ async def _answered(endpoint: AsksEndpoint, request: Request) -> Response:
     except Refusal as reason:
         return refusal(400, str(reason))
     except Exception as error:
+        if sentence := given_value(error):
+            return refusal(400, sentence)
         if isinstance(error, Stop) or verdict(error) is Verdict.AGAIN:
             return refusal(503, f"a server does not answer as it should: {describe(error)}")
         raise

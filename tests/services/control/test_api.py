@@ -60,6 +60,13 @@ async def test_verbs_answer_as_at_the_command_line_and_to_nobody_without_the_tok
         assert (await client.get(path, params={"secret": "please"})).status_code == 400
 
 
+async def test_a_character_that_no_column_can_hold_is_the_askers_mistake_and_nothing_broke(
+    bench: Bench, client: httpx.AsyncClient
+) -> None:
+    refused = await client.get("/api/dead-letters", params={"reason": "\0"})
+    assert (refused.status_code, "a value that was given" in refused.json()["error"]) == (400, True)
+
+
 async def test_description_names_every_operation(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/api/openapi.json")).json()["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}

@@ -17,7 +17,8 @@ from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS
 from services.customers import handlers
 from services.customers.events import ShopFact, read
-from services.kernel import Record, Settings
+from services.customers.past.csv_file import PastFile
+from services.kernel import Record, Refusal, Settings
 from services.kernel.publishing.publish import Publisher
 from tests.services.attached import attach
 from tests.services.control.verbs import answer, call
@@ -150,3 +151,9 @@ async def test_what_is_interrupted_goes_on_where_it_was_and_counts_once(
     assert {row["order_id"]: (row["amount"], row["order_number"]) for row in out} == {
         f"o{n}": (f"{n}.50", f"#{n}") for n in range(1_700)
     }
+
+
+def test_a_file_whose_first_line_is_none_of_a_table_is_refused_before_all_of_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "picture.csv").write_bytes(b"\0" * 1_000_000)
+    with pytest.raises(Refusal, match="no line of CSV"):
+        PastFile(str(tmp_path / "picture.csv"))
