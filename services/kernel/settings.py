@@ -1,6 +1,7 @@
 """All that the environment may say, read once into a frozen value; nothing else reads the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from db.address import read
 
 _SECRET_FILE_BYTES = 64 * 1024
+_PORT, _LAST_PORT = re.compile("[0-9]{1,5}"), 65_535
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -51,6 +53,7 @@ class Settings(BaseSettings):
         env_prefix="WOOTSTREAM_",
         frozen=True,
         extra="ignore",
+        allow_inf_nan=False,  # no wait, pace or size is endless
         populate_by_name=True,
         hide_input_in_errors=True,
     )
@@ -199,6 +202,15 @@ class Settings(BaseSettings):
     def _an_address(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             read(value.get_secret_value())
+        return value
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _ports(cls, value: str | None) -> str | None:
+        """What is wrong with a host is told by who knocks there; with a port that is none nobody can."""
+        for port in re.findall(r"(?:^|,)\s*(?:\[[^,]*\]|[^,:]*):([^,:]*)(?=,|$)", value or ""):
+            if not (_PORT.fullmatch(port.strip()) and int(port) <= _LAST_PORT):
+                raise ValueError("names a port that is none: host:port, separated by commas")
         return value
 
     @property

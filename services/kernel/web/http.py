@@ -184,7 +184,8 @@ class HttpServer:
             listening = await _listening(*self._address)
         except OSError as cause:
             raise Stop(
-                f"cannot listen on {self._where}: free the port, or choose another with WOOTSTREAM_HTTP_PORT"
+                f"cannot listen on {self._where}: free the port, or choose another with WOOTSTREAM_HTTP_PORT; the "
+                "address must be this machine's, see WOOTSTREAM_HTTP_HOST"
             ) from cause
         self._task = asyncio.create_task(self._server.serve(sockets=listening), name="http")
         while not self._server.started:

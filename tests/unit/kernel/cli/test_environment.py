@@ -34,6 +34,27 @@ def test_variable_itself_comes_before_its_file(monkeypatch: pytest.MonkeyPatch) 
     assert url.get_secret_value().endswith("/other")
 
 
+@pytest.mark.parametrize("servers", ["a:99999999", "a:x", "a:9092,b:", "[::1]:65536", "a:9092, b:-1"])
+def test_a_port_that_is_none_is_told_before_anybody_knocks(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", servers)
+    with pytest.raises(Stop, match=r"KAFKA_BOOTSTRAP_SERVERS: .*a port that is none"):
+        environment()
+
+
+@pytest.mark.parametrize("servers", ["a:9092", "a", "a:9092, b:9093", "::1", "[::1]:9092", "[::1]", "a:9092,"])
+def test_servers_are_taken_with_their_ports_and_without(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", servers)
+    assert environment().kafka_bootstrap_servers == servers
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", "1e400"])
+def test_a_number_without_an_end_is_told_by_its_variable(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SESSION_TIMEOUT_SECONDS", "METADATA_MAX_AGE_SECONDS", "CHATWOOT_CALLS_PER_SECOND"):
+        monkeypatch.setenv(f"WOOTSTREAM_{name}", number)
+    with pytest.raises(Stop, match=r"WOOTSTREAM_SESSION_TIMEOUT_SECONDS.*METADATA_MAX_AGE.*CALLS_PER_SECOND"):
+        environment()
+
+
 def test_setting_that_is_no_secret_has_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "port").write_text("9")
     monkeypatch.setenv("WOOTSTREAM_HTTP_PORT_FILE", str(tmp_path / "port"))
