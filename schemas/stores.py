@@ -15,6 +15,7 @@ from schemas.values.formats import Formats
 from schemas.vouching import SECRET_PREFIX, key
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
+_SEEN = re.compile(r"[!-~]+")
 _LONGEST_SECRET = 1_024
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 # It stands in a URL; Chatwoot makes it of 24 letters and digits.
@@ -40,6 +41,13 @@ def _a_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def in_a_header(secret: SecretStr) -> SecretStr:
+    """A token goes to Chatwoot in a header, which takes what is seen of ASCII and nothing else."""
+    if not _SEEN.fullmatch(secret.get_secret_value()):
+        raise ValueError("holds a space or another character that no token has")
+    return secret
+
+
 def _pushed(name: str) -> str:
     if name not in PUSHED:
         raise ValueError(f"is none of {', '.join(sorted(PUSHED))}")
@@ -52,6 +60,7 @@ AttributeNames = Annotated[tuple[AttributeName, ...], Field(max_length=len(PUSHE
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
 MyshopifyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]?\.myshopify\.com$")]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
+TokenSecret = Annotated[Secret, AfterValidator(in_a_header)]
 
 
 class StoreOptions(BaseModel):
@@ -66,7 +75,7 @@ class StoreOptions(BaseModel):
     account_id: Id | None = None
     release: ReleaseNumber | None = None
     website_token: str | None = Field(None, pattern=WEBSITE_TOKEN)
-    api_access_token: Secret | None = None
+    api_access_token: TokenSecret | None = None
     webhook_secret: Secret | None = None
     event_secret: ShopSecret | None = None
     vouching_secret: ShopSecret | None = None

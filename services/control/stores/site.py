@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from db import provisioning, transactions
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
+from schemas.stores import in_a_header
 from services.control.stores.calls import Api
 from services.control.stores.declared.observed import release_of
 from services.kernel import Chatwoot, Clock, Refusal, Retryable, Settings
@@ -42,7 +43,11 @@ class ChatwootSite:
     _releases: dict[str, asyncio.Future[str]] = field(default_factory=dict)
 
     def api(self, base_url: str, token: SecretStr) -> Api:
-        return Api(self.chatwoot, base_url, token)
+        """Raises Refusal where the token can be none: to Chatwoot it would look like an outage."""
+        try:
+            return Api(self.chatwoot, base_url, in_a_header(token))
+        except ValueError as cause:
+            raise Refusal(f"the token for {base_url} {cause}") from cause
 
     async def release(self, api: Api) -> str:
         """Of this server; asked once, and the address is judged before anything is."""

@@ -210,6 +210,13 @@ def test_shops_secret_that_is_no_base64_is_refused(secret: str) -> None:
         shop(event_secret=secret)
 
 
+@pytest.mark.parametrize("token", ["a b", "token\n", "t\u00f6ken", "\ufefftoken"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(ValidationError, match="holds a space or another character that no token has") as refused:
+        StoreOptions.model_validate({"slug": "nl", "api_access_token": token})
+    assert token not in str(refused.value)
+
+
 def test_signature_and_path_token_exclude_each_other() -> None:
     with pytest.raises(ValidationError, match="not both"):
         shop(unsigned=True, webhook_secret="s3cret")

@@ -113,6 +113,17 @@ async def test_one_store_is_provisioned_by_the_specifications_request(double: tu
     assert (bool(first["changes"]), second["changes"]) == (True, [])
 
 
+async def test_a_token_that_can_be_none_is_no_outage_of_chatwoot(double: tuple[Double, str]) -> None:
+    chat, address = double
+    (slug,), token = some(1), "to ken"
+    words = ("--base-url", address, "--email", "a@shop.example", "--domain", "a.example", "--platform-token", token)
+    refused = await call("stores", "provision", slug, *words)
+    assert (refused.exit_code, "another character that no token has" in refused.output) == (1, True), refused.output
+    with pytest.raises(Refusal, match="another character that no token has"):
+        await call("stores", "discover", "--base-url", address, "--token", token)
+    assert chat.state.accounts == {}
+
+
 async def test_token_of_an_agent_is_made_unless_it_would_hold_elsewhere(
     double: tuple[Double, str], admin_pool: Pool, tmp_path: Path
 ) -> None:
