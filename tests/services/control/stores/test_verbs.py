@@ -13,6 +13,7 @@ from local.chatwoot import seed
 from local.chatwoot.app import serving
 from local.chatwoot.double import Double
 from services.kernel import Refusal, Settings
+from services.kernel.secrets import new_key
 from tests.services.control.stores.chatwoots import chatwoot
 from tests.services.control.stores.test_apply import rows, some, webhooks_of
 from tests.services.control.verbs import answer, call, noted
@@ -122,6 +123,19 @@ async def test_a_token_that_can_be_none_is_no_outage_of_chatwoot(double: tuple[D
     with pytest.raises(Refusal, match="another character that no token has"):
         await call("stores", "discover", "--base-url", address, "--token", token)
     assert chat.state.accounts == {}
+
+
+async def test_a_secret_is_not_replaced_under_another_key_beside_which_no_door_could_read_the_store(
+    double: tuple[Double, str], admin_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, address), entries = double, some(1)
+    await call("stores", "apply", written(tmp_path, address, entries))
+    before, (slug,) = await rows(admin_pool, entries), entries
+    monkeypatch.setenv("WOOTSTREAM_INSTALLATION_KEY", new_key())
+    for what in ("event", "vouching"):
+        with pytest.raises(Refusal, match="cannot be opened"):
+            await call("stores", "rotate", slug, "--what", what)
+    assert await rows(admin_pool, entries) == before
 
 
 async def test_token_of_an_agent_is_made_unless_it_would_hold_elsewhere(
