@@ -5,6 +5,7 @@ import errno
 import gc
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -36,6 +37,7 @@ SERVICES: Mapping[str, str] = {
     "privacy": "services.privacy.app",
 }
 _LOCAL = ("local", "demo", "replay")
+_INTERRUPTED = 130  # as shells say of what SIGINT ended
 _COLLECT_AFTER = 50_000  # objects: a short verb is mostly modules, which stay, and to look through them finds nothing
 
 
@@ -174,6 +176,8 @@ def command_line(asked: str | None = None) -> typer.Typer:
 
 def main() -> None:
     """The command line: what a person can cure is one sentence and exit code 2."""
+    _open_streams()
+    configure_logs("warning", "console")  # until a verb asks for more: stdout belongs to answers
     quiet_client_logs()
     gc.set_threshold(_COLLECT_AFTER)
     _check_text(sys.argv[1:])
@@ -193,8 +197,17 @@ def main() -> None:
         _refuse(given_value(error) or _of_postgres(error))
     except OSError as error:
         _refuse(_of_system(error))
+    except KeyboardInterrupt:  # while modules were loaded; later it is the verb's
+        sys.exit(_INTERRUPTED)
     finally:
         gc.freeze()  # or the end would walk every module there is, a quarter of what a short verb costs
+
+
+def _open_streams() -> None:
+    """A standard stream that was closed says and takes nothing; else the next file or socket would have its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _check_text(arguments: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import asyncpg
@@ -102,6 +103,35 @@ def test_bytes_that_are_no_text_are_refused_before_any_verb_and_not_repeated(
     assert (code, said) == (2, "argument 2 is no UTF-8: write it in UTF-8\n")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_standard_stream_that_is_closed_takes_and_says_nothing(closed: str, tmp_path: Path) -> None:
+    """What is asked of standard input is answered as if it were empty, and no file gets a stream's number."""
+    (tmp_path / "request").write_text("")
+    verb = f'"{sys.executable}" -m services.cli verify --secret-stdin "{tmp_path}/request" {closed}'
+    done = subprocess.run(["/bin/sh", "-c", verb], capture_output=True, text=True, input="", check=False)
+    told = "" if "2>&-" in closed else "standard input held no secret"
+    assert (done.returncode, done.stdout, done.stderr[: len(told) or None]) == (2, "", told)
+
+
+def test_what_is_logged_before_a_verb_asks_for_logs_leaves_standard_output_to_answers() -> None:
+    program = (
+        "import sys, structlog, services.cli as cli; sys.argv = ['wootstream', 'audit']\n"
+        "cli.command_line = lambda _: lambda: structlog.get_logger().warning('kafka_is_away')\n"
+        "cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, "kafka_is_away" in done.stderr) == ("", True)
+
+
+def test_ctrl_c_while_modules_are_loaded_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert _ended(interrupted, ["wootstream", "audit"], monkeypatch, capsys) == (130, "")
+
+
 def _ended(
     verb: Callable[[], None],
     argv: list[str],
@@ -111,6 +141,7 @@ def _ended(
     """The exit code and standard error of a command line whose only verb does this."""
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr("services.cli.configure_logs", lambda *_: None)
     monkeypatch.setattr("services.cli.command_line", lambda _: verb)
     monkeypatch.setattr(sys, "argv", argv)
     with pytest.raises(SystemExit) as end:
@@ -121,6 +152,7 @@ def _ended(
 def test_the_end_of_a_verb_walks_none_of_the_modules_it_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
     monkeypatch.setattr(gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr("services.cli.configure_logs", lambda *_: None)
     monkeypatch.setattr(gc, "freeze", lambda: left.append(len(sys.modules)))
     monkeypatch.setattr(sys, "argv", ["wootstream", "verify", "--help"])
     with pytest.raises(SystemExit) as end:
