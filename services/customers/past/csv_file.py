@@ -110,7 +110,7 @@ class Bookmark:
     def move(self, lines: int) -> None:
         """All up to this line have been sent; whole or not at all, also when the machine stops here."""
         self.lines = lines
-        new = self.path.with_name(self.path.name + ".new")
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")  # two may read the same file
         new.write_bytes(orjson.dumps(self.mark | {"lines": lines}))
         os.replace(new, self.path)
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS
 from services.customers import handlers
 from services.customers.events import ShopFact, read
-from services.customers.past.csv_file import PastFile
+from services.customers.past.csv_file import Bookmark, PastFile
 from services.kernel import Record, Refusal, Settings
 from services.kernel.publishing.publish import Publisher
 from tests.services.attached import attach
@@ -157,3 +158,21 @@ def test_a_file_whose_first_line_is_none_of_a_table_is_refused_before_all_of_it_
     (tmp_path / "picture.csv").write_bytes(b"\0" * 1_000_000)
     with pytest.raises(Refusal, match="no line of CSV"):
         PastFile(str(tmp_path / "picture.csv"))
+
+
+def test_two_readings_of_one_file_do_not_take_each_others_bookmark_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, real, pid = tmp_path / "orders.csv", os.replace, os.getpid()
+    file.write_text("order_id\n")
+    ours, theirs = Bookmark.of(file, "nl"), Bookmark.of(file, "nl")
+
+    def between(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", real)
+        monkeypatch.setattr(os, "getpid", lambda: pid + 1)
+        theirs.move(5)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", between)
+    ours.move(3)
+    assert Bookmark.of(file, "nl").lines == 3
