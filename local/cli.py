@@ -55,9 +55,9 @@ def replay_(
     plan = Plan(random.randrange(2**32) if seed is None else seed, shuffle, repeat, rate)
     try:
         chosen = plan.arranged(recording.deliveries(directory))
+        doors, sent = asyncio.run(replay.attach(settings, directory)), itertools.count(1)
     except NotARecording as reason:
         raise Refusal(str(reason)) from reason
-    doors, sent = asyncio.run(replay.attach(settings, directory)), itertools.count(1)
     with progress("webhooks") as tell:
         moved = lambda: tell(next(sent), len(chosen))  # noqa: E731
         answers = asyncio.run(replay.post(url or settings.public_url, doors, chosen, plan, moved))

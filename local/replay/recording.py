@@ -5,7 +5,9 @@ A folder holds `webhooks.jsonl` and `stores.json`, plain or compressed; a folder
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +18,7 @@ _STORES = "stores.json"
 _CALLS = "api.jsonl"
 # What else was recorded (bots, API inboxes, automation rules) goes to other receivers than us.
 _ACCOUNT_WEBHOOK = "/hooks/"
+_UNREADABLE = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,15 @@ class NotARecording(Exception):
 
 def deliveries(folder: Path) -> list[Delivery]:
     """Every account webhook in the folder, in the order of arrival."""
-    return [_delivery(entry) for entry in _entries(folder) if entry["path"].startswith(_ACCOUNT_WEBHOOK)]
+    with _readable(folder):
+        return [_delivery(entry) for entry in _entries(folder) if entry["path"].startswith(_ACCOUNT_WEBHOOK)]
 
 
 def stores(folder: Path) -> list[RecordedStore]:
     """Every store of the folder, each once."""
-    found = {}
-    for run in _runs(folder):
-        for entry in json.loads(_read(run, _STORES)):
-            found[entry["name"]] = _store(entry)
-    return list(found.values())
+    with _readable(folder):
+        entries = [entry for run in _runs(folder) for entry in json.loads(_read(run, _STORES))]
+        return list({entry["name"]: _store(entry) for entry in entries}.values())
 
 
 def calls(folder: Path, account_id: int) -> list[RecordedCall]:
@@ -77,6 +79,17 @@ def calls(folder: Path, account_id: int) -> list[RecordedCall]:
         for one in map(json.loads, _read(run, _CALLS).splitlines())
         if one["path"].startswith(within) and one["status"] == HTTPStatus.OK
     ]
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """A copy that was cut, or files of another kind, fail wherever they are read."""
+    try:
+        yield
+    except _UNREADABLE as cause:
+        raise NotARecording(
+            f"{folder} cannot be read as a recording ({type(cause).__name__}): copy it again"
+        ) from cause
 
 
 def _entries(folder: Path) -> Iterator[dict[str, Any]]:

@@ -98,3 +98,26 @@ async def test_items_stop_when_the_time_is_up() -> None:
 
     assert done[:40] == list(range(1, 41))
     assert len(done) < 100
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("webhooks.jsonl", b'{"path": "/hooks/nl", "headers": [], "bo'),
+        ("webhooks.jsonl", b"\xa0\x00"),
+        ("webhooks.jsonl", b"[1, null]"),
+        ("webhooks.jsonl.gz", gzip.compress(b"{}")[:-4]),
+        ("stores.json", b"[{}]"),
+        ("stores.json", b"{"),
+        ("stores.json", b"null"),
+    ],
+    ids=repr,
+)
+def test_a_recording_that_was_cut_or_is_something_else_is_told_by_its_folder(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    if not name.startswith("webhooks"):
+        (tmp_path / "webhooks.jsonl").write_bytes(b"")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NotARecording, match="cannot be read as a recording"):
+        _ = (recording.deliveries(tmp_path), recording.stores(tmp_path))
