@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from schemas.bounds import URL_CHARACTERS, Id
-from schemas.stores import SLUG, Email, OperatorText, in_a_header
+from schemas.stores import SLUG, ChatwootUrl, Email, OperatorText, in_a_header
 
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?(:[0-9]{1,5})?$")]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")]
@@ -40,8 +40,8 @@ class GenerateTokenRequest(_Model):
 class _OnServer(_Model):
     """On which Chatwoot, and what lets us make something there."""
 
-    base_url: str = Field(pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
-    platform_token: Annotated[SecretStr, Field(max_length=URL_CHARACTERS), AfterValidator(in_a_header)]
+    base_url: ChatwootUrl
+    platform_token: Annotated[SecretStr, Field(min_length=1, max_length=URL_CHARACTERS), AfterValidator(in_a_header)]
 
 
 class CreateAccountOnServer(CreateAccountRequest, _OnServer):

@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
@@ -41,6 +42,18 @@ def _a_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def reachable(address: str) -> str:
+    """Whatever calls it splits it first, and a port beyond 65535 is no error of any client's but the socket's."""
+    try:
+        parts = urlsplit(address)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError("has a host or a port that is none")
+    return address
+
+
 def in_a_header(secret: SecretStr) -> SecretStr:
     """A token goes to Chatwoot in a header, which takes what is seen of ASCII and nothing else."""
     if not _SEEN.fullmatch(secret.get_secret_value()):
@@ -57,6 +70,9 @@ def _pushed(name: str) -> str:
 Email = Annotated[str, Field(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$")]
 AttributeName = Annotated[str, AfterValidator(_pushed), WithJsonSchema({"enum": sorted(PUSHED)})]
 AttributeNames = Annotated[tuple[AttributeName, ...], Field(max_length=len(PUSHED))]
+ChatwootUrl = Annotated[
+    str, Field(pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS), AfterValidator(reachable)
+]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_SECRET)]
 MyshopifyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]?\.myshopify\.com$")]
 ShopSecret = Annotated[Secret, AfterValidator(_a_key)]
@@ -71,7 +87,7 @@ class StoreOptions(BaseModel):
     slug: str = Field(pattern=SLUG)
     organization_id: UUID | None = None
     name: OperatorText | None = None
-    base_url: str | None = Field(None, pattern=r"^https?://[^/\s\x00]+$", max_length=URL_CHARACTERS)
+    base_url: ChatwootUrl | None = None
     account_id: Id | None = None
     release: ReleaseNumber | None = None
     website_token: str | None = Field(None, pattern=WEBSITE_TOKEN)

@@ -15,7 +15,7 @@ from local.replay import recording
 from local.replay.pace import AT_ONCE, at_rate
 from local.replay.recording import Delivery, RecordedStore
 from local.replay.webhook_sender import StoreDoor, WebhookSender
-from schemas.stores import StoreOptions
+from schemas.stores import StoreOptions, reachable
 from services.control.stores.attach import add
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal
@@ -82,6 +82,10 @@ async def post(
     url: str, doors: dict[str, StoreDoor], chosen: Sequence[Delivery], plan: Plan, moved: Moved
 ) -> Counter[int]:
     """Send them; answers how often which status came, 0 for none. Raises Refusal when no ingress answers there."""
+    try:
+        reachable(url)
+    except ValueError as cause:
+        raise Refusal(f"{url} {cause}: name the ingress with --url http://127.0.0.1:8080") from cause
     answers = Counter[int]()
     async with AsyncExitStack() as clients:
         free = [await clients.enter_async_context(one) for one in _clients(url)]

@@ -20,7 +20,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 async def check_target(base_url: str, *, private: bool) -> None:
     """Raises Refusal where no call may go: no such host, or, unless `private`, an address of a private network."""
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+    except ValueError as error:
+        raise Refusal(f"{base_url} is not called: {error}") from error
     if parts.scheme not in _PORTS or not parts.hostname or parts.username or parts.path.strip("/"):
         raise Refusal(f"{base_url} is no address of a Chatwoot: it looks like https://chatwoot.example")
     try:

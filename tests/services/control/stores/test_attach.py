@@ -210,11 +210,17 @@ def test_shops_secret_that_is_no_base64_is_refused(secret: str) -> None:
         shop(event_secret=secret)
 
 
-@pytest.mark.parametrize("token", ["a b", "token\n", "t\u00f6ken", "\ufefftoken"])
+@pytest.mark.parametrize("token", ["a b", "s3cret\n", "s3cr\u00f6t", "\ufeffs3cret"])
 def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token: str) -> None:
     with pytest.raises(ValidationError, match="holds a space or another character that no token has") as refused:
         StoreOptions.model_validate({"slug": "nl", "api_access_token": token})
     assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["http://a:65536", "http://a:b", "http://[::1", "https://:80", "http://a:0"])
+def test_an_address_with_a_host_or_port_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="a host or a port that is none"):
+        StoreOptions.model_validate({"slug": "nl", "base_url": address})
 
 
 def test_signature_and_path_token_exclude_each_other() -> None:

@@ -26,6 +26,12 @@ def test_an_address_of_a_private_network_is_none_of_the_internet(address: str) -
     assert not is_public(ipaddress.ip_address(address))
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "http://a:65536", "http://a:b", "http://x..y"])
+async def test_what_is_no_address_is_a_sentence(address: str) -> None:
+    with pytest.raises(Refusal, match="is not called"):
+        await check_target(address, private=True)
+
+
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07::1", "::ffff:93.184.215.14"])
 def test_an_address_of_the_internet_may_be_called(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

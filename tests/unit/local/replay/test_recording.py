@@ -8,11 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.replay import recording
+from local.replay import recording, replay
 from local.replay.pace import at_rate
 from local.replay.recording import Delivery, NotARecording
 from local.replay.webhook_sender import StoreDoor, WebhookSender, accepted, sign
 from services.kernel.clock import Clock
+from services.kernel.errors import Refusal
 from tests.recordings.recorded import ALL_RUNS, DATA, account_webhooks
 
 
@@ -121,3 +122,9 @@ def test_a_recording_that_was_cut_or_is_something_else_is_told_by_its_folder(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(NotARecording, match="cannot be read as a recording"):
         _ = (recording.deliveries(tmp_path), recording.stores(tmp_path))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999999", "http://[::1", "door"])
+async def test_an_ingress_whose_address_is_none_is_a_sentence(url: str) -> None:
+    with pytest.raises(Refusal, match="has a host or a port that is none"):
+        await replay.post(url, {}, [], replay.Plan(1), lambda: None)
