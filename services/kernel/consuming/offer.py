@@ -7,13 +7,14 @@ from enum import Enum
 from itertools import groupby
 from operator import attrgetter
 from typing import Generic
+from uuid import UUID
 
 import orjson
 
 from db.pool import Connection, Connections
 from db.records import dead_letters, ledger
 from db.records.dead_letters import Letter
-from db.records.ledger import LedgerRow, Move
+from db.records.ledger import Entered, LedgerRow, Move
 from services.kernel.consuming.bisect import Applied, Apply, E, apply_in_halves
 from services.kernel.consuming.suspicion import Suspicion
 from services.kernel.errors import Invalid, describe, is_bug
@@ -105,16 +106,7 @@ async def offer(pool: Connections, subscription: Subscription[E], records: Seque
         if is_sealed:
             there = {name for name, store in stores.items() if store not in entered.gone}
             readings = await _opened_and_read(conn, subscription, fresh, there)
-        if entered.gone:  # nobody's poison: ignored
-            readings.events = [event for event in readings.events if event.record.store not in entered.gone]
-        if entered.erased_whole:  # nor what cannot be read: set aside, it would bring the store back
-            whole = {name for name, store in stores.items() if store in entered.erased_whole}
-            readings = readings.of({one for one in fresh if one.store_name not in whole})
-        if entered.erased:  # ignored from here on, also what would be set aside
-            latest = {name: entered.erased[store] for name, store in stores.items() if store in entered.erased}
-            forgotten = await subscription.about.those_erased(conn, latest, readings.events, readings.bad)
-            if forgotten:
-                readings = readings.of(set(fresh) - forgotten)
+        readings = await _of_those_there(conn, subscription, fresh, readings, entered, stores)
         events, bad, bugs = readings.events, readings.bad, readings.bugs
         if care is Care.WHOLE:  # the usual case: one call, no savepoint
             applied = Applied(set(await subscription.apply(conn, events)), worked=True) if events else Applied()
@@ -252,6 +244,27 @@ async def _opened_and_read(
     unopened = await subscription.opener.open(conn, fresh, there)
     readings = _read(subscription, [one for one in fresh if one not in unopened], there)
     readings.bad |= {one: (UNREADABLE, why) for one, why in unopened.bad.items()}
+    return readings
+
+
+async def _of_those_there(
+    conn: Connection,
+    subscription: Subscription[E],
+    fresh: Sequence[Record],
+    readings: _Readings[E],
+    entered: Entered,
+    stores: Mapping[str, UUID],
+) -> _Readings[E]:
+    """What is left where a store is gone or had somebody erased. The rest is ignored, nobody's poison."""
+    if entered.gone:
+        readings.events = [event for event in readings.events if event.record.store not in entered.gone]
+    if entered.erased_whole:  # nor what cannot be read: set aside, it would bring the store back
+        whole = {name for name, store in stores.items() if store in entered.erased_whole}
+        readings = readings.of({one for one in fresh if one.store_name not in whole})
+    if entered.erased:  # ignored from here on, also what would be set aside
+        latest = {name: entered.erased[store] for name, store in stores.items() if store in entered.erased}
+        if forgotten := await subscription.about.those_erased(conn, latest, readings.events, readings.bad):
+            readings = readings.of(set(fresh) - forgotten)
     return readings
 
 
