@@ -4,18 +4,15 @@ Processor time of this process, which is our client's and, the same in both, tha
 `python -m benchmarks.contacts.chatwoot_calls --json` ends with one object.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from benchmarks._command import ROUNDS, command, sentence, spread
 from services.kernel import Chatwoot, Clock, Settings
+from tests.answering import keeping_open
 
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 _CALLS = 300
 _WITHOUT_A_PACE = 1_000_000.0
 
@@ -24,7 +21,7 @@ async def measure(others: int, rounds: int) -> dict[str, Any]:
     """Alternate the two; each call is waited for before the next."""
     alone: list[float] = []
     beside: list[float] = []
-    async with _servers(1 + others) as servers:
+    async with keeping_open(1 + others) as servers:
         for number in range(rounds):
             for kept, known in ((alone, servers[:1]), (beside, servers))[:: -1 if number % 2 else 1]:
                 kept.append(await _a_call(known))
@@ -51,27 +48,6 @@ async def _a_call(servers: list[str]) -> float:
 
 async def _call(chatwoot: Chatwoot, server: str) -> None:
     await chatwoot.call(server, "GET", "/api/v1/accounts/3/contacts/1", token="t")  # noqa: S106  # nobody's
-
-
-@asynccontextmanager
-async def _servers(count: int) -> AsyncIterator[list[str]]:
-    async with AsyncExitStack() as opened:
-        bases = []
-        for _ in range(count):
-            server = await opened.enter_async_context(await asyncio.start_server(_serve, "127.0.0.1", 0))
-            bases.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        yield bases
-
-
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while True:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(_ANSWER)
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass  # the client has closed it
-    finally:
-        writer.close()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """A call to one Chatwoot does not pay for the idle connections to all others."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -11,32 +9,16 @@ from prometheus_client import CollectorRegistry
 
 from services.kernel import Chatwoot, Clock, Settings
 from services.kernel.chatwoot.bounded_network import BoundedStream
+from tests.answering import keeping_open
 
 _CONTACT = "/api/v1/accounts/3/contacts/1"
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 _SERVERS = 100
 _IDLE_IN_A_POOL = 8
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while True:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(_ANSWER)
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass  # the client has closed it
-    finally:
-        writer.close()
-
-
 @pytest_asyncio.fixture
 async def servers() -> AsyncIterator[list[str]]:
-    """Where they are; each keeps its connections open."""
-    async with AsyncExitStack() as opened:
-        bases = []
-        for _ in range(_SERVERS):
-            server = await opened.enter_async_context(await asyncio.start_server(_serve, "127.0.0.1", 0))
-            bases.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with keeping_open(_SERVERS) as bases:
         yield bases
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
@@ -208,6 +209,13 @@ async def test_an_option_that_a_scripts_unset_variable_left_empty_does_not_choos
 async def test_an_empty_name_is_no_stores_and_never_means_all_of_them(bench: Bench, verb: tuple[str, ...]) -> None:
     with pytest.raises(Refusal, match="there is no store ''"):
         await call(*verb)
+
+
+async def test_what_a_question_is_about_is_no_part_of_the_json(bench: Bench) -> None:
+    await set_aside(bench, poison(bench))
+    asked = await call("dead-letters", "discard", "--json", given=b"y\n")
+    assert ("23514" in asked.stdout, "23514" in asked.stderr) == (False, True)
+    assert orjson.loads(asked.stdout.splitlines()[-1]) == {"discarded": 1}  # above it the runner shows what was typed
 
 
 async def test_beyond_the_stores_cap_the_bytes_come_from_the_topic_while_it_has_them(bench: Bench) -> None:
