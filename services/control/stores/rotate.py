@@ -93,7 +93,7 @@ class Rotation:
         if before is None and row["event_secret"]:  # the event secret vouched so far
             vouched = self.vault.open(row["event_secret"], organization=store, column="event_secret")
             before = self.vault.seal(vouched, organization=store, column=column)
-        if before is not None:  # beside what another key sealed no door could open the new one
+        elif before is not None:  # beside what another key sealed no door could open the new one
             self.vault.open(before, organization=store, column=column)
         await self._put(store, {
             column: self.vault.seal(made, organization=store, column=column),
