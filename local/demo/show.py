@@ -24,6 +24,7 @@ from local.stack.packages.jars import FetchProgress as Fetching
 from local.stack.servers import kafka
 from services.control.ledger.answer import Audit
 from services.control.ledger.audit import audit
+from services.ingress.spool.status import records_in
 from services.kernel.kafka.topics import ensure_topics
 from services.kernel.settings import Settings
 
@@ -57,11 +58,11 @@ async def run(given: Settings, wish: Wish, fetching: Fetching) -> int:
                     shops.hear(double, store, running.address)
                 answers, seconds = await _send(running.address, double, stores, wish)
                 await double.deliveries.settled()
-                verdict = await _drained(settings)
+                verdict = await drained(settings)
                 await _tell(settings, running.address, stores)
                 memory = store_numbers.memory(_processes(settings, running))
     summary.show_end(answers, seconds, memory, verdict)
-    return 0 if verdict.clean and not verdict.in_flight and not answers.refused else 1
+    return 0 if verdict.clean and not verdict.under_way and not answers.refused else 1
 
 
 @asynccontextmanager
@@ -106,14 +107,16 @@ async def _send(address: str, double: Double, stores: Sequence[DemoStore], wish:
     return answers, time.monotonic() - began
 
 
-async def _drained(settings: Settings) -> Audit:
-    """The audit once nothing is in flight and nobody is due, or as it is when that takes too long."""
+async def drained(settings: Settings) -> Audit:
+    """The audit once nothing is under way and nobody is due, or as it is when that takes too long."""
     give_up_at = time.monotonic() + _DRAIN_SECONDS
     _stderr.print("waiting until all is consumed")
     while True:
         verdict = await audit(settings)
-        idle = not verdict.in_flight and not await store_numbers.people_due(settings)
-        # Both: a consumed record may still leave somebody due, and sending to Chatwoot brings new webhooks.
+        # What only just went into a spool, no ingress has told yet. A consumed record may still leave somebody due, and
+        # sending to Chatwoot brings new webhooks.
+        waiting = verdict.under_way or records_in(settings.data_directory / "spool")
+        idle = not waiting and not await store_numbers.people_due(settings)
         if idle or time.monotonic() > give_up_at:
             return verdict
         await asyncio.sleep(_POLL_SECONDS)

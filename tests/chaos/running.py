@@ -1,6 +1,5 @@
 """`wootstream run` as a process with an address that stays, on topics that nobody used before."""
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -9,7 +8,7 @@ import httpx
 from local.stack.machine.ports import HOST, free_ports
 from schemas.topics import ALL
 from services.control.ledger.audit import audit
-from services.ingress.spool.status import look
+from services.ingress.spool.status import records_in
 from services.kernel.kafka.topics import ensure_topics
 from tests.chaos.installation import Installation
 from tests.chaos.processes import Worker
@@ -52,7 +51,6 @@ async def nothing_in_flight(installation: Installation, *, seconds: float = _SET
     spool = installation.settings.data_directory / "spool"
 
     async def all_read() -> bool:
-        waiting = sum(file.records for file in look(spool, {}, now=time.time()).values())
-        return not waiting and (await audit(installation.settings)).in_flight == 0
+        return not records_in(spool) and (await audit(installation.settings)).in_flight == 0
 
     await eventually(all_read, seconds=seconds)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.stack.servers import kafka
+from services.ingress.spool.status import records_in
 from tests.e2e.test_stack import processes_of
 from tests.eventually import eventually
 
@@ -39,12 +41,17 @@ async def test_demo_ends_with_the_stores_and_a_clean_audit_and_leaves_no_process
     assert processes_of(data) == []
 
 
-async def test_interrupted_demo_drains_what_it_sent_and_tells_it_also_over_tls(data: Path) -> None:
+async def test_interrupted_demo_drains_what_it_sent_also_from_spools_and_tells_it_also_over_tls(data: Path) -> None:
     running = demo(data, "--for", "0", STACK_TLS="1")
     assert running.stderr is not None
     while not running.stderr.readline().startswith("sending"):
         assert running.poll() is None
+    kafka_node = kafka.server(data / "stack-tls").running()
+    assert kafka_node is not None
+    os.kill(kafka_node.pid, signal.SIGSTOP)
+    await eventually(lambda: records_in(data / "spool") > 0, seconds=_PATIENCE_SECONDS)
     running.send_signal(signal.SIGINT)
+    os.kill(kafka_node.pid, signal.SIGCONT)
     told, said = running.communicate(timeout=_PATIENCE_SECONDS)
 
     assert running.returncode == 0, told + said

@@ -135,6 +135,11 @@ class Audit:
         return sum(one.records for one in self.spooled)
 
     @property
+    def under_way(self) -> int:
+        """Records that were accepted and that some group has yet to read, wherever they are."""
+        return self.in_spools + self.in_flight
+
+    @property
     def undrained(self) -> list[SpooledFile]:
         """Where records wait and nobody brings them to Kafka."""
         return [one for one in self.spooled if one.undrained]

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -57,6 +58,11 @@ class SpoolStatus:
 def look(directory: Path, before: dict[Path, FileLook], *, now: float) -> dict[Path, FileLook]:
     """Each file as it is now, with what is new in it since `before`."""
     return dict(_looks(sorted(directory.glob("*.sqlite3")), before, now))
+
+
+def records_in(directory: Path) -> int:
+    """How many records wait in it at this moment."""
+    return sum(one.records for one in look(directory, {}, now=time.time()).values())
 
 
 def _looks(paths: Iterable[Path], before: dict[Path, FileLook], now: float) -> Iterator[tuple[Path, FileLook]]:
