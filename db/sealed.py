@@ -13,6 +13,11 @@ _HELD = f"""
 select id, organization_id, {", ".join(COLUMNS)} from public.chatwoot_accounts
 where organization_id = any ($1::uuid[]) order by id for update
 """  # noqa: S608
+_KEYS = f"""
+select organization_id, split_part(text, '.', 2) as key, array_agg(name order by name) as columns
+from public.chatwoot_accounts, unnest(array[{", ".join(f"'{name}'" for name in COLUMNS)}], array[{", ".join(COLUMNS)}]) as t (name, text)
+where organization_id = any ($1::uuid[]) and text is not null group by 1, 2
+"""  # noqa: S608
 _PUT = f"""
 update public.chatwoot_accounts set {", ".join(f"{name} = ${at}" for at, name in enumerate(COLUMNS, 2))}, updated_at = now()
 where id = $1
@@ -27,6 +32,11 @@ def sealed_for(column: str) -> str:
 async def held(conn: Connection, organizations: Collection[UUID]) -> Sequence[Row]:
     """The accounts of these stores with what is sealed in them, locked; the stores must be in scope."""
     return await conn.fetch(_HELD, list(organizations))
+
+
+async def keys(conn: Connection, organizations: Collection[UUID]) -> Sequence[Row]:
+    """organization_id, the id of a key, and the columns it sealed; the stores must be in scope."""
+    return await conn.fetch(_KEYS, list(organizations))
 
 
 async def put(conn: Connection, account: UUID, sealed: Mapping[str, str | None]) -> None:

@@ -100,6 +100,7 @@ class StoreOptions(BaseModel):
     shopify_domain: MyshopifyName | None = None
     erase_when_redacted: bool | None = None
     forget_previous: bool = False
+    key_lost: bool = Field(False, description="what an installation key sealed that is lost for good is given up")
     unsigned: bool = False
     path_token: Annotated[Secret, Field(min_length=16)] | None = None
     domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = None

@@ -28,6 +28,9 @@ _RESEAL = "update wootstream.seal_trees set tree = $3 where organization_id = $1
 _END = """
 update wootstream.seal_trees set tree = null, version = version + 1 where organization_id = $1 and begins_at < $2 and tree is not null
 """
+_DESTROY = """
+update wootstream.seal_trees set tree = null, version = version + 1 where organization_id = $1 and id = any ($2::uuid[])
+"""
 _CHANGED = """
 update public.chatwoot_accounts set seal_version = seal_version + 1 where organization_id = $1 and account_status <> 'deleted'
 """
@@ -94,6 +97,11 @@ async def reseal(conn: Connection, store: UUID, tree: UUID, sealed: str) -> None
 async def end(conn: Connection, store: UUID, before: datetime) -> int:
     """Destroy the trees that began before; that they were there stays known. How many."""
     return int((await conn.execute(_END, store, before)).rpartition(" ")[2])
+
+
+async def destroy(conn: Connection, store: UUID, trees: Collection[UUID]) -> None:
+    """These alone, likewise."""
+    await conn.execute(_DESTROY, store, list(trees))
 
 
 async def changed(conn: Connection, store: UUID) -> None:

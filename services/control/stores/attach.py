@@ -14,6 +14,7 @@ from db.pool import Connection, Pool, Row, scoped
 from db.privacy import erased_stores
 from db.reporting import account_details
 from schemas.stores import StoreOptions
+from services.control.keys.another import destroy_lost_trees, refuse_another_key
 from services.control.stores.row import wanted
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, stores_named
@@ -84,6 +85,8 @@ async def set_seal(pool: Pool, vault: Secrets, slug: str, *, seal: bool) -> Adde
 async def put(pool: Pool, vault: Secrets, store: StoreOptions, *, action: str = "stores add") -> Added:
     """The same, where a pool is open; `action` is what the audit log calls it."""
     organization = await organization_of(pool, store.slug, store.organization_id)
+    if not store.key_lost:
+        await refuse_another_key(pool, vault, store.slug)
     try:
         async with scoped(pool, {organization}) as conn:
             return await _put(conn, store, organization, vault, action)
@@ -153,7 +156,8 @@ async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault:
         await _ensure_organization(conn, organization, store.name or store.slug)
     row = wanted(store, organization, before, vault)
     outcome: Literal["added", "changed", "unchanged"] = "changed" if before else "added"
-    if before and row.columns == dict(before):
+    trees_lost = store.key_lost and await destroy_lost_trees(conn, organization, vault)
+    if before and row.columns == dict(before) and not trees_lost:
         outcome = "unchanged"
     else:
         await table.put(conn, row.columns)

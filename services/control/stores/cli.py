@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.stores import StoreOptions
 from services.control.stores import attach as control
 from services.control.stores.declared import cli as declared
+from services.control.stores.declared.cli import KeyLost
 from services.control.stores.rotate_cli import rotate
 from services.control.stores.set_cli import set_
 from services.kernel.cli.environment import installed
@@ -87,6 +88,7 @@ def add(
     shopify_domain: ShopifyDomain = None,
     erase_when_redacted: EraseWhenRedacted = None,
     forget_previous: ForgetPrevious = False,
+    key_lost: KeyLost = False,
     path_token: PathToken = None,
     stdin: Stdin = False,
     as_json: Json = False,
@@ -105,7 +107,7 @@ def add(
         slug=slug, base_url=base_url, account_id=account, website_token=website_token, name=name, release=release,
         unsigned=unsigned, domains=domains, push=push, locale=locale, timezone=timezone, currency=currency,
         bot_inboxes=bots or (), organization_id=organization, forget_previous=forget_previous,
-        shopify_domain=shopify_domain, erase_when_redacted=erase_when_redacted, **secrets,
+        shopify_domain=shopify_domain, erase_when_redacted=erase_when_redacted, key_lost=key_lost, **secrets,
     )  # fmt: skip
     settings = installed(kafka=False)
     _tell(asyncio.run(control.add(settings, store)), settings.public_url, as_json=as_json)

@@ -21,6 +21,7 @@ from db import rotations
 from db import stores as table
 from db.pool import Connection, Pool, Row, scoped
 from schemas.vouching import SECRET_PREFIX
+from services.control.keys.another import refuse_another_key
 from services.kernel import Chatwoot, Clock, Refusal
 from services.kernel.actor import note
 from services.kernel.chatwoot.chatwoot_client import ChatwootAccount, unsealed_token
@@ -75,6 +76,7 @@ class Rotation:
             row = await table.account(conn, store)
         if row is None:
             raise Refusal(f"store {self.slug} has no account")
+        await refuse_another_key(self.pool, self.vault, self.slug)
         if row["unsigned"] != (what == "path") and what in ("path", "webhook"):
             other = "path" if row["unsigned"] else "webhook"
             raise Refusal(f"store {self.slug} proves its webhooks otherwise: rotate --what {other}")
@@ -93,8 +95,6 @@ class Rotation:
         if before is None and row["event_secret"]:  # the event secret vouched so far
             vouched = self.vault.open(row["event_secret"], organization=store, column="event_secret")
             before = self.vault.seal(vouched, organization=store, column=column)
-        elif before is not None:  # beside what another key sealed no door could open the new one
-            self.vault.open(before, organization=store, column=column)
         await self._put(store, {
             column: self.vault.seal(made, organization=store, column=column),
             f"{column}_previous": None if self.now else before,

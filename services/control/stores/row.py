@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from db.sealed import COLUMNS
 from schemas.stores import StoreOptions
 from schemas.vouching import SECRET_PREFIX
+from services.control.keys.another import without_lost
 from services.kernel.errors import Refusal, Sealed
 from services.kernel.secrets import Secrets
 
@@ -57,9 +58,10 @@ class WantedRow:
 
 def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | None, vault: Secrets) -> WantedRow:
     """The account's columns. What would not change keeps its very bytes. Raises Refusal where something is missing."""
+    stands = without_lost(before, vault) if before and store.key_lost else before
     known = dict.fromkeys(
         (*_SECRETS, "support_email", "allowed_attributes", "tier_rules", "tiers_after", "formats", "shopify_domain")
-    ) | dict(before or {"account_name": store.slug, **_DEFAULTS})
+    ) | dict(stands or {"account_name": store.slug, **_DEFAULTS})
     seal = _Seal(vault, organization, known)
     named = {column: value for name, column in _COLUMNS.items() if (value := getattr(store, name)) is not None}
     columns = known | {"organization_id": organization, "slug": store.slug} | named
@@ -73,8 +75,8 @@ def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | 
     token = _path_token(store, known)
     columns |= _signed(store, seal) | _unsigned(store, token)
     event = _made(store.event_secret or known["event_secret"])
-    # One that was attached before there were two goes on with its event secret until it is given another.
-    vouching = _made(store.vouching_secret or before)
+    # One attached before there were two goes on with its event secret until it is given another; lost is not that.
+    vouching = _made(store.vouching_secret or (before and before["vouching_secret"] == known["vouching_secret"]))
     columns |= seal.rotated("event_secret", store.event_secret or event)
     columns |= _vouching(store.vouching_secret or vouching, seal)
     columns |= seal.rotated("shopify_secret", store.shopify_secret)
@@ -88,7 +90,9 @@ def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | 
 def _check(store: StoreOptions, columns: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     if absent := [option for column, option in _NEEDED.items() if columns.get(column) is None]:
         raise Refusal(f"store {store.slug} is new, so it needs {', '.join(absent)}")
-    if before is None and not (store.webhook_secret or store.path_token or store.unsigned):
+    # One whose key is lost is as good as new; one that never had a secret goes on without.
+    as_before = before and columns["webhook_secret"] == before["webhook_secret"]
+    if not (as_before or store.webhook_secret or store.path_token or store.unsigned):
         raise Refusal(f"store {store.slug} needs its webhook secret; releases before 4.11.2 have none: say --unsigned")
     if before and columns["chatwoot_account_id"] != before["chatwoot_account_id"]:
         raise Refusal(

@@ -64,7 +64,8 @@ def _secrets(row: StoreRow) -> Iterator[Finding]:
     if row.sealed:
         yield fault(
             "keys", f"{', '.join(row.sealed)} cannot be opened with this installation key",
-            "give every process the key that sealed them, or set these secrets again", store=row.slug,
+            "give each process the key that sealed them; if it is lost, `stores apply` or `stores add` with --key-lost",
+            store=row.slug,
         )  # fmt: skip
     if not row.has_domains:
         yield warning(

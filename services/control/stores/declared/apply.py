@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from db.pool import Row, scoped
 from schemas.stores import StoreOptions
+from services.control.keys.another import refuse_another_key
 from services.control.stores import access, attach, row
 from services.control.stores.access import Access
 from services.control.stores.attach import Added
@@ -149,6 +150,8 @@ async def entered(site: ChatwootSite, wanted: WantedStore) -> tuple[UUID, Access
 
 
 async def _ground(site: ChatwootSite, wanted: WantedStore) -> Ground:
+    if not wanted.key_lost:
+        await refuse_another_key(site.pool, site.vault, wanted.slug)
     organization = await attach.organization_of(site.pool, wanted.slug, wanted.entry.organization_id)
     before = await site.account(organization)
     if before and wanted.entry.account_id not in (None, before["chatwoot_account_id"]):
@@ -317,6 +320,7 @@ def _options(ground: Ground, found: Access, observed: Observed, doors: Doors) ->
         "event_secret": wanted.event_secret,
         "vouching_secret": wanted.vouching_secret,
         "shopify_secret": wanted.shopify_secret,
+        "key_lost": wanted.key_lost,
         "domains": storefronts(wanted),
         "support_email": entry.support_email or entry.email,
         **{name: getattr(entry, name) for name in _AS_DECLARED},

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -37,6 +37,12 @@ File = Annotated[
 ]
 Only = Annotated[list[str] | None, typer.Option("--store", help="only this store; again for more")]
 Exit = Annotated[bool, typer.Option("--detailed-exitcode", help="exit 2 where something would change")]
+KeyLost = Annotated[
+    bool,
+    typer.Option(
+        "--key-lost", help="give up what an installation key sealed that is lost for good: all secrets are set anew"
+    ),
+]
 Live = Annotated[bool, typer.Option("--live", help="wait for a real webhook of each store")]
 Slug = Annotated[str, typer.Argument(help="the store's short name")]
 _FILE = Path("stores.yaml")
@@ -47,9 +53,11 @@ def add_to(stores: typer.Typer) -> None:
         stores.command()(verb)
 
 
-def plan(file: File = _FILE, only: Only = None, detailed: Exit = False, as_json: Json = False) -> None:
+def plan(
+    file: File = _FILE, only: Only = None, detailed: Exit = False, key_lost: KeyLost = False, as_json: Json = False
+) -> None:
     """Print what `apply` would change, and change nothing; exit 1 where a store's account cannot be read."""
-    answers = _planned(file, only or ())
+    answers = _planned(file, only or (), key_lost=key_lost)
     _tell_plan(answers, as_json=as_json)
     failed = any(isinstance(one, Failed) for one in answers)
     changes = any(one.changes for one in answers if isinstance(one, Planned))
@@ -86,12 +94,13 @@ def _heard(one: Heard | Failed) -> tuple[str, str, str]:
     return one.slug, f"{one.seconds:.2f}", "its webhook came"
 
 
-def apply(file: File = _FILE, only: Only = None, as_json: Json = False) -> None:
+def apply(file: File = _FILE, only: Only = None, key_lost: KeyLost = False, as_json: Json = False) -> None:
     """Make it so: what is absent is made, what is ours is mended, nothing else is touched.
 
     Ctrl-C, or worse, and the same again goes on. Secrets made for shops are shown once, as each store is ready.
     """
-    _applied(secrets_of_file.chosen(file, only or ()), as_json=as_json)
+    stores = secrets_of_file.chosen(file, only or ())
+    _applied([replace(one, key_lost=key_lost) for one in stores], as_json=as_json)
 
 
 def provision(
@@ -195,8 +204,8 @@ def _in_site(work: Callable[[ChatwootSite], Coroutine[Any, Any, T]], *, kafka: b
     return asyncio.run(run())
 
 
-def _planned(file: Path, only: Sequence[str]) -> list[Planned | Failed]:
-    stores = secrets_of_file.chosen(file, only)
+def _planned(file: Path, only: Sequence[str], *, key_lost: bool = False) -> list[Planned | Failed]:
+    stores = [replace(one, key_lost=key_lost) for one in secrets_of_file.chosen(file, only)]
     with progress("looking") as step:
         return _in_site(lambda site: secrets_of_file.planned(site, stores, step))
 

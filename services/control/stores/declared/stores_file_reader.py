@@ -33,6 +33,7 @@ class WantedStore:
     event_secret: SecretStr | None = None
     vouching_secret: SecretStr | None = None
     shopify_secret: SecretStr | None = None
+    key_lost: bool = False  # what another installation key sealed is given up
 
     @property
     def is_made(self) -> bool:
@@ -154,7 +155,7 @@ def _with_secrets(
     references = {key: (("stores", slug, key), getattr(entry, key)) for key in _SECRETS}
     if entry.account_id is None:
         references["platform_token"] = (("chatwoots", name, "platform_token"), server.platform_token)
-    found: dict[str, SecretStr] = {}
+    found: dict[str, Any] = {}
     faults: list[FileFault] = []
     for key, (where, reference) in references.items():
         try:

@@ -2,8 +2,6 @@
 
 import base64
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +11,6 @@ from pydantic import SecretStr
 from db import sealed
 from db.pool import Pool, scoped
 from db.privacy import seals
-from local.stack import Stack
 from schemas.stores import StoreOptions
 from services.control.keys import reseal, ring
 from services.control.stores import attach
@@ -24,24 +21,9 @@ from services.kernel.cli.environment import database, stores_named
 from services.kernel.sealing.keys import TreeKeys
 from services.kernel.sealing.sealed_trees import opened_tree
 from services.kernel.secrets import Secrets, load_secrets, read_keys
-from tests.databases import copied_database
-from tests.services.control.conftest import point_at
 from tests.services.control.stores.test_attach import shop
 from tests.services.control.verbs import answer, call
 from tests.services.ingress.spool.shelf_bench import opened, put, record, waiting
-
-
-@pytest.fixture
-async def alone(
-    stack: Stack, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Settings]:
-    """An installation of one test's own, whose key is in a file."""
-    async with copied_database(migrated) as url:
-        settings = Settings.model_validate(
-            {"database_url": url, "data_directory": tmp_path, "kafka_bootstrap_servers": stack.kafka}
-        )
-        point_at(settings, monkeypatch)
-        yield settings
 
 
 async def rows(settings: Settings) -> list[dict[str, Any]]:

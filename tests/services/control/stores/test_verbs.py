@@ -133,7 +133,7 @@ async def test_a_secret_is_not_replaced_under_another_key_beside_which_no_door_c
     before, (slug,) = await rows(admin_pool, entries), entries
     monkeypatch.setenv("WOOTSTREAM_INSTALLATION_KEY", new_key())
     for what in ("event", "vouching"):
-        with pytest.raises(Refusal, match="cannot be opened"):
+        with pytest.raises(Refusal, match="it is not here"):
             await call("stores", "rotate", slug, "--what", what)
     assert await rows(admin_pool, entries) == before
 
