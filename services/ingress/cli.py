@@ -21,6 +21,7 @@ from services.kernel.cli.environment import database, environment, installed, st
 from services.kernel.cli.terminal import print_json
 from services.kernel.printable import printable
 
+_LONGEST_SECRET = 1_024  # as `stores add` takes one
 _COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
 
 
@@ -84,7 +85,9 @@ def verify(
     """
     if not secret_stdin:
         raise Refusal("give the secret on standard input, with --secret-stdin: an argument would be seen by others")
-    secret = sys.stdin.read().strip("\r\n")
+    secret = sys.stdin.read(_LONGEST_SECRET).strip("\r\n")
+    if len(secret) >= _LONGEST_SECRET:
+        raise Refusal(f"standard input holds more than a secret: {_LONGEST_SECRET:,} characters and more")
     if not secret:
         raise Refusal("standard input held no secret: echo $SECRET | wootstream verify --secret-stdin FILE")
     try:

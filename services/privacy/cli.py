@@ -16,6 +16,7 @@ from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
+from services.kernel.printable import printable
 from services.privacy import processing_record, store_erasure, worker
 from services.privacy.asking import Asked
 from services.privacy.erasures import erasure
@@ -149,7 +150,7 @@ def hold(
             return len(digests)
 
     names = with_store(store, held)
-    print(f"{names} names are held no longer" if lift else f"{names} names are held: {reason}")
+    print(f"{names} names are held no longer" if lift else f"{names} names are held: {printable(reason or '')}")
 
 
 @app.command()

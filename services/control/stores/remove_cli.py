@@ -38,8 +38,10 @@ def add_to(stores: typer.Typer, erasing: StoreErasing) -> None:
         """Remove our webhook from Chatwoot and the store's secrets from here; its figures and its account stay.
 
         With --erase nothing stays but that it was; killed anywhere, the same again or the service privacy goes on."""
+        if dry_run and not erase:
+            raise Refusal("--dry-run counts the rows that --erase takes; without it they all stay")
         if dry_run:
-            _show(erasing.look(slug) if erase else {}, as_json=as_json)
+            _show(erasing.look(slug), as_json=as_json)
         elif erase:
             _confirm(slug, confirm)
             _in_site(lambda site: suspension.remove_if_there(site, slug, keep_webhook=keep_webhook))

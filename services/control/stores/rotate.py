@@ -9,7 +9,7 @@ leak: the old secret is refused as soon as the doors have read it, and what is l
 import base64
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -68,6 +68,7 @@ class Rotation:
     now: bool
     spread_seconds: float = SPREAD_SECONDS
     verified_seconds: float = VERIFIED_SECONDS
+    say: Callable[[str], None] = lambda sentence: None  # what is waited for, and how long at most
 
     async def rotate(self, what: What) -> Rotated:
         """Raises Refusal, Retryable, Sealed."""
@@ -129,7 +130,7 @@ class Rotation:
         if hook is None:
             return Rotated("path", False, "put the new URL into Chatwoot's webhook" + self._previous(), url)
         if not self.now:
-            await self.clock.sleep(self.spread_seconds)
+            await self._spread()
         account = self._account(store, row)
         await _done(account, "PATCH", f"webhooks/{hook.id}", {"url": url, "subscriptions": hook.subscriptions})
         return Rotated("path", True, "Chatwoot posts to the new URL" + self._previous(), url)
@@ -173,7 +174,7 @@ class Rotation:
         if self.now:
             await self._put(store, {"webhook_secret_previous": None})
         else:
-            await self.clock.sleep(self.spread_seconds)
+            await self._spread()
         hooks = {one.id: one for one in await _hooks(account)}
         old, new = hooks.get(state["old_webhook"]), hooks.get(state["new_webhook"])
         if new is None:
@@ -189,7 +190,14 @@ class Rotation:
             await self._note(conn, store, "the old webhook, which is removed")
         return Rotated("webhook", True, "deliveries come on the new webhook, the old one is removed" + self._previous())
 
+    async def _spread(self) -> None:
+        self.say(f"waiting {self.spread_seconds:.0f} s, until every ingress knows the new one")
+        await self.clock.sleep(self.spread_seconds)
+
     async def _verified(self, store: UUID) -> bool:
+        self.say(
+            f"waiting for a delivery on the new webhook, {self.verified_seconds:.0f} s at most; Ctrl-C loses nothing"
+        )
         until = self.clock.monotonic() + self.verified_seconds
         while (await self._state(store))["verified_at"] is None:
             if self.clock.monotonic() >= until:

@@ -38,5 +38,9 @@ def rotate(
 
 async def _rotate(settings: Settings, slug: str, what: What, *, now: bool) -> Rotated:
     async with opened(settings) as site, site.alone():
-        rotation = Rotation(site.pool, site.vault, site.chatwoot, site.clock, settings.public_url, slug, now)
+        rotation = Rotation(site.pool, site.vault, site.chatwoot, site.clock, settings.public_url, slug, now, say=_say)
         return await rotation.rotate(what)
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)

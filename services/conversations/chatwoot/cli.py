@@ -11,6 +11,7 @@ from services.conversations.reports.comparison import compare_each
 from services.kernel import Process, Refusal, Retryable, Settings
 from services.kernel.chatwoot.chatwoot_client import Unanswered
 from services.kernel.cli.environment import database, installed, stores_named
+from services.kernel.cli.terminal import progress
 
 _SHARE = 0.2  # of 40 calls a second: attributes reach people who wait, a report does not
 
@@ -33,8 +34,8 @@ async def compared(store: str | None, since: str, until: str) -> dict[str, Compa
     """Each store's summary beside Chatwoot's. Raises Refusal where a single store's API does not tell."""
     async with asking(installed(kafka=False)) as process:
         stores = await stores_asked(process, store)
-        with refusing(next(iter(stores))):
-            return await compare_each(process, stores, since=since, until=until)
+        with refusing(next(iter(stores))), progress("comparing") as tell:
+            return await compare_each(process, stores, since=since, until=until, progress=tell)
 
 
 async def stores_asked(process: Process, store: str | None) -> dict[str, UUID]:

@@ -84,13 +84,16 @@ def compare(
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
 ) -> None:
-    """Our summary beside Chatwoot's own reports, with the likely reason of each difference."""
+    """Our summary beside Chatwoot's own reports, with the likely reason of each difference.
+
+    Exit 1 where a store could not be compared; the others are."""
     answers = asyncio.run(compared(_one(store, all_stores), since, until))
     if as_json:
         _print_json(store, answers)
-        return
-    rows = [row for name, report_ in answers.items() for row in tables.comparison_rows(name, report_)]
-    _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
+    else:
+        rows = [row for name, report_ in answers.items() for row in tables.comparison_rows(name, report_)]
+        _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
+    raise typer.Exit(1 if any(one.fault for one in answers.values()) else 0)
 
 
 def _print_json(store: str | None, answers: Mapping[str, BaseModel]) -> None:

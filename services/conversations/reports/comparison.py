@@ -1,6 +1,6 @@
 """Our summary of a span beside Chatwoot's own: where they differ, the likely reason."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,12 @@ _OF_TURNS = ("avg_resolution_time", "resolutions_count")
 
 
 async def compare_each(
-    process: Process, stores: Mapping[str, UUID], *, since: str, until: str
+    process: Process,
+    stores: Mapping[str, UUID],
+    *,
+    since: str,
+    until: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Comparison]:
     """The comparison of each store by its name; of several, one that Chatwoot does not tell about costs the others
     nothing. Raises Refusal, and of a single store Unanswered and Retryable."""
@@ -39,6 +44,7 @@ async def compare_each(
             if len(stores) == 1:
                 raise
             comparisons[name] = Comparison(store=name, since=begin, until=end, figures=(), fault=str(reason))
+        progress(len(comparisons), len(stores))
     return comparisons
 
 

@@ -81,6 +81,8 @@ async def test_nothing_is_left_but_that_it_was_and_the_neighbour_keeps_all(
     before, slug = await left(neighbour), f"shop-{shop.store.hex[:12]}"
     counted = await answer("stores", "remove", slug, "--erase", "--dry-run")
     assert counted["wootstream.customers"] == 3
+    with pytest.raises(Refusal, match="without it they all stay"):
+        await call("stores", "remove", slug, "--dry-run")
     with pytest.raises(Refusal, match="nothing was changed"):
         await call("stores", "remove", slug, "--erase", "--confirm", "another", "--keep-webhook")
     assert before <= await left(shop)

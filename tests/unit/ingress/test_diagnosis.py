@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
@@ -62,3 +65,11 @@ def test_a_right_signature_over_a_time_that_the_door_refuses_is_not_right(at: st
 
 def test_a_request_without_a_signature_is_told_so() -> None:
     assert "no signature" in examine(parse(b"a: b\n\n{}"), "secret", _NOW).sentence
+
+
+def test_standard_input_that_is_no_secret_is_not_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "request").write_bytes(b"a: b\n\n{}")
+    verb = [sys.executable, "-m", "services.cli", "verify", "--secret-stdin", str(tmp_path / "request")]
+    with open("/dev/zero", "rb") as endless:
+        done = subprocess.run(verb, stdin=endless, capture_output=True, text=True, check=False)
+    assert (done.returncode, "more than a secret" in done.stderr) == (2, True)

@@ -22,6 +22,7 @@ def secret_at(reference: str, folder: Path) -> SecretStr:
 def _content(path: Path, reference: str) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode(errors="replace")
+            # Some editors of Windows begin a file with a mark that is no part of it.
+            return file.read(_LONGEST).decode("utf-8-sig", errors="replace")
     except OSError as cause:
         raise Refusal(f"{reference} cannot be read: {cause.strerror}") from cause

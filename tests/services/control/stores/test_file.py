@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from schemas.published import documents
+from services.control.stores.declared.references import secret_at
 from services.control.stores.declared.stores_file_reader import read
 from services.kernel import Refusal
 
@@ -101,3 +102,9 @@ def test_defaults_and_secrets_reach_every_store(tmp_path: Path, monkeypatch: pyt
     schema = orjson.loads(documents()["stores-file.schema.json"])
     assert jsonschema.Draft202012Validator(schema).is_valid(yaml.safe_load(path.read_text()))
     assert not jsonschema.Draft202012Validator(schema).is_valid(yaml.safe_load(_WRONG))
+
+
+def test_mark_at_the_beginning_of_a_file_is_no_part_of_the_secret(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbfa-token\r\n")
+
+    assert secret_at("file:token", tmp_path).get_secret_value() == "a-token"

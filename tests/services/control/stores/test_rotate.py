@@ -47,12 +47,14 @@ async def test_webhook_is_replaced_under_traffic_and_nothing_is_refused(
         [old] = scene.account.webhooks.values()
         async with scene.traffic():
             await eventually(lambda: len(scene.kept) > 10)
-            done = await scene.rotate("webhook", pool, spread_seconds=_SPREAD_SECONDS)
+            said: list[str] = []
+            done = await scene.rotate("webhook", pool, spread_seconds=_SPREAD_SECONDS, say=said.append)
             [new] = scene.account.webhooks.values()
             so_far = len(scene.answers)
             await eventually(lambda: len(scene.answers) > so_far + 10)
 
         assert (done.finished, done.secret, new.url) == (True, None, f"{old.url}?v=2")
+        assert [one.split(",")[0] for one in said] == ["waiting 1 s", "waiting for a delivery on the new webhook"]
         assert new.subscriptions == old.subscriptions
         assert {status for _, status in scene.answers} == {204}
         assert {url for url, _ in scene.answers} == {old.url, new.url}

@@ -105,3 +105,13 @@ async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.S
 async def test_unknown_store_is_named_with_those_that_are_known(shop: bench.Shop) -> None:
     with pytest.raises(Refusal, match="there is no store 'nowhere'"):
         await call(report, "summary", "--store", "nowhere")
+
+
+@pytest.mark.usefixtures("shop")
+async def test_comparison_fails_where_a_store_cannot_be_compared() -> None:
+    told = await asyncio.to_thread(CliRunner().invoke, report, ["compare", "--all-stores", "--json"])
+
+    faults = [one["fault"] for one in orjson.loads(told.stdout).values()]
+    assert told.exit_code == 1
+    assert len(faults) > 1
+    assert set(faults) == {"this store was attached without an API token"}
