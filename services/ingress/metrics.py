@@ -36,7 +36,8 @@ class IngressMetrics:
         # Durable and answered 2xx. A store that falls silent: look at its webhook in Chatwoot.
         accepted = Counter("wootstream_accepted", "Records accepted", ("door", "store"), registry=registry)
         # Turned away, by reason. skewed: a clock is wrong, theirs or ours. bad_signature after a rotation: the previous
-        # secret is gone too early. no_room: Kafka and the spool are both unable, act now. `wootstream tail --refused`.
+        # secret is gone too early. no_room: Kafka and the spool are both unable, act now. not_opened: a key that sealed
+        # stores' secrets is not here, see /ready. `wootstream tail --refused`.
         refused = Counter("wootstream_refused", "Requests refused", ("door", "reason"), registry=registry)
         # Single events of a request that was otherwise taken.
         dropped = Counter("wootstream_events_refused", "Events refused", ("door", "reason"), registry=registry)

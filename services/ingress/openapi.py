@@ -19,6 +19,7 @@ from services.ingress.doors.webhooks import LONGEST_EVENT
 from services.ingress.tokens import LONGEST_CUSTOMER, SESSION
 
 _NOT_KEPT = (Reason.NO_ROOM, Reason.NEVER_TAKEN)
+_NOBODY_KNOWS = (Reason.NOT_LOOKED_UP, Reason.NOT_OPENED)
 _WITH_BODY = (
     Reason.NOT_JSON,
     Reason.TOO_DEEP,
@@ -28,13 +29,20 @@ _WITH_BODY = (
     *_NOT_KEPT,
     Reason.WRONG_METHOD,
 )
-_WEBHOOK = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, Reason.NOT_LOOKED_UP)
+_WEBHOOK = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, *_NOBODY_KNOWS)
 _PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD)
-_CONFIG = (*_PAGE, Reason.NOT_LOOKED_UP, Reason.OVER_QUOTA)
-_BEACONS = (*_WITH_BODY, Reason.BAD_TOKEN, Reason.FOREIGN_ORIGIN, Reason.WRONG_TYPE, Reason.OVER_QUOTA)
-_EVENTS = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.WRONG_TYPE, Reason.NOT_LOOKED_UP)
-_SHOPIFY = (*_WITH_BODY, Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, Reason.NOT_LOOKED_UP)
-_IDENTITY = (Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD, Reason.NOT_LOOKED_UP)
+_CONFIG = (*_PAGE, *_NOBODY_KNOWS, Reason.OVER_QUOTA)
+_BEACONS = (
+    *_WITH_BODY,
+    Reason.NOT_OPENED,
+    Reason.BAD_TOKEN,
+    Reason.FOREIGN_ORIGIN,
+    Reason.WRONG_TYPE,
+    Reason.OVER_QUOTA,
+)
+_EVENTS = (*_WITH_BODY, Reason.BAD_SIGNATURE, Reason.WRONG_TYPE, *_NOBODY_KNOWS)
+_SHOPIFY = (*_WITH_BODY, Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.OTHER_ACCOUNT, *_NOBODY_KNOWS)
+_IDENTITY = (Reason.NO_EVENT, Reason.BAD_SIGNATURE, Reason.NO_SUCH_PATH, Reason.WRONG_METHOD, *_NOBODY_KNOWS)
 _ALL_DURABLE = {"description": "all of it is durable"}
 REF_TEMPLATE = "#/components/schemas/{model}"
 _UNIX_SECONDS = "^[0-9]{1,12}$"

@@ -151,7 +151,7 @@ class Beacons:
     def _verify(self, token: str, origin: bytes) -> tuple[Store, Claims]:
         """Raises Refused."""
         claims = self._doors.tokens.open(token, self._clock.now())
-        store = self._doors.stores.known.by_id.get(claims.store) if claims else None
+        store = self._doors.stores.of_token(claims.store if claims else None)
         if claims is None or store is None:
             raise Refused(Reason.BAD_TOKEN)
         if claims.origin not in store.origins or claims.origin != origin.decode("latin-1"):

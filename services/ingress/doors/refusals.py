@@ -38,6 +38,7 @@ class Reason(StrEnum):
     OVER_QUOTA = "over_quota"
     NO_ROOM = "no_room"
     NOT_LOOKED_UP = "not_looked_up"  # a name not known here, and PostgreSQL has not said whether there is such a store
+    NOT_OPENED = "not_opened"  # there is such a store, and no installation key here opens what would prove a request
     NEVER_TAKEN = "never_taken"  # it fits our limits, and Kafka refuses it for good: somebody changed the topic
 
 
@@ -66,11 +67,12 @@ TABLE: dict[Reason, tuple[int, str]] = {
     Reason.OVER_QUOTA: (429, "too many of these in a minute"),
     Reason.NO_ROOM: (503, "cannot be kept just now"),
     Reason.NOT_LOOKED_UP: (503, "cannot be looked up just now"),
+    Reason.NOT_OPENED: (503, "cannot be verified just now"),
     Reason.NEVER_TAKEN: (503, "cannot be kept as things are"),
 }
 # What is left of their bodies could not be told from the next request.
 _LAST = frozenset({Reason.SLOW, Reason.GONE})
-RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5}
+RETRY_SECONDS = {Reason.OVER_QUOTA: 60, Reason.NO_ROOM: 5, Reason.NOT_LOOKED_UP: 5, Reason.NOT_OPENED: 5}
 
 
 def _answer(reason: Reason, status: int, sentence: str) -> DoorAnswer:

@@ -4,7 +4,7 @@ PostgreSQL is away."""
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
 from uuid import UUID
@@ -17,10 +17,12 @@ from db.pool import INGRESS, Connection, Row
 from db.privacy import seals
 from db.privacy.seals import SealTreeRow
 from schemas.stores import SLUG, WEBSITE_TOKEN
+from services.ingress.doors.refusals import Reason, Refused
 from services.ingress.metrics import IngressMetrics
 from services.ingress.stores.disk_copy import StoresCopy, copy_in
 from services.ingress.stores.lookup import Lookup
 from services.ingress.stores.store import NOBODY, Store, opened
+from services.ingress.stores.unopened import UnopenedStores
 from services.kernel import Process, Sealed
 from services.kernel.errors import Verdict, describe, verdict
 from services.kernel.sealing.sealed_trees import sealed_tree
@@ -31,6 +33,7 @@ _OLD_SECONDS = 3 * POLL_SECONDS
 _READ_STORES = 200  # in one statement
 _SLICE_STORES = 20  # opened, at about 0.1 ms each, until the loop turns again
 _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_NOT_READ = 0  # no row's version but once in 2^64
 _SLUG, _WEBSITE_TOKEN = re.compile(SLUG), re.compile(WEBSITE_TOKEN)
 log = structlog.get_logger()
 
@@ -77,24 +80,41 @@ class StoreCache:
         self._lost_trees: list[SealTreeRow] = []
         self.changed = asyncio.Event()  # something that the next look will find
         self.known = KnownStores()
+        self.unopened = UnopenedStores()
         self.loaded = False
         self._recall()
 
     async def named(self, slug: str, deadline: float) -> Store:
-        """The store of this short name, or NOBODY once PostgreSQL has said so. Raises Refused if it does not."""
+        """The store of this short name, or NOBODY once PostgreSQL has said so. Raises Refused if it does not, or if its
+        secrets cannot be opened here."""
         if store := self.known.by_slug.get(slug):
             return store
+        self.unopened.refuse(slug)
         if _SLUG.fullmatch(slug):  # no other name can be one
             await self._lookup.wait(slug, deadline)
+            self._refuse_unopened(slug, self.known.by_slug)
         return self.known.by_slug.get(slug, NOBODY)
 
     async def of_website(self, token: str, deadline: float) -> Store:
         """The same by its widget's token."""
         if store := self.known.by_website.get(token):
             return store
+        self.unopened.refuse(token)
         if _WEBSITE_TOKEN.fullmatch(token):
             await self._lookup.wait(token, deadline)
+            self._refuse_unopened(token, self.known.by_website)
         return self.known.by_website.get(token, NOBODY)
+
+    def of_token(self, store: UUID | None) -> Store | None:
+        """The store that a page's token names; None where no key of ours made it, or too long ago. Raises Refused where
+        that may be for want of a key alone."""
+        if store is None and not self.known.by_id and self.unopened:
+            raise Refused(Reason.NOT_OPENED)
+        if store is None:
+            return None
+        if (found := self.known.by_id.get(store)) is None:
+            self.unopened.refuse_id(store)
+        return found
 
     def doubt(self, store: Store) -> None:
         """Its secrets refuse a request: they may have been changed since the last poll. Look again within a second."""
@@ -116,19 +136,22 @@ class StoreCache:
             log.warning("stores_are_not_refreshed", error=describe(error))
         else:
             self._forget(before.keys() - versions.keys())
+            self.unopened.keep(versions)
             self._polled()
         await self._copy.write()
         return False
 
     def fault(self) -> str | None:
         """For /ready: without any store every sender would be turned away."""
+        if self.unopened and not self.known.by_id:
+            return f"no store can be served: {self.unopened.sentence()}"
         return None if self.loaded else "no store is known: PostgreSQL has not answered, and there is no earlier copy"
 
     def remark(self) -> str | None:
         """For /ready, which stays 200: known stores are served as ever, and no other process could serve the rest."""
         age = self._process.clock.monotonic() - self._polled_at
         if age < _OLD_SECONDS or not self.loaded:
-            return None
+            return self.unopened.sentence() if self.unopened and self.known.by_id else None
         return f"PostgreSQL has not told of the stores for {age:.0f} s: those known are served, new ones get 503"
 
     async def close(self) -> None:
@@ -166,15 +189,27 @@ class StoreCache:
 
     def _put(self, row: Row) -> bool:
         """One whose secrets cannot be opened stays as it was, and costs the others nothing."""
-        self._versions[str(row["organization_id"])] = row.get("version", 0)
+        name = str(row["organization_id"])
+        # No version tells that its key is put here, or that this copy is of another release: read again with each poll.
+        self._versions[name] = _NOT_READ
         try:
             store = opened(row, self._process.secrets)
             self._note_trees(self.known.by_id.get(store.id), store)
             self.known.put(store)
-        except (Sealed, KeyError) as reason:  # a copy of another release may lack a column
+        except Sealed as reason:
+            if self.unopened.put(row, str(reason)):
+                log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
+            return False
+        except KeyError as reason:  # the copy lacks a column
             log.error("store_cannot_be_read", store=row["slug"], reason=str(reason))
             return False
+        self._versions[name] = row.get("version", _NOT_READ)
+        self.unopened.drop(name)
         return True
+
+    def _refuse_unopened(self, name: str, known: Mapping[str, Store]) -> None:
+        if name not in known:
+            self.unopened.refuse(name)
 
     def _note_trees(self, before: Store | None, now: Store) -> None:
         """Those that PostgreSQL told once and does not tell now: it may be an older database that was put back."""
