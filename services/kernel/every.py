@@ -28,7 +28,8 @@ def every(
 ) -> None:
     """Call `work` again at once while it answers True, else wait, but not once `wake` is set; `work` clears it.
 
-    With `alone`, one process at a time does it, and few of a process's such works have their turn at a time.
+    With `alone`, one process at a time does it, after the process's checks, and few of a process's such works have
+    their turn at a time.
     What is Retryable is logged and tried again; so is anything else, more and more seldom, and /ready tells of it, as a
     remark where the work is not `needed`. Only a Stop before it has ever worked ends the process.
     """
@@ -44,6 +45,8 @@ def every(
         while not process.stopping.is_set():
             more = True
             try:
+                if alone:
+                    await process.checked()
                 async with _turn_of(process, name, turns) as ours:
                     while more and not process.stopping.is_set():
                         more = await ours() and await once()

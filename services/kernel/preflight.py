@@ -1,28 +1,37 @@
-"""What must be there before the consumers start: both servers answer, the schema is there, and every topic exists."""
+"""What must be there before consumers start: both servers answer; schema, keys and topics are the installation's."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 import structlog
 from aiokafka.errors import KafkaError
 
+from db import sealed, stores
 from db.migrate import missing
-from db.pool import Pool
+from db.pool import Pool, scoped
 from schemas.topics import Topic
 from services.kernel.clock import Clock
 from services.kernel.errors import Stop, Verdict, cure, describe, verdict
 from services.kernel.kafka import topics
+from services.kernel.secrets import Secrets
 from services.kernel.settings import Settings
 
 _AGAIN_SECONDS = 1.0
 log = structlog.get_logger()
 
 
-async def wait_for_installation(settings: Settings, clock: Clock, pool: Pool, wanted: Sequence[Topic]) -> str:
-    """Wait until Kafka and PostgreSQL answer; return the cluster's id. Raises Stop with the cure."""
+async def wait_for_installation(
+    settings: Settings,
+    clock: Clock,
+    pool: Pool,
+    wanted: Sequence[Topic],
+    checked: Callable[[], Awaitable[None]],
+) -> str:
+    """Wait until Kafka and PostgreSQL answer; return the cluster's id. Raises Stop with the cure, as `checked` may."""
     while True:
         try:
             await check_schema(pool)
+            await checked()
             return await _check_topics(settings, wanted)
         except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             # A wrong password or ACL is not mended by waiting; a server that starts later than we do is.
@@ -39,6 +48,21 @@ async def check_schema(pool: Pool) -> None:
             raise Stop(
                 f"the database lacks {len(names)} migrations ({names[0]} is the first): run `wootstream migrate`"
             )
+
+
+async def check_keys(pool: Pool, secrets: Secrets) -> None:
+    """Raises Stop where no key of ours sealed anything of any store: it is another installation's, or was just made.
+
+    Keyed hashes would be others than those that are kept: who was erased would come back, who took back their consent
+    would be named, and what the law bids to keep be deleted.
+    """
+    async with scoped(pool, await stores.all_ids(pool)) as conn:
+        used = await sealed.key_ids(conn)
+    if used and not any(map(secrets.knows, used)):
+        raise Stop(
+            f"the installation key {', '.join(secrets.key_ids)} is none of those that sealed the stores' secrets "
+            f"({', '.join(sorted(used))}): set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own"
+        )
 
 
 async def _check_topics(settings: Settings, wanted: Sequence[Topic]) -> str:

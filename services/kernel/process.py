@@ -52,7 +52,7 @@ class Process:
         self.publisher = Publisher(settings, self.clock)
         self.chatwoot = Chatwoot(settings, self.clock, self.registry, following=self.following)
         self.site = Site(self.registry, self.metrics, self.following)
-        self.consumers = Consumers(settings, self.clock, self.pool)
+        self.consumers = Consumers(settings, self.clock, self.pool, self.checked)
         self.callers = Callers(settings, self.clock, self.registry, self.pool)
         self.operations = Operations(self.callers, self.route, enabled=settings.api_token is not None)
         self.address = ""  # where the HTTP server listens
@@ -62,6 +62,7 @@ class Process:
         self._ends_itself: set[str] = set()  # names of background work
         self._pools: dict[str, Pool] = {}
         self._closing: list[_Act] = []
+        self._checks: list[_Act] = []
         self._work: list[tuple[str, _Act]] = [
             ("publisher", self.publisher.connect),
             (_CONSUMERS, self._start_consumers),
@@ -103,6 +104,20 @@ class Process:
         trouble = Trouble(work, self.clock, self.metrics, patience=patience)
         (self.site.ready_unless if needed else self.site.remark)(trouble.fault)
         return trouble
+
+    def begin_after(self, check: _Act) -> None:
+        """Before this has passed, consumers apply nothing, and no work is begun that one process does for all.
+
+        Doors answer meanwhile: they need no database to begin, and go on with what they can open.
+        """
+        self._checks.append(check)
+
+    async def checked(self) -> None:
+        """Make the checks that have not passed yet. Raises what they raise: a Stop ends the process."""
+        for check in tuple(self._checks):
+            await check()
+            if check in self._checks:  # somebody else made it meanwhile
+                self._checks.remove(check)
 
     def at_close(self, close: _Act) -> None:
         """Call `close` once the background work has ended."""

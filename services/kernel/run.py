@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Sequence
 
+from services.kernel.preflight import check_keys
 from services.kernel.process import Process
 from services.kernel.settings import Settings
 from services.kernel.telemetry.sentry import report_errors, send_last_errors
@@ -22,6 +23,8 @@ async def run(settings: Settings, services: Sequence[Callable[[Process], None]])
     process = Process(settings)
     for add_to in services:
         add_to(process)
+    if process.consumers.wanted:
+        process.begin_after(lambda: check_keys(process.pool(), process.secrets))
     collect_seldom(CONSUMERS_COLLECT_AFTER if process.consumers.wanted else DOORS_COLLECT_AFTER)
     try:
         with Watchdog():

@@ -16,6 +16,7 @@ from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
+from services.kernel.preflight import check_keys
 from services.kernel.printable import printable
 from services.privacy import processing_record, store_erasure, worker
 from services.privacy.asking import Asked
@@ -219,14 +220,14 @@ def resume(as_json: Json = False) -> None:
         people = [(str(row["id"]), await worker.go_on(process, row)) for row in await worker.open_requests(process)]
         return people + await worker.carry_on_stores(process)
 
-    _tell(asyncio.run(_in_process(resumed)), as_json=as_json)
+    _tell(asyncio.run(_with_our_keys(resumed)), as_json=as_json)
 
 
 @app.command()
 def replay(as_json: Json = False) -> None:
     """After a restore, before anything else runs: do every erasure that the topic knows and the database does not."""
 
-    _tell(asyncio.run(_in_process(worker.replay)), as_json=as_json)
+    _tell(asyncio.run(_with_our_keys(worker.replay)), as_json=as_json)
 
 
 def _tell(outcomes: list[tuple[str, dict[str, str]]], *, as_json: bool) -> None:
@@ -284,7 +285,17 @@ def with_store(store: str, work: Callable[[Process, UUID], Awaitable[T]]) -> T:
     async def done(process: Process) -> T:
         return await work(process, (await stores_named(process.pool(), store))[store])
 
-    return asyncio.run(_in_process(done))
+    return asyncio.run(_with_our_keys(done))
+
+
+async def _with_our_keys(work: Callable[[Process], Awaitable[T]]) -> T:
+    """In a process whose hashes are those that are kept. Raises Stop where its key is another installation's."""
+
+    async def checked(process: Process) -> T:
+        await check_keys(process.pool(), process.secrets)
+        return await work(process)
+
+    return await _in_process(checked)
 
 
 async def _in_process(work: Callable[[Process], Awaitable[T]]) -> T:

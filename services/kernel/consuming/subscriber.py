@@ -1,7 +1,7 @@
 """The consumers of one process: FastStream's broker, started once Kafka, PostgreSQL, schema and topics are there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -47,8 +47,11 @@ def _quiet_logger() -> logging.Logger:
 class Consumers:
     """Whoever reads a topic in this process. Without any, nothing is opened."""
 
-    def __init__(self, settings: Settings, clock: Clock, pool: Callable[[], Pool]) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, pool: Callable[[], Pool], checked: Callable[[], Awaitable[None]]
+    ) -> None:
         self._settings = settings
+        self._checked = checked
         self._clock = clock
         self._pool = pool
         self._topics: list[Topic] = []
@@ -81,7 +84,9 @@ class Consumers:
 
     async def _started(self, broker: "KafkaBroker") -> bool:
         """Whether Kafka was still there after the wait."""
-        self.cluster_id = await wait_for_installation(self._settings, self._clock, self._pool(), self._topics)
+        self.cluster_id = await wait_for_installation(
+            self._settings, self._clock, self._pool(), self._topics, self._checked
+        )
         try:
             await opened(broker.start(), self.stop)
         except KafkaError as error:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.kernel import Refusal, Settings
+from services.kernel import Refusal, Settings, Stop
+from services.kernel.secrets import load_secrets
+from tests.services.attached import authorize
 from tests.services.control.conftest import point_at
 from tests.services.control.verbs import answer, call, noted
 from tests.services.privacy.conftest import KnownShop
@@ -95,3 +97,21 @@ async def test_an_export_without_a_file_is_a_request_that_is_fetched_or_refused(
     states = {row["id"]: row["state"] for row in await answer("privacy", "requests", slug)}
     assert states == {first: "done", second: "refused"}
     assert await noted(shop.admin, shop.store) == ["privacy export"] * 2 + ["privacy fetch", "privacy refuse"]
+
+
+async def test_nobody_is_erased_with_a_key_whose_hashes_no_service_would_find(
+    shop: KnownShop, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As from a machine that has no installation key, where one would be made silently."""
+    await authorize(shop.admin, shop.store, load_secrets(settings))
+    await shop.customer("c1", email="anna@x.example")
+    slug = f"shop-{shop.store.hex[:12]}"
+    monkeypatch.setenv("WOOTSTREAM_DATA_DIRECTORY", str(tmp_path / "of a laptop"))
+
+    for verb in (("privacy", "erase", slug, "c1"), ("privacy", "hold", slug, "c1", "--reason", "a lawsuit"),
+                 ("privacy", "replay"), ("consent", "withdraw", slug, "c1", "analytics")):  # fmt: skip
+        with pytest.raises(Stop, match="WOOTSTREAM_INSTALLATION_KEY_FILE"):
+            await call(*verb)
+
+    assert (await shop.find("c1")).customers == {"c1"}
+    assert (await answer("privacy", "requests", slug)) == []
