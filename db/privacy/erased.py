@@ -22,6 +22,10 @@ on conflict (organization_id, digest) do update
   set received_before = excluded.received_before, request_id = excluded.request_id
   where excluded.received_before > e.received_before
 """
+_ANY_HASH = """
+select exists (select from wootstream.erased_subjects) or exists (select from wootstream.consents)
+  or exists (select from wootstream.legal_holds)
+"""
 _HOLD = "select wootstream.hold_ledger()"
 
 
@@ -49,3 +53,8 @@ async def add(conn: Connection, rows: Sequence[ErasedRow]) -> None:
 async def hold_consumers(conn: Connection) -> None:
     """Wait until no batch is under way, and let none begin before this transaction ends. As role wootstream_privacy."""
     await conn.execute(_HOLD)
+
+
+async def any_hash(conn: Connection) -> bool:
+    """Whether anybody of the stores in scope is known by a keyed hash: as erased, by a word, or as to be kept."""
+    return bool(await conn.fetchval(_ANY_HASH))

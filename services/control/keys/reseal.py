@@ -11,7 +11,7 @@ from uuid import UUID
 
 from db import sealed as table
 from db.pool import Connection, Pool, Row, scoped
-from db.privacy import seals
+from db.privacy import erased, seals
 from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Sealed
@@ -35,6 +35,12 @@ class SealedFiles(Protocol):
 async def by_key(pool: Pool, places: Sequence[SealedFiles]) -> dict[str, Counter[str]]:
     """Place → key id → how much it sealed there."""
     return {ACCOUNTS: await _accounts_by_key(pool)} | {one.name: one.by_key() for one in places}
+
+
+async def hashes_are_kept(pool: Pool) -> bool:
+    """Whether a key that is dropped may take somebody's erasure, word or legal hold along."""
+    async with scoped(pool, (await stores_named(pool, None)).values()) as conn:
+        return await erased.any_hash(conn)
 
 
 async def reseal(pool: Pool, secrets: Secrets, places: Sequence[SealedFiles], tell: Callable[[str], Tell]) -> None:

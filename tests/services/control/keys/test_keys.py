@@ -2,15 +2,17 @@
 
 import base64
 import os
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
 
 from db import sealed
-from db.pool import Pool, scoped
-from db.privacy import seals
+from db.pool import PRIVACY, Pool, open_pool, scoped
+from db.privacy import erased, seals
+from db.privacy.erased import ErasedRow
 from schemas.stores import StoreOptions
 from services.control.keys import reseal, ring
 from services.control.stores import attach
@@ -73,6 +75,25 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(alone: Settin
     async with opened(alone.data_directory / "spool", key=read_keys(alone)[0]) as spool:
         assert {one.value for one in await waiting(spool)} == {b"%d" % number for number in range(300)}
     assert [row["slug"] for row in StoresCopy(copy_in(alone.data_directory), new).read()] == [store.slug]
+
+
+async def test_a_key_that_hashes_of_the_erased_may_be_made_with_is_not_told_to_be_of_no_use(alone: Settings) -> None:
+    """Without it, what was received about them before would be applied again."""
+    await attach.add(alone, shop(api_access_token="t0ken"))
+    [before] = await rows(alone)
+    erased_one = ErasedRow(before["organization_id"], b"d" * 16, datetime.now(UTC), uuid4())
+    assert alone.database_url
+    pool = open_pool(alone.database_url.get_secret_value(), PRIVACY)
+    async with scoped(pool, {erased_one.organization_id}) as conn:
+        await erased.add(conn, [erased_one])
+    await pool.close()
+
+    added = await answer("keys", "add")
+    rotated = await answer("keys", "rotate", added["key"])
+
+    assert rotated[0]["state"] == "seals"
+    assert "keep it" in rotated[1]["state"]
+    assert (await answer("keys", "list"))[1]["state"] == rotated[1]["state"]
 
 
 async def test_rotation_cut_short_goes_on_where_it_was(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
