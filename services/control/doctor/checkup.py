@@ -1,6 +1,7 @@
 """Every check at once, each with a bounded wait of its own: what hangs or fails is a finding like any other."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,16 +30,18 @@ _CLOSING_SECONDS = 2.0
 # Of the pace towards a Chatwoot: our own sender works meanwhile, and Chatwoot counts both as one address.
 _SHARE = 4
 _CALLS_EACH = 3
+_NAMED = 5  # of the stores that were not looked at
 _START = "or start the local stack with: wootstream local start"
 
 
-async def check(settings: Settings, *, wait: float = _WAIT_SECONDS) -> list[Finding]:
-    """Look at everything and change nothing; the gravest first."""
+async def check(settings: Settings, *, wait: float = _WAIT_SECONDS, within: float = math.inf) -> list[Finding]:
+    """Look at everything and change nothing; the gravest first. Hundreds of stores take minutes: no store is looked at
+    any more once `within` seconds are over."""
     clock, pace = Clock(), settings.chatwoot_calls_per_second / _SHARE
     chatwoot = Chatwoot(settings.model_copy(update={"chatwoot_calls_per_second": pace}), clock, CollectorRegistry())
     pool = open_pool(settings.database_url.get_secret_value(), SERVICE, size=3) if settings.database_url else None
     try:
-        return await Checkup(settings, clock, chatwoot, pool, wait).findings()
+        return await Checkup(settings, clock, chatwoot, pool, wait, clock.monotonic() + within).findings()
     finally:
         await chatwoot.close()
         if pool and not await closed_within(_CLOSING_SECONDS, "pool", pool.close()):
@@ -54,6 +57,7 @@ class Checkup:
     chatwoot: Chatwoot
     pool: Pool | None
     wait: float
+    until: float  # of the clock: when its findings are wanted
 
     async def findings(self) -> list[Finding]:
         seen: MachineSeen | None = None
@@ -136,14 +140,16 @@ class Checkup:
             left.discard(row.slug)
 
         gap = _SHARE / self.settings.chatwoot_calls_per_second
-        most = self.wait + 2 * len(rows) * _CALLS_EACH * gap
+        left_seconds = max(0.0, self.until - self.clock.monotonic())
+        most = min(left_seconds, self.wait + 2 * len(rows) * _CALLS_EACH * gap)
         try:
             async with asyncio.timeout(most):
                 await asyncio.gather(*(one(row) for row in rows))
         except TimeoutError:
             found.append(
-                warning("stores", f"{len(left)} were not looked at within {most:.0f} s: {', '.join(sorted(left))}",
-                        "see the other findings, and ask again")
+                warning("stores", f"{len(left)} were not looked at within {most:.0f} s: {_some(sorted(left))}",
+                        "ask at the command line, which waits longer: `wootstream doctor`" if most == left_seconds
+                        else "see the other findings, and ask again")
             )  # fmt: skip
         return found
 
@@ -155,6 +161,11 @@ class Checkup:
             events=CONVERSATION_EVENTS | CONTACT_EVENTS,
             attributes=PUSHED,
         )
+
+
+def _some(slugs: Sequence[str]) -> str:
+    more = f" and {len(slugs) - _NAMED} more" if len(slugs) > _NAMED else ""
+    return f"{', '.join(slugs[:_NAMED])}{more}"
 
 
 def _cure(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """`wootstream doctor` on real servers and Chatwoot's double: all well is 0, and each fault that is made is found."""
 
+import asyncio
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from local.stack import Stack
 from schemas import topics
 from schemas.attributes import PUSHED
 from schemas.stores import StoreOptions
+from services.control.api import _DOCTOR_SECONDS
 from services.control.doctor import checkup, kafka_state
 from services.control.doctor.checkup import check
 from services.control.doctor.finding import Finding, Severity
@@ -257,6 +259,17 @@ async def test_a_fault_is_the_one_finding(name: str, sick: Sick) -> None:
     assert (found.severity, found.about) == (severity, about)
     assert words in found.seen
     assert found.cure
+
+
+async def test_who_must_answer_in_time_names_the_stores_that_were_not_looked_at(sick: Sick) -> None:
+    """Over HTTP: hundreds of stores take minutes at a quarter of the pace, and a late answer is none."""
+    slow = sick.settings.model_copy(update={"chatwoot_calls_per_second": 0.4})  # three calls: half a minute
+    async with asyncio.timeout(_DOCTOR_SECONDS):
+        [found] = [one for one in await check(slow, within=2.0) if one.severity]
+
+    assert (found.about, found.severity) == ("stores", Severity.WARNING)
+    assert found.seen.endswith("s: nl")
+    assert "`wootstream doctor`" in found.cure
 
 
 async def test_key_that_opens_nothing_is_named_with_what_it_does_not_open(sick: Sick) -> None:
