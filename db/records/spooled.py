@@ -7,10 +7,8 @@ from typing import NamedTuple
 from db.pool import Connection, Row
 
 # A file belongs to whoever has it now: its volume may have come to another host.
-_FORGET = """
-delete from wootstream.spooled
-where (file = any ($3) or (host = $1 and directory = $2)) and file <> all ($4)
-"""
+# Not what else was told of this directory: a file that is neither there nor known to be emptied is lost with what it held.
+_FORGET = "delete from wootstream.spooled where file = any ($1) and file <> all ($2)"
 _PUT = """
 insert into wootstream.spooled as s (host, directory, file, records, oldest_at)
 select $1, $2, e.* from unnest($3::text[], $4::bigint[], $5::timestamptz[]) as e (file, records, oldest_at) order by 3
@@ -38,10 +36,11 @@ class SpooledRow(NamedTuple):
 
 
 async def tell(conn: Connection, host: str, directory: str, files: Collection[str], rows: Sequence[SpooledRow]) -> None:
-    """All that waits in this directory now, which has these files; what was told of it before is forgotten."""
+    """All that waits in this directory now. `files` are those that it has, or had until they were empty: of the others of
+    them nothing waits any more."""
     columns = [[row[number] for row in rows] for number in range(3)]
     async with conn.transaction():
-        await conn.execute(_FORGET, host, directory, list(files), columns[0])
+        await conn.execute(_FORGET, list(files), columns[0])
         if rows:
             await conn.execute(_PUT, host, directory, *columns)
 

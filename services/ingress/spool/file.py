@@ -1,7 +1,9 @@
 """One spool on the disk: a SQLite file, locked by the process that writes it, with a reserve for a disk that is full.
 
-NAME.sqlite3 holds the chunks. NAME.lock is held for the owner's whole life, however it ends; a lock on the database
-itself would be lost with the first of several descriptors. NAME.reserve is given up when even DELETE finds no room.
+NAME.sqlite3 holds the chunks. NAME.emptied stays of one that was drained and removed, until PostgreSQL is told: a file
+that is not there is a lost one without it. NAME.lock is held for the owner's whole life, however it ends; a lock on the
+database itself would be lost with the first of several descriptors. NAME.reserve is given up when even DELETE finds no
+room.
 """
 
 import fcntl
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from services.kernel.secrets import Secrets
 
+EMPTIED = ".emptied"
 _PAGE_BYTES = 4096
 _VACUUM_PAGES = 4_000  # 16 MB a turn: whoever puts in meanwhile waits for one turn, not for gigabytes
 _OLDEST = "select accepted_at from chunks order by id limit 1"
@@ -133,6 +136,15 @@ class Unreadable(Exception):
     """The file is damaged, or an installation key sealed it that is not here."""
 
 
+def _inode(path: Path) -> tuple[int, int] | None:
+    """None where there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class SpoolFile:
     """Opened by its owner alone; not for several threads at once. Raises Unreadable, OSError, sqlite3.Error."""
 
@@ -142,6 +154,7 @@ class SpoolFile:
         self.reserve = Reserve(path.with_suffix(".reserve"))
         self.reserve.balance()
         self.records = 0
+        self._held = False  # anything, ever
         self._last_id = 0  # SQLite would give the id of a last chunk that is gone to the next, behind a reader's back
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -155,6 +168,8 @@ class SpoolFile:
             self._check_key(secrets)
             self._db.executescript(_OFFER_AGAIN)
             self.records, self._last_id = self._db.execute(_HELD).fetchone()
+            self._held = self.records > 0
+            self._inode = _inode(path)
         except sqlite3.DatabaseError as damage:
             self._db.close()
             raise Unreadable(f"{path} cannot be read ({damage})") from damage
@@ -170,6 +185,12 @@ class SpoolFile:
         elif not secrets.knows(known[0]):
             self._db.close()
             raise Unreadable(f"{self.path} was sealed with installation key {known[0]}: put that back beside ours")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it still lies where the next process looks. Of a file that was deleted under us, or whose disk was
+        taken away, SQLite and fsync tell nothing: what is written into it ends with this process."""
+        return _inode(self.path) == self._inode
 
     @property
     def used_bytes(self) -> int:
@@ -206,6 +227,7 @@ class SpoolFile:
             if self._db.in_transaction:  # some errors have rolled back already
                 self._db.execute("rollback")
             raise
+        self._held |= bool(chunks)
         self.records += sum(one.records for one in chunks) + sum(one.remaining - one.records for one in changes)
 
     def _apply(self, change: FileChange) -> None:
@@ -243,6 +265,9 @@ class SpoolFile:
         nothing = self.records == 0 and self.refused == 0
         self._db.close()
         if nothing:
+            if self._held:
+                with suppress(OSError):  # then it counts as lost, until somebody says `spool discard --file`
+                    self.path.with_suffix(EMPTIED).touch()
             self.reserve.give_up()
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)

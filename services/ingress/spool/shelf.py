@@ -96,14 +96,19 @@ class Shelf:
 
     @property
     def disk_bytes(self) -> int:
-        """What the disk still gives."""
-        return shutil.disk_usage(self._directory).free
+        """What the disk still gives; nothing where it was taken away."""
+        try:
+            return shutil.disk_usage(self._directory).free
+        except OSError:
+            return 0
 
     def write(self, accepted_at: float, frames: Sequence[bytes]) -> None:
         """All of them are on the disk when this returns. Raises Full, and then none of them is."""
         try:
+            if not self._own.is_there:
+                self._begin_again()
             self._own.write([self._new(accepted_at, some) for some in chunks(frames)], ())
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, Unreadable) as error:
             raise Full(str(error)) from error
 
     def settle(self, settled: Sequence[ChunkOutcome]) -> None:
@@ -148,6 +153,15 @@ class Shelf:
         if lock is None:
             raise OSError(f"{path} is locked by another process, though its name was made now")
         return SpoolFile(path, lock, secrets=self._secrets)
+
+    def _begin_again(self) -> None:
+        """Somebody deleted our file, or took its disk away. What it holds can be drained by this process alone."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        gone, self._own = self._own, self._begin()
+        cure = "do not stop this process before Kafka is back: no other can drain what the file held"
+        log.error("spool_file_was_deleted", file=gone.path.name, records=gone.records, cure=cure)
+        self._files.append(gone)
+        self._share_cap()
 
     def _adopt(self, path: Path) -> SpoolFile | None:
         lock = claim(path.with_suffix(".lock"))

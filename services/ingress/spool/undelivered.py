@@ -12,6 +12,7 @@ from db.pool import INGRESS
 from db.records import spooled
 from db.records import undelivered as table
 from db.records.spooled import SpooledRow
+from services.ingress.spool.file import EMPTIED
 from services.ingress.spool.level import FillLevel
 from services.ingress.spool.set_aside import Aside, Wanted, counted, files
 from services.ingress.spool.status import look
@@ -44,13 +45,19 @@ class UndeliveredWriter:
 
         What PostgreSQL does not take now, it is told the next time.
         """
-        if not (self._level.refused or self._level.records) and self._written == ([], []):
+        emptied = await asyncio.to_thread(self._emptied)
+        if not (emptied or self._level.refused or self._level.records) and self._written == ([], []):
             return False
         lying = await asyncio.to_thread(self._lying)
-        if lying[1] or lying != self._written:
-            await self._put(*lying)
+        if emptied or lying[1] or lying != self._written:
+            await self._put(*lying, emptied)
             self._written = lying
+            for path in emptied:
+                path.unlink(missing_ok=True)
         return False
+
+    def _emptied(self) -> Sequence[Path]:
+        return sorted(self._directory.glob(f"*{EMPTIED}"))
 
     def _lying(self) -> _Lying:
         """What other processes keep in this directory is among it: they may be dead."""
@@ -62,12 +69,13 @@ class UndeliveredWriter:
         ]
         return counted(self._directory, Wanted()), waiting
 
-    async def _put(self, asides: Sequence[Aside], waiting: Sequence[SpooledRow]) -> None:
+    async def _put(self, asides: Sequence[Aside], waiting: Sequence[SpooledRow], emptied: Sequence[Path]) -> None:
         lines = [
             (one.file, one.topic, one.reason, one.records, datetime.fromtimestamp(one.oldest_at, UTC)) for one in asides
         ]
         names = [path.name for path in files(self._directory)]
         where = socket.gethostname(), str(self._directory.resolve())
         async with asyncio.timeout(_PUT_SECONDS), self._process.pool(INGRESS).acquire() as conn:
-            await spooled.tell(conn, *where, names, waiting)
+            known = [*names, *(path.with_suffix(".sqlite3").name for path in emptied)]
+            await spooled.tell(conn, *where, known, waiting)
             await table.tell(conn, *where, names, lines)

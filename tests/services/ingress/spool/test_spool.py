@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ import structlog
 from services.ingress.spool.codec import PLACE, frame, seal
 from services.ingress.spool.set_aside import Wanted, counted
 from services.ingress.spool.shelf import ChunkOutcome, Full
+from services.ingress.spool.spool import Spool
 from services.kernel import Record
 from services.kernel.secrets import Secrets
 from tests.eventually import eventually
@@ -183,7 +185,8 @@ async def test_process_that_starts_on_a_full_disk_drains_what_another_left(small
         await drain(spool)
 
         assert spool.records == 0
-    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+    # The one that was adopted is gone; that it was empty is left to be told.
+    assert sorted(path.suffix or path.name for path in small_disk.iterdir()) == [".emptied", "filler"]
 
 
 def bytes_in(directory: Path) -> int:
@@ -194,3 +197,45 @@ def bytes_in(directory: Path) -> int:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     with mounted(tmp_path, megabytes=24) as directory:
         yield directory
+
+
+async def test_what_is_put_in_after_the_file_was_deleted_outlives_its_process_like_all_else(tmp_path: Path) -> None:
+    """Its disk unmounted, its directory removed: SQLite goes on writing, fsync succeeds, and nobody ever finds it."""
+    directory = tmp_path / "spool"
+    before, after = [record(b"%d" % number) for number in range(3)], [record(b"a"), record(b"b")]
+    async with opened(directory) as spool:
+        await put(spool, before)
+        shutil.rmtree(directory)
+        assert spool.fault() is None
+        await put(spool, after)
+        level = spool.level.records
+        killed = shutil.copytree(directory, tmp_path / "as a killed process leaves it")
+
+        drained = [one.value for one in await _drained(spool)]
+
+    async with opened(killed) as found:
+        assert [one.value for one in await waiting(found)] == [b"a", b"b"]
+    assert (level, drained) == (5, [b"0", b"1", b"2", b"a", b"b"])  # while it lives, all of it
+
+
+async def test_a_spool_whose_disk_takes_no_file_any_more_refuses_instead_of_promising(tmp_path: Path) -> None:
+    directory = tmp_path / "spool"
+    async with opened(directory) as spool:
+        await put(spool, [record()])
+        shutil.rmtree(directory)
+        directory.write_text("no directory")
+        with pytest.raises(Full):
+            await spool.put(record(), 10.0)
+
+        directory.unlink()
+        await put(spool, [record()])
+        assert len(await _drained(spool)) == 2
+
+
+async def _drained(spool: Spool) -> list[Record]:
+    """All that comes out, until nothing is left."""
+    found: list[Record] = []
+    while some := await spool.read(None, 1_000):
+        found += [one for chunk in some for one in chunk.waiting]
+        await spool.settle([ChunkOutcome(chunk) for chunk in some])
+    return found

@@ -1,8 +1,11 @@
 """What waits in a spool the audit says, wherever it is asked: how much, how old, where, and whether it is drained."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
-from db.pool import Pool
+import pytest
+
+from db.pool import INGRESS, Pool
 from db.records import spooled
 from db.records.spooled import SpooledRow
 from services.control.ledger.answer import Audit, SpooledFile
@@ -34,6 +37,46 @@ async def test_what_a_dead_process_left_in_its_spool_is_named_until_another_has_
     async with bench.accepting() as (process, _):
         await eventually(lambda: not spooling(process))
     assert of(bench, await audit(bench.settings)) == []
+
+
+async def test_what_a_lost_disk_held_stays_named_though_an_ingress_starts_where_it_was(
+    bench: Bench, remote: Bench, proxy: KafkaProxy
+) -> None:
+    """As a pod that comes back under its name with an empty volume."""
+    async with proxy.away(), remote.accepting() as (_, acceptance):
+        await remote.keep_all(acceptance, [b"{}"] * 7)
+    shutil.rmtree(bench.settings.data_directory / "spool")
+
+    async with bench.accepting() as (process, acceptance):
+        await UndeliveredWriter(process, acceptance.spool.level, bench.settings.data_directory / "spool").write()
+        [lost] = of(bench, await audit(bench.settings))
+        async with process.pool(INGRESS).acquire() as conn:
+            await spooled.forget_file(conn, lost.file)
+
+    assert lost.records == 7
+
+
+async def test_what_was_drained_while_postgresql_was_away_is_told_by_the_next_process(
+    bench: Bench, remote: Bench, proxy: KafkaProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxy.away(), remote.accepting() as (_, acceptance):
+        await remote.keep_all(acceptance, [b"{}"] * 7)
+    assert of(bench, await audit(bench.settings))
+    with monkeypatch.context() as away:
+        away.setattr(UndeliveredWriter, "_put", _is_away)
+        async with bench.accepting() as (process, _):
+            await eventually(lambda: not spooling(process))
+    assert of(bench, await audit(bench.settings))
+
+    async with bench.accepting():
+        pass
+
+    assert of(bench, await audit(bench.settings)) == []
+    assert not list((bench.settings.data_directory / "spool").iterdir())
+
+
+async def _is_away(*_: object) -> None:
+    raise OSError("PostgreSQL is away")
 
 
 async def test_living_ingress_tells_what_waits_and_when_nothing_does_any_more(
