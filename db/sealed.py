@@ -23,11 +23,6 @@ update public.chatwoot_accounts set {", ".join(f"{name} = ${at}" for at, name in
 where id = $1
 """  # noqa: S608
 
-_KEY_IDS = f"""
-select distinct split_part(s.sealed, '.', 2) as key
-from public.chatwoot_accounts, unnest(array[{", ".join(COLUMNS)}]) as s (sealed) where s.sealed like 'v1.%'
-"""  # noqa: S608
-
 
 def sealed_for(column: str) -> str:
     """The column that a text is bound to: a previous secret was the current one when it was sealed."""
@@ -47,8 +42,3 @@ async def keys(conn: Connection, organizations: Collection[UUID]) -> Sequence[Ro
 async def put(conn: Connection, account: UUID, sealed: Mapping[str, str | None]) -> None:
     """Every column of COLUMNS, sealed anew."""
     await conn.execute(_PUT, account, *(sealed[name] for name in COLUMNS))
-
-
-async def key_ids(conn: Connection) -> set[str]:
-    """The installation keys that sealed anything of the stores in scope."""
-    return {row["key"] for row in await conn.fetch(_KEY_IDS)}

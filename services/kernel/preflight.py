@@ -56,12 +56,14 @@ async def check_keys(pool: Pool, secrets: Secrets) -> None:
     Keyed hashes would be others than those that are kept: who was erased would come back, who took back their consent
     would be named, and what the law bids to keep be deleted.
     """
-    async with scoped(pool, await stores.all_ids(pool)) as conn:
-        used = await sealed.key_ids(conn)
+    known = await stores.all_ids(pool)
+    async with scoped(pool, known) as conn:
+        used = {row["key"] for row in await sealed.keys(conn, known)} - {""}  # what no key of anybody's sealed
     if used and not any(map(secrets.knows, used)):
         raise Stop(
             f"the installation key {', '.join(secrets.key_ids)} is none of those that sealed the stores' secrets "
-            f"({', '.join(sorted(used))}): set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own"
+            f"({', '.join(sorted(used))}): set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own. "
+            "If that is lost for good: `stores apply --key-lost`"
         )
 
 

@@ -13,24 +13,26 @@ from db.pool import Connection, Pool, scoped
 from db.privacy import seals
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Refusal
+from services.kernel.preflight import check_keys
 from services.kernel.secrets import Secrets, sealed_with
 
 
 async def refuse_another_key(pool: Pool, vault: Secrets, slug: str) -> None:
-    """Raises Refusal where no key of ours opens what the store has; of a new one, what any other has."""
+    """Raises Refusal where another key sealed some of the store's, and Stop where of a new one all of the others'."""
     known = await stores_named(pool, None)
-    looked_at = [known[slug]] if slug in known else list(known.values())
-    async with scoped(pool, looked_at) as conn:
-        rows = await table.keys(conn, looked_at)
-    foreign = [row for row in rows if not vault.knows(row["key"])]
-    if not foreign or (slug not in known and len(foreign) < len(rows)):
+    if slug not in known:
+        await check_keys(pool, vault)
         return
-    what = ", ".join(foreign[0]["columns"]) if slug in known else "the other stores' secrets"
-    raise Refusal(
-        f"store {slug}: installation key {foreign[0]['key'] or '(none)'} sealed {what}, and it is not here (this is "
-        f"{vault.key_id}): no process could read what is sealed now. Give that key in WOOTSTREAM_INSTALLATION_KEY or "
-        "WOOTSTREAM_INSTALLATION_KEY_FILE. If it is lost for good: `stores apply` or `stores add` with --key-lost"
-    )
+    async with scoped(pool, {known[slug]}) as conn:
+        rows = await table.keys(conn, {known[slug]})
+    for row in rows:
+        if not vault.knows(row["key"]):
+            raise Refusal(
+                f"store {slug}: installation key {row['key'] or '(none)'} sealed {', '.join(row['columns'])}, and "
+                f"it is not here (this is {vault.key_id}): no process could read what is sealed now. Give that key in "
+                "WOOTSTREAM_INSTALLATION_KEY or its file. If it is lost for good: `stores apply` or `stores add` with "
+                "--key-lost"
+            )
 
 
 def without_lost(row: Mapping[str, Any], vault: Secrets) -> dict[str, Any]:
