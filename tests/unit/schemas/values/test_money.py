@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.values.money import amounts, written
+from schemas.values.money import amounts, digits, written
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,13 @@ def test_several_currencies_stand_side_by_side_with_the_stores_own_first() -> No
 
 def test_nothing_spent_is_zero_of_the_stores_currency() -> None:
     assert amounts({}, "EUR") == "€0.00"
+
+
+def test_every_currency_has_as_many_decimals_as_iso_4217_gives_it() -> None:
+    """By its list one: who sends whole shillings is not shown a hundredth of them."""
+    none = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
+    three, four = "BHD IQD JOD KWD LYD OMR TND".split(), "CLF UYW".split()
+    two = "AED ARS AUD BRL CHF CNY CZK DKK EGP EUR GBP HUF IDR INR KES MGA MRU MXN NOK PLN SEK TRY TWD USD ZAR".split()
+    for decimals, currencies in ((0, none), (2, two), (3, three), (4, four)):
+        assert [one for one in currencies if digits(one) != decimals] == []
+    assert written(50_000, "UGX") == "UGX 50,000"
