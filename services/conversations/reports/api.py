@@ -1,7 +1,7 @@
 """Reports over HTTP, the command line's JSON: for the bearer of the installation's token, and people of its stores."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
@@ -85,14 +85,20 @@ async def _answers(
 
 
 async def _compared(process: Process, asked: Mapping[str, UUID], request: Request) -> Mapping[str, BaseModel]:
-    since, until = request.query_params.get("since", "7d"), request.query_params.get("until", "1h")
-    return await compare_each(process, asked, since=since, until=until)
+    given = _given(request, known=("since", "until"))
+    return await compare_each(process, asked, since=given.get("since", "7d"), until=given.get("until", "1h"))
 
 
 def _question(request: Request) -> Question:
-    known = {field.name for field in fields(Question)} - {"name"}
-    given = {key: value for key, value in request.query_params.items() if key in known}
+    given = _given(request, known=[field.name for field in fields(Question) if field.name != "name"])
     limit = given.pop("limit", "20")
     if not _LIMIT.fullmatch(limit) or not 0 < int(limit) <= _MOST:
         raise Refusal(f"limit is a number from 1 to {_MOST}")
     return Question(request.path_params["name"], limit=int(limit), **given)
+
+
+def _given(request: Request, known: Sequence[str]) -> dict[str, str]:
+    """A word that is passed over would be answered by another span's figures. Raises Refusal."""
+    if unknown := request.query_params.keys() - set(known):
+        raise Refusal(f"{', '.join(sorted(unknown))[:200]}: this report takes {', '.join(known)}")
+    return dict(request.query_params.items())

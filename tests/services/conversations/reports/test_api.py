@@ -162,3 +162,15 @@ async def test_report_without_a_database_says_that_it_does_not_answer(settings: 
         answer = await client.get("/api/reports/summary", headers=BEARER)
         assert answer.status_code == 503
         assert "does not answer" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["summary", "days", "waiting", "compare"])
+async def test_a_word_that_a_report_does_not_know_is_refused_and_not_passed_over(
+    path: str, slug: str, client: httpx.AsyncClient
+) -> None:
+    """Passed over, `from=2026-01-01` would be answered with the last week's figures."""
+    answer = await client.get(
+        f"/api/stores/{slug}/reports/{path}", params={"from": "2026-01-01", "since": "1d"}, headers=BEARER
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("from: this report takes since, until")
