@@ -50,7 +50,8 @@ _IS_COUNTED = f"""
 select coalesce((select sum(events) from public.chatwoot_widget_daily where organization_id = $1 and day = $2), 0)
   >= (select count(*) from ({_OF_DAY}) e)
 """  # noqa: S608
-# Conversations with an order of the same customer within a week, where the shop vouched for who it was.
+# Conversations with an order of the same customer within a week, where the shop vouched for who it was. As everywhere an
+# order counts once it was placed or paid: a shop may tell of payments alone.
 _COUNT_ORDERS = f"""
 with followed as (
   select wootstream.page_group(e.page_url) as page_group, wootstream.device_class(e.user_agent) as device_class,
@@ -58,7 +59,8 @@ with followed as (
   from ({_OF_DAY}) e
   where e.event_type = 'conversation_started' and e.customer_id is not null and exists (
     select from wootstream.orders o where o.organization_id = e.organization_id and o.customer_id = e.customer_id
-      and o.placed_at >= e.created_at and o.placed_at < e.created_at + interval '7 days' and o.cancelled_at is null)
+      and coalesce(o.placed_at, o.paid_at) >= e.created_at
+      and coalesce(o.placed_at, o.paid_at) < e.created_at + interval '7 days' and o.cancelled_at is null)
   group by 1, 2, 3
 ), due as (
   select d.page_group, d.device_class, d.load_ms, coalesce(f.ordered, 0) as ordered

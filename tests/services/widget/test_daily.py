@@ -26,6 +26,7 @@ _NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 _KEY = ("day", "event_type", "page_group", "device_class", "load_ms")
 _ZONES = ("Europe/Amsterdam", "America/St_Johns", "Pacific/Kiritimati")
 _PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148"
+_PAID = "insert into wootstream.orders (organization_id, order_id, customer_id, paid_at) values ($1, $2, $3, $4)"
 _ORDER = (
     "insert into wootstream.orders (organization_id, order_id, customer_id, placed_at, cancelled_at)"
     " values ($1, $2, $3, $4, $5)"
@@ -152,6 +153,21 @@ async def test_conversations_with_an_order_within_a_week_are_counted(pool: Pool,
     made = await counts(pool, store)
     assert [(row["events"], row["ordered"]) for row in made] == [(6, 1)]
     assert await rebuilt(pool, store) == made
+
+
+async def test_a_conversation_followed_by_an_order_of_which_only_the_payment_was_told_counts(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    """An order counts once it was placed or paid, here as in the customer's figures."""
+    store, started = await attach(admin_pool), _NOON - timedelta(days=20)
+    people = {"soon": timedelta(days=6), "late": timedelta(days=8), "before": timedelta(days=-1)}
+    asked = [event(started, event_type="conversation_started", customer_id=name) for name in people]
+    await keep(pool, [post(store, *asked, received_at=_NOON)])
+    async with scoped(pool, {store}) as conn:
+        for name, after in people.items():
+            await conn.execute(_PAID, store, name, name, started + after)
+        await daily.count_orders(conn, store, started.date())
+    assert [(row["events"], row["ordered"]) for row in await counts(pool, store)] == [(3, 1)]
 
 
 async def test_an_hour_that_comes_twice_at_midnight_is_of_the_day_that_begins(pool: Pool, admin_pool: Pool) -> None:
