@@ -9,15 +9,16 @@ from typing import Any
 from uuid import UUID
 
 from db.pool import Connection, Row
+from db.widget.daily import NOBODYS_DATA
 
 _EVENT_SPAN = "select min(created_at) as first, max(created_at) as last from public.chatwoot_widget_events where organization_id = $1"
-# Counts and load times stay.
-_EVENTS = """
+# Counts and load times stay, and whether the widget came.
+_EVENTS = f"""
 update public.chatwoot_widget_events set session_id = null, user_id = null, customer_id = null, page_url = null, user_agent = null,
-  ip_address = null, referrer = null, event_data = '{}'
+  ip_address = null, referrer = null, event_data = {NOBODYS_DATA}
 where organization_id = $1 and created_at >= $5 and created_at < $6
   and (customer_id = any ($2::text[]) or session_id = any ($3::text[]) or user_id = any ($4::uuid[]))
-"""
+"""  # noqa: S608
 _VISITS = """
 delete from wootstream.visits where organization_id = $1 and (customer_id = any ($2::text[]) or session_id = any ($3::text[]))
   and ($4::timestamptz is null or first_at <= $4)

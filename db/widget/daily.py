@@ -16,6 +16,9 @@ ZONE = """
 # Batches of other partitions count the same days: one at a time, from its first count to its commit. An order of rows
 # would not do, for a batch that is tried by halves counts several times. Asked for above the groups, so after the rows.
 _TURN = "pg_advisory_xact_lock(hashtext('wootstream/widget days')) is not null"
+_FAILED = "event_type = 'widget_loaded' and event_data -> 'failed' = 'true'"
+# What is left of an event's data where it names nobody: what is counted of it, so that a day made anew is the same.
+NOBODYS_DATA = f"""case when {_FAILED} then '{{"failed": true}}'::jsonb else '{{}}'::jsonb end"""
 # The one place that says what is counted: of a batch's new events, and of all events of a day. Pages and devices are
 # judged once each, for their patterns cost more than a row.
 COUNT_INTO_DAYS = f"""
@@ -23,7 +26,7 @@ insert into public.chatwoot_widget_daily as d (organization_id, day, event_type,
 select * from (
 select e.organization_id, (e.created_at at time zone z.zone)::date, e.event_type, coalesce(p.page_group, 'none'),
   coalesce(a.device_class, 'unknown'), wootstream.load_step(e.load_time_ms), count(*),
-  count(*) filter (where e.event_type = 'widget_loaded' and e.event_data -> 'failed' = 'true')
+  count(*) filter (where {_FAILED})
 from {{events}} e join (
   select s.organization_id, z.zone from (select distinct organization_id from {{events}}) s, lateral ({ZONE.format(store="s.organization_id")}) z
   offset 0

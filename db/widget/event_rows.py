@@ -8,7 +8,7 @@ import asyncpg
 
 from db.pool import Connection, Row
 from db.widget.binary_rows import WidgetEventRow, encoded, stream
-from db.widget.daily import COUNT_INTO_DAYS
+from db.widget.daily import COUNT_INTO_DAYS, NOBODYS_DATA
 
 Key = tuple[int, int]  # store and event, as numbers: their hashes cost a tenth; the moment is in the event's id
 
@@ -34,7 +34,7 @@ create temporary table if not exists {_ARRIVING} ({", ".join(map(" ".join, _TYPE
 delete from pg_temp.{_ARRIVING}
 """  # noqa: S608
 _IS_UNNAMED = "(organization_id, id) in (select * from unnest($15::uuid[], $16::uuid[]))"
-_EMPTY = dict.fromkeys(_NAMING, "null") | {"event_data": "'{}'::jsonb"}
+_EMPTY = dict.fromkeys(_NAMING, "null") | {"event_data": NOBODYS_DATA}
 _UNNAMED = ", ".join(
     f"case when {_IS_UNNAMED} then {_EMPTY[name]} else {name} end" if name in _EMPTY else name for name in _TYPES
 )

@@ -73,8 +73,9 @@ def row(event: KeptBeacon, visitor: KnownVisitor) -> PlainReport:
 
 def nobodys_row(event: KeptBeacon) -> PlainReport:
     """Of whoever has not agreed, where the store needs no consent: what happened, and nothing that tells them from
-    others."""
-    return replace(row(event, NOBODY), referrer=None, event_data={})
+    others. That a widget did not come is what happened: left out, it would count as one that did."""
+    failed = event.event_type == "widget_loaded" and event.event_data.get("failed") is True
+    return replace(row(event, NOBODY), referrer=None, event_data={"failed": True} if failed else {})
 
 
 def _address(url: str | None) -> str | None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.pool import Pool, scoped
+from db.pool import PRIVACY, Pool, open_pool, scoped
+from db.privacy import erasing
 from db.widget import daily
+from db.widget.event_rows import Key
+from services.kernel.consent.analytics import Seen, nobody_withdrew
 from services.widget import events, handlers
 from services.widget.handlers import RecentEvents
 from services.widget.months import ensure
@@ -40,6 +44,11 @@ async def counts(pool: Pool, store: uuid.UUID) -> list[dict[str, Any]]:
             " where organization_id = $1 order by 1, 2, 3, 4, 5", store,
         )  # fmt: skip
     return [dict(row) for row in found]
+
+
+async def _everybody(_conn: object, _stores: object, seen: Iterable[Seen[Key]]) -> set[Key]:
+    """Whom these events name has taken their consent back since."""
+    return {key for key, *_ in seen}
 
 
 async def rebuilt(pool: Pool, store: uuid.UUID) -> list[dict[str, Any]]:
@@ -97,6 +106,36 @@ async def test_counts_made_anew_from_rows_are_those_made_with_each_batch(
     for row in made:
         by_day[row["day"]] += row["events"]
     assert by_day == days
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "erased"])
+async def test_widgets_that_did_not_come_are_counted_as_such_also_of_people_who_are_nobody_any_more(
+    pool: Pool, admin_pool: Pool, database_url: str, how: str
+) -> None:
+    """Made anew, a day has as many loads and failures as before."""
+    store = await attach(admin_pool)
+    data = {"failed": True, "note": "hers"}
+    told = [event(_NOON, event_data=data), event(_NOON), event(_NOON, event_type="page_viewed", event_data=data)]
+    read = events.read(post(store, *told, received_at=_NOON))
+    assert read is not None
+    withdrawn = _everybody if how == "withdrawn" else nobody_withdrew
+    async with scoped(pool, {store}) as conn:
+        await handlers.keep(conn, [read], withdrawn)
+    if how == "erased":
+        own = open_pool(database_url, PRIVACY)
+        async with scoped(own, {store}) as conn:
+            span = {"begin": _NOON, "end": _NOON + timedelta(days=1)}
+            await erasing.events(conn, store, customers=[], sessions=["s1"], users=[], **span)
+        await own.close()
+    made = await counts(pool, store)
+    assert [row["failures"] for row in made if row["event_type"] == "widget_loaded"] == [1]
+    assert await rebuilt(pool, store) == made
+    async with scoped(pool, {store}) as conn:
+        kept = await conn.fetch(
+            "select session_id, event_data from public.chatwoot_widget_events where organization_id = $1", store
+        )
+    assert sorted(str(row["event_data"]) for row in kept) == ["{'failed': True}", "{}", "{}"]
+    assert [row["session_id"] for row in kept] == [None] * 3
 
 
 @pytest.mark.parametrize(
