@@ -11,11 +11,15 @@ from schemas.bounds import MOST_INT8
 from services.customers.events import categories_json
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
+IMPORTED = "import"  # the source of what a file of the shop's past says (services.customers.past.shop_line)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFact:
-    """One thing that happened to an order, as one event says it."""
+    """One thing that happened to an order, as one event says it.
+
+    `is_total`: a refund that says what came back in all up to its moment, as a file does, not one of several.
+    """
 
     kind: str
     at: datetime
@@ -26,6 +30,7 @@ class OrderFact:
     order_number: str | None = None
     order_url: str | None = None
     categories: Sequence[str] | None = None
+    is_total: bool = False
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OrderFact":
@@ -40,6 +45,8 @@ class OrderFact:
             order_number=row["order_number"],
             order_url=row["order_url"],
             categories=row["categories"],
+            # the shape of the id, too: a shop may call itself so
+            is_total=row["source"] == IMPORTED and row["event_id"].endswith(f"/{REFUNDED}"),
         )
 
 
@@ -113,11 +120,25 @@ def _moments(ordered: list[OrderFact], kind: str) -> Iterator[datetime]:
 
 
 def _refunded(ordered: list[OrderFact], currency: str | None, total: int | None) -> int:
-    """Refunds add up; one without an amount returns all. Never more than the price."""
+    """Refunds add up; one without an amount returns all. Never more than the price.
+
+    Of totals the newest counts, and what else came back up to its moment is in it: a file that is written anew, or that
+    tells what the shop has told as well, returns nothing twice.
+    """
     # What came back in another currency cannot be taken from this price.
     refunds = [fact for fact in ordered if fact.kind == REFUNDED and fact.currency in (None, currency)]
-    if any(fact.amount_minor is None for fact in refunds):
+    whole = next((fact for fact in reversed(refunds) if fact.is_total), None)
+    single = [fact for fact in refunds if not fact.is_total]
+    if any(fact.amount_minor is None for fact in (*single, *([whole] if whole else ()))):
         return total or 0
+    if whole is None:
+        returned = _sum(single)
+    else:
+        before, after = ([fact for fact in single if (fact.at > whole.at) == is_after] for is_after in (False, True))
+        returned = max(whole.amount_minor or 0, _sum(before)) + _sum(after)
     # Never more than the price, or what was spent would fall below zero; without one only the column bounds it.
-    returned = sum(fact.amount_minor or 0 for fact in refunds)
     return min(returned, MOST_INT8 if total is None else total)
+
+
+def _sum(refunds: Iterable[OrderFact]) -> int:
+    return sum(fact.amount_minor or 0 for fact in refunds)

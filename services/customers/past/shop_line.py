@@ -13,9 +13,8 @@ from typing import Any
 import orjson
 
 from schemas.values.money import digits
-from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED
+from services.customers.orders import CANCELLED, IMPORTED, PAID, PLACED, REFUNDED
 
-SOURCE = "import"
 CUSTOMER_COLUMNS = (
     "customer_id", "email", "phone", "name", "preferred_language", "marketing_consent", "registered_at", "updated_at",
 )  # fmt: skip
@@ -82,7 +81,14 @@ def _event(kind: str, cells: Mapping[str, str], time: str | None, data: Mapping[
         raise BadLine("placed_at is empty")
     digest = hashlib.sha256(orjson.dumps(sorted(cells.items()))).hexdigest()[:32]
     said = {name: value for name, value in data.items() if value is not None}
-    return {"specversion": "1.0", "id": f"{digest}/{kind}", "source": SOURCE, "type": kind, "time": time, "data": said}
+    return {
+        "specversion": "1.0",
+        "id": f"{digest}/{kind}",
+        "source": IMPORTED,
+        "type": kind,
+        "time": time,
+        "data": said,
+    }
 
 
 def _cell(cells: Mapping[str, str], name: str) -> str | None:

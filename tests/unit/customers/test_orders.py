@@ -7,14 +7,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED, OrderFact, order
+from services.customers.past.shop_line import reader_of
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def _fact(kind: str, *, minute: int = 0, amount: int | None = None, event: str = "", customer: str = "c1") -> OrderFact:
-    return OrderFact(
-        kind, _NOON + timedelta(minutes=minute), event or f"{kind}{minute}", customer, amount, "EUR" if amount else None
-    )
+def _fact(
+    kind: str,
+    *,
+    minute: int = 0,
+    amount: int | None = None,
+    event: str = "",
+    customer: str = "c1",
+    is_total: bool = False,
+) -> OrderFact:
+    at, currency = _NOON + timedelta(minutes=minute), "EUR" if amount else None
+    return OrderFact(kind, at, event or f"{kind}{minute}", customer, amount, currency, is_total=is_total)
+
+
+def _file(**cells: str) -> list[OrderFact]:
+    """What a line of a file says, as it is kept."""
+    line = {"order_id": "o1", "customer_id": "c1", "currency": "EUR", "amount": "100.00"}
+    line |= {"placed_at": f"{_NOON:%FT%TZ}"} | cells
+    facts = []
+    for event in reader_of([*line])(line, _NOON):
+        data = {name: event["data"].get(name) for name in ("customer_id", "amount_minor", "currency", "order_number")}
+        row = data | {"kind": event["type"], "event_id": event["id"], "source": event["source"]}
+        row |= {"happened_at": datetime.fromisoformat(event["time"]), "order_url": None, "categories": None}
+        facts.append(OrderFact.of(row))
+    return facts
 
 
 _FACTS = st.lists(
@@ -25,6 +46,7 @@ _FACTS = st.lists(
         amount=st.none() | st.integers(1, 9_999),
         event=st.uuids().map(str),
         customer=st.sampled_from(("c1", "c2")),
+        is_total=st.booleans(),
     ),
     min_size=1,
     max_size=8,
@@ -67,3 +89,35 @@ def test_a_payment_seen_before_its_order_names_the_price_until_the_order_arrives
 
 def test_the_newest_fact_says_whose_order_it_is() -> None:
     assert order([_fact(PAID, minute=5, customer="c2"), _fact(PLACED)]).customer_id == "c2"
+
+
+def _refund(minute: int, amount: str) -> dict[str, str]:
+    return {"refunded_at": f"{_NOON + timedelta(minutes=minute):%FT%TZ}", "refunded_amount": amount}
+
+
+def test_a_file_that_is_written_anew_returns_nothing_twice() -> None:
+    """Its line is another one, as its number or a later refund was added, and says what came back in all."""
+    first, again = _file(**_refund(5, "10.00")), _file(**_refund(5, "10.00"), order_number="#1")
+    later, corrected = _file(**_refund(9, "30.00")), _file(**_refund(9, "5.00"))
+    everything = _file(refunded_at=f"{_NOON:%FT%TZ}")
+    assert order(first).refunded_minor == 10_00
+    assert order([*first, *again]).refunded_minor == 10_00
+    assert order([*later, *first, *again]).refunded_minor == 30_00
+    assert order([*first, *corrected, *everything]).refunded_minor == 5_00
+    assert order(everything).refunded_minor == 100_00
+
+
+def test_what_a_file_says_came_back_and_what_the_shop_says_of_the_same_are_one() -> None:
+    """Files overlap with what the shop tells by itself, and our own export is made of it."""
+    shops = [_fact(REFUNDED, minute=5, amount=10_00), _fact(REFUNDED, minute=7, amount=20_00)]
+    placed = _fact(PLACED, amount=100_00)
+    for minute, amount, returned in ((5, "10.00", 30_00), (7, "30.00", 30_00), (9, "35.00", 35_00), (9, "1.00", 30_00)):
+        assert order([placed, *_file(**_refund(minute, amount)), *shops]).refunded_minor == returned
+    assert order([placed, *_file(**_refund(7, "30.00")), *shops, _fact(REFUNDED, minute=8)]).refunded_minor == 100_00
+
+
+def test_a_shop_that_calls_itself_import_has_its_refunds_added_up() -> None:
+    row = {"kind": REFUNDED, "happened_at": _NOON, "source": "import", "customer_id": "c1", "amount_minor": 5_00}
+    row |= {"currency": "EUR", "order_number": None, "order_url": None, "categories": None}
+    refunds = [OrderFact.of(row | {"event_id": name}) for name in ("refund-1", "refund-2")]
+    assert order([_fact(PLACED, amount=100_00), *refunds]).refunded_minor == 10_00
