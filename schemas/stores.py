@@ -19,6 +19,8 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
 _SEEN = re.compile(r"[!-~]+")
 _LONGEST_SECRET = 1_024
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+# With a scheme where it is not https; an address of IPv6 stands in brackets.
+_PAGE_HOST = r"([A-Za-z][A-Za-z0-9+.-]*://)?([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?/?"
 # It stands in a URL; Chatwoot makes it of 24 letters and digits.
 WEBSITE_TOKEN = r"^[A-Za-z0-9_-]{8,255}$"  # noqa: S105  a pattern
 
@@ -31,6 +33,17 @@ def _storable(value: str) -> str:
 
 
 OperatorText = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS), AfterValidator(_storable)]
+
+
+def page_host(value: str) -> str:
+    """A browser names a page by scheme, host and port alone, in ASCII: what is written otherwise names no page."""
+    match = re.fullmatch(_PAGE_HOST, value)
+    if not match or int(match["port"] or 1) not in range(1, 65_536):
+        raise ValueError(
+            "is no host of pages: it looks like www.shop.example or shop.example:8443, each host by itself, without "
+            "path or *, in the letters that browsers send (xn--mnchen-3ya.example for münchen.example)"
+        )
+    return value
 
 
 def _a_key(secret: SecretStr) -> SecretStr:
@@ -67,6 +80,8 @@ def _pushed(name: str) -> str:
     return name
 
 
+_SHOWN_HOST = {"pattern": f"^{_PAGE_HOST.replace('?P<port>', '')}$"}
+PageHost = Annotated[OperatorText, AfterValidator(page_host), Field(json_schema_extra=_SHOWN_HOST)]
 Email = Annotated[str, Field(pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,190}$")]
 AttributeName = Annotated[str, AfterValidator(_pushed), WithJsonSchema({"enum": sorted(PUSHED)})]
 AttributeNames = Annotated[tuple[AttributeName, ...], Field(max_length=len(PUSHED))]
@@ -103,7 +118,7 @@ class StoreOptions(BaseModel):
     key_lost: bool = Field(False, description="what an installation key sealed that is lost for good is given up")
     unsigned: bool = False
     path_token: Annotated[Secret, Field(min_length=16)] | None = None
-    domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = None
+    domains: Annotated[tuple[PageHost, ...], Field(max_length=MOST_ELEMENTS)] | None = None
     push: Literal["off", "shadow", "live"] | None = None
     locale: str | None = Field(None, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,8}$")
     timezone: OperatorText | None = None

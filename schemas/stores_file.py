@@ -1,13 +1,14 @@
 """`stores.yaml`: every store of an installation, as its operator wants it. No secret stands in it, only its place."""
 
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.bounds import MOST_ELEMENTS, URL_CHARACTERS, Id
 from schemas.provisioning import Host, Locale
-from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, MyshopifyName, OperatorText
+from schemas.stores import SLUG, WEBSITE_TOKEN, AttributeNames, Email, MyshopifyName, OperatorText, PageHost, page_host
 from schemas.tiers import TierRules
 from schemas.values.formats import Formats
 
@@ -22,12 +23,19 @@ def _no_value(value: object) -> object:
     return value
 
 
+def _of_pages(url: str) -> str:
+    """Where no `domains` are said, its host is the store's."""
+    page_host(urlsplit(url).netloc)
+    return url
+
+
 BASE_URL = r"^https?://[^/\s\x00]+$"
 Reference = Annotated[
     str,
     Field(pattern=_REFERENCE, max_length=URL_CHARACTERS, description="where the secret is: env:NAME or file:PATH"),
     BeforeValidator(_no_value),
 ]
+WebsiteUrl = Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS), AfterValidator(_of_pages)]
 LabelName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,255}$")]  # as Chatwoot keeps them: lower case
 
 
@@ -104,10 +112,10 @@ class StoreEntry(StoreDefaults):
     domain: Host | None = Field(
         None, description="the account's domain, and the storefront's where `domains` and `website_url` are left out"
     )
-    domains: Annotated[tuple[OperatorText, ...], Field(max_length=MOST_ELEMENTS)] | None = Field(
+    domains: Annotated[tuple[PageHost, ...], Field(max_length=MOST_ELEMENTS)] | None = Field(
         None, description="of the storefront: pages there may open the widget and send beacons"
     )
-    website_url: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=URL_CHARACTERS)] | None = None
+    website_url: WebsiteUrl | None = None
     agent_email: Email | None = Field(None, description="the technical user's address; it must be nobody else's")
     account_id: Id | None = Field(None, description="of an account that is there")
     api_access_token: Reference | None = Field(None, description="of an administrator of that account")

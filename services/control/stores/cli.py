@@ -32,7 +32,10 @@ WebsiteToken = Annotated[str | None, typer.Option(help="of the account's website
 Name = Annotated[str | None, typer.Option(help="for people; default: the short name")]
 Release = Annotated[str | None, typer.Option(help="Chatwoot's release; default: 4.13.0")]
 Unsigned = Annotated[bool, typer.Option("--unsigned", help="before 4.11.2: the URL ends in a secret token")]
-Domains = Annotated[list[str] | None, typer.Option("--domain", help="a domain of the storefront; again for more")]
+Domains = Annotated[
+    list[str] | None,
+    typer.Option("--domain", help="a host of the storefront's pages, like www.shop.example; again for more"),
+]
 Push = Annotated[str | None, typer.Option(help="attributes to Chatwoot: off, shadow (default) or live")]
 Locale = Annotated[str | None, typer.Option(help="language of the store; default: nl")]
 Timezone = Annotated[str | None, typer.Option(help="zone of its days; default: Europe/Amsterdam")]

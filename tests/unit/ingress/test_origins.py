@@ -25,3 +25,9 @@ def test_domains_are_https_alone_but_for_loopback_and_what_names_its_scheme() ->
     assert allowed_origins(["Shop.example", "http://old.example/", "localhost:9200", " "]) == {
         "https://shop.example", "http://old.example", "https://localhost:9200", "http://localhost:9200",
     }  # fmt: skip
+
+
+def test_a_port_that_browsers_leave_out_is_left_out() -> None:
+    assert allowed_origins(["a.example:443", "https://b.example:443/", "http://c.example:80", "d.example:80"]) == {
+        "https://a.example", "https://b.example", "http://c.example", "https://d.example:80",
+    }  # fmt: skip
