@@ -78,7 +78,11 @@ class ShopModel(BaseModel):
 
 
 class CustomerData(ShopModel):
-    """A customer by the shop's own id, and those fields that are news: what is absent or null stays as it was."""
+    """A customer by the shop's own id, and those fields that are news: what is absent or null stays as it was.
+
+    A phone that names its country, like +31 6 1234-5678, finds the contact in Chatwoot; another one is kept, and finds
+    nobody there.
+    """
 
     customer_id: ShopId
     email: Text | None = None

@@ -9,7 +9,8 @@ _NAMED = """
 select customer_id from (
   select customer_id, order_count from wootstream.customers where organization_id = $1 and customer_id = $2
   union select customer_id, order_count from wootstream.customers where organization_id = $1 and email_key = lower($2)
-  union select customer_id, order_count from wootstream.customers where organization_id = $1 and phone = $2
+  union select customer_id, order_count from wootstream.customers where organization_id = $1
+    and phone_key = regexp_replace($2, '[^0-9+]', '', 'g')
 ) k order by customer_id = $2 desc, order_count desc, customer_id limit 5
 """
 _FACTS = """

@@ -19,7 +19,7 @@ _CONTACTS_OF = """
 select k.organization_id, k.customer_id, c.chatwoot_account_id, c.chatwoot_contact_id
 from unnest($1::uuid[], $2::text[]) as d (organization_id, customer_id)
 join wootstream.customers k using (organization_id, customer_id)
-left join lateral wootstream.contact_for(k.organization_id, k.customer_id, k.email_key, k.phone) c on true
+left join lateral wootstream.contact_for(k.organization_id, k.customer_id, k.email_key, k.phone_key) c on true
 """
 _PEOPLE = """
 select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached_attributes, c.written_keys, c.sent_attributes, c.user_id,
@@ -31,7 +31,7 @@ select c.organization_id, c.chatwoot_account_id, c.chatwoot_contact_id, c.cached
 from unnest($1::uuid[], $2::int[], $3::int[]) as d (organization_id, account_id, contact_id)
 join public.chatwoot_contacts c on c.organization_id = d.organization_id and c.chatwoot_account_id = d.account_id
   and c.chatwoot_contact_id = d.contact_id
-left join lateral wootstream.customer_for(c.organization_id, c.customer_id, c.email_key, c.phone) w on true
+left join lateral wootstream.customer_for(c.organization_id, c.customer_id, c.email_key, c.phone_key) w on true
 left join wootstream.customers k on k.organization_id = c.organization_id and k.customer_id = w.customer_id
 cross join lateral (
   select count(*) filter (where v.status = 'resolved')::int as tickets, round(avg(v.satisfaction_rating), 1)::float8 as satisfaction,

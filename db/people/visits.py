@@ -45,7 +45,7 @@ _TALKING = """
 select distinct k.organization_id, k.customer_id
 from unnest($1::uuid[], $2::text[]) as k (organization_id, customer_id)
 left join wootstream.customers u on u.organization_id = k.organization_id and u.customer_id = k.customer_id
-cross join lateral wootstream.contact_for(k.organization_id, k.customer_id, u.email_key, u.phone) c
+cross join lateral wootstream.contact_for(k.organization_id, k.customer_id, u.email_key, u.phone_key) c
 join public.chatwoot_conversations v on v.organization_id = k.organization_id
   and v.chatwoot_account_id = c.chatwoot_account_id and v.chatwoot_contact_id = c.chatwoot_contact_id
 where v.status in ('open', 'pending')

@@ -70,7 +70,7 @@ from unnest($1::uuid[], $2::int[], $3::int[]) as k (organization_id, conversatio
 join public.chatwoot_accounts a on a.organization_id = k.organization_id and a.account_status <> 'deleted'
 join public.chatwoot_contacts t on t.organization_id = k.organization_id
   and t.chatwoot_account_id = a.chatwoot_account_id and t.chatwoot_contact_id = k.contact_id
-cross join lateral wootstream.customer_for(t.organization_id, t.customer_id, t.email_key, t.phone) w
+cross join lateral wootstream.customer_for(t.organization_id, t.customer_id, t.email_key, t.phone_key) w
 join wootstream.customers u on u.organization_id = k.organization_id and u.customer_id = w.customer_id
 """
 _PUT_CUSTOMERS = """

@@ -1,6 +1,7 @@
 """A customer whose contact is not known here: ask Chatwoot, at most once a day, or make one."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from db.people import pushes
 from db.pool import Connection, Row, scoped
 from schemas.chatwoot.contacts import ShownContact
+from schemas.values.phone import e164
 from services.contacts.events import contact_of
 from services.contacts.handlers import adopt
 from services.contacts.sending.contacts_api import RefusedByChatwoot, SenderAccount, ServedChatwoot
@@ -16,6 +18,7 @@ from services.contacts.sending.push import settle
 from services.kernel import Process
 from services.kernel.chatwoot.chatwoot_client import Gone
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")  # as Chatwoot judges them
 _ASK_AGAIN = timedelta(days=1)  # a webhook tells sooner when they do turn up
 
 
@@ -55,14 +58,23 @@ async def _unknown(served: ServedChatwoot, due: Due) -> None:
 
 
 async def _find(served: ServedChatwoot, account: SenderAccount, row: Row) -> ShownContact | None:
-    names = {"identifier": row["customer_id"], "email": row["email"], "phone_number": row["phone"]}
     served.counts.outcome(account.store, "searched")
     try:
-        found = await served.api(account).find({key: value for key, value in names.items() if value})
+        found = await served.api(account).find(_names(row))
     except (RefusedByChatwoot, Gone):  # an account that is being deleted, or a name that the filter dislikes
         served.counts.outcome(account.store, "refused")
         return None
     return best(found, row)
+
+
+def _names(row: Row) -> dict[str, str]:
+    """Those that Chatwoot can hold: for another one it refuses the whole contact, and finds nobody by it."""
+    names = {"identifier": row["customer_id"]}
+    if row["email"] and _EMAIL.fullmatch(row["email"]):
+        names["email"] = row["email"]
+    if phone := e164(row["phone"] or ""):
+        names["phone_number"] = phone
+    return names
 
 
 def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact | None:
@@ -74,14 +86,15 @@ def best(found: Sequence[ShownContact], row: Mapping[str, Any]) -> ShownContact 
     free = [one for one in found if not one.identifier]
     email = (row["email"] or "").lower()
     by_email = (one for one in free if email and (one.email or "").lower() == email)
-    by_phone = (one for one in free if row["phone"] and one.phone_number == row["phone"])
+    phone = e164(row["phone"] or "")
+    by_phone = (one for one in free if phone and one.phone_number == phone)
     return next(by_email, None) or next(by_phone, None)
 
 
 async def _create(served: ServedChatwoot, account: SenderAccount, row: Row) -> ShownContact | None:
-    body = {"identifier": row["customer_id"], "name": row["name"], "email": row["email"], "phone_number": row["phone"]}
+    body = _names(row) | ({"name": row["name"]} if row["name"] else {})
     try:
-        made = await served.api(account).create({key: value for key, value in body.items() if value})
+        made = await served.api(account).create(body)
     except (RefusedByChatwoot, Gone):
         # Somebody else has one of these names, or Chatwoot dislikes it; which contact it is, it does not say.
         served.counts.outcome(account.store, "refused")

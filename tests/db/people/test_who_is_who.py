@@ -41,10 +41,21 @@ async def known(admin: Pool, contact: Mapping[str, Any]) -> uuid.UUID:
         ({"customer_id": "c1", "email": "other@shop.example"}, True),
         ({"email": "jan@SHOP.example"}, True),
         ({"phone": _PERSON["phone"]}, True),
+        ({"phone": "+31 20 123-4567"}, True),
+        ({"phone": "+31201234568"}, False),
         ({"customer_id": "c2", "email": _PERSON["email"]}, False),
         ({"email": "piet@shop.example"}, False),
     ],
-    ids=["by id", "by id before e-mail", "by e-mail", "by phone", "another id wins over e-mail", "a stranger"],
+    ids=[
+        "by id",
+        "by id before e-mail",
+        "by e-mail",
+        "by phone",
+        "by a phone written otherwise",
+        "another phone",
+        "another id wins over e-mail",
+        "a stranger",
+    ],
 )
 async def test_whoever_asks_finds_the_same_person_behind_a_contact_and_the_other_way_round(
     contact: dict[str, Any], *, same: bool, pool: Pool, admin_pool: Pool
@@ -73,6 +84,6 @@ async def test_the_planner_puts_the_rule_into_the_statement_that_asks(pool: Pool
         ):
             plan = await conn.fetch(
                 f"explain select * from {table} k"  # noqa: S608
-                f" cross join lateral wootstream.{function}(k.organization_id, k.customer_id, k.email_key, k.phone)"
+                f" cross join lateral wootstream.{function}(k.organization_id, k.customer_id, k.email_key, k.phone_key)"
             )
             assert "Function Scan" not in "\n".join(row["QUERY PLAN"] for row in plan)

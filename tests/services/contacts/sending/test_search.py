@@ -42,6 +42,27 @@ async def test_a_store_that_wants_it_gets_a_contact_made(bench: Bench) -> None:
     assert made.custom_attributes["customer_tier"] == "Gold"
 
 
+async def test_a_phone_or_address_that_chatwoot_cannot_hold_costs_itself_and_not_the_contact(bench: Bench) -> None:
+    """Chatwoot refuses the whole contact for it, today and tomorrow."""
+    store = await bench.store(create_contacts=True)
+    await bench.customer(store, email="jan@x.example", phone="06 1234 5678")
+    await bench.customer(store, "c2", email="unknown", phone="+31 6 1234-5678")
+    for one in ("c1", "c2"):
+        await bench.change(store, one)
+    await bench.sender.shift()
+    made = {one.identifier: (one.email, one.phone_number) for one in bench.api.contacts(host(store)).values()}
+    assert made == {"c1": ("jan@x.example", None), "c2": (None, "+31612345678")}
+
+
+async def test_a_customer_is_found_by_a_phone_that_the_shop_writes_otherwise(bench: Bench) -> None:
+    store = await bench.store()
+    await bench.customer(store, phone="+31 (20) 123-4567")
+    bench.api.add(host(store), 5, phone_number="+31201234567")
+    await bench.change(store)
+    await bench.sender.shift()
+    assert bench.api.attributes(host(store), 5)["customer_tier"] == "Gold"
+
+
 async def test_a_contact_that_was_merged_away_is_looked_for_again(bench: Bench) -> None:
     store = await bench.store()
     await bench.customer(store, email="jan@x.example")
