@@ -14,12 +14,17 @@ from wootstream.conversations where organization_id = $1
 """
 # Of several ingresses the highest: each knows only what was acknowledged to itself.
 _PROGRESS = """
-select l.partition, l.next_offset, l.anchor_id, a.highest_offset, a.updated_at
+select l.partition, l.next_offset, l.anchor_id, a.highest_offset
 from wootstream.ledger l left join (
-  select partition, max(highest_offset) as highest_offset, max(updated_at) as updated_at
+  select partition, max(highest_offset) as highest_offset
   from wootstream.acknowledged where topic = $2 group by partition
 ) a on a.partition = l.partition
 where l.consumer_group = $1 and l.topic = $2
+"""
+
+# An ingress says every ten seconds what was acknowledged to it, and what waits on its disk, also when that is the same.
+_DOORS = """
+select (select max(alive_at) from wootstream.acknowledged) as told_at, (select min(oldest_at) from wootstream.spooled) as spooled_at
 """
 
 
@@ -33,3 +38,10 @@ async def doubts(conn: Connection, organization: UUID) -> Row:
 async def progress(conn: Connection, *, group: str, topic: str) -> Sequence[Row]:
     """Per partition: how far the group is, and how far ingress saw records acknowledged."""
     return await conn.fetch(_PROGRESS, group, topic)
+
+
+async def doors(conn: Connection) -> Row:
+    """When an ingress last told what was acknowledged, and when the oldest was accepted of what waits for Kafka."""
+    row = await conn.fetchrow(_DOORS)
+    assert row is not None
+    return row

@@ -1,6 +1,6 @@
 """Until when the figures are complete, said with every answer: what is not known is said, not guessed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,12 +14,13 @@ _ROUND = timedelta(seconds=10)  # so often ingress writes what it saw acknowledg
 
 
 async def completeness(conn: Connection, organization: UUID) -> Completeness:
-    """By the ledger's place in the topic and by what ingress saw acknowledged there."""
+    """By the ledger's place in the topic, by what ingress saw acknowledged there, and by what waits in its spools."""
+    doors = await table.doors(conn)  # before the ledger, which may be further then, and not behind it
     progress = await table.progress(conn, group="conversations", topic=topics.WEBHOOKS.name)
     # Behind counts offsets: a marker or a hole among them makes it too many, never too few.
     late = [row for row in progress if _behind(row) > 0]
     return Completeness(
-        complete_to=min(map(_accepted_at, late)) if late else _last_round(progress),
+        complete_to=min(_bounds(progress, late, doors), default=None),
         records_behind=sum(map(_behind, late)),
         **dict(await table.doubts(conn, organization)),
         not_applied=tuple(map(_not_applied, await account_details.unknown_bots(conn, organization))),
@@ -50,6 +51,13 @@ def _accepted_at(row: Row) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _last_round(progress: Sequence[Row]) -> datetime | None:
-    seen: list[datetime] = [row["updated_at"] for row in progress if row["updated_at"] is not None]
-    return max(seen) - _ROUND if seen else None
+def _bounds(progress: Sequence[Row], late: Sequence[Row], doors: Row) -> Iterator[datetime]:
+    """Silence is complete, too: a door that says it was told nothing new is heard."""
+    if late:
+        yield from map(_accepted_at, late)
+    elif progress and doors["told_at"]:
+        yield doors["told_at"] - _ROUND
+    else:
+        return
+    if doors["spooled_at"]:
+        yield doors["spooled_at"]
