@@ -230,7 +230,11 @@ def cure(error: BaseException) -> str:
     return "deploy a release that mends it, or the one before; it goes on by itself"
 
 
+_TYPELESS = {"union_tag_invalid": "its type is none of ours", "union_tag_not_found": "it has no type of ours"}
+
+
 def _fault(where: tuple[int | str, ...], kind: str, sentence: str) -> str:
-    """pydantic's sentence. That of an unknown type quotes it, and it can be anything."""
-    text = "its type is none of ours" if kind == "union_tag_invalid" else sentence.removeprefix("Value error, ")
+    """pydantic's sentence. That of an unknown type quotes it, and it can be anything; of none, says it in pydantic's
+    own words."""
+    text = _TYPELESS.get(kind) or sentence.removeprefix("Value error, ")
     return f"{'.'.join(map(str, where))}: {text}" if where else text

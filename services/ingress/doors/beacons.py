@@ -28,6 +28,9 @@ from services.kernel.web.addresses import ClientAddress, client_of
 PREFIX = "/beacons"
 # sendBeacon sends text/plain: any other type makes a browser ask before each request (Fetch, CORS-safelisted).
 _TYPES = frozenset({b"text/plain", b"application/json"})
+_WRONG_TYPE = "another content type, please: text/plain, or application/json, for which a browser asks first"
+_NO_POST = "the body is an object: token, a text; consent, a list of purposes; events, a list"
+_NO_EVENT = f"events is a list of 1 to {MOST_EVENTS}"
 _LONGEST_USER_AGENT = 512
 # In the scope of a request that was judged as a whole and then had to wait: its quota is used up once.
 _JUDGED = "wootstream.judged_beacon"
@@ -113,7 +116,7 @@ class Beacons:
         if scope["method"] != "POST":
             raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"POST, OPTIONS"))
         if content_type(given) not in _TYPES:
-            raise Refused(Reason.WRONG_TYPE)
+            raise Refused(Reason.WRONG_TYPE, _WRONG_TYPE)
         return client_of(scope, self._hops)
 
     def _judged(self, given: RequestHeaders, visitor: ClientAddress, body: bytes) -> "_Beacon":
@@ -192,9 +195,9 @@ def _read(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     """Token, consent and events, unjudged. Raises Refused."""
     token, consent, events = _fields(body)
     if not events:
-        raise Refused(Reason.NO_EVENT)
+        raise Refused(Reason.NO_EVENT, _NO_EVENT)
     if len(events) > MOST_EVENTS:
-        raise Refused(Reason.TOO_LARGE)
+        raise Refused(Reason.TOO_LARGE, _NO_EVENT)
     return token, consent, events
 
 
@@ -209,12 +212,12 @@ def _fields(body: bytes) -> tuple[str, Sequence[Any], Sequence[Any]]:
     except orjson.JSONDecodeError as cause:
         raise Refused(Reason.NOT_JSON) from cause
     if type(post) is not dict:
-        raise Refused(Reason.NO_EVENT)
+        raise Refused(Reason.NO_EVENT, _NO_POST)
     token, consent, events = post.get("token"), post.get("consent"), post.get("events")
     if type(token) is not str or type(consent) is not list or type(events) is not list:
-        raise Refused(Reason.NO_EVENT)
+        raise Refused(Reason.NO_EVENT, _NO_POST)
     if not all(type(purpose) is str for purpose in consent):
-        raise Refused(Reason.NO_EVENT)
+        raise Refused(Reason.NO_EVENT, _NO_POST)
     return token, consent, events
 
 

@@ -86,13 +86,21 @@ ANSWERS = {reason: _answer(reason, *row) for reason, row in TABLE.items()}
 
 
 class Refused(Exception):
-    """Not taken. `store` once it is proved whose request it is; `answer` where the table's own says too little."""
+    """Not taken. `store` once it is proved whose request it is; where the table says too little to mend it, `sentence`
+    says more, or `answer`."""
 
-    def __init__(self, reason: Reason, *, store: UUID | None = None, answer: DoorAnswer | None = None) -> None:
+    def __init__(
+        self, reason: Reason, sentence: str = "", *, store: UUID | None = None, answer: DoorAnswer | None = None
+    ) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.store = store
-        self.answer = answer or ANSWERS[reason]
+        self.answer = answer or (_in_other_words(reason, sentence) if sentence else ANSWERS[reason])
+
+
+@cache
+def _in_other_words(reason: Reason, sentence: str) -> DoorAnswer:
+    return _answer(reason, TABLE[reason][0], sentence)
 
 
 @cache

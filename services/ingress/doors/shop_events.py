@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope
 
 from schemas import topics
-from schemas.shop import AHEAD, MOST_EVENTS, AnyShopEvent, CustomerData, ShopEvent
+from schemas.shop import AHEAD, MOST_EVENTS, TYPES, AnyShopEvent, CustomerData, ShopEvent
 from schemas.values.depth import too_deep, too_many
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import DoorAnswer
@@ -27,6 +27,11 @@ from services.kernel.sealing.whose import of_customer
 
 PREFIX = "/events/"
 _ONE, _BATCH, _EITHER = b"application/cloudevents+json", b"application/cloudevents-batch+json", b"application/json"
+_WRONG_TYPE = f"another content type, please: {_ONE.decode()}, {_BATCH.decode()} or {_EITHER.decode()}"
+_NO_BATCH = f"a single event is sent as {_ONE.decode()}, or in an array"
+_A_BATCH = f"an array of events is sent as {_BATCH.decode()}"
+_NO_EVENT = "the body is a CloudEvent, an object, or an array of them"
+_SO_MANY = f"a batch is an array of 1 to {MOST_EVENTS} events"
 _AT_ONCE = 100
 _SPACE = b" \t\n\r"
 _SPACES = re.compile(r"[ \t\n\r]*")
@@ -35,6 +40,7 @@ _decoder = json.JSONDecoder(strict=False, parse_int=len, parse_float=len, object
 # json.dumps of Python writes them, and so do others that are not told otherwise.
 _CONSTANTS = (b"NaN", b"Infinity")
 _EVENT: TypeAdapter[AnyShopEvent] = TypeAdapter(ShopEvent)
+_TYPES = sorted(TYPES)
 
 
 class ShopEvents:
@@ -60,7 +66,7 @@ class ShopEvents:
         given = headers(scope)
         kind = content_type(given)
         if kind not in (_ONE, _BATCH, _EITHER):
-            raise Refused(Reason.WRONG_TYPE)
+            raise Refused(Reason.WRONG_TYPE, _WRONG_TYPE)
         store = self.store_of(scope) or await self._doors.stores.named(scope["path"][len(PREFIX) :], scope[DEADLINE])
         body = await self._doors.bodies.read(scope, given, receive, EVENTS_BYTES)
         verify_standard(store, given, body, self._clock.now(), self._skew_seconds)
@@ -89,7 +95,7 @@ class ShopEvents:
             try:
                 event, text = _read(raw)
             except ValidationError as error:
-                refusals.append(EventRefusal(index, "invalid", describe(error)))
+                refusals.append(EventRefusal(index, "invalid", _why(error)))
                 continue
             if _holds_a_constant(text):
                 refusals.append(EventRefusal(index, "invalid", "NaN and Infinity are no JSON"))
@@ -112,6 +118,12 @@ class ShopEvents:
         return records, refusals
 
 
+def _why(error: ValidationError) -> str:
+    """What is wrong, and for a type that is none of ours which there are."""
+    kind = error.errors(include_url=False, include_context=False, include_input=False)[0]["type"]
+    return f"{describe(error)}: {', '.join(_TYPES)}" if kind.startswith("union_tag") else describe(error)
+
+
 def _whose(event: AnyShopEvent) -> Iterable[Subject]:
     data = event.data
     if isinstance(data, CustomerData):
@@ -132,10 +144,14 @@ def _events(kind: bytes, body: bytes) -> list[bytes]:
         events = elements(body, MOST_EVENTS) if begins == b"[" else orjson.loads(body)
     except ValueError as cause:
         raise Refused(Reason.NOT_JSON) from cause
-    if begins != b"[" or not events or kind == _ONE:
-        raise Refused(Reason.NO_EVENT)
+    if begins != b"[":
+        raise Refused(Reason.NO_EVENT, _NO_BATCH if begins == b"{" else _NO_EVENT)
+    if kind == _ONE:
+        raise Refused(Reason.NO_EVENT, _A_BATCH)
+    if not events:
+        raise Refused(Reason.NO_EVENT, _SO_MANY)
     if len(events) > MOST_EVENTS:
-        raise Refused(Reason.TOO_LARGE)
+        raise Refused(Reason.TOO_LARGE, _SO_MANY)
     return list(events)
 
 

@@ -18,6 +18,8 @@ from services.kernel.web.addresses import client_of
 PREFIX = "/widget/"
 _CONFIG = "config"
 _MOST_FIELDS = 64
+_NO_SESSION = "session is 16 to 64 letters, digits, - and _: leave it out, and one is made"
+_NO_QUERY = f"the query is UTF-8 in percent codes, of {_MOST_FIELDS} fields at most"
 _LAUNCHER = {"nl": "Chat met {}", "de": "Chat mit {}"}
 _LAUNCHER_ELSEWHERE = "Chat with {}"
 
@@ -63,7 +65,7 @@ class WidgetConfigs:
         now = self._clock.now()
         session = query.get("session") or secrets.token_urlsafe(16)  # 128 bits: nobody guesses another's
         if not SESSION.fullmatch(session):
-            raise Refused(Reason.NO_EVENT)
+            raise Refused(Reason.NO_EVENT, _NO_SESSION)
         expires = int(now.timestamp()) + TOKEN_SECONDS
         customer = _customer(store, query, now)
         return PageConfig(
@@ -108,5 +110,5 @@ def _query(scope: Scope) -> dict[str, str]:
     try:
         fields = parse_qs(scope["query_string"].decode("ascii"), errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError as cause:
-        raise Refused(Reason.NO_EVENT) from cause
+        raise Refused(Reason.NO_EVENT, _NO_QUERY) from cause
     return {name: values[0] for name, values in fields.items()}

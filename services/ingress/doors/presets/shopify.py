@@ -59,7 +59,9 @@ class Shopify:
         _verify(store, _first(given, _SIGNATURES), body)
         topic = _first(given, _TOPICS).decode("ascii", "replace")
         if not topic:
-            raise Refused(Reason.NO_EVENT, store=store.id)  # Shopify itself always says
+            raise Refused(
+                Reason.NO_EVENT, "the header X-Shopify-Topic is missing", store=store.id
+            )  # Shopify itself always says
         _refuse_another(store, body, _first(given, _SHOPS).decode("ascii", "replace"))
         if topic not in PRIVACY_TOPICS:
             self._doors.metrics.dropped(self.name, "unused_topic")

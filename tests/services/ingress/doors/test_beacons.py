@@ -4,7 +4,9 @@ import base64
 import json
 import string
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import orjson
 import pytest
 
 from db.pool import Pool
@@ -194,6 +196,31 @@ async def test_what_a_visitor_says_of_consent_needs_none_and_is_kept_beside_the_
     assert (record.event, word.given, word.purpose, word.text_version) == ("consent", False, "analytics", "v1")
     assert (word.subject.name, read.rows) == (page.visitor.config["session"], ())
     assert visits.read(record) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "status", "cure"),
+    [
+        ({}, "application/x-www-form-urlencoded", 415, "text/plain"),
+        ({"events": []}, "text/plain", 400, "events is a list of 1 to 100"),
+        ({"events": [{}] * 101}, "text/plain", 413, "events is a list of 1 to 100"),
+        ({"consent": "analytics"}, "text/plain", 400, "consent, a list of purposes"),
+        ({"events": None}, "text/plain", 400, "events, a list"),
+    ],
+)
+async def test_a_body_that_is_no_beacon_is_refused_with_what_one_is(
+    page: Page, change: dict[str, Any], kind: str, status: int, cure: str
+) -> None:
+    await page.visitor.arrive()
+    body = {
+        "token": page.visitor.config["token"],
+        "consent": ["analytics"],
+        "events": [page.visitor.event("page_viewed")],
+    }
+    answer = await page.client.post(
+        "/beacons", content=orjson.dumps(body | change), headers={"origin": ORIGIN, "content-type": kind}
+    )
+    assert (answer.status_code, cure in answer.json()["error"]) == (status, True), answer.text
 
 
 async def test_a_store_that_needs_no_consent_takes_what_happened_and_nothing_of_whom(

@@ -76,6 +76,31 @@ async def kept(settings: Settings, shop: Shop) -> list[dict[str, Any]]:
     return [orjson.loads(record.value) for record in records]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "cure"),
+    [
+        (
+            _PAID,
+            "text/plain",
+            415,
+            "application/cloudevents+json, application/cloudevents-batch+json or application/json",
+        ),
+        ([_PAID], "application/cloudevents+json", 400, "application/cloudevents-batch+json"),
+        (_PAID, "application/cloudevents-batch+json", 400, "application/cloudevents+json"),
+        ([], "application/json", 400, "1 to 1000 events"),
+        ([_PAID] * 1_001, "application/json", 413, "1 to 1000 events"),
+        ("order", "application/json", 400, "a CloudEvent, an object, or an array of them"),
+        (_PAID | {"type": "order.shipped"}, "application/json", 400, "its type is none of ours: customer.consent, "),
+        ({"order": 1}, "application/json", 400, "it has no type of ours: customer.consent, "),
+    ],
+)
+async def test_what_is_sent_otherwise_than_the_door_takes_it_is_refused_with_the_way_to_send_it(
+    shop: Shop, client: httpx.AsyncClient, body: Any, kind: str, status: int, cure: str
+) -> None:
+    answer = await post(client, shop, orjson.dumps(body), kind=kind)
+    assert (answer.status_code, cure in answer.text) == (status, True), answer.text
+
+
 async def test_one_event_is_kept_as_it_was_sent_under_its_customers_key(
     settings: Settings, shop: Shop, client: httpx.AsyncClient
 ) -> None:

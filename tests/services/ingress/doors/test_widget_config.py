@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.services.ingress.bench import ORIGIN
 from tests.services.ingress.page import Page
 
 pytestmark = pytest.mark.usefixtures("topics")
@@ -20,3 +21,15 @@ async def test_a_page_that_changes_what_the_shop_vouched_for_gets_no_token(page:
 
     assert answer.status_code == 403
     assert await page.refused("not_vouched")
+
+
+@pytest.mark.parametrize(
+    ("query", "cure"),
+    [("session=visitor-1", "session is 16 to 64 letters"), ("customer=%ff", "UTF-8 in percent codes")],
+)
+async def test_a_page_that_asks_in_another_form_is_told_which_and_nothing_of_a_body(
+    page: Page, query: str, cure: str
+) -> None:
+    path = f"/widget/{page.shop.website_token}/config?{query}"
+    answer = await page.client.get(path, headers={"origin": ORIGIN})
+    assert (answer.status_code, cure in answer.json()["error"]) == (400, True), answer.text
