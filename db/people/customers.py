@@ -35,10 +35,13 @@ from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
 join wootstream.orders o using (organization_id, order_id) order by 1, 2 for update of o
 """
 _FACTS = """
-select f.organization_id, f.order_id, f.kind, f.happened_at, f.source, f.event_id, f.customer_id, f.amount_minor, f.currency,
-  f.order_number, f.order_url, f.categories
-from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
-join wootstream.shop_facts f using (organization_id, order_id)
+select f.* from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
+cross join lateral (
+  select f.organization_id, f.order_id, f.kind, f.happened_at, f.source, f.event_id, f.customer_id, f.amount_minor, f.currency,
+    f.order_number, f.order_url, f.categories
+  from wootstream.shop_facts f where f.organization_id = k.organization_id and f.order_id = k.order_id
+  order by f.happened_at desc, f.event_id desc, f.source desc limit $3
+) f
 """
 _PUT_ORDERS = """
 update wootstream.orders o set
@@ -199,9 +202,9 @@ async def lock_orders(conn: Connection, keys: Collection[Key]) -> Sequence[Row]:
     return await _locked(conn, _LOCK_ORDERS, _BEGIN_ORDERS, keys)
 
 
-async def facts(conn: Connection, orders: Collection[Key]) -> Sequence[Row]:
-    """All facts of these orders."""
-    return await conn.fetch(_FACTS, *_columns(sorted(orders), _KEY))
+async def facts(conn: Connection, orders: Collection[Key], *, most: int) -> Sequence[Row]:
+    """The newest facts of these orders, of each so many at most."""
+    return await conn.fetch(_FACTS, *_columns(sorted(orders), _KEY), most)
 
 
 async def put_orders(conn: Connection, rows: Sequence[OrderRow]) -> None:

@@ -70,6 +70,24 @@ async def test_one_event_twice_in_a_batch_is_news_once(pool: Pool, admin_pool: P
     assert await keep(pool, [event, again]) == 1
 
 
+async def test_an_order_of_any_number_of_events_is_reckoned_from_its_newest_in_any_order(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    """Such as a shop that says the same each hour under another id, or calls all its orders alike: each event would
+    cost the reading of all before, and hold up every other store."""
+    most, chance = handlers.MOST_FACTS, random.Random(7)
+    for refunds, counted in ((60, 60), (most + 100, most - 1)):
+        for _ in range(2):
+            store = await attach(admin_pool)
+            events = [order(store, "refunded", "o1", minute=at, amount=1) for at in range(refunds)]
+            events.append(order(store, "placed", "o1", minute=most * 2, amount=10_000))
+            chance.shuffle(events)
+            for first in range(0, len(events), 200):
+                await keep(pool, events[first : first + 200])
+            (row,) = await rows(pool, store, "orders")
+            assert (row["total_minor"], row["refunded_minor"]) == (10_000, counted)
+
+
 async def test_any_order_and_any_batches_give_the_same_figures(pool: Pool, admin_pool: Pool) -> None:
     seed = random.randrange(2**32)
     print("seed", seed)
