@@ -57,3 +57,5 @@ create or replace function wootstream.customer_for(store uuid, identifier text, 
 -- same every hour under another id, is not read through for each event.
 create index shop_facts_of_order on wootstream.shop_facts (organization_id, order_id, happened_at desc) where order_id is not null;
 drop index wootstream.shop_facts_order;
+
+comment on column wootstream.privacy_requests.reason is 'Why it was refused, in the words of whoever holds the data, or for what it waits; names nobody.';

@@ -31,6 +31,10 @@ update wootstream.privacy_requests set state = $3, reason = $4, subject = case w
   finished_at = case when $3 in ('done', 'refused') then clock_timestamp() end
 where organization_id = $1 and id = $2
 """
+_WAITS = """
+update wootstream.privacy_requests set reason = $3
+where organization_id = $1 and id = $2 and state in ('asked', 'running', 'made') and reason is distinct from $3
+"""
 _DONE = """
 insert into wootstream.privacy_steps (organization_id, request_id, step, proof) values ($1, $2, $3, $4) on conflict do nothing
 """
@@ -101,6 +105,11 @@ async def move(
 ) -> None:
     """Once it is done or refused, whom it was about is forgotten."""
     await conn.execute(_MOVE, store, request, state, reason, subject)
+
+
+async def waits(conn: Connection, store: UUID, request: UUID, reason: str | None) -> None:
+    """For what one that is not settled waits; None: for nothing that we know of."""
+    await conn.execute(_WAITS, store, request, reason)
 
 
 async def made(conn: Connection, store: UUID, request: UUID, key: str, at: datetime) -> None:

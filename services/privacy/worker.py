@@ -1,7 +1,7 @@
 """Requests that are not settled go on by themselves: begun by a verb that died, asked by a shop, told by the topic."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -54,6 +54,7 @@ class PrivacyWorker:
         left = 0
         for row in await _open(self._process):
             reasons = await self._reasons(row)
+            await self._write(row, reasons)
             if reasons:
                 left += row["kind"] == _ERASURE
                 store = str(row["organization_id"])
@@ -63,6 +64,12 @@ class PrivacyWorker:
                 log.warning("store_erasure_waits", store=store, steps=waiting)
         self._measure(await _open(self._process), left)
         return False
+
+    async def _write(self, row: Row, reasons: Mapping[str, str]) -> None:
+        """Where `privacy requests` reads it; what is settled has its own."""
+        store, text = row["organization_id"], "; ".join(f"{step}: {reason}" for step, reason in reasons.items())
+        async with scoped(self._process.pool(PRIVACY), {store}) as conn:
+            await requests.waits(conn, store, row["id"], text or None)
 
     async def _reasons(self, row: Row) -> dict[str, str]:
         """Go on with one; step → why it waits."""

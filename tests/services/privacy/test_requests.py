@@ -1,5 +1,6 @@
 """What people asked is settled or refused, and what Chatwoot says in between is waited for."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.privacy.erasures import contact_removal, erasure
 from services.privacy.erasures.announcement import Announcement, announcement_in
 from services.privacy.erasures.sealed_person import opened, sealed
 from services.privacy.who import meant
+from services.privacy.worker import PrivacyMetrics, PrivacyWorker
 from tests.answering import Answering
 from tests.services.attached import authorize
 from tests.services.contacts.api import ContactsDouble
@@ -61,6 +63,29 @@ async def test_what_waits_for_others_is_named_and_the_rest_is_done(shop: KnownSh
     assert (row["state"], row["kind"], row["deadline"] - row["asked_at"]) == ("running", "erasure", timedelta(days=30))
     assert row["steps"]["customers"]["customers"] == 1
     assert not (await shop.find("anna@x.example")).customers
+    await process.close()
+
+
+@pytest.mark.usefixtures("alone")
+async def test_an_erasure_that_waits_says_in_the_list_at_which_step_and_why(
+    shop: KnownShop, settings: Settings
+) -> None:
+    """As the runbook of ErasureWaits bids to look: the worker's log alone told it."""
+    await shop.contact(17, email="anna@x.example")
+    process = await _process(settings, ContactsDouble().answer)
+    worker = PrivacyWorker(process, PrivacyMetrics(CollectorRegistry()), asyncio.Event())
+
+    async def told() -> str:
+        await worker.turn()
+        async with scoped(shop.pool, {shop.store}) as conn:
+            (row,) = await requests.listed(conn, limit=9)
+        return str(row["reason"])
+
+    await erasure.begin(process, shop.store, meant("anna@x.example"))
+    assert "chatwoot: this store has no API token" in await told()
+    await authorize(shop.admin, shop.store, process.secrets)
+    left = await told()
+    assert (left.partition(":")[0], "chatwoot" in left) == ("published", False)  # its publisher is not connected
     await process.close()
 
 
