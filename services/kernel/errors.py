@@ -124,6 +124,7 @@ _OF_A_VALUE = (
     errno.ELOOP,
 )
 # InternalClientError: the driver lost track of a connection that ended in the middle of a statement.
+_ELSEWHERE = (KafkaError, OSError, TimeoutError, asyncpg.InterfaceError)
 _AWAY = (Retryable, KafkaError, OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, MemoryError)
 
 
@@ -227,6 +228,8 @@ def cure(error: BaseException) -> str:
         return "let Kafka's user read, write and describe the topics and groups: see its ACLs and WOOTSTREAM_KAFKA_…"
     if isinstance(error, TooMuchPower | Stop):
         return "mend the deployment"
+    if isinstance(error, (asyncpg.PostgresError, *_ELSEWHERE)) and verdict(error) is Verdict.AGAIN:
+        return "see that PostgreSQL and Kafka run, and how they are reached; it goes on by itself"
     return "deploy a release that mends it, or the one before; it goes on by itself"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import structlog
+from aiokafka.errors import KafkaConnectionError
 
 from db.pool import TooMuchPower
 from services.kernel import Process, Retryable, Settings, Stop
@@ -78,6 +79,18 @@ async def test_ready_speaks_after_three_failures_in_a_row(process: Process) -> N
     assert loop.answers[:3] == [None] * 3
     assert loop.answers[3] is not None
     assert "work does not go on: TypeError; deploy a release that mends it" in loop.answers[3]
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError(), TimeoutError(), asyncpg.CannotConnectNowError(), KafkaConnectionError()]
+)
+async def test_what_is_away_is_not_taken_for_a_fault_of_the_release(process: Process, error: Exception) -> None:
+    """Of work that speaks of its first failure; told to deploy another release, nobody looks at the server."""
+    trouble = process.trouble("being told", patience=1)
+    trouble.failed(error)
+    sentence = trouble.fault() or ""
+    assert "see that PostgreSQL and Kafka run" in sentence
+    assert "release" not in sentence
 
 
 async def test_a_missing_grant_is_said_at_once_with_its_cure(process: Process) -> None:
