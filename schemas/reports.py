@@ -118,9 +118,10 @@ class Waiting(ReportAnswer):
 
 
 class WaitingList(ReportAnswer):
-    """Customers who wait now, longest first."""
+    """Customers who wait now, longest first: of `waiting_count` as many as were asked for."""
 
     store: str
+    waiting_count: int
     waiting: tuple[Waiting, ...]
     completeness: Completeness = Completeness()
 

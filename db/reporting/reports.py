@@ -123,7 +123,7 @@ where organization_id = $1 order by account_status = 'deleted', created_at desc 
 """
 # Snoozed is not waiting: Chatwoot opens it again when the customer writes.
 _WAITING = """
-select h.conversation_id, h.waiting_since, h.status, c.assignee_name, c.inbox_name
+select h.conversation_id, h.waiting_since, h.status, c.assignee_name, c.inbox_name, count(*) over () as everybody
 from wootstream.conversations h join public.chatwoot_conversations c on c.organization_id = h.organization_id
   and c.chatwoot_conversation_id = h.conversation_id
 where h.organization_id = $1 and h.waiting_since is not null and h.status in ('open', 'pending')
@@ -153,7 +153,7 @@ async def store(conn: Connection, organization: UUID) -> Row | None:
 
 
 async def waiting(conn: Connection, organization: UUID, *, limit: int) -> Sequence[Row]:
-    """Who waits now, longest first."""
+    """Who waits now, longest first, and in each row how many do."""
     return await conn.fetch(_WAITING, organization, limit)
 
 

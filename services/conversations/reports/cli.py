@@ -72,7 +72,8 @@ def waiting(
         _print_json(store, answers)
         return
     rows = [tables.waiting_row(name, one) for name, report_ in answers.items() for one in report_.waiting]
-    _print(tables.WAITING_COLUMNS, sorted(rows, key=lambda row: str(row[3])), answers, as_csv=as_csv)
+    rows = sorted(rows, key=lambda row: str(row[3]))
+    _print(tables.WAITING_COLUMNS, rows, answers, as_csv=as_csv, notes=tables.left_out(answers))
 
 
 @report.command()
@@ -132,10 +133,11 @@ def _print(
     answers: Mapping[str, Report | ReportSummary | WaitingList | Comparison],
     *,
     as_csv: bool,
+    notes: Sequence[str] = (),
 ) -> None:
-    states = {name: report_.completeness for name, report_ in answers.items()}
+    footer = "\n".join([*notes, tables.complete({name: report_.completeness for name, report_ in answers.items()})])
     if as_csv:
         tables.write_csv(columns, rows, sys.stdout)
-        sys.stderr.write(tables.complete(states) + "\n")
+        sys.stderr.write(footer + "\n")
     else:
-        show(columns, rows, footer=tables.complete(states))
+        show(columns, rows, footer=footer)

@@ -46,6 +46,7 @@ async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit:
     """Customers who wait for an answer now, longest first, each with a link into Chatwoot."""
     store = await _store(conn, organization)
     place = f"{store['chatwoot_base_url']}/app/accounts/{store['chatwoot_account_id']}/conversations"
+    rows = await table.waiting(conn, organization, limit=limit)
     people = tuple(
         Waiting(
             conversation_id=row["conversation_id"],
@@ -56,9 +57,14 @@ async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit:
             inbox=row["inbox_name"],
             url=f"{place}/{row['conversation_id']}",
         )
-        for row in await table.waiting(conn, organization, limit=limit)
+        for row in rows
     )
-    return WaitingList(store=store["slug"], waiting=people, completeness=await completeness(conn, organization))
+    return WaitingList(
+        store=store["slug"],
+        waiting_count=rows[0]["everybody"] if rows else 0,
+        waiting=people,
+        completeness=await completeness(conn, organization),
+    )
 
 
 async def _account(conn: Connection, organization: UUID, since: datetime, until: datetime) -> Group:

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from schemas.reports import Comparison, ComparisonRow, Completeness, Group, Percentiles, Waiting
+from schemas.reports import Comparison, ComparisonRow, Completeness, Group, Percentiles, Waiting, WaitingList
 from services.kernel.printable import printable
 
 Rows = Sequence[Sequence[object]]
@@ -46,6 +46,15 @@ def waiting_row(store: str, one: Waiting) -> list[object]:
     """One customer who waits."""
     since = f"{one.waiting_since:%F %T}"
     return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
+
+
+def left_out(answers: Mapping[str, WaitingList]) -> list[str]:
+    """A line for each store of which more wait than are shown: who reads a list takes it for all there is."""
+    return [
+        f"{store}: the longest {len(one.waiting)} of {one.waiting_count} who wait, more with --limit"
+        for store, one in answers.items()
+        if one.waiting_count > len(one.waiting)
+    ]
 
 
 def comparison_rows(store: str, comparison: Comparison) -> list[list[object]]:

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import os
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -19,6 +20,7 @@ from tests.recordings.recorded import account_webhooks, reports
 from tests.services.conversations import bench
 
 RUN = "chatwoot-4.13.0-bots"
+_ALL_WAIT = "update wootstream.conversations set status = 'open', waiting_since = now() where organization_id = $1"
 
 
 @pytest.fixture
@@ -88,6 +90,20 @@ async def test_waiting_links_into_chatwoot_longest_first(shop: bench.Shop) -> No
     assert answer
     assert answer == sorted(answer, key=lambda one: str(one["waiting_since"]))
     assert all(f"/app/accounts/{shop.account}/conversations/{one['conversation_id']}" in one["url"] for one in answer)
+
+
+async def test_a_list_of_who_waits_that_is_cut_says_how_many_there_are(shop: bench.Shop) -> None:
+    store = bench.slug(shop.id)
+    conn = await asyncpg.connect(os.environ["DATABASE_URL"])
+    await conn.execute(_ALL_WAIT, shop.id)
+    await conn.close()
+    whole = orjson.loads(await call(report, "waiting", "--store", store, "--json"))
+    assert whole["waiting_count"] == len(whole["waiting"]) > 1
+    cut = orjson.loads(await call(report, "waiting", "--store", store, "--limit", "1", "--json"))
+    assert (len(cut["waiting"]), cut["waiting_count"]) == (1, whole["waiting_count"])
+    printed = await call(report, "waiting", "--store", store, "--limit", "1")
+    assert f"{store}: the longest 1 of {whole['waiting_count']} who wait, more with --limit" in printed
+    assert "more with" not in await call(report, "waiting", "--store", store)
 
 
 async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.Shop) -> None:
