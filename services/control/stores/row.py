@@ -71,6 +71,8 @@ def wanted(store: StoreOptions, organization: UUID, before: Mapping[str, Any] | 
     if store.formats is not None:
         columns["formats"] = store.formats.model_dump()
     columns |= _tiers(store, known)
+    if before and columns["currency"] != before["currency"]:
+        columns["tiers_after"] = ""  # by what they spent in the store's own
     _check(store, columns, before)
     token = _path_token(store, known)
     columns |= _signed(store, seal) | _unsigned(store, token)

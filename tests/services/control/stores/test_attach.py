@@ -17,6 +17,9 @@ from services.kernel.secrets import load_secrets
 from tests.kernel_bench import Bench
 from tests.services.control.verbs import answer, call
 
+_TIERS = {"tiers": {"Gold": {"orders": 3}}}
+_CAUGHT_UP = "update public.chatwoot_accounts set tiers_after = null where slug = $1"
+
 
 def shop(**told: Any) -> StoreOptions:
     """A store of one test's own; what a test does not mention works."""
@@ -146,6 +149,21 @@ async def test_what_is_not_told_stays(settings: Settings, admin_pool: Pool) -> N
 
     after = await row(admin_pool, store.slug)
     assert {name for name in after if after[name] != before[name]} == {"push", "updated_at"}
+
+
+async def test_a_tier_is_reckoned_again_after_whatever_it_depends_on_has_changed(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    """By what was spent in the store's currency, as by its rules: else it waits for the customer's next order."""
+    store = shop(currency="EUR")
+    await attach.add(settings, store)
+    behind = []
+    for told in ({"currency": "EUR"}, {"timezone": "Europe/Berlin"}, {"currency": "GBP"}, {"tiers": _TIERS}):
+        await attach.add(settings, StoreOptions.model_validate({"slug": store.slug} | told))
+        behind.append((await row(admin_pool, store.slug))["tiers_after"])
+        async with admin_pool.acquire() as conn:
+            await conn.execute(_CAUGHT_UP, store.slug)
+    assert behind == [None, None, "", ""]
 
 
 async def test_unsigned_store_gets_a_path_token_once(settings: Settings, admin_pool: Pool) -> None:
