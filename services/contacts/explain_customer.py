@@ -181,6 +181,11 @@ def _unmapped(account: SenderAccount) -> str:
     cure = (
         "is made when there is something to say" if account.create_contacts else "is not made: create_contacts is off"
     )
+    if account.push != "live":
+        return (
+            "no contact is known that bears this id, e-mail or phone, and Chatwoot is asked for one only once the store"
+            f" is live; one {cure}"
+        )
     return f"no contact of Chatwoot's bears this id, e-mail or phone; one {cure}"
 
 

@@ -139,6 +139,10 @@ async def test_explain_customer_says_why_nobody_is_told(
     stands = (await answer("explain", "customer", slug(store), "+31201234567"))["stands"]
     assert stands[0].startswith("nothing is sent: the store is in shadow")
     assert stands[1].endswith("one is not made: create_contacts is off")
+    assert "Chatwoot is asked for one only once the store is live" in stands[1]  # it may well have one
+    await call("push", "mode", slug(store), "live")
+    stands = (await answer("explain", "customer", slug(store), "c1"))["stands"]
+    assert stands[1].startswith("no contact of Chatwoot's bears this id")
 
 
 async def test_push_mode_goes_live_with_everybody_and_push_now_ends_somebodys_wait(
