@@ -48,7 +48,7 @@ left join lateral (
 cross join lateral (
   select coalesce(jsonb_agg(to_jsonb(r) order by r.at desc, r.order_id desc), '[]') as recent_orders from (
     select order_id, order_number, order_url, coalesce(placed_at, paid_at) as at, currency, total_minor, refunded_minor,
-      paid_at is not null as paid, cancelled_at is not null as cancelled
+      paid_at is not null as paid, refunded_at is not null or refunded_minor > 0 as refunded, cancelled_at is not null as cancelled
     from wootstream.orders where organization_id = k.organization_id and customer_id = k.customer_id
       and (placed_at is not null or paid_at is not null)
     order by coalesce(placed_at, paid_at) desc, order_id desc limit 3

@@ -44,6 +44,7 @@ class RecentOrder:
     total_minor: int | None
     refunded_minor: int
     paid: bool
+    refunded: bool  # any of it; the price may be unknown, or nothing, or of another currency than what came back
     cancelled: bool
     url: str | None = None
 
@@ -52,7 +53,7 @@ class RecentOrder:
         """The last thing that changes what the customer may expect."""
         if self.cancelled:
             return "cancelled"
-        if self.refunded_minor:
+        if self.refunded:
             return "refunded" if self.refunded_minor >= (self.total_minor or 0) else "partly refunded"
         return "paid" if self.paid else "placed"
 

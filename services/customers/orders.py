@@ -98,7 +98,10 @@ def order(facts: Iterable[OrderFact]) -> Order:
         refunded_minor=_refunded(ordered, currency, total),
         placed_at=min(_moments(ordered, PLACED), default=None),
         paid_at=min(_moments(ordered, PAID), default=None),
-        refunded_at=max(_moments(ordered, REFUNDED), default=None),
+        # Nothing comes back by a refund of nothing, as of one that only restocks.
+        refunded_at=max(
+            (fact.at for fact in ordered if fact.kind == REFUNDED and fact.amount_minor != 0), default=None
+        ),
         cancelled_at=min(_moments(ordered, CANCELLED), default=None),
         order_number=_newest(ordered, "order_number"),
         order_url=_newest(ordered, "order_url"),

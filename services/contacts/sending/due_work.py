@@ -205,6 +205,7 @@ def _order(order: Mapping[str, Any]) -> RecentOrder:
         total_minor=order["total_minor"],
         refunded_minor=order["refunded_minor"],
         paid=order["paid"],
+        refunded=order["refunded"],
         cancelled=order["cancelled"],
         url=order["order_url"],
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from schemas.values.formats import Formats
-from services.contacts.attributes import ALL, KnownPerson, attributes
+from services.contacts.attributes import ALL, KnownPerson, RecentOrder, attributes
 
 _PERSON = KnownPerson(
     store=UUID("7a000000-0000-4000-8000-000000000001"),
@@ -96,3 +96,19 @@ def test_money_days_and_numbers_are_written_as_the_store_does(
     person = replace(_PERSON, spent=sums, satisfaction=4.5, formats=Formats.model_validate(formats))
     told = attributes(person)
     assert (told["total_spent"], told["last_order_date"], told["satisfaction_score"]) == (spent, day, score)
+
+
+@pytest.mark.parametrize(
+    ("total", "returned", "status"),
+    [(100, 0, "partly refunded"), (100, 40, "partly refunded"), (100, 100, "refunded"), (0, 0, "refunded"),
+     (None, 0, "refunded")],
+    ids=["in another currency", "in part", "all", "of an order that was free", "all of an unknown price"],
+)  # fmt: skip
+def test_an_order_of_which_anything_came_back_is_not_told_as_paid(
+    total: int | None, returned: int, status: str
+) -> None:
+    order = RecentOrder(
+        "#1", datetime(2026, 11, 1, tzinfo=UTC), "EUR", total, returned, paid=True, refunded=True, cancelled=False
+    )
+    assert order.status == status
+    assert replace(order, refunded=False, refunded_minor=0).status == "paid"

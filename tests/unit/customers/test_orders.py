@@ -81,6 +81,14 @@ def test_a_refund_without_an_amount_returns_everything() -> None:
     assert order([_fact(PLACED, amount=10_000), _fact(REFUNDED, minute=5)]).refunded_minor == 10_000
 
 
+def test_an_order_is_refunded_when_something_came_back_and_not_by_a_refund_of_nothing() -> None:
+    placed, nothing = _fact(PLACED, amount=10_000), replace(_fact(REFUNDED, minute=5), amount_minor=0, currency="EUR")
+    dollars = replace(_fact(REFUNDED, minute=6, amount=10_800), currency="USD")
+    assert order([placed, nothing]).refunded_at is None
+    assert (order([placed, nothing, dollars]).refunded_at, order([placed, dollars]).refunded_minor) == (dollars.at, 0)
+    assert order([_fact(PAID), _fact(REFUNDED, minute=7)]).refunded_at == _NOON + timedelta(minutes=7)
+
+
 def test_a_payment_seen_before_its_order_names_the_price_until_the_order_arrives() -> None:
     paid = _fact(PAID, minute=5, amount=9_900)
     assert order([paid]).total_minor == 9_900
