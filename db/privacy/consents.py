@@ -34,9 +34,15 @@ select purpose, said_at, given, min(text_version) as text_version, min(source) a
 from wootstream.consents where organization_id = $1 and digest = any ($2::bytea[])
 group by purpose, said_at, given order by said_at, purpose, given
 """
+# One of each store, then the second of each, and who has waited longest first: a store with a million words delays
+# nobody else's first.
 _WAITING = """
-select organization_id, digest, purpose, said_at, given, text_version, source, subject from wootstream.consents
-where organization_id = any ($1::uuid[]) and subject is not null order by organization_id, heard_at, said_at limit $2
+select w.organization_id, w.digest, w.purpose, w.said_at, w.given, w.text_version, w.source, w.subject, w.turn
+from unnest($1::uuid[]) as s (organization_id), lateral (
+  select *, row_number() over (order by heard_at, said_at) as turn from wootstream.consents
+  where organization_id = s.organization_id and subject is not null order by heard_at, said_at limit $2
+) as w
+order by turn, heard_at limit $2
 """
 _APPLIED = """
 update wootstream.consents c set subject = null
@@ -116,7 +122,7 @@ async def listed(conn: Connection, store: UUID, digests: Collection[bytes]) -> S
 
 
 async def waiting(conn: Connection, stores: Collection[UUID], most: int) -> Sequence[Row]:
-    """Words that were not applied yet to what was kept before, by store."""
+    """Words that were not applied yet to what was kept before, in turns between these stores."""
     return await conn.fetch(_WAITING, list(stores), most)
 
 

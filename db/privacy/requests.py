@@ -15,8 +15,17 @@ _REPEATED = """
 select exists (select from wootstream.privacy_requests where organization_id = $1 and id <> $2 and fingerprint = $3
   and asked_at between $4::timestamptz - $5::interval and $4::timestamptz + $5::interval)
 """
+# The oldest of each store: one that asks a million times fills nobody's memory.
 _OPEN = """
-select * from wootstream.privacy_requests where state in ('asked', 'running', 'made') order by asked_at, id for update
+select r.* from unnest($1::uuid[]) as s (organization_id), lateral (
+  select * from wootstream.privacy_requests where organization_id = s.organization_id and state in ('asked', 'running')
+  order by asked_at, id limit $2 for update
+) as r
+order by r.asked_at, r.id
+"""
+_UNSETTLED = """
+select kind, state, count(*) as requests, min(deadline) as deadline from wootstream.privacy_requests
+where state in ('asked', 'running', 'made') group by kind, state
 """
 _LISTED = """
 select r.organization_id, r.id, r.kind, r.source, r.asked_at, r.deadline, r.state, r.reason, r.finished_at,
@@ -85,9 +94,14 @@ async def repeated(
     return bool(await conn.fetchval(_REPEATED, store, request, fingerprint, asked_at, within))
 
 
-async def open_ones(conn: Connection) -> Sequence[Row]:
-    """Those in scope that are not settled, the oldest first, locked."""
-    return await conn.fetch(_OPEN)
+async def open_ones(conn: Connection, stores: Collection[UUID], *, most: int) -> Sequence[Row]:
+    """Those to go on with, the oldest first and so many of each store at most, locked."""
+    return await conn.fetch(_OPEN, list(stores), most)
+
+
+async def unsettled(conn: Connection) -> Sequence[Row]:
+    """How many in scope are not settled, by kind and state, each with its nearest deadline."""
+    return await conn.fetch(_UNSETTLED)
 
 
 async def listed(conn: Connection, *, request: UUID | None = None, limit: int) -> Sequence[Row]:

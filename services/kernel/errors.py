@@ -156,6 +156,14 @@ def may_be_of_a_record(error: BaseException) -> bool:
     return not away and isinstance(error, _AWAY)
 
 
+def may_be_of_a_store(error: BaseException) -> bool:
+    """Whether work that fails for one store can go on with the next: it could not without a connection or a right."""
+    if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "XX").startswith(("40", "55")):
+        return True  # somebody else works on what is this store's
+    doubtful = isinstance(error, asyncpg.PostgresError) and may_be_of_a_record(error)
+    return doubtful or isinstance(error, Retryable) or verdict(error) is Verdict.GUILTY
+
+
 def given_value(error: BaseException) -> str | None:
     """The sentence for who gave a value that no column can hold; None: it is none of that."""
     if not isinstance(error, asyncpg.PostgresError) or error.sqlstate not in _OF_A_GIVEN_VALUE:

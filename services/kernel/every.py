@@ -1,14 +1,15 @@
-"""Repeated work: at once while there is some, else after a pause; optionally in one process of all."""
+"""Repeated work: at once while there is some, else after a pause; optionally in one process of all, store by store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import structlog
 
 from db import transactions
 from db.pool import TooMuchPower
-from services.kernel.errors import Stop, Verdict, describe, verdict
+from services.kernel.errors import Stop, Verdict, describe, may_be_of_a_store, verdict
 from services.kernel.process import Process
 from services.kernel.trouble import Trouble
 
@@ -62,6 +63,22 @@ def every(
                 await process.clock.wait(seconds, process.stopping, *((wake,) if wake else ()))
 
     process.background(name, turn, ends_itself=True)
+
+
+async def each(stores: Iterable[UUID], work: Callable[[UUID], Awaitable[None]]) -> None:
+    """Do it for one store after the other. What fails for one is raised once all others have had their turn; what can
+    be no store's, as a lost connection, at once."""
+    failures: list[Exception] = []
+    for store in stores:
+        try:
+            await work(store)
+        except Exception as error:
+            if not may_be_of_a_store(error):
+                raise
+            log.warning("store_waits", store=str(store), error=describe(error))
+            failures.append(error)
+    if failures:
+        raise failures[0] if len(failures) == 1 else ExceptionGroup("some stores wait", failures)
 
 
 def _after(error: Exception, name: str, trouble: Trouble) -> float:

@@ -1,7 +1,7 @@
 """Requests that are not settled go on by themselves: begun by a verb that died, asked by a shop, told by the topic."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -11,6 +11,7 @@ from db import stores
 from db.pool import PRIVACY, Row, scoped
 from db.privacy import erased_stores, requests
 from services.kernel import Process, Refusal, Retryable, Sealed
+from services.kernel.every import each
 from services.privacy import store_erasure
 from services.privacy.asking import asked_in
 from services.privacy.erasures import erasure, topic
@@ -19,6 +20,10 @@ from services.privacy.exports import requested
 from services.privacy.handlers import COLUMN
 
 _ERASURE = "erasure"
+_MOST = 1_000  # of a store, in one turn
+_STORE_SECONDS = 20.0  # of a turn; then no further request of this store is begun: others wait for theirs
+# Of one request, which goes on from the steps that are done. Fifty thousand messages of a slow Chatwoot come within it.
+_REQUEST_SECONDS = 1_800.0
 log = structlog.get_logger()
 
 
@@ -47,23 +52,45 @@ class PrivacyWorker:
         self._wake = wake
         self._process = process
         self._metrics = metrics
+        self._tried: dict[UUID, float] = {}  # open requests, by when they last had their turn
 
     async def turn(self) -> bool:
-        """Once through everything that is open; a store whose Chatwoot is away costs the others nothing."""
+        """Once through what is open, each store with its share of the time; whether somebody's was not enough.
+
+        A store that asks much, whose Chatwoot is slow, or whose request fails costs the others no more than that.
+        """
         self._wake.clear()
-        left = 0
-        for row in await _open(self._process):
-            reasons = await self._reasons(row)
+        rows, begun = await _open(self._process), await _begun_stores(self._process)
+        by_store: dict[UUID, list[Row]] = {store: [] for store in begun}
+        # Whose turn has not come yet comes first: what waits for its Chatwoot keeps nothing else of its store back.
+        for row in sorted(rows, key=lambda one: self._tried.get(one["id"], 0.0)):
+            by_store.setdefault(row["organization_id"], []).append(row)
+        self._tried = {row["id"]: self._tried[row["id"]] for row in rows if row["id"] in self._tried}
+
+        async def go_through(store: UUID) -> None:
+            await self._go_through(by_store[store])
+            if store in begun and (waiting := await _in_time(store_erasure.carry_on(self._process, store))):
+                log.warning("store_erasure_waits", store=str(store), steps=waiting)
+
+        try:
+            await each(by_store, go_through)
+        finally:
+            await self._measure()
+        return any(row["id"] not in self._tried for row in rows)
+
+    async def _go_through(self, rows: Iterable[Row]) -> None:
+        """One store's, until its time is over, but one at the least."""
+        clock, over_at = self._process.clock, None
+        for row in rows:
+            if over_at is not None and clock.monotonic() > over_at:
+                return
+            over_at = over_at or clock.monotonic() + _STORE_SECONDS
+            self._tried[row["id"]] = clock.monotonic()
+            reasons = await _in_time(self._reasons(row))
             await self._write(row, reasons)
             if reasons:
-                left += row["kind"] == _ERASURE
                 store = str(row["organization_id"])
                 log.warning("request_waits", request=str(row["id"]), store=store, kind=row["kind"], steps=reasons)
-        for store, waiting in await carry_on_stores(self._process):
-            if waiting:
-                log.warning("store_erasure_waits", store=store, steps=waiting)
-        self._measure(await _open(self._process), left)
-        return False
 
     async def _write(self, row: Row, reasons: Mapping[str, str]) -> None:
         """Where `privacy requests` reads it; what is settled has its own."""
@@ -84,15 +111,28 @@ class PrivacyWorker:
             return {"begin": str(reason)}
         return {}
 
-    def _measure(self, rows: Collection[Row], left: int) -> None:
-        now = self._process.clock.now()
+    async def _measure(self) -> None:
+        process, now = self._process, self._process.clock.now()
+        async with scoped(process.pool(PRIVACY), await stores.all_ids(process.pool(PRIVACY))) as conn:
+            rows = await requests.unsettled(conn)
         nearest = min((row["deadline"] for row in rows), default=now)
-        self._metrics.open.set(left)
+        self._metrics.open.set(sum(row["requests"] for row in rows if row["kind"] == _ERASURE))
         for state in ("asked", "made"):
-            of_state = [row for row in rows if row["kind"] in requested.KINDS and row["state"] == state]
-            self._metrics.exports.labels(state).set(len(of_state))
-        self._metrics.stores.set(sum(row["kind"] == store_erasure.KIND for row in rows))
+            of_state = [row["requests"] for row in rows if row["kind"] in requested.KINDS and row["state"] == state]
+            self._metrics.exports.labels(state).set(sum(of_state))
+        self._metrics.stores.set(sum(row["requests"] for row in rows if row["kind"] == store_erasure.KIND))
         self._metrics.deadline.set((nearest - now).total_seconds())
+
+
+async def _in_time(work: Awaitable[dict[str, str]]) -> dict[str, str]:
+    """What is not done by then goes on later, from where it was."""
+    try:
+        async with asyncio.timeout(_REQUEST_SECONDS) as limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return {"time": f"it takes more than {_REQUEST_SECONDS:.0f} s: it goes on once others have had their turn"}
 
 
 async def open_requests(process: Process) -> list[Row]:
@@ -103,16 +143,19 @@ async def open_requests(process: Process) -> list[Row]:
 async def _open(process: Process) -> Sequence[Row]:
     known = await stores.all_ids(process.pool(PRIVACY))
     async with scoped(process.pool(PRIVACY), known) as conn:
-        return await requests.open_ones(conn)
+        return await requests.open_ones(conn, known, most=_MOST)
 
 
 async def carry_on_stores(process: Process) -> list[tuple[str, dict[str, str]]]:
     """Go on with every store's erasure whose verb died or had to wait; each store, and step → why it waits."""
+    begun = await _begun_stores(process)
+    return [(str(store), await store_erasure.carry_on(process, store)) for store in begun]
+
+
+async def _begun_stores(process: Process) -> list[UUID]:
     known = await stores.all_ids(process.pool(PRIVACY))
     async with scoped(process.pool(PRIVACY), known) as conn:
-        rows = await erased_stores.unfinished(conn)
-    begun = [row["organization_id"] for row in rows]
-    return [(str(store), await store_erasure.carry_on(process, store)) for store in begun]
+        return [row["organization_id"] for row in await erased_stores.unfinished(conn)]
 
 
 async def replay(process: Process) -> list[tuple[str, dict[str, str]]]:

@@ -16,6 +16,7 @@ from schemas.bounds import EARLIEST
 from schemas.values.retention import RETENTION
 from services.kernel import Process
 from services.kernel.clock import Schedule
+from services.kernel.every import each
 from services.kernel.forgetting.legal_holds import LegalHolds
 from services.kernel.forgetting.subjects import Pseudonyms, Subject, subjects_named
 
@@ -56,11 +57,14 @@ async def tidy(process: Process) -> bool:
 
 async def count_orders(process: Process) -> bool:
     """Which of the last days' conversations were followed by an order; for `every`."""
-    for store in await stores.all_ids(process.pool()):
+
+    async def count(store: UUID) -> None:
         async with scoped(process.pool(), {store}) as conn:
             today = process.clock.now().astimezone(ZoneInfo(await daily.zone(conn, store))).date()
             for number in range(_ORDERED_WITHIN.days + 2):
                 await daily.count_orders(conn, store, today - timedelta(days=number))
+
+    await each(await stores.all_ids(process.pool()), count)
     return False
 
 

@@ -4,19 +4,22 @@ What comes afterwards is judged in the transaction that keeps it. Whoever dies i
 the same is done again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, cast
 from uuid import UUID
 
 import structlog
 
 from db import stores
-from db.pool import PRIVACY, Row, scoped
+from db.pool import PRIVACY, scoped
 from db.privacy import consents as table
 from db.privacy import erasing, unnamed_chats
 from services.kernel import Process, Sealed
 from services.kernel.consent.chats import ChatConsent
 from services.kernel.consent.words import ConsentWord, ConsentWords, Source
+from services.kernel.every import each
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.privacy.erasures.page_events import unname
 from services.privacy.who import PersonNames, find
@@ -35,29 +38,39 @@ async def turn(process: Process) -> bool:
 
 async def settle_all(process: Process) -> bool:
     """For `every`: the chats of every store, for who is who may have become known since a word was heard."""
-    known = await stores.all_ids(process.pool(PRIVACY))
-    for store in known:
+
+    async def settle(store: UUID) -> None:
         await settle_store(process, store)
+
+    await each(await stores.all_ids(process.pool(PRIVACY)), settle)
     return False
 
 
 async def apply_waiting(process: Process, known: Collection[UUID]) -> int:
-    """Of these stores, so many words at most; how many rows were seen to."""
+    """Of these stores, so many words at most, the first of each before the second of any; how many were seen to."""
     async with scoped(process.pool(PRIVACY), known) as conn:
         rows = await table.waiting(conn, known, _AT_ONCE)
-    for row in rows:
-        try:
-            await _apply(process, row)
-        except Sealed as reason:
-            # Another installation key sealed the name: what comes from now on obeys the word anyway.
-            log.error("consent_cannot_be_applied", store=str(row["organization_id"]), reason=str(reason))
-            await _done(process, row)
+    for _, some in groupby(rows, key=itemgetter("turn")):
+        by_store = {row["organization_id"]: row for row in some}
+        await each(by_store, lambda store, its=by_store: _apply(process, its[store]))  # type: ignore[misc]
     return len(rows)
 
 
-async def _apply(process: Process, row: Row) -> None:
+async def apply_word(process: Process, word: ConsentWord) -> None:
+    """This one alone, though others of its store may wait longer."""
+    for row in ConsentWords(process.secrets).rows(word):
+        await _apply(process, row._asdict())
+
+
+async def _apply(process: Process, row: Mapping[str, Any]) -> None:
     words, store = ConsentWords(process.secrets), row["organization_id"]
-    word = _word(words, row)
+    try:
+        word = _word(words, row)
+    except Sealed as reason:
+        # Another installation key sealed the name: what comes from now on obeys the word anyway.
+        log.error("consent_cannot_be_applied", store=str(store), reason=str(reason))
+        await _done(process, row)
+        return
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         # Whoever did not know of the word has committed when this returns.
         await table.hold(conn, store)
@@ -75,7 +88,7 @@ def _names(person: PersonNames, asked: Subject) -> set[Subject]:
     return {asked, *(one for one in person.subjects if one.kind not in _NO_NAMES)}
 
 
-def _word(words: ConsentWords, row: Row) -> ConsentWord:
+def _word(words: ConsentWords, row: Mapping[str, Any]) -> ConsentWord:
     return ConsentWord(
         store=row["organization_id"],
         subject=words.opened(row["organization_id"], row["subject"]),

@@ -12,7 +12,7 @@ from services.kernel import Process, Refusal
 from services.kernel.actor import note
 from services.kernel.consent.words import ConsentWord, ConsentWords, Source
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
-from services.privacy.consent.applying import apply_waiting, settle_store
+from services.privacy.consent.applying import apply_word, settle_store
 from services.privacy.who import find
 
 _AHEAD = timedelta(minutes=10)
@@ -41,8 +41,7 @@ async def say(
         news = await ConsentWords(process.secrets).add(conn, [word])
         action = "consent give" if given else "consent withdraw"
         await note(conn, action, store=store, thing=f"{purpose}, a person by {asked.kind}")
-    while await apply_waiting(process, [store]):
-        pass
+    await apply_word(process, word)
     return bool(news)
 
 

@@ -9,6 +9,7 @@ from db.pool import PRIVACY, Row, scoped
 from db.privacy import requests
 from services.kernel import Process, Refusal, Sealed
 from services.kernel.actor import note
+from services.kernel.every import each
 from services.privacy.asking import Asked, asked_in
 from services.privacy.exports.files import ExportFiles
 from services.privacy.exports.holdings_file import Holdings, counts, gather, packed, write_private
@@ -94,10 +95,12 @@ async def forget_old(process: Process) -> bool:
 
     The row forgets its key, and a file goes whose key is forgotten."""
     now, files = process.clock.now(), _files(process)
-    known = await stores.all_ids(process.pool(PRIVACY))
-    for store in known:
+
+    async def forget(store: UUID) -> None:
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             await requests.forget_keys(conn, store, now, days=_KEPT_DAYS)
+
+    await each(await stores.all_ids(process.pool(PRIVACY)), forget)
     for store, request in files.written_before(now - _IS_WRITTEN):
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             row = await requests.one(conn, store, request)

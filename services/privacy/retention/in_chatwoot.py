@@ -15,6 +15,7 @@ from db.pool import PRIVACY, scoped
 from db.privacy import chatwoot_deletions as table
 from services.kernel import Process, Retryable
 from services.kernel.chatwoot.chatwoot_client import ChatwootAccount
+from services.kernel.every import each
 from services.privacy.erasures.contact_removal import account_of
 
 _GAP_SECONDS = 1.0
@@ -44,16 +45,19 @@ class ChatwootDeletions:
         everyone = await stores.all_ids(self._process.pool(PRIVACY))
         async with scoped(self._process.pool(PRIVACY), everyone) as conn:
             found = await table.by_store(conn)
-        left, more = sum(found.values()), False
-        for store in found:
+        gone: dict[UUID, int] = {}
+
+        async def some(store: UUID) -> None:
             try:
-                gone = await self._some(store)
+                gone[store] = await self._some(store)
             except Retryable as reason:
                 log.warning("chatwoot_deletion_waits", store=str(store), reason=str(reason))
-                continue
-            left, more = left - gone, more or gone == _AT_ONCE
-        self._metrics.waiting.set(left)
-        return more
+
+        try:
+            await each(found, some)
+        finally:
+            self._metrics.waiting.set(sum(found.values()) - sum(gone.values()))
+        return _AT_ONCE in gone.values()
 
     async def _some(self, store: UUID) -> int:
         """How many of a store's are gone. Raises Retryable."""

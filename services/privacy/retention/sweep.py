@@ -18,6 +18,7 @@ from db.privacy import retention as table
 from db.privacy import sweeping
 from schemas.values.retention import RETENTION, RetentionKind
 from services.kernel import Process
+from services.kernel.every import each
 from services.kernel.forgetting.legal_holds import LegalHolds
 from services.kernel.forgetting.subjects import Pseudonyms
 from services.privacy.retention.walks import WALKS, SweepPage, SweepPlace, Walked
@@ -66,19 +67,22 @@ class Sweep:
             await self._nobodys()
         except _HELD as error:
             log.warning("sweep_waits", store=None, error=str(error.sqlstate))
-        more = False
+        by_store: dict[UUID, list[Any]] = {}
         for row in due:
-            if self._process.stopping.is_set():
-                break
-            try:
-                done = await self._some(row)
-            except _HELD as error:
-                log.warning(
-                    "sweep_waits", store=str(row["organization_id"]), kind=row["kind"], error=str(error.sqlstate)
-                )
-                continue
-            more = more or not done
-        return more
+            by_store.setdefault(row["organization_id"], []).append(row)
+        done: list[bool] = []
+
+        async def some(store: UUID) -> None:
+            for row in by_store[store]:
+                if self._process.stopping.is_set():
+                    break
+                try:
+                    done.append(await self._some(row))
+                except _HELD as error:
+                    log.warning("sweep_waits", store=str(store), kind=row["kind"], error=str(error.sqlstate))
+
+        await each(by_store, some)
+        return not all(done)
 
     async def measure(self) -> bool:
         """Tell how far behind it is, from what PostgreSQL says: every process does, whoever sweeps."""

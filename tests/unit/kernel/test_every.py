@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from db.pool import TooMuchPower
 from services.kernel import Process, Retryable, Settings, Stop
-from services.kernel.every import every
+from services.kernel.every import each, every
 from tests.unit.kernel.test_chatwoot import Hand
 
 _FORBIDDEN = asyncpg.InsufficientPrivilegeError("permission denied for table due")
@@ -124,3 +125,47 @@ async def test_a_loop_of_its_own_is_begun_again_when_it_fails(process: Process) 
 
     await process._guard("drain", drain)
     assert (list(errors), process.failure) == ([], None)
+
+
+_STORES = [UUID(int=number) for number in range(1, 5)]
+_OF_A_STORE = [
+    *_OF_DATA[:-1], Retryable("its Chatwoot is away"), asyncpg.LockNotAvailableError(), asyncpg.QueryCanceledError(),
+    asyncpg.DeadlockDetectedError(),
+]  # fmt: skip
+
+
+async def _each(errors: dict[UUID, Exception]) -> list[UUID]:
+    """Those that had their turn."""
+    had: list[UUID] = []
+
+    async def work(store: UUID) -> None:
+        had.append(store)
+        if store in errors:
+            raise errors[store]
+
+    try:
+        await each(_STORES, work)
+    except Exception as error:
+        raised = error.exceptions if isinstance(error, ExceptionGroup) and len(errors) > 1 else (error,)
+        assert [*raised] == [*errors.values()][: len(raised)]
+    else:
+        assert not errors
+    return had
+
+
+@pytest.mark.parametrize("error", _OF_A_STORE, ids=repr)
+async def test_what_fails_for_one_store_is_raised_once_the_others_had_their_turn(error: Exception) -> None:
+    assert await _each({_STORES[0]: error}) == _STORES
+    assert await _each({_STORES[1]: error, _STORES[3]: KeyError("another")}) == _STORES
+
+
+@pytest.mark.parametrize(
+    "error", [_FORBIDDEN, asyncpg.ConnectionDoesNotExistError(), TimeoutError(), ConnectionResetError(), Stop("x")],
+    ids=repr,
+)  # fmt: skip
+async def test_what_no_store_can_be_to_blame_for_is_raised_at_once(error: Exception) -> None:
+    assert await _each({_STORES[0]: error}) == _STORES[:1]
+
+
+async def test_where_nothing_fails_nothing_is_raised() -> None:
+    assert await _each({}) == _STORES
