@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 
-from services.kernel.forgetting.subjects import Kind, Subject, plain_phone
+from services.kernel.forgetting.subjects import Kind, Subject, plain_phone, subjects_named
 from services.kernel.record import Record, text_of
 
 _MOST_SUBJECTS = 2_000
@@ -23,6 +23,7 @@ _KINDS: dict[str, Kind] = {
     "contact_id": "contact", "sender": "contact", "contact": "contact",
     "conversation": "conversation", "conversation_id": "conversation",
 }  # fmt: skip
+_PHONES = ("phone", "phone_number")
 
 
 def subjects_of_bytes(record: Record) -> set[Subject]:
@@ -31,7 +32,7 @@ def subjects_of_bytes(record: Record) -> set[Subject]:
 
 
 def _subjects(record: Record) -> Iterator[Subject]:
-    yield from _of_key(text_of(record.key))
+    yield from subjects_of_key(record)
     text = record.value.decode("utf-8", "replace")
     yield from (Subject("email", one.lower()) for one in _EMAIL.findall(text))
     yield from (Subject("phone", plain_phone(one)) for one in _PHONE.findall(text))
@@ -41,9 +42,9 @@ def _subjects(record: Record) -> Iterator[Subject]:
         return
 
 
-def _of_key(key: str) -> Iterator[Subject]:
+def subjects_of_key(record: Record) -> Iterator[Subject]:
     """`{store}:{customer}`, `{store}:{session}`, `{store}:contact:{id}`."""
-    _, _, rest = key.partition(":")
+    _, _, rest = text_of(record.key).partition(":")
     kind, _, number = rest.partition(":")
     if kind in ("contact", "conversation") and number:
         yield Subject(cast("Kind", kind), number)
@@ -60,5 +61,14 @@ def _of_fields(value: Any) -> Iterator[Subject]:
             waiting += [(name if key == "id" else key, inner) for key, inner in one.items()]
         elif isinstance(one, list):
             waiting += [(name, inner) for inner in one]
-        elif name in _KINDS and isinstance(one, str | int) and 0 < len(str(one)) <= _LONGEST:
-            yield Subject(_KINDS[name], str(one))
+        elif isinstance(one, str | int) and 0 < len(str(one)) <= _LONGEST:
+            yield from _of_field(name, str(one))
+
+
+def _of_field(name: str, text: str) -> Iterator[Subject]:
+    if name in _KINDS:
+        yield Subject(_KINDS[name], text)
+    elif name == "email":
+        yield from subjects_named(emails=[text])
+    elif name in _PHONES:
+        yield from subjects_named(phones=[text])

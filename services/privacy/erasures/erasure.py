@@ -26,7 +26,7 @@ from services.privacy.erasures import announcement, contact_removal
 from services.privacy.erasures.announcement import Announcement
 from services.privacy.erasures.by_hash import bearers
 from services.privacy.erasures.contact_removal import InChatwoot
-from services.privacy.erasures.letter_subjects import is_about, records_of
+from services.privacy.erasures.letter_subjects import may_be_about, records_of
 from services.privacy.erasures.page_events import unname
 from services.privacy.erasures.sealed_person import opened, sealed
 from services.privacy.exports import requested
@@ -255,7 +255,7 @@ async def _letters(erasure: Erasure, name: str) -> None:
             theirs = [
                 row["id"]
                 for row, record in await records_of(conn, erasure.process.opener, store, letters)
-                if record is None or is_about(record, erasure.person.subjects)
+                if record is None or may_be_about(record, erasure.person.subjects)
             ]
             forgotten += await erasing.forget_letters(conn, store, theirs)
         if not letters:

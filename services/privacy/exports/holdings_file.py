@@ -18,7 +18,7 @@ from db.pool import PRIVACY, scoped
 from db.privacy import column_comments, consents, erasing, holdings
 from services.kernel import Process, Record, Refusal
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
-from services.privacy.erasures.letter_subjects import is_about, records_of
+from services.privacy.erasures.letter_subjects import records_of, was_told_of
 from services.privacy.exports.chat_reader import YOU, chats_of
 from services.privacy.processing_record import ProcessedColumn, processed
 from services.privacy.who import PersonNames, find_by_all
@@ -127,7 +127,7 @@ async def _letters(process: Process, store: UUID, person: PersonNames) -> HeldRo
         if not letters:
             return found
         after = letters[-1]["id"]
-        found += [_letter(one) for _, one in records if one is not None and is_about(one, person.subjects)]
+        found += [_letter(one) for _, one in records if one is not None and was_told_of(one, person.subjects)]
 
 
 def _letter(record: Record) -> Mapping[str, Any]:
