@@ -11,7 +11,7 @@ from schemas.chatwoot.webhooks import CONTACT_EVENTS, ContactEvent, parse
 from schemas.values import json_text
 from services.contacts.matching import KnownContact
 from services.kernel import Record
-from services.kernel.forgetting.subjects import Subject, subjects_named
+from services.kernel.forgetting.subjects import Subject, bare_email, subjects_named
 
 # A contact's creation, and a conversation's, come without the moment of the contact's last change: whatever names one
 # is newer.
@@ -40,7 +40,7 @@ def contact_of(
         account_id=account_id,
         contact_id=contact.id,
         seen_at=at,
-        email=_name(contact.email),
+        email=_name(contact.email and bare_email(contact.email)),
         phone=_name(contact.phone_number),
         customer_id=_name(contact.identifier),
         user_id=_uuid(contact.identifier),

@@ -14,7 +14,7 @@ from schemas.shop import AHEAD, TYPES, AnyShopEvent, ConsentEvent, CustomerEvent
 from schemas.values import json_text
 from services.kernel import Invalid, Record
 from services.kernel.consent.words import ConsentWord
-from services.kernel.forgetting.subjects import Subject, subjects_named
+from services.kernel.forgetting.subjects import Subject, bare_email, subjects_named
 
 _EVENT: TypeAdapter[AnyShopEvent] = TypeAdapter(ShopEvent)
 
@@ -97,6 +97,8 @@ def categories_json(categories: Iterable[str]) -> str:
 
 def _customer(record: Record, event: CustomerEvent) -> ShopFact:
     profile = event.data.model_dump(exclude={"customer_id"}, exclude_none=True)
+    if "email" in profile:
+        profile["email"] = bare_email(profile["email"])
     if event.type == "customer.registered":
         profile.setdefault("registered_at", event.time)
     return ShopFact(

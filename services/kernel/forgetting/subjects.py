@@ -37,7 +37,7 @@ def subjects_named(
         if customer:
             yield Subject("customer", customer)
     for email in emails:
-        if email and (bare := email.strip().lower()):
+        if email and (bare := bare_email(email).lower()):
             yield Subject("email", bare)
     for phone in phones:
         if phone and (plain := plain_phone(phone)):
@@ -54,6 +54,11 @@ def subjects_named(
     for user in users:
         if user is not None:
             yield Subject("user", str(user))
+
+
+def bare_email(text: str) -> str:
+    """As tables have it, too: without what people leave around it, or one address would be two names."""
+    return text.strip()
 
 
 def plain_phone(text: str) -> str:
