@@ -1,7 +1,7 @@
 """Who may ask for what is not for the world: the bearer of WOOTSTREAM_API_TOKEN, and people with tokens of their own.
 
 A wrong token waits before it is answered, the longer the more its sender was wrong, and few wait at once: so guessing
-costs time and no memory. A right token never waits.
+costs time and no memory. The right one never waits; a person's waits for those of their requests that came before.
 """
 
 import secrets
@@ -21,6 +21,7 @@ from services.kernel.errors import Refusal, Stop, Verdict, describe, given_value
 from services.kernel.person_tokens import TokenScope, authenticate
 from services.kernel.settings import Settings
 from services.kernel.web.addresses import client_of, sender
+from services.kernel.web.peoples_turns import NoTurn, PeoplesTurns
 
 _FIRST_SECONDS, _MOST_SECONDS = 0.1, 2.0
 _MOST_WAITING = 50
@@ -42,6 +43,7 @@ class Callers:
         self._pool = pool
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._waiting = 0
+        self._turns = PeoplesTurns(clock)
         # Somebody guesses, or has an old token: the log says whence.
         self._failed = Counter("wootstream_logins_failed", "Requests with a wrong token", registry=registry)
         # Requests by who asks: the operator, or the id of a person's token (`people list` says whose). Many times what
@@ -69,9 +71,10 @@ class Callers:
             self._asked.labels(str(person.token)).inc()
             if people not in person.scopes:
                 return refusal(403, "this token may not ask that")
-            with acting_as(Actor(str(person.id), whence, person.id)):
-                await self._note(request)
-                return await endpoint(request)
+            async with self._turns.turn(person.id):
+                with acting_as(Actor(str(person.id), whence, person.id)):
+                    await self._note(request)
+                    return await endpoint(request)
 
         return partial(_answered, answer)
 
@@ -79,7 +82,7 @@ class Callers:
         """What a person asks is written down before it is answered; the operator's own reading is not."""
         path = getattr(request.scope.get("route"), "path", "")
         async with self._pool().acquire(timeout=10) as conn, conn.transaction():
-            await note(conn, f"{request.method} {path}", store=None, thing=request.url.path[:_LONGEST])
+            await note(conn, f"{request.method} {path}", store=None, thing=request.scope["path"][:_LONGEST])
 
     def _is_operator(self, given: str) -> bool:
         token = self._token.get_secret_value() if self._token else ""
@@ -115,6 +118,8 @@ async def _answered(endpoint: AsksEndpoint, request: Request) -> Response:
         return await endpoint(request)
     except Refusal as reason:
         return refusal(400, str(reason))
+    except NoTurn as reason:
+        return refusal(reason.status, str(reason), {"retry-after": reason.retry_after})
     except Exception as error:
         if sentence := given_value(error):
             return refusal(400, sentence)

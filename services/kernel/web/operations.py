@@ -119,7 +119,7 @@ def _described(one: Operation) -> Mapping[str, Any]:
             "400": _error("it cannot be done as asked"),
             "401": _error("a wrong token"),
             "403": _error("a token that may not ask this"),
-            "429": _error("too many wrong tokens at once"),
+            "429": _error("too many wrong tokens at once, or a person asks too often"),
             "503": _error("a server is away, or others are being answered"),
         },
     }

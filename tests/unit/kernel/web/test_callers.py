@@ -1,6 +1,10 @@
 """Who bears the token is answered at once; who guesses waits, the longer the more, and never many at a time."""
 
 import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +16,10 @@ from db.pool import SERVICE, Pool, open_pool
 from services.kernel.actor import Actor, acting
 from services.kernel.clock import Clock
 from services.kernel.errors import Refusal, Stop
+from services.kernel.person_tokens import Person
 from services.kernel.settings import Settings
+from services.kernel.web import callers as module
+from services.kernel.web import peoples_turns
 from services.kernel.web.callers import Callers
 
 _TOKEN = "a-token-of-the-operator"
@@ -112,3 +119,104 @@ async def test_what_cannot_be_done_is_one_sentence(raised: Exception, status: in
 
     assert answer.status_code == status
     assert b"error" in answer.body
+
+
+_ANNA, _BEN, _CAI, _DEE = (uuid.UUID(int=number) for number in range(1, 5))
+
+
+class Reports:
+    """Those that people ask for, each for as long as nobody lets it end."""
+
+    def __init__(self) -> None:
+        self.under_way: Counter[uuid.UUID | None] = Counter()
+        self.most: Counter[uuid.UUID | None] = Counter()
+        self.most_at_once = 0
+        self.end = asyncio.Event()
+
+    async def report(self, _request: Request) -> Response:
+        who_asks = acting().person
+        self.under_way[who_asks] += 1
+        self.most |= self.under_way
+        self.most_at_once = max(self.most_at_once, self.under_way.total() - self.under_way[None])
+        await self.end.wait()
+        self.under_way[who_asks] -= 1
+        return PlainTextResponse("figures")
+
+
+class NoRows:
+    """A pool of which every statement does nothing; `noted` are the things that were written down."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    @asynccontextmanager
+    async def acquire(self, **_: Any) -> AsyncIterator["NoRows"]:
+        yield self
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        yield
+
+
+@pytest.fixture
+def people(monkeypatch: pytest.MonkeyPatch) -> tuple[Reports, Any, NoRows]:
+    """Whoever bears a person's number as token is that person."""
+    rows = NoRows()
+
+    async def authenticate(_pool: Any, token: str) -> Person | None:
+        return Person(uuid.UUID(int=int(token)), uuid.UUID(int=9), frozenset({"read"})) if token.isdigit() else None
+
+    async def note(_conn: Any, _action: str, *, store: None, thing: str) -> None:
+        rows.noted.append(thing)
+
+    monkeypatch.setattr(module, "authenticate", authenticate)
+    monkeypatch.setattr(module, "note", note)
+    reports = Reports()
+    given = Callers(Settings.model_validate({"api_token": _TOKEN}), Clock(), CollectorRegistry(), lambda: rows)  # type: ignore[arg-type,return-value]
+    return reports, given.guarded(reports.report, people="read"), rows
+
+
+async def test_people_who_ask_for_everything_at_once_leave_connections_to_all_others(
+    people: tuple[Reports, Any, NoRows],
+) -> None:
+    """The process that answers reports keeps every store's webhooks, with the same eight connections."""
+    reports, guarded, _ = people
+    asked = [asyncio.ensure_future(guarded(request("1"))) for _ in range(50)]
+    asked += [asyncio.ensure_future(guarded(request(str(one.int)))) for one in (_BEN, _CAI, _DEE)]
+    asked.append(asyncio.ensure_future(guarded(request(_TOKEN))))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert reports.under_way == {_ANNA: 1, _BEN: 1, _CAI: 1, None: 1}
+    reports.end.set()
+    answers = [await one for one in asked]
+    assert {one.status_code for one in answers} == {200}
+    assert (reports.most_at_once, reports.most[_ANNA], reports.most[_DEE]) == (3, 1, 1)
+
+
+async def test_whose_turn_does_not_come_and_who_asks_too_often_is_told_so(
+    people: tuple[Reports, Any, NoRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports, guarded, rows = people
+    monkeypatch.setattr(peoples_turns, "_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(peoples_turns, "MOST_A_MINUTE", 5)
+    first = asyncio.ensure_future(guarded(request("1")))
+    while not reports.under_way[_ANNA]:
+        await asyncio.sleep(0)
+    answers = [await guarded(request("1")) for _ in range(6)]
+    assert [one.status_code for one in answers] == [503] * 4 + [429] * 2
+    assert {one.headers["retry-after"] for one in answers} == {"10", "60"}
+    reports.end.set()
+    assert ((await first).status_code, (await guarded(request("2"))).status_code) == (200, 200)
+    assert len(rows.noted) == 2  # what was not answered fills no log
+
+
+async def test_what_is_written_down_is_the_path_whatever_the_host_is_called(
+    people: tuple[Reports, Any, NoRows],
+) -> None:
+    reports, guarded, rows = people
+    reports.end.set()
+    asked = request("1")
+    asked.scope["headers"].append((b"host", b"["))
+    asked.scope["path"] = "/api/stores/nl?/reports"
+    assert (await guarded(asked)).status_code == 200
+    assert rows.noted == ["/api/stores/nl?/reports"]
