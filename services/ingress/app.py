@@ -36,6 +36,7 @@ def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
     acceptance = acceptance_of(process)
     doors = DoorContext(process, acceptance)
+    acceptance.spool.share_between(lambda: len(doors.stores.known.by_id))
     process.site.door(WEBHOOKS, WholeDoor(doors, Webhooks(doors), acceptance))
     process.site.door(BEACONS, WholeDoor(doors, Beacons(doors), acceptance))
     process.site.door(PAGES, Door(doors, WidgetConfigs(doors)))

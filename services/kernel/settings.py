@@ -142,7 +142,9 @@ class Settings(BaseSettings):
     )
     data_directory: Path = Field(Path(".local"), description="local stack, spool and last good copies")
     spool_bytes: int = Field(
-        2 * 1024**3, ge=4 * 1024**2, description="how large one ingress's spool may grow while Kafka is away"
+        2 * 1024**3,
+        ge=4 * 1024**2,
+        description="how large one ingress's spool may grow while Kafka is away; of several stores one fills half",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log that is written"

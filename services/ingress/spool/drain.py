@@ -153,17 +153,18 @@ class Drainer:
             await settling
 
     def _settled(self, chunk: Chunk, each: Sequence[tuple[Record, Position | Exception]]) -> ChunkOutcome:
-        remaining, refused = [], []
+        remaining, refused, taken = [], [], []
         for record, outcome in each:
             if not isinstance(outcome, Exception):
+                taken.append(record)
                 continue
             if refused_for_good(outcome):
                 log.error("kafka_refuses_a_record_for_good", topic=record.topic, id=record.id, bytes=len(record.value))
                 refused.append((describe(outcome), record))
             else:
                 remaining.append(frame(record))
-        self._metrics.drained.inc(len(each) - len(remaining) - len(refused))
-        return ChunkOutcome(chunk, remaining, refused)
+        self._metrics.drained.inc(len(taken))
+        return ChunkOutcome(chunk, remaining, refused, taken)
 
 
 def _away(outcome: Position | Exception) -> Exception | None:

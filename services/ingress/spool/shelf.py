@@ -39,11 +39,13 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkOutcome:
-    """What became of a chunk: the frames that remain to be published, and what Kafka refused for good, with why."""
+    """What became of a chunk: the frames that remain to be published, what Kafka refused for good, with why, and what
+    it has."""
 
     chunk: Chunk
     remaining: Sequence[bytes] = ()
     refused: Sequence[tuple[str, Record]] = ()
+    taken: Sequence[Record] = ()
 
 
 def chunks(frames: Sequence[bytes]) -> Iterator[list[bytes]]:
@@ -101,6 +103,10 @@ class Shelf:
             return shutil.disk_usage(self._directory).free
         except OSError:
             return 0
+
+    def is_own(self, chunk: Chunk) -> bool:
+        """Whether this process has put it in, and no dead one."""
+        return chunk.file is self._own
 
     def write(self, accepted_at: float, frames: Sequence[bytes]) -> None:
         """All of them are on the disk when this returns. Raises Full, and then none of them is."""

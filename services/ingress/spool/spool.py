@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from services.ingress.spool.codec import frame
-from services.ingress.spool.level import FillLevel
+from services.ingress.spool.level import FillLevel, StoreShares
 from services.ingress.spool.shelf import Chunk, ChunkOutcome, Full, Shelf
 from services.kernel import Clock, Record
 
@@ -24,6 +24,7 @@ _HELD_BYTES = 64 * 1024**2
 _SILENT_SECONDS = 4.0
 _CLOSE_SECONDS = 4.0
 _SILENT = "the disk does not answer"
+_SHARE = "this store has as much of the spool as it leaves free for the others"
 _TOGETHER = 2_000  # in one turn: who came first is not to wait for the whole of a burst
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 class PutJob(NamedTuple):
     """Write this record's frame; `future` is who waits for it, as in every job."""
 
+    record: Record
     frame: bytes
     future: asyncio.Future[Any]
 
@@ -144,7 +146,10 @@ class Spool:
         # daemon: a disk that hangs cannot keep the process from ending.
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)
         self._closed = False
-        self._held_bytes = 0  # of what was put in and is neither on the disk nor given up by the thread
+        self._stores: Callable[[], int] = lambda: 1
+        self._shares = StoreShares()  # of what this process has put in and Kafka has not taken
+        # Of what was put in and is neither on the disk nor given up by the thread.
+        self._held_bytes, self._held_shares = 0, StoreShares()
         self._busy_since: float | None = None  # since when the thread has been at one turn
 
     @property
@@ -152,19 +157,35 @@ class Spool:
         """How many waited after the thread's last turn."""
         return self.level.records
 
+    def share_between(self, stores: Callable[[], int]) -> None:
+        """Among so many; one alone has all of it."""
+        self._stores = stores
+
     async def put(self, record: Record, seconds: float) -> None:
         """Return once the record is on the disk. Raises Full, after so many seconds at the latest."""
         framed = frame(record)
         if self._is_silent or self._held_bytes + len(framed) > _HELD_BYTES:
             raise Full(_SILENT)
+        if self._stores() > 1 and not self._has_its_share(record):
+            raise Full(_SHARE)
         try:
             async with asyncio.timeout(seconds):
-                putting = PutJob(framed, self._future())
+                putting = PutJob(record, framed, self._future())
                 self._jobs.add(putting)
                 self._held_bytes += len(framed)
+                self._held_shares.add(record)
+                self._shares.add(record)
                 await putting.future
         except TimeoutError as late:
             raise Full(_SILENT) from late
+
+    def _has_its_share(self, record: Record) -> bool:
+        if not self._held_shares.fits(record, _HELD_BYTES - self._held_bytes):
+            return False
+        # Compressed, and with what dead processes have left: of the counted bytes so much lies on the disk.
+        all_bytes = self._shares.all_bytes
+        shrunk_to = min(1.0, self.level.used_bytes / all_bytes) if all_bytes else 1.0
+        return self._shares.fits(record, self.level.room_bytes - self._held_bytes, shrunk_to=shrunk_to)
 
     def fault(self) -> str | None:
         """Why nothing more can be put in; None while there is room on a disk that answers."""
@@ -191,6 +212,10 @@ class Spool:
         """
         settling = SettleJob(settled, self._future())
         self._jobs.add(settling)
+        for one in settled:
+            if self._shelf.is_own(one.chunk):
+                for record in one.taken:
+                    self._shares.remove(record)
         return settling.future
 
     async def close(self) -> None:
@@ -222,10 +247,15 @@ class Spool:
             slack = self._look_after(group, slack=slack)
             self._busy_since = None
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._resolve, outcomes, sum(len(one.frame) for one in group.puts))
+                self._loop.call_soon_threadsafe(self._resolve, outcomes, group.puts)
 
-    def _resolve(self, outcomes: Sequence[Outcome], put_bytes: int) -> None:
-        self._held_bytes -= put_bytes
+    def _resolve(self, outcomes: Sequence[Outcome], puts: Sequence[PutJob]) -> None:
+        kept = {future for one in outcomes if one.error is None for future in one.futures}
+        for one in puts:
+            self._held_bytes -= len(one.frame)
+            self._held_shares.remove(one.record)
+            if one.future not in kept:
+                self._shares.remove(one.record)
         resolve(outcomes)
 
     def _settle(self, group: JobGroup) -> list[Outcome]:
@@ -236,7 +266,7 @@ class Spool:
         puts = [one for one in group.puts if not one.future.done()]
         if not puts:
             return []
-        frames, futures = zip(*puts, strict=True)
+        _, frames, futures = zip(*puts, strict=True)
         outcome = attempt(futures, self._shelf.write, self._clock.now().timestamp(), frames)
         if isinstance(outcome.error, Full):
             self.level.no_room(str(outcome.error), len(frames))
