@@ -14,6 +14,7 @@ from db.people import customers as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS
 from schemas.values.money import digits
+from schemas.values.sheet_cells import guarded
 from services.customers.past.csv_file import PastFile
 from services.customers.past.reading import PastReading, ReadIn
 from services.customers.past.shop_line import CUSTOMER_COLUMNS, ORDER_COLUMNS
@@ -119,7 +120,8 @@ async def _export_all(store: str, *, orders: bool) -> None:
             await note(conn, "export customers", store=organization, thing="orders" if orders else "customers")
         out.writerow(ORDER_COLUMNS if orders else CUSTOMER_COLUMNS)
         async for row in _pages(pool, organization, orders=orders):
-            out.writerow(_order_cells(row) if orders else _customer_cells(row))
+            cells = _order_cells(row) if orders else _customer_cells(row)
+            out.writerow([guarded(one) if isinstance(one, str) else one for one in cells])
 
 
 async def _pages(pool: Pool, store: UUID, *, orders: bool) -> AsyncIterator[Any]:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from schemas.reports import Comparison, ComparisonRow, Completeness, Group, Percentiles, Waiting, WaitingList
+from schemas.values.sheet_cells import guarded
 from services.kernel.printable import printable
 
 Rows = Sequence[Sequence[object]]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _RULES = 3  # shown below a table; JSON has them all
 COLUMNS = (
     *(
@@ -77,10 +77,8 @@ def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
 
 
 def _harmless(cell: object) -> object:
-    """A spreadsheet takes a text that begins like a formula for one, and agents and inboxes are named by others."""
-    if not isinstance(cell, str):
-        return cell
-    return printable(f"'{cell}" if cell.startswith(_FORMULA) else cell)
+    """Agents and inboxes are named by others."""
+    return printable(guarded(cell)) if isinstance(cell, str) else cell
 
 
 def complete(states: Mapping[str, Completeness]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from schemas.values.money import digits
+from schemas.values.sheet_cells import unguarded
 from services.customers.orders import CANCELLED, IMPORTED, PAID, PLACED, REFUNDED
 
 CUSTOMER_COLUMNS = (
@@ -92,7 +93,7 @@ def _event(kind: str, cells: Mapping[str, str], time: str | None, data: Mapping[
 
 
 def _cell(cells: Mapping[str, str], name: str) -> str | None:
-    text = cells.get(name, "").strip()
+    text = unguarded(cells.get(name, "").strip())
     if len(text) > _CELL_CHARACTERS:
         raise BadLine(f"{name} is longer than {_CELL_CHARACTERS} characters")
     return text or None

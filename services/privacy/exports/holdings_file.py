@@ -16,6 +16,7 @@ import orjson
 
 from db.pool import PRIVACY, scoped
 from db.privacy import column_comments, consents, erasing, holdings
+from schemas.values.sheet_cells import guarded
 from services.kernel import Process, Record, Refusal
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
 from services.privacy.erasures.letter_subjects import records_of, was_told_of
@@ -152,9 +153,8 @@ def _csv(rows: HeldRows) -> str:
 
 
 def _cell(value: object) -> object:
-    """A sheet of cells takes what begins so for a formula."""
     text = orjson.dumps(value).decode() if isinstance(value, dict | list) else value
-    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "+", "-", "@") else text
+    return guarded(text) if isinstance(text, str) else text
 
 
 def _page(held: Holdings) -> str:

