@@ -66,6 +66,7 @@ cross join lateral (
   ) g
 ) f
 """
+_SHORTLY = "select set_config('statement_timeout', '5s', true)"
 _ACKNOWLEDGE = """
 update public.chatwoot_contacts set cached_attributes = $4, written_keys = $5, sent_attributes = $6,
   last_synced_at = $7, sync_status = 'synced', sync_error = null, updated_at = now()
@@ -150,6 +151,11 @@ async def set_mode(conn: Connection, store: UUID, mode: str) -> bool:
 async def contacts_of(conn: Connection, customers: Collection[tuple[UUID, str]]) -> Sequence[Row]:
     """The contact of each of these customers, if one is known; customers of whom the shop said nothing are left out."""
     return await conn.fetch(_CONTACTS_OF, [store for store, _ in customers], [one for _, one in customers])
+
+
+async def shortly(conn: Connection) -> None:
+    """Let no statement of this transaction work for more than five seconds: there may be any number of rows of a person."""
+    await conn.execute(_SHORTLY)
 
 
 async def people(conn: Connection, contacts: Collection[Key]) -> Sequence[Row]:

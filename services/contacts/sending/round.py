@@ -1,10 +1,12 @@
 """One batch of the people due at one server. What their data raises, of whatever class, costs them and nobody else."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from db.people import due as mailbox
@@ -22,6 +24,7 @@ _BATCH = 200  # at 40 calls a second, what the five seconds of a round can serve
 _IN_FLIGHT = 8  # enough for 40 calls a second at 200 ms each
 _ROUND_SECONDS = 5.0  # of a server at its pace; then no further call is begun, for others may be due there
 _PAUSES = Schedule((1, 2, 5, 10, 30, 60, 300))  # of one person
+_SEARCH_SECONDS = 60.0  # for whom PostgreSQL does not reckon in time; the rest stays due
 _REST_SECONDS = 2.0  # of a store, after a failure: its other people would fail, too
 _ASIDE = timedelta(minutes=15)  # of a person whose data raises; their next mark ends it
 _FLEETING = timedelta(minutes=1)  # between two calls that only say where somebody is in the shop
@@ -57,21 +60,25 @@ class Round:
                 await pushes.synced(conn, self._answered, self._process.clock.now())
 
     async def _prepared(self, due: Sequence[Due]) -> DueWork:
-        """What is to be called for. Whose data PostgreSQL refuses to reckon with is found by halves."""
+        """What is to be called for. Whose data PostgreSQL refuses, or takes too long for, is found by halves."""
         try:
             async with scoped(self._process.pool(), self._accounts) as conn:
+                await pushes.shortly(conn)
                 work = await work_of(conn, due, self._accounts)
                 outcomes = await self._settle_silently(conn, work)
                 work.jobs = [job for job in work.jobs if not await self._wait_a_minute(conn, job)]
         except Exception as error:
-            if verdict(error) is not Verdict.GUILTY:
+            if verdict(error) is not Verdict.GUILTY and not isinstance(error, asyncpg.QueryCanceledError):
                 raise
             # PostgreSQL names the statement, not the person: halves find them in eight steps.
             if len(due) == 1:
                 await self._set_aside(due, error)
                 return DueWork()
-            middle = len(due) // 2
-            return await self._prepared(due[:middle]) + await self._prepared(due[middle:])
+            if self._process.clock.monotonic() > self._over_at + _SEARCH_SECONDS:
+                log.warning("people_wait", people=len(due), reason=describe(error))
+                return DueWork()
+            first, second = _halves(due)
+            return await self._prepared(first) + await self._prepared(second)
         for store, outcome, times in outcomes:
             self._counts.outcome(store, outcome, times)
         for one, raised in work.failed:
@@ -156,3 +163,15 @@ class Round:
                     conn, store, customer_id=one.customer_id, contact_id=one.contact_id, reason=reason
                 )
                 await mailbox.postpone(conn, one.store, one.person, by=_ASIDE, failed=False)
+
+
+def _halves(due: Sequence[Due]) -> tuple[Sequence[Due], Sequence[Due]]:
+    """Of the stores, so that the others' people are through at once; of one store's people."""
+    by_store: dict[UUID, list[Due]] = defaultdict(list)
+    for one in due:
+        by_store[one.store].append(one)
+    if len(by_store) == 1:
+        return due[: len(due) // 2], due[len(due) // 2 :]
+    parts = [*by_store.values()]
+    first, second = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    return [one for part in first for one in part], [one for part in second for one in part]

@@ -1,8 +1,10 @@
 """The sender: rounds through the mailbox, each Chatwoot server at its own speed, its stores in turns."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
+
+import structlog
 
 from db import stores
 from db.people import due as mailbox
@@ -13,10 +15,13 @@ from services.contacts.sending.leases import Lease, SenderLeases
 from services.contacts.sending.metrics import SenderMetrics
 from services.contacts.sending.round import Round
 from services.kernel import Process
+from services.kernel.errors import describe, may_be_of_a_store
 
 _SHIFT_SECONDS = 5.0  # then whoever waits for the end of a piece of work sees it
 _POLL_SECONDS = 0.5  # a fraction of the two seconds that a person must be quiet for
+_REST_SECONDS = 10.0  # of a server's stores whose round failed
 _Rounds = dict[str, asyncio.Task[None]]
+log = structlog.get_logger()
 
 
 class AttributeSender:
@@ -27,6 +32,7 @@ class AttributeSender:
         self._counts = counts
         self._leases = SenderLeases(process)
         self._resting: dict[UUID, float] = {}
+        self._failures: list[Exception] = []  # of this shift's rounds
 
     async def shift(self) -> bool:
         """Serve every server at once until nothing is due or the shift is over; True if there may be more.
@@ -34,12 +40,16 @@ class AttributeSender:
         Servers whose answers take long hold up the end of the shift, and nobody else: the others are served meanwhile.
         """
         rounds: _Rounds = {}
+        self._failures = []
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._leases.watch(rounds))
             try:
-                return await self._serve(group, rounds)
+                more = await self._serve(group, rounds)
             finally:
                 watch.cancel()
+        if self._failures:
+            raise self._failures[0]
+        return more
 
     async def release(self) -> None:
         """Let other processes send, at the end of this one."""
@@ -57,11 +67,24 @@ class AttributeSender:
             held = await self._leases.hold(waiting.keys() | rounds.keys())
             for base_url in sorted(waiting.keys() & held - rounds.keys()):
                 served = ServedChatwoot(self._process, self._counts, Lease(self._leases, base_url))
-                rounds[base_url] = group.create_task(Round(served, self._resting, waiting[base_url]).run())
+                rounds[base_url] = group.create_task(self._round(base_url, served, waiting[base_url]))
             if not rounds:
                 return False
             await asyncio.wait(rounds.values(), timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return True
+
+    async def _round(self, base_url: str, served: ServedChatwoot, accounts: Sequence[SenderAccount]) -> None:
+        """Serve one server. What fails there, and may be of its stores, is raised when the shift is over: the others'
+        rounds go on."""
+        try:
+            await Round(served, self._resting, accounts).run()
+        except Exception as error:
+            if not may_be_of_a_store(error):
+                raise
+            log.warning("round_fails", chatwoot=base_url, error=describe(error))
+            self._failures.append(error)
+            until = self._process.clock.monotonic() + _REST_SECONDS
+            self._resting.update(dict.fromkeys((one.store for one in accounts), until))
 
     async def _waiting(self) -> dict[str, list[SenderAccount]]:
         """Stores with people due, by server; those at rest or switched off apart."""

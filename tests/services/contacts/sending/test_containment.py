@@ -11,6 +11,7 @@ import httpx
 import pytest
 import structlog
 
+from db.people import due as mailbox
 from db.people import pushes
 from db.pool import scoped
 from services.contacts.attributes import KnownPerson, attributes
@@ -227,3 +228,61 @@ async def test_formats_that_only_a_later_release_knows_stop_nobody(bench: Bench)
         await bench.change(store)
     await bench.sender.shift()
     assert {bench.api.attributes(host(store), 7)["total_spent"] for store in (later, well)} == {"€0.00"}
+
+
+async def test_whose_rows_take_postgresql_too_long_are_set_aside_and_other_stores_are_through_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million orders of one customer: the statement is cancelled, as it would be the next time."""
+    odd, well = await _people(bench)
+    reading, asked = pushes.people, list[set[uuid.UUID]]()
+
+    async def slow(conn: Any, keys: Any) -> Any:
+        rows = await reading(conn, keys)
+        asked.append({row["organization_id"] for row in rows})
+        if any(row["customer_tier"] == "Odd" for row in rows):
+            await conn.execute("select set_config('statement_timeout', '10ms', true)")
+            await conn.execute("select pg_sleep(1)")
+        return rows
+
+    with monkeypatch.context() as broken:
+        broken.setattr(pushes, "people", slow)
+        await bench.sender.shift()
+    assert asked.count({well}) == 1  # and not person by person
+    assert (await bench.mailbox(well), bench.count(well, "sent")) == ([], 1)
+    assert (bench.count(odd, "sent"), bench.count(odd, "failed")) == (2, 1)
+    assert "QueryCanceled" in str((await _error_of(bench, odd))[1])
+
+
+async def test_no_statement_about_people_works_for_longer_than_a_server_can_wait(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, _ = await _people(bench)
+    reading, allowed = pushes.people, list[str]()
+
+    async def watched(conn: Any, keys: Any) -> Any:
+        allowed.append(await conn.fetchval("show statement_timeout"))
+        return await reading(conn, keys)
+
+    monkeypatch.setattr(pushes, "people", watched)
+    await bench.sender.shift()
+    assert {*allowed} == {"5s"}
+    assert bench.count(odd, "sent") == 3
+
+
+async def test_a_server_whose_round_fails_ends_no_round_of_another(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, well = await _people(bench)
+    ready = mailbox.ready
+
+    async def locked(conn: Any, stores: Any, *, limit: int) -> Any:
+        if odd in stores:
+            raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
+        await asyncio.sleep(0.05)
+        return await ready(conn, stores, limit=limit)
+
+    monkeypatch.setattr(mailbox, "ready", locked)
+    with pytest.raises(asyncpg.LockNotAvailableError):  # told once the shift is over
+        await bench.sender.shift()
+    assert (await bench.mailbox(well), bench.count(well, "sent")) == ([], 1)
