@@ -14,6 +14,9 @@ from services.kernel.errors import Refusal
 
 _RESOLVE_SECONDS = 5.0
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that is given out to the internet, but for examples. Python takes for global whatever it knows no other use for:
+# site-local addresses, segments of a provider's own routes, IPv4 in clothes that nobody wears any more.
+_INTERNET6, _EXAMPLES6 = ipaddress.ip_network("2000::/3"), ipaddress.ip_network("3fff::/20")
 _PORTS = {"http": 80, "https": 443}
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -60,4 +63,6 @@ def is_public(address: Address) -> bool:
             within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if within is not None:
             return is_public(within)
+        if address not in _INTERNET6 or address in _EXAMPLES6:
+            return False
     return address.is_global and not address.is_multicast

@@ -17,7 +17,8 @@ from services.kernel.web.targets import check_target, is_public
 
 _PRIVATE = (
     "127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "::1", "fe80::1",
-    "fd00::1", "::ffff:10.0.0.1", "2002:a00:1::", "64:ff9b::a00:1",
+    "fd00::1", "::ffff:10.0.0.1", "2002:a00:1::", "64:ff9b::a00:1", "fec0::1", "::10.0.0.1", "::ffff:0:10.0.0.1",
+    "64:ff9b:1::a00:1", "5f00::1", "3fff::1", "2001:0:a00:1::1",
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ async def test_what_is_no_address_is_a_sentence(address: str) -> None:
         await check_target(address, private=True)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07::1", "::ffff:93.184.215.14"])
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07::1", "2a00::1", "::ffff:93.184.215.14"])
 def test_an_address_of_the_internet_may_be_called(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
