@@ -46,23 +46,30 @@ on conflict (organization_id, conversation_id, message_id) do update set
 where (excluded.answered_at, excluded.sent_at, excluded.rating) > (r.answered_at, r.sent_at, r.rating)
 returning organization_id, conversation_id, message_id, answered_at, sent_at, rating
 """
-# The last parameters are each conversation's checkpoint: nothing before that is needed.
+# The third parameters are each conversation's checkpoint: nothing before that is needed. The fourth is how many rows of a
+# conversation are read, the fifth how many of all.
 _MESSAGES = """
 select m.organization_id, m.conversation_id, message_id, kind, message_type, private, sender_id, created_at, deleted, speaker
-from unnest($1::uuid[], $2::int[], $3::bigint[]) as k (organization_id, conversation_id, walked)
-join wootstream.messages m on m.organization_id = k.organization_id and m.conversation_id = k.conversation_id
-  and m.message_id > k.walked
+from unnest($1::uuid[], $2::int[], $3::bigint[]) as k (organization_id, conversation_id, walked), lateral (
+  select * from wootstream.messages where organization_id = k.organization_id and conversation_id = k.conversation_id
+    and message_id > k.walked limit $4
+) as m limit $5
 """
 _CHANGES = """
 select c.organization_id, c.conversation_id, attribute, changed_at, previous, current
-from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as k (organization_id, conversation_id, walked)
-join wootstream.changes c on c.organization_id = k.organization_id and c.conversation_id = k.conversation_id
-  and c.changed_at > k.walked
+from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as k (organization_id, conversation_id, walked), lateral (
+  select * from wootstream.changes where organization_id = k.organization_id and conversation_id = k.conversation_id
+    and changed_at > k.walked limit $4
+) as c limit $5
 """
+# The latest counts.
+_MOST_RATINGS = 100
 _RATINGS = """
 select r.organization_id, r.conversation_id, message_id, answered_at, sent_at, rating
-from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id)
-join wootstream.ratings r on r.organization_id = k.organization_id and r.conversation_id = k.conversation_id
+from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id), lateral (
+  select * from wootstream.ratings where organization_id = k.organization_id and conversation_id = k.conversation_id
+  order by answered_at desc, sent_at desc, rating desc limit $3
+) as r
 """
 
 
@@ -122,16 +129,17 @@ async def _keep(conn: Connection, statement: str, rows: Collection[tuple[object,
     return await conn.fetch(statement, *zip(*rows, strict=True)) if rows else ()
 
 
-async def messages(conn: Connection, after: Sequence[tuple[UUID, int, int]]) -> Sequence[Row]:
-    """Messages of these conversations with a greater id than the one given for each."""
-    return await conn.fetch(_MESSAGES, *zip(*after, strict=True))
+async def messages(conn: Connection, after: Sequence[tuple[UUID, int, int]], each: int, most: int) -> Sequence[Row]:
+    """Messages of these conversations with a greater id than the one given for each, so many of `each` and `most` of
+    all."""
+    return await conn.fetch(_MESSAGES, *zip(*after, strict=True), each, most)
 
 
-async def changes(conn: Connection, after: Sequence[tuple[UUID, int, object]]) -> Sequence[Row]:
-    """Changes of these conversations after the moment given for each."""
-    return await conn.fetch(_CHANGES, *zip(*after, strict=True))
+async def changes(conn: Connection, after: Sequence[tuple[UUID, int, object]], each: int, most: int) -> Sequence[Row]:
+    """Changes of these conversations after the moment given for each, as many."""
+    return await conn.fetch(_CHANGES, *zip(*after, strict=True), each, most)
 
 
 async def ratings(conn: Connection, keys: Sequence[Key]) -> Sequence[Row]:
-    """Ratings of these conversations."""
-    return await conn.fetch(_RATINGS, *zip(*keys, strict=True))
+    """The latest ratings of these conversations."""
+    return await conn.fetch(_RATINGS, *zip(*keys, strict=True), _MOST_RATINGS)

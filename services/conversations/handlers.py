@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
+import structlog
+
 from db.people import due
 from db.pool import Connection
 from db.privacy.unnamed_chats import ContactKey
@@ -16,6 +18,7 @@ from services.conversations.repository import Head, Reckoned, UnnamedContact
 from services.conversations.store_rules import StoreRules, known_stores
 from services.kernel import Record
 
+log = structlog.get_logger()
 AsksWithheld = Callable[[Connection, Collection[ContactKey]], Awaitable[Mapping[ContactKey, bytes]]]
 
 
@@ -67,11 +70,26 @@ async def _reckon(
         for key, seen in touched.items()
     }
     known = await repository.load(conn, touched, checkpoints)
+    if known is None:
+        for half in _halves(touched):
+            await _reckon(conn, half, heads, stores, news, unnamed)
+        return
+    if too_long := touched.keys() - known.keys():
+        log.warning("conversations_are_too_long", conversations=len(too_long), first=" ".join(map(str, min(too_long))))
+    if not known:
+        return
     # Sorted, as they were locked: the statements that put rows want it so.
     reckoned = [_figures(key, known[key], stores[key[0]], checkpoints[key]) for key in sorted(known)]
     await repository.put(conn, reckoned, heads, unnamed)
     await account_details.note(conn, {id_ for one in reckoned for id_ in _named(one)})
     await due.mark(conn, [person for one in reckoned for person in _due(one, heads[one.key])])
+
+
+def _halves(touched: Mapping[Key, Snapshot]) -> Iterator[Mapping[Key, Snapshot]]:
+    keys = sorted(touched)
+    middle = len(keys) // 2
+    for part in (keys[:middle], keys[middle:]):
+        yield {key: touched[key] for key in part}
 
 
 async def _unnamed(

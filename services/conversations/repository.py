@@ -29,6 +29,10 @@ from services.kernel.consent.chats import customer_row
 
 _STATE = TypeAdapter(ConversationState)
 CHECKPOINT: TypeAdapter[Checkpoint | None] = TypeAdapter(Checkpoint | None)
+# Of a conversation beyond its checkpoint: people's have some hundred, and one that begins anew some thousand. What has
+# more is not reckoned any more; what happens in it is kept.
+MOST_OPEN = 20_000
+MOST_AT_ONCE = 100_000  # in memory, of all
 _FROM_THE_START = (-1, datetime(1970, 1, 1, tzinfo=UTC))  # before every id and moment that a webhook may name
 
 
@@ -71,7 +75,8 @@ async def look(conn: Connection, key: Key) -> Facts | None:
     """All that is known of one conversation, to read only."""
     row = await conversations.look(conn, key)
     snapshot = _head(row).snapshot if row else None
-    return (await load(conn, {key: snapshot}, {key: None}))[key] if snapshot else None
+    found = await load(conn, {key: snapshot}, {key: None}, each=MOST_AT_ONCE) if snapshot else None
+    return (found or {}).get(key)
 
 
 async def keep(conn: Connection, batch: FactBatch) -> set[tuple[Key, Any]]:
@@ -87,21 +92,31 @@ async def keep(conn: Connection, batch: FactBatch) -> set[tuple[Key, Any]]:
 
 
 async def load(
-    conn: Connection, snapshots: Mapping[Key, Snapshot], checkpoints: Mapping[Key, Checkpoint | None]
-) -> dict[Key, Facts]:
-    """The facts of these conversations that are not behind their checkpoint, each with the snapshot given."""
-    keys = sorted(snapshots)
+    conn: Connection,
+    snapshots: Mapping[Key, Snapshot],
+    checkpoints: Mapping[Key, Checkpoint | None],
+    *,
+    each: int | None = None,
+) -> dict[Key, Facts] | None:
+    """The facts of these conversations that are not behind their checkpoint, each with the snapshot given; without
+    those that have more than may lie open. None where several have more together than fits into memory."""
+    keys, each = sorted(snapshots), each or MOST_OPEN
     begin = {key: (one.message_id, one.to) if one else _FROM_THE_START for key, one in checkpoints.items()}
     messages, changes, ratings = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in await facts.messages(conn, [(*key, begin[key][0]) for key in keys]):
+    told = await facts.messages(conn, [(*key, begin[key][0]) for key in keys], each + 1, MOST_AT_ONCE + 1)
+    moved = await facts.changes(conn, [(*key, begin[key][1]) for key in keys], each + 1, MOST_AT_ONCE + 1)
+    if max(len(told), len(moved)) > MOST_AT_ONCE and len(keys) > 1:
+        return None
+    for row in told:
         messages[_key(row)].append(_message(row))
-    for row in await facts.changes(conn, [(*key, begin[key][1]) for key in keys]):
+    for row in moved:
         changes[_key(row)].append(_change(row))
     for row in await facts.ratings(conn, keys):
         ratings[_key(row)].append(_rating(row))
     return {
         key: Facts(snapshot, tuple(messages[key]), tuple(changes[key]), tuple(ratings[key]))
         for key, snapshot in snapshots.items()
+        if max(len(messages[key]), len(changes[key])) <= each
     }
 
 

@@ -8,9 +8,10 @@ from itertools import permutations
 
 import orjson
 import pytest
+import structlog
 
 from db.pool import Pool, scoped
-from services.conversations import events
+from services.conversations import events, repository
 from services.conversations.figures.facts import union
 from services.conversations.figures.figures import figures
 from services.conversations.figures.rules import Rules
@@ -137,3 +138,42 @@ async def test_long_conversation_in_disorder_equals_one_walk(batch: int, pool: P
         assert (await bench.events_of(conn, organization))[1] == list(wanted.events)
         assert await conn.fetchval("select counts from wootstream.conversations") == wanted.counts
         assert await conn.fetchval("select walked is not null from wootstream.conversations")
+
+
+async def test_a_conversation_without_end_is_kept_and_not_reckoned_and_the_others_are(
+    pool: Pool, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its messages come the last first, so that no checkpoint is made."""
+    monkeypatch.setattr(repository, "MOST_OPEN", 30)
+    organization = uuid.uuid4()
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, organization, account=1)
+    endless = dialogue(organization, conversation=1, messages=100)[::-1]
+    short = dialogue(organization, conversation=2, messages=10)
+    with structlog.testing.capture_logs() as logs:
+        await bench.apply(pool, [*endless[:60], *short, *endless[60:]], batch=20)
+    said = [one for one in logs if one["event"] == "conversations_are_too_long"]
+    assert {one["conversations"] for one in said} == {1}
+    async with scoped(pool, {organization}) as conn:
+        assert await conn.fetchval("select count(*) from wootstream.messages where conversation_id = 1") == 100
+        counts = await conn.fetch("select conversation_id, counts from wootstream.conversations order by 1")
+    assert [(row["conversation_id"], row["counts"].get("messages")) for row in counts] == [(1, 20), (2, 10)]
+
+
+@pytest.mark.parametrize("most", [31, 100_000])
+async def test_however_many_facts_a_batch_needs_they_are_read_in_portions_and_the_figures_are_the_same(
+    most: int, pool: Pool, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "MOST_OPEN", 30)
+    monkeypatch.setattr(repository, "MOST_AT_ONCE", most)
+    organization = uuid.uuid4()
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, organization, account=1)
+    given = [dialogue(organization, conversation=number, messages=20) for number in range(1, 6)]
+    await bench.apply(pool, [one for talk in given for one in talk[::2]], batch=500)
+    await bench.apply(pool, [one for talk in given for one in talk[1::2]], batch=500)
+    async with scoped(pool, {organization}) as conn:
+        rows = await conn.fetch("select counts, event_count from wootstream.conversations order by conversation_id")
+    facts = [event.facts for one in given[0] if (event := events.read(one))]
+    wanted = figures(union(facts), Rules.of("4.13.0", has_bot=False))
+    assert [(row["counts"], row["event_count"]) for row in rows] == [(wanted.counts, len(wanted.events))] * 5
