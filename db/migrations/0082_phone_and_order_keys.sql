@@ -55,7 +55,8 @@ create or replace function wootstream.customer_for(store uuid, identifier text, 
 
 -- An order is reckoned from its newest facts, so many at most: a shop that names each of its orders alike, or says the
 -- same every hour under another id, is not read through for each event.
-create index shop_facts_of_order on wootstream.shop_facts (organization_id, order_id, happened_at desc) where order_id is not null;
+create index shop_facts_of_order on wootstream.shop_facts (organization_id, order_id, happened_at desc, event_id desc, source desc)
+  where order_id is not null;
 drop index wootstream.shop_facts_order;
 
 comment on column wootstream.privacy_requests.reason is 'Why it was refused, in the words of whoever holds the data, or for what it waits; names nobody.';

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from db.people import customers as table
 from db.pool import Pool, scoped
 from schemas.topics import SHOP_EVENTS
 from services.customers import handlers
@@ -169,3 +170,25 @@ async def test_two_consumers_with_one_order_each_see_what_the_other_kept(pool: P
         assert not done
     await other
     assert (await customer(pool, store, "c2"))["spent"] == {"EUR": 10_000}
+
+
+async def test_the_newest_facts_of_an_order_are_read_by_an_index(pool: Pool, admin_pool: Pool) -> None:
+    """As many as are wanted, without a look at the others, also where all are of one moment."""
+    store = await attach(admin_pool)
+    async with admin_pool.acquire() as conn:
+        await conn.execute(
+            "insert into wootstream.shop_facts"
+            " (organization_id, source, event_id, kind, happened_at, customer_id, order_id)"
+            " select $1, 's', g::text, 'order.cancelled', now(), 'c1',"
+            " case when g <= 5000 then 'o1' else 'o' || g end from generate_series(1, 25000) g", store,
+        )  # fmt: skip
+        await conn.execute("analyze wootstream.shop_facts")
+
+    class Explained:
+        async def fetch(self, query: str, *args: Any) -> Any:
+            return await conn.fetch("explain " + query, *args)
+
+    async with scoped(pool, {store}) as conn:
+        found = await table.facts(Explained(), {(store, "o1")}, most=5)  # type: ignore[arg-type]
+    plan = "\n".join(row[0] for row in found)  # type: ignore[index]
+    assert ("shop_facts_of_order" in plan, "Sort" in plan) == (True, False), plan
