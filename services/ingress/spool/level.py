@@ -22,6 +22,7 @@ class StoreShares:
 
     def __init__(self) -> None:
         self._bytes: Counter[str] = Counter()
+        self.all_bytes = 0  # kept, for it is asked for each record and stores may be thousands
 
     def fits(self, record: Record, free: float, *, shrunk_to: float = 1.0) -> bool:
         """Whether it has as much of these free bytes as its store; of what is counted here only a part lies there."""
@@ -30,17 +31,16 @@ class StoreShares:
 
     def add(self, record: Record) -> None:
         self._bytes[record.store_name] += _size(record)
+        self.all_bytes += _size(record)
 
     def remove(self, record: Record) -> None:
         """What was never added is no debt."""
         store = record.store_name
-        self._bytes[store] -= _size(record)
-        if self._bytes[store] <= 0:
+        size = min(_size(record), self._bytes[store])
+        self._bytes[store] -= size
+        self.all_bytes -= size
+        if not self._bytes[store]:
             del self._bytes[store]
-
-    @property
-    def all_bytes(self) -> int:
-        return self._bytes.total()
 
 
 def _size(record: Record) -> int:
