@@ -27,6 +27,8 @@ async def look(settings: Settings, pool: Pool, clock: Clock) -> DatabaseSeen:
             lacking=await catalogue.lacking_grants(conn),
             partitions_until=await catalogue.partitions_until(conn),
             ahead_seconds=ahead,
+            read_only=server["read_only"],
+            standby=server["standby"],
             encrypted=server["encrypted"],
             local=server["local"],
             pooled=pool.pooled,

@@ -53,6 +53,8 @@ class DatabaseSeen:
     lacking: Sequence[str]  # role, privilege and table that it needs and has not
     partitions_until: datetime | None
     ahead_seconds: float  # of our clock
+    read_only: bool
+    standby: bool  # and for that reason read-only
     encrypted: bool
     local: bool
     pooled: bool

@@ -132,6 +132,14 @@ def database(seen: DatabaseSeen, now: datetime) -> Iterator[Finding]:
     about, text = "PostgreSQL", f"{seen.version // 10_000}.{seen.version % 10_000}"
     if seen.version < OLDEST_POSTGRESQL:
         yield fault(about, text, "upgrade to PostgreSQL 14 or later")
+    elif seen.standby:
+        yield fault(about, "takes no change: it is a standby", "lead DATABASE_URL to the primary, or promote this one")
+    elif seen.read_only:
+        yield fault(
+            about, "takes no change: it is read-only",
+            "`alter system reset default_transaction_read_only`, or what sets it for the login or the database; a"
+            " service that hosts it sets it where the disk is full",
+        )  # fmt: skip
     else:
         yield well(about, text)
     yield from _migrations(seen)

@@ -199,6 +199,10 @@ async def dropped_topic_setting(sick: Sick) -> AsyncIterator[None]:
     await ensure_topics(sick.settings, [_TOPIC])
 
 
+# Of this database, for whoever connects from now on.
+_ALTER = """
+do $$ begin execute format('alter database %I {} default_transaction_read_only{}', current_database()); end $$
+"""
 Fault = Callable[[Sick], AbstractAsyncContextManager[None]]
 FAULTS: dict[str, tuple[Fault, Severity, str, str]] = {
     "webhook deleted": (deleted_webhook, Severity.FAULT, "webhook", "none that leads here"),
@@ -226,6 +230,12 @@ FAULTS: dict[str, tuple[Fault, Severity, str, str]] = {
             "alter table wootstream.due force row level security",
         ),
         Severity.FAULT, "roles", "row security of wootstream.due is not forced",
+    ),
+    "read-only": (
+        lambda sick: statements(
+            sick, *(f"begin read write; {_ALTER.format(*one)}; commit" for one in (("set", " = on"), ("reset", "")))
+        ),
+        Severity.FAULT, "PostgreSQL", "takes no change: it is read-only",
     ),
     "no partition ahead": (
         lambda sick: statements(

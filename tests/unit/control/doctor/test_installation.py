@@ -105,6 +105,8 @@ def test_topic(changed: dict[str, Any], severity: Severity, words: str) -> None:
         ({"partitions_until": None}, FAULT, "none for today"),
         ({"partitions_until": datetime(2026, 4, 1, tzinfo=UTC)}, WARNING, "end on 2026-04-01"),
         ({"ahead_seconds": -7.5}, WARNING, "our clock is 7.5 s behind that of PostgreSQL"),
+        ({"standby": True, "read_only": True}, FAULT, "takes no change: it is a standby"),
+        ({"read_only": True}, FAULT, "takes no change: it is read-only"),
         ({"encrypted": False}, WARNING, "not encrypted"),
         ({"pooled": True}, WARNING, "need the server itself"),
     ],
