@@ -5,6 +5,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from db.address import read
 from db.pooler import direct_connection
 
@@ -12,6 +14,7 @@ _FOLDER = Path(__file__).parent / "migrations"
 _LOCK_KEY = 0x574F4F54  # "WOOT"
 _LOCK_WAIT_SECONDS = 60.0
 _LOCK_POLL_SECONDS = 0.2
+_TABLE_WAIT = "4s"
 _DONE = "select name, sha256 from wootstream.migrations"
 _REMEMBER = "insert into wootstream.migrations (name, sha256) values ($1, $2)"
 # On Supabase auth.users belongs to the platform, and only the connecting role may refer to it; it owns our tables there.
@@ -26,7 +29,7 @@ class MigrationChanged(RuntimeError):
 
 
 class MigrationLocked(RuntimeError):
-    """Another migrator held the lock for a minute."""
+    """Another migrator held the lock for a minute, or somebody a table that a migration changes."""
 
 
 class MigrationPooled(RuntimeError):
@@ -41,7 +44,7 @@ def files() -> list[Path]:
 async def migrate(database_url: str) -> list[str]:
     """Apply what is missing; return the names applied. Needs an administrator's direct connection, not a pooler."""
     # A DDL statement that waits for a lock makes everybody behind it wait: better to fail and be tried again.
-    conn = await direct_connection(read(database_url), {"lock_timeout": "4s"})
+    conn = await direct_connection(read(database_url), {"lock_timeout": _TABLE_WAIT})
     if conn is None:
         raise MigrationPooled("DATABASE_URL leads through a pooler, and migrations need the server itself")
     try:
@@ -87,10 +90,16 @@ async def _apply(conn: Any, path: Path, owner: str, done: dict[str, str]) -> boo
         if done[path.name] != digest:
             raise MigrationChanged(f"{path.name} was applied with other text; put it back and write a new migration")
         return False
-    async with conn.transaction():
-        # Tables belong to the owner and not to the administrator who happens to run this.
-        await conn.execute(f'set local role "{owner}"')
-        await conn.execute(text)
-        await conn.execute("reset role")
-        await conn.execute(_REMEMBER, path.name, digest)
+    try:
+        async with conn.transaction():
+            # Tables belong to the owner and not to the administrator who happens to run this.
+            await conn.execute(f'set local role "{owner}"')
+            await conn.execute(text)
+            await conn.execute("reset role")
+            await conn.execute(_REMEMBER, path.name, digest)
+    except asyncpg.LockNotAvailableError as held:
+        raise MigrationLocked(
+            f"{path.name} waited {_TABLE_WAIT} for a table that somebody uses in a long transaction: end that one (a dump, an"
+            " open psql: see pg_stat_activity) and try again; what was applied before it stays"
+        ) from held
     return True
