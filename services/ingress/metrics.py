@@ -43,7 +43,8 @@ class IngressMetrics:
         dropped = Counter("wootstream_events_refused", "Events refused", ("door", "reason"), registry=registry)
         # The same message again, answered as before: its sender does not hear our answers. Look at its time-outs.
         repeated = Counter("wootstream_repeated", "Messages that came again", ("door",), registry=registry)
-        # When PostgreSQL last told of the stores (seconds since 1970). A minute ago: it is away or frozen. Stores known
+        # When PostgreSQL last told of the stores, or else the process began (seconds since 1970). A minute ago: it is
+        # away or frozen. Stores known
         # by then are served as ever, one attached since is told to come again (not_looked_up).
         self.stores_read = Gauge("wootstream_stores_read_timestamp_seconds", "Stores last read", registry=registry)
         self._accepted, self._refused, self._dropped = accepted, refused, dropped

@@ -46,6 +46,8 @@ class Inspection:
             ("retention", self._retention, _AUDIT_SECONDS),
             ("certificate", self._certificate, _CERTIFICATE_SECONDS),
         ):
+            # From here on: who never gets to look, because a server was away from the start, is told of as well.
+            self._metrics.looked.labels(name).set(self._process.clock.now().timestamp())
             every(self._process, self._noted(name, look), name=f"look at {name}", seconds=seconds, needed=False)
 
     def _noted(self, name: str, look: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[bool]]:

@@ -12,7 +12,8 @@ class InspectionMetrics:
     """One set per process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # When each look last came to its end (seconds since 1970). Old: its gauges say nothing; see /ready and the log.
+        # When each look last came to its end, or else the process began (seconds since 1970). Old: its gauges say
+        # nothing; see /ready and the log.
         self.looked = Gauge(
             "wootstream_inspected_timestamp_seconds", "When this was last looked at", ("what",), registry=registry
         )

@@ -77,6 +77,7 @@ class StoreCache:
         self._lookup = Lookup(process.clock, self._look, most=max(1, process.settings.http_connections // 2))
         self._versions: dict[str, int] = {}  # by the store's id as text, which thousands of compare ten times as fast
         self._polled_at = process.clock.monotonic()
+        metrics.stores_read.set(process.clock.now().timestamp())  # or who never reads them would never be told of
         self._lost_trees: list[SealTreeRow] = []
         self.changed = asyncio.Event()  # something that the next look will find
         self.known = KnownStores()

@@ -1,6 +1,7 @@
 """Which stores the doors know: at once when one is attached, as ever while PostgreSQL is frozen, only what changed."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
@@ -69,6 +70,19 @@ async def test_ready_says_since_when_postgresql_tells_nothing_of_the_stores(
 
     assert answer.status_code == 200
     assert "PostgreSQL has not told of the stores" in answer.text
+
+
+async def test_how_long_postgresql_has_not_told_of_the_stores_is_counted_from_the_start_where_it_never_did(
+    settings: Settings,
+) -> None:
+    """An alert asks for it: this door knows of no rotated secret and no suspension."""
+    began = time.time()
+    nobody = SecretStr("postgresql://nobody@127.0.0.1:1/none")
+    async with serving(settings.model_copy(update={"database_url": nobody})) as (_, client):
+        lines = (await client.get("/metrics")).text.splitlines()
+
+    [read_at] = [float(line.split()[1]) for line in lines if line.startswith("wootstream_stores_read_timestamp")]
+    assert began - 1 < read_at < time.time()
 
 
 async def _ready(client: httpx.AsyncClient, text: str) -> bool:
