@@ -22,9 +22,9 @@ on conflict (organization_id, digest) do update
   set received_before = excluded.received_before, request_id = excluded.request_id
   where excluded.received_before > e.received_before
 """
-_ANY_HASH = """
+_ANY_TRACE = """
 select exists (select from wootstream.erased_subjects) or exists (select from wootstream.consents)
-  or exists (select from wootstream.legal_holds)
+  or exists (select from wootstream.legal_holds) or exists (select from wootstream.privacy_requests where subject is not null)
 """
 _HOLD = "select wootstream.hold_ledger()"
 
@@ -55,6 +55,7 @@ async def hold_consumers(conn: Connection) -> None:
     await conn.execute(_HOLD)
 
 
-async def any_hash(conn: Connection) -> bool:
-    """Whether anybody of the stores in scope is known by a keyed hash: as erased, by a word, or as to be kept."""
-    return bool(await conn.fetchval(_ANY_HASH))
+async def any_trace(conn: Connection) -> bool:
+    """Whether anybody of the stores in scope is known by a keyed hash, as erased, by a word or as to be kept, or sealed in
+    a request that is open."""
+    return bool(await conn.fetchval(_ANY_TRACE))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.control.keys import ring
-from services.control.keys.reseal import SealedFiles, Tell, by_key, hashes_are_kept
+from services.control.keys.reseal import SealedFiles, Tell, by_key, people_need_keys
 from services.control.keys.reseal import reseal as reseal_all
 from services.kernel.cli.environment import database, environment, installed
 from services.kernel.cli.terminal import Json, print_json, progress, show
@@ -28,8 +28,8 @@ def add_to(root: typer.Typer, places: Places) -> None:
     def list_(as_json: Json = False) -> None:
         """Each key by its id: whether it seals, and how much of what is at hand it sealed."""
         settings = installed(kafka=False)
-        held, hashed = asyncio.run(_held(settings, places))
-        _tell(settings, load_secrets(settings), held, hashed=hashed, as_json=as_json)
+        held, by_people = asyncio.run(_held(settings, places))
+        _tell(settings, load_secrets(settings), held, by_people=by_people, as_json=as_json)
 
     @keys.command()
     def add(as_json: Json = False) -> None:
@@ -59,8 +59,8 @@ def add_to(root: typer.Typer, places: Places) -> None:
         if key:
             ring.put_first(settings, key)
         secrets = load_secrets(settings)
-        held, hashed = asyncio.run(_reseal(settings, secrets, places))
-        _tell(settings, secrets, held, hashed=hashed, as_json=as_json)
+        held, by_people = asyncio.run(_reseal(settings, secrets, places))
+        _tell(settings, secrets, held, by_people=by_people, as_json=as_json)
         raise typer.Exit(0 if not _needed(held) - {secrets.key_id} else 1)
 
     root.add_typer(keys, name="keys")
@@ -68,7 +68,7 @@ def add_to(root: typer.Typer, places: Places) -> None:
 
 async def _held(settings: Settings, places: Places) -> tuple[Held, bool]:
     async with database(settings) as pool:
-        return await by_key(pool, places(settings)), await hashes_are_kept(pool)
+        return await by_key(pool, places(settings)), await people_need_keys(pool)
 
 
 async def _reseal(settings: Settings, secrets: Secrets, places: Places) -> tuple[Held, bool]:
@@ -78,17 +78,17 @@ async def _reseal(settings: Settings, secrets: Secrets, places: Places) -> tuple
     with progress("sealing anew") as move:
         async with database(settings) as pool:
             await reseal_all(pool, secrets, places(settings), tell)
-            return await by_key(pool, places(settings)), await hashes_are_kept(pool)
+            return await by_key(pool, places(settings)), await people_need_keys(pool)
 
 
 def _needed(held: Held) -> set[str]:
     return {key for counts in held.values() for key in counts}
 
 
-def _tell(settings: Settings, secrets: Secrets, held: Held, *, hashed: bool, as_json: bool) -> None:
+def _tell(settings: Settings, secrets: Secrets, held: Held, *, by_people: bool, as_json: bool) -> None:
     known = secrets.key_ids
     ids = [*known, *sorted(_needed(held) - set(known))]
-    sentences = {one: _sentence(one, known, held, hashed=hashed) for one in ids}
+    sentences = {one: _sentence(one, known, held, by_people=by_people) for one in ids}
     if as_json:
         print_json([
             {"key": one, "here": one in known, "seals": one == secrets.key_id, "state": sentences[one]}
@@ -101,14 +101,16 @@ def _tell(settings: Settings, secrets: Secrets, held: Held, *, hashed: bool, as_
          footer=f"The keys are in {where}. Spools and copies of other machines are counted there alone.")  # fmt: skip
 
 
-def _sentence(key: str, known: Sequence[str], held: Held, *, hashed: bool) -> str:
-    """`hashed`: keyed hashes are kept, and nothing tells of which key."""
+def _sentence(key: str, known: Sequence[str], held: Held, *, by_people: bool) -> str:
+    """`by_people`: keyed hashes are kept, or requests are open, and nothing here tells of which key."""
     if key not in known:
         return "is not here: what it sealed cannot be opened"
     if key == known[0]:
         return "seals"
     if key in _needed(held):
         return "opens; needed: `keys rotate`, and restart what still seals with it"
-    if hashed:
-        return "opens; nothing here is sealed with it, but hashes may be made with it: keep it, see docs/privacy.md"
+    if by_people:
+        return (
+            "opens; seals nothing here, but hashes of people or open requests may need it: keep it, see docs/privacy.md"
+        )
     return "opens; nothing here is sealed with it: it may be dropped"

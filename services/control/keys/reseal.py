@@ -37,10 +37,10 @@ async def by_key(pool: Pool, places: Sequence[SealedFiles]) -> dict[str, Counter
     return {ACCOUNTS: await _accounts_by_key(pool)} | {one.name: one.by_key() for one in places}
 
 
-async def hashes_are_kept(pool: Pool) -> bool:
-    """Whether a key that is dropped may take somebody's erasure, word or legal hold along."""
+async def people_need_keys(pool: Pool) -> bool:
+    """Whether a key that is dropped may take somebody's erasure, word, legal hold or open request along."""
     async with scoped(pool, (await stores_named(pool, None)).values()) as conn:
-        return await erased.any_hash(conn)
+        return await erased.any_trace(conn)
 
 
 async def reseal(pool: Pool, secrets: Secrets, places: Sequence[SealedFiles], tell: Callable[[str], Tell]) -> None:

@@ -2,17 +2,15 @@
 
 import base64
 import os
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
 from db import sealed
 from db.pool import PRIVACY, Pool, open_pool, scoped
-from db.privacy import erased, seals
-from db.privacy.erased import ErasedRow
+from db.privacy import seals
 from schemas.stores import StoreOptions
 from services.control.keys import reseal, ring
 from services.control.stores import attach
@@ -77,15 +75,25 @@ async def test_after_a_rotation_the_new_key_alone_opens_everything(alone: Settin
     assert [row["slug"] for row in StoresCopy(copy_in(alone.data_directory), new).read()] == [store.slug]
 
 
-async def test_a_key_that_hashes_of_the_erased_may_be_made_with_is_not_told_to_be_of_no_use(alone: Settings) -> None:
-    """Without it, what was received about them before would be applied again."""
+_ERASED = """
+insert into wootstream.erased_subjects (organization_id, digest, received_before, request_id)
+values ($1, decode(repeat('64', 16), 'hex'), now(), gen_random_uuid())
+"""
+_ASKED = """
+insert into wootstream.privacy_requests (organization_id, id, kind, source, deadline, subject)
+values ($1, gen_random_uuid(), 'access', 'verb', now() + interval '1 month', 'v1.00000000.sealed')
+"""
+
+
+@pytest.mark.parametrize("somebody", [_ERASED, _ASKED], ids=["erased", "who asked"])
+async def test_a_key_that_people_may_need_is_not_told_to_be_of_no_use(alone: Settings, somebody: str) -> None:
+    """Without it, what was received about the erased would be applied again, and no request be answered."""
     await attach.add(alone, shop(api_access_token="t0ken"))
-    [before] = await rows(alone)
-    erased_one = ErasedRow(before["organization_id"], b"d" * 16, datetime.now(UTC), uuid4())
+    [store] = [row["organization_id"] for row in await rows(alone)]
     assert alone.database_url
     pool = open_pool(alone.database_url.get_secret_value(), PRIVACY)
-    async with scoped(pool, {erased_one.organization_id}) as conn:
-        await erased.add(conn, [erased_one])
+    async with scoped(pool, {store}) as conn:
+        await conn.execute(somebody, store)
     await pool.close()
 
     added = await answer("keys", "add")
