@@ -60,10 +60,18 @@ async def pooled(url: str, folder: Path, more: str = "") -> AsyncIterator[str]:
         )
     try:
         address = server._replace(netloc=f"{login}:{password}@{HOST}:{port}").geturl()
-        await eventually(lambda: listens(port))
+        await eventually(lambda: _serves(process, port, folder / "log"))
         yield address
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
         await admin.execute(f"drop role {login}")
         await admin.close()
+
+
+async def _serves(process: asyncio.subprocess.Process, port: int, log: Path) -> bool:
+    if process.returncode is not None:
+        # Another session of pytest that begins takes away everybody's right to look into /tmp/pytest-of-root.
+        pytest.fail(f"PgBouncer ended: {log.read_text()}")
+    return await listens(port)
