@@ -213,7 +213,7 @@ def _letter(row: Mapping[str, Any]) -> str:
 def _logged(log: bytes) -> dict[str, int]:
     """What was logged as an error, without the moments, and how often."""
     found: Counter[str] = Counter()
-    for line in log.splitlines():
+    for line in filter(None, log.splitlines()):
         if b'"level": "error"' in line or not line.startswith(b"{"):
             entry = orjson.loads(line) if line.startswith(b"{") else {"event": line.decode(errors="replace")}
             found[f"{entry['event']}: {entry.get('error') or entry.get('reason') or entry.get('exception')}"[:500]] += 1
