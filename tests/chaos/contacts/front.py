@@ -52,6 +52,7 @@ class Front:
     def __post_init__(self) -> None:
         seed.add_account(self.double, ACCOUNT_ID, token=TOKEN)
         self._inside = httpx.ASGITransport(app(self.double))
+        self._callers: set[asyncio.StreamWriter] = set()
 
     def customer(self, number: int) -> None:
         """Contact `number` is the customer of that number."""
@@ -73,11 +74,15 @@ class Front:
             yield self
             self.go_on.set()
             server.close()
+            for writer in self._callers:  # of processes that were killed, or keep it for their next call
+                writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._callers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while await self._answer(reader, writer):
                 pass
+        self._callers.discard(writer)
         writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
