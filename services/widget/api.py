@@ -10,7 +10,7 @@ from db.pool import scoped
 from schemas.reports import WidgetUseReport
 from services.kernel import Process, Refusal
 from services.kernel.web.callers import refusal
-from services.kernel.web.operations import Operation
+from services.kernel.web.operations import Operation, query_of
 from services.kernel.web.visible_stores import MANAGERS, visible_stores
 from services.widget.use import GROUPINGS, Span, use
 
@@ -37,8 +37,7 @@ async def _report(process: Process, request: Request) -> Response:
     if by is None:
         return refusal(404, f"there is no such report of the widget; there are: {', '.join(GROUPINGS)}")
     names = [field.name for field in fields(Span)]
-    if unknown := request.query_params.keys() - set(names):
-        return refusal(400, f"{', '.join(sorted(unknown))[:200]}: this report takes {' and '.join(names)}")
+    span = Span(**query_of(request, names, f"this report takes {' and '.join(names)}"))
     try:
         asked = await visible_stores(process, store, MANAGERS)
     except Refusal as reason:
@@ -47,7 +46,7 @@ async def _report(process: Process, request: Request) -> Response:
     try:
         for slug, organization in asked.items():
             async with scoped(process.pool(), {organization}) as conn:
-                answers[slug] = await use(conn, organization, slug, by, Span(**request.query_params), now=now)
+                answers[slug] = await use(conn, organization, slug, by, span, now=now)
     except Refusal as reason:
         return refusal(400, str(reason))
     body = answers if store is None else answers[store]

@@ -126,7 +126,8 @@ class _Seal:
         return changed
 
     def opened(self, column: str) -> str | None:
-        """What stands there in the clear; None also for what another installation key sealed: it is replaced."""
+        """What stands there in the clear; None also for what is damaged, which is replaced: another
+        key's would not have come so far (control/keys/another.py)."""
         try:
             sealed = self.known[column]
             return self.vault.open(sealed, organization=self.organization, column=column) if sealed else None

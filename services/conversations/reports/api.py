@@ -18,7 +18,7 @@ from services.kernel import Process, Refusal, Retryable
 from services.kernel.actor import acting
 from services.kernel.chatwoot.chatwoot_client import Unanswered
 from services.kernel.web.callers import refusal
-from services.kernel.web.operations import Operation
+from services.kernel.web.operations import Operation, query_of
 from services.kernel.web.visible_stores import EVERYONE, visible_stores
 
 _MOST = 1000  # of those who wait, longest first: a longer list is for nobody
@@ -98,7 +98,4 @@ def _question(request: Request) -> Question:
 
 
 def _given(request: Request, known: Sequence[str]) -> dict[str, str]:
-    """A word that is passed over would be answered by another span's figures. Raises Refusal."""
-    if unknown := request.query_params.keys() - set(known):
-        raise Refusal(f"{', '.join(sorted(unknown))[:200]}: this report takes {', '.join(known)}")
-    return dict(request.query_params.items())
+    return query_of(request, known, f"this report takes {', '.join(known)}")

@@ -1,7 +1,7 @@
 """What a process answers over HTTP besides its doors: from a line of each come its route, its guard and its OpenAPI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -59,9 +59,7 @@ class Operations:
 
     def _endpoint(self, operation: Operation, answer: AnswersOperation) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if unknown := set(request.query_params) - set(operation.query):
-                known = ", ".join(operation.query) or "nothing"
-                raise Refusal(f"{', '.join(sorted(unknown))[:200]}: {operation.path} takes {known}")
+            query_of(request, operation.query, f"{operation.path} takes {', '.join(operation.query) or 'nothing'}")
             try:
                 async with asyncio.timeout(_WAIT_SECONDS):
                     await self._room.acquire()
@@ -87,6 +85,14 @@ class Operations:
             "paths": paths,
             "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         }
+
+
+def query_of(request: Request, known: Collection[str], takes: str) -> dict[str, str]:
+    """The request's query. Raises Refusal that says what this path `takes` where there is another word than the known:
+    passed over, it would be answered by something else than was asked for."""
+    if unknown := request.query_params.keys() - set(known):
+        raise Refusal(f"{', '.join(sorted(unknown))[:200]}: {takes}")
+    return dict(request.query_params.items())
 
 
 async def body_as(request: Request, form: type[Body]) -> Body:

@@ -1,14 +1,16 @@
 """An e-mail address with something left around it is the same address, in the tables as among the erased."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import orjson
 
 import db
 from db.pool import scoped
-from schemas.topics import SHOP_EVENTS, WEBHOOKS
+from schemas.topics import SHOP_EVENTS, WEBHOOKS, Topic
 from services.contacts import events as contact_events
 from services.contacts import handlers as contact_handlers
 from services.customers import events, handlers
@@ -31,15 +33,17 @@ values ($1, $2, $3, $4, $5)
 _MIGRATION = Path(db.__file__).parent / "migrations" / "0084_bare_emails.sql"
 
 
+def _record(shop: KnownShop, topic: Topic, said: Mapping[str, Any], *, event: str, origin: Any) -> Record:
+    return Record.accepted(
+        topic.name, key=b"", value=orjson.dumps(said), store=shop.store, event=event, origin=origin, received_at=_NOW
+    )
+
+
 async def _says(shop: KnownShop, process: Process, customer: str, email: str) -> None:
     """As the shop's own event, through the consumer."""
-    told = {"specversion": "1.0", "id": customer, "source": "shop", "type": "customer.updated",
+    told: dict[str, Any] = {"specversion": "1.0", "id": customer, "source": "shop", "type": "customer.updated",
             "time": _NOW.isoformat(), "data": {"customer_id": customer, "email": email}}  # fmt: skip
-    record = Record.accepted(
-        SHOP_EVENTS.name, key=b"", value=orjson.dumps(told), store=shop.store, event="customer.updated", origin="shop",
-        received_at=_NOW,
-    )  # fmt: skip
-    fact = events.read(record)
+    fact = events.read(_record(shop, SHOP_EVENTS, told, event=told["type"], origin="shop"))
     assert fact is not None
     async with scoped(process.pool(), {shop.store}) as conn:
         await handlers.keep_facts(conn, [fact])
@@ -47,12 +51,8 @@ async def _says(shop: KnownShop, process: Process, customer: str, email: str) ->
 
 async def _shows(shop: KnownShop, process: Process, contact: int, email: str) -> None:
     """As Chatwoot's webhook, through the consumer."""
-    body = {"event": "contact_created", "id": contact, "account": {"id": ACCOUNT_ID}, "email": email}
-    record = Record.accepted(
-        WEBHOOKS.name, key=b"", value=orjson.dumps(body), store=shop.store, event="contact_created", origin="webhook",
-        received_at=_NOW,
-    )  # fmt: skip
-    seen = contact_events.read(record)
+    body: dict[str, Any] = {"event": "contact_created", "id": contact, "account": {"id": ACCOUNT_ID}, "email": email}
+    seen = contact_events.read(_record(shop, WEBHOOKS, body, event=body["event"], origin="webhook"))
     assert seen is not None
     async with scoped(process.pool(), {shop.store}) as conn:
         await contact_handlers.keep(conn, [seen])
