@@ -67,6 +67,7 @@ def add_to(root: typer.Typer, places: Places) -> None:
 
 
 async def _held(settings: Settings, places: Places) -> tuple[Held, bool]:
+    """What each key sealed; whether people may need one that sealed nothing here."""
     async with database(settings) as pool:
         return await by_key(pool, places(settings)), await people_need_keys(pool)
 
@@ -78,7 +79,7 @@ async def _reseal(settings: Settings, secrets: Secrets, places: Places) -> tuple
     with progress("sealing anew") as move:
         async with database(settings) as pool:
             await reseal_all(pool, secrets, places(settings), tell)
-            return await by_key(pool, places(settings)), await people_need_keys(pool)
+    return await _held(settings, places)
 
 
 def _needed(held: Held) -> set[str]:
