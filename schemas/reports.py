@@ -74,7 +74,8 @@ class Completeness(ReportAnswer):
 
     `imported` counts conversations read through the API: where one was reopened, it shows the last resolution only.
     `approximate` counts turns whose moment only it showed, `unknown_openers` openings of which no webhook tells whether
-    a bot or a person made them. `not_applied` names rules for which something is unknown.
+    a bot or a person made them, `not_reckoned` conversations that are too long: their figures stand still.
+    `not_applied` names rules for which something is unknown.
     """
 
     complete_to: datetime | None = None
@@ -83,6 +84,7 @@ class Completeness(ReportAnswer):
     imported: int = 0
     approximate: int = 0
     unknown_openers: int = 0
+    not_reckoned: int = 0
     not_applied: tuple[str, ...] = ()
 
 

@@ -8,7 +8,7 @@ from db.pool import Connection, Row
 # Sums of what the heads keep, so that a report need not walk through the facts.
 _DOUBTS = """
 select coalesce(sum(lost_changes), 0)::int as lost_changes, coalesce(sum(approximate), 0)::int as approximate,
-  coalesce(sum(unknown_openers), 0)::int as unknown_openers,
+  coalesce(sum(unknown_openers), 0)::int as unknown_openers, count(not_reckoned_since)::int as not_reckoned,
   (select count(*)::int from wootstream.imported i where i.organization_id = $1) as imported
 from wootstream.conversations where organization_id = $1
 """
@@ -29,7 +29,8 @@ select (select max(alive_at) from wootstream.acknowledged) as told_at, (select m
 
 
 async def doubts(conn: Connection, organization: UUID) -> Row:
-    """Status changes known to have been lost on their way, turns of which only the API told, openings by nobody known."""
+    """Status changes known to have been lost on their way, turns of which only the API told, openings by nobody known,
+    conversations that are too long to be reckoned."""
     row = await conn.fetchrow(_DOUBTS, organization)
     assert row is not None
     return row

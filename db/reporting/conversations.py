@@ -12,7 +12,7 @@ from uuid import UUID
 from db.pool import Connection, Row
 from db.reporting.facts import Key
 
-_HEAD = "c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked, c.status, c.rating"
+_HEAD = "c.organization_id, c.conversation_id, seen_at, seen_sent_at, seen_digest, seen, event_count, events_digest, walked, c.status, c.rating, c.not_reckoned_since"
 # In one order everywhere: two batches wait for each other, and never crosswise.
 _LOCK = f"""
 select {_HEAD}
@@ -36,7 +36,7 @@ update wootstream.conversations c set
   unanswered_since = n.unanswered_since, counts = n.counts::jsonb, resolutions = n.resolutions, reopenings = n.reopenings,
   lost_changes = n.lost_changes, approximate = n.approximate, unknown_openers = n.unknown_openers,
   rating = n.rating, event_count = n.event_count, events_digest = n.events_digest,
-  walked = n.walked::jsonb, updated_at = now()
+  walked = n.walked::jsonb, not_reckoned_since = null, updated_at = now()
 from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::bytea[], $6::text[], $7::text[], $8::int[],
   $9::int[], $10::int[], $11::text[], $12::int[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
   $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::int[], $22::int[], $23::int[], $24::int[],
@@ -45,6 +45,11 @@ from unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::byt
     assignee_id, assignee_type, team_id, priority, labels, started_at, first_reply_at, waiting_since, snoozed_until,
     unanswered_since, counts, resolutions, reopenings, lost_changes, approximate, unknown_openers, rating, event_count, events_digest, walked)
 where c.organization_id = n.organization_id and c.conversation_id = n.conversation_id
+"""
+_PUT_OFF = """
+update wootstream.conversations c set not_reckoned_since = now()
+from unnest($1::uuid[], $2::int[]) as k (organization_id, conversation_id)
+where c.organization_id = k.organization_id and c.conversation_id = k.conversation_id and c.not_reckoned_since is null
 """
 _PUT_ROWS = """
 insert into public.chatwoot_conversations as c (organization_id, chatwoot_account_id, chatwoot_conversation_id,
@@ -217,6 +222,11 @@ async def look(conn: Connection, key: Key) -> Row | None:
 async def put_heads(conn: Connection, rows: Collection[HeadRow]) -> None:
     """What is known and reckoned of each; the heads must be locked."""
     await conn.execute(_PUT_HEADS, *zip(*rows, strict=True))
+
+
+async def put_off(conn: Connection, keys: Collection[Key]) -> None:
+    """Note since when these are not reckoned any more; the heads must be locked."""
+    await conn.execute(_PUT_OFF, *zip(*sorted(keys), strict=True))
 
 
 async def put_rows(conn: Connection, rows: Collection[ConversationRow]) -> None:

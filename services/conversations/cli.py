@@ -9,7 +9,7 @@ from db.pool import Connection
 from services.conversations.chatwoot import import_history
 from services.conversations.reports.cli import report
 from services.conversations.reports.explain import ExplainedFact, explain
-from services.conversations.repository import look
+from services.conversations.repository import MOST_AT_ONCE, look
 from services.conversations.store_rules import known_stores
 from services.kernel import Refusal
 from services.kernel.actor import note
@@ -42,8 +42,16 @@ def conversation(store: str, number: int, as_json: Json = False) -> None:
 
 
 async def _explained(conn: Connection, organization: UUID, number: int) -> list[ExplainedFact]:
-    facts, known = await look(conn, (organization, number)), await known_stores(conn, ())
-    if facts is None:
+    found, known = await look(conn, (organization, number)), await known_stores(conn, ())
+    if found is None:
         raise Refusal(f"nothing is known of conversation {number}: no webhook about it came")
+    head, facts = found
+    if facts is None:
+        raise Refusal(
+            f"conversation {number} has more than {MOST_AT_ONCE:,} messages or changes, which is more than is shown"
+        )
     await note(conn, "explain conversation", store=organization, thing=f"conversation {number}")
-    return explain(facts, known[organization].rules(facts.snapshot.state.inbox_id))
+    steps = explain(facts, known[organization].rules(facts.snapshot.state.inbox_id))
+    if since := head.not_reckoned_since:
+        steps.append(ExplainedFact(since, "too long to be reckoned: its figures stand still since then", ()))
+    return steps

@@ -8,7 +8,7 @@ import structlog
 from db.people import due
 from db.pool import Connection
 from db.privacy.unnamed_chats import ContactKey
-from db.reporting import account_details
+from db.reporting import account_details, conversations
 from services.conversations import repository
 from services.conversations.events import ConversationFacts, FactBatch, Key, without_contact
 from services.conversations.figures.checkpoint import Checkpoint, advance, resume
@@ -75,6 +75,8 @@ async def _reckon(
             await _reckon(conn, half, heads, stores, news, unnamed)
         return
     if too_long := touched.keys() - known.keys():
+        # Reports and `explain conversation` tell of it, as long as it is so.
+        await conversations.put_off(conn, too_long)
         log.warning("conversations_are_too_long", conversations=len(too_long), first=" ".join(map(str, min(too_long))))
     if not known:
         return

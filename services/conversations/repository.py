@@ -46,6 +46,7 @@ class Head:
     status: str | None
     rating: int | None
     checkpoint: Checkpoint | None = None
+    not_reckoned_since: datetime | None = None
 
 
 class Reckoned(NamedTuple):
@@ -71,12 +72,14 @@ async def lock(conn: Connection, keys: Collection[Key]) -> dict[Key, Head]:
     return {_key(row): _head(row) for row in await conversations.lock(conn, keys)}
 
 
-async def look(conn: Connection, key: Key) -> Facts | None:
-    """All that is known of one conversation, to read only."""
+async def look(conn: Connection, key: Key) -> tuple[Head, Facts | None] | None:
+    """One conversation, to read only, with all its facts where they are not more than fits into memory."""
     row = await conversations.look(conn, key)
-    snapshot = _head(row).snapshot if row else None
-    found = await load(conn, {key: snapshot}, {key: None}, each=MOST_AT_ONCE) if snapshot else None
-    return (found or {}).get(key)
+    head = _head(row) if row else None
+    if head is None or head.snapshot is None:
+        return None
+    found = await load(conn, {key: head.snapshot}, {key: None}, each=MOST_AT_ONCE)
+    return head, (found or {}).get(key)
 
 
 async def keep(conn: Connection, batch: FactBatch) -> set[tuple[Key, Any]]:
@@ -157,7 +160,15 @@ def _head(row: Row) -> Head:
         row["seen_at"], row["seen_sent_at"], row["seen_digest"], _STATE.validate_python(seen, strict=False)
     )
     checkpoint = CHECKPOINT.validate_python(row["walked"], strict=False) if row["walked"] else None
-    return Head(snapshot, row["event_count"], row["events_digest"], row["status"], row["rating"], checkpoint)
+    return Head(
+        snapshot,
+        row["event_count"],
+        row["events_digest"],
+        row["status"],
+        row["rating"],
+        checkpoint,
+        row["not_reckoned_since"],
+    )
 
 
 def _message(row: Row) -> Message:

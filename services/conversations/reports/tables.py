@@ -88,12 +88,13 @@ def complete(states: Mapping[str, Completeness]) -> str:
     until = f"complete to {min(known):%F %T} UTC" if len(known) == len(every) and known else "how complete is unknown"
     behind, lost = max((one.records_behind for one in every), default=0), sum(one.lost_changes for one in every)
     read, vague = sum(one.imported for one in every), sum(one.approximate for one in every)
-    doubtful = sum(one.unknown_openers for one in every)
+    doubtful, still = sum(one.unknown_openers for one in every), sum(one.not_reckoned for one in every)
     notes = [
         until,
         *[f"{behind} records behind"] * (behind > 0),
         *[f"{lost} status changes lost"] * (lost > 0),
         *[f"{doubtful} openings by a bot or a person, which no webhook tells"] * (doubtful > 0),
+        *[f"{still} conversations too long to be reckoned, whose figures stand still"] * (still > 0),
         *[f"{read} conversations imported, {vague} of their moments approximate"] * (read + vague > 0),
     ]
     rules = [f"{store}, {rule}" for store, one in states.items() for rule in one.not_applied]

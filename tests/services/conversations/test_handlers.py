@@ -15,6 +15,8 @@ from services.conversations import events, repository
 from services.conversations.figures.facts import union
 from services.conversations.figures.figures import figures
 from services.conversations.figures.rules import Rules
+from services.conversations.reports import tables
+from services.conversations.reports.completeness import completeness
 from tests.recordings.parity import compare_events, compare_ratings, compare_states
 from tests.recordings.recorded import RUNS, account_webhooks, disordered
 from tests.recordings.test_figures_equal_chatwoot import HELD
@@ -157,7 +159,18 @@ async def test_a_conversation_without_end_is_kept_and_not_reckoned_and_the_other
     async with scoped(pool, {organization}) as conn:
         assert await conn.fetchval("select count(*) from wootstream.messages where conversation_id = 1") == 100
         counts = await conn.fetch("select conversation_id, counts from wootstream.conversations order by 1")
+        still = await completeness(conn, organization)
+        found = await repository.look(conn, (organization, 1))
     assert [(row["conversation_id"], row["counts"].get("messages")) for row in counts] == [(1, 20), (2, 10)]
+    assert still.not_reckoned == 1
+    assert "1 conversations too long to be reckoned, whose figures stand still" in tables.complete({"nl": still})
+    assert found is not None
+    assert found[0].not_reckoned_since is not None
+
+    monkeypatch.setattr(repository, "MOST_OPEN", 500)
+    await bench.apply(pool, dialogue(organization, conversation=1, messages=101)[-1:], batch=1)
+    async with scoped(pool, {organization}) as conn:
+        assert (await completeness(conn, organization)).not_reckoned == 0
 
 
 @pytest.mark.parametrize("most", [31, 100_000])

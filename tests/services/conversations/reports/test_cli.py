@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from db.pool import SERVICE, open_pool, use_json
+from db.reporting import conversations
+from services.conversations import repository
 from services.conversations.cli import explains
 from services.conversations.reports.cli import report
 from services.kernel import Refusal
@@ -65,6 +67,7 @@ async def test_report_of_a_store_as_json_has_chatwoots_keys_and_numbers(shop: be
         "imported": 0,
         "approximate": 0,
         "unknown_openers": 0,
+        "not_reckoned": 0,
         "not_applied": answer["completeness"]["not_applied"],
     }
 
@@ -116,6 +119,21 @@ async def test_explanation_names_the_facts_of_each_reporting_event(shop: bench.S
         "first_response: 19 s",
         "conversation_resolved: 38 s",
     ]
+
+
+async def test_explanation_says_since_when_a_conversation_that_is_too_long_stands_still(
+    shop: bench.Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = bench.slug(shop.id)
+    conn = await asyncpg.connect(os.environ["DATABASE_URL"])
+    await conversations.put_off(conn, [(shop.id, 6)])
+    await conn.close()
+    steps = orjson.loads(await call(explains, "conversation", store, "6", "--json"))
+    assert steps[-1]["fact"].startswith("too long to be reckoned")
+
+    monkeypatch.setattr(repository, "MOST_AT_ONCE", 1)
+    with pytest.raises(Refusal, match="conversation 6 has more than"):
+        await call(explains, "conversation", store, "6")
 
 
 async def test_unknown_store_is_named_with_those_that_are_known(shop: bench.Shop) -> None:
