@@ -6,11 +6,12 @@ from datetime import datetime
 from db.pool import Connection, Row
 
 # A file belongs to whoever has it now: its volume may have come to another host.
+# Not what else was told of this directory: a file that is neither there nor known to be emptied is lost with what it held.
 _FORGET = """
 delete from wootstream.undelivered u
-where (u.file = any ($3) or (u.host = $1 and u.directory = $2))
+where u.file = any ($1)
   and not exists (
-    select from unnest($4::text[], $5::text[], $6::text[]) as e (file, topic, reason)
+    select from unnest($2::text[], $3::text[], $4::text[]) as e (file, topic, reason)
     where (e.file, e.topic, e.reason) = (u.file, u.topic, u.reason))
 """
 _PUT = """
@@ -29,10 +30,11 @@ AsideRow = tuple[str, str, str, int, datetime]  # file, topic, reason, records, 
 
 
 async def tell(conn: Connection, host: str, directory: str, files: Collection[str], lines: Sequence[AsideRow]) -> None:
-    """All that is set aside in this directory now, which has these files; what was told of it before is forgotten."""
+    """All that is set aside in this directory now. `files` are those that it has, or had until they were empty: in the
+    others of them nothing is set aside any more."""
     async with conn.transaction():
         columns = [[line[number] for line in lines] for number in range(5)]
-        await conn.execute(_FORGET, host, directory, list(files), *columns[:3])
+        await conn.execute(_FORGET, list(files), *columns[:3])
         if lines:
             await conn.execute(_PUT, host, directory, *columns)
 

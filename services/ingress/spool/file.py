@@ -154,7 +154,9 @@ class SpoolFile:
         self.reserve = Reserve(path.with_suffix(".reserve"))
         self.reserve.balance()
         self.records = 0
-        self._held = False  # anything, ever
+        # Whether anything may have been told of it: a life before this one may have ended between its last drain and
+        # the word that nothing waits any more.
+        self._held = path.exists()
         self._last_id = 0  # SQLite would give the id of a last chunk that is gone to the next, behind a reader's back
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -168,7 +170,6 @@ class SpoolFile:
             self._check_key(secrets)
             self._db.executescript(_OFFER_AGAIN)
             self.records, self._last_id = self._db.execute(_HELD).fetchone()
-            self._held = self.records > 0
             self._inode = _inode(path)
         except sqlite3.DatabaseError as damage:
             self._db.close()

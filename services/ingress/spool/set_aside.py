@@ -60,7 +60,10 @@ class DamagedFile(Exception):
     """SQLite reads nothing of it: how many records it holds, and where they were to go, nobody knows."""
 
     def __init__(self, path: Path, why: Exception) -> None:
-        super().__init__(f"{path} is damaged ({why}): move it out of the spool, and keep it")
+        super().__init__(
+            f"{path} is damaged ({why}): move it out of the spool, keep it, and say `wootstream spool discard --file "
+            f"{path.name}`, so that the audit forgets it"
+        )
         self._path, self._reason = path, f"the file is damaged: {why}"
 
     def aside(self, wanted: Wanted) -> list[Aside]:

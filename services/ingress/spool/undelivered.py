@@ -73,9 +73,9 @@ class UndeliveredWriter:
         lines = [
             (one.file, one.topic, one.reason, one.records, datetime.fromtimestamp(one.oldest_at, UTC)) for one in asides
         ]
-        names = [path.name for path in files(self._directory)]
         where = socket.gethostname(), str(self._directory.resolve())
         async with asyncio.timeout(_PUT_SECONDS), self._process.pool(INGRESS).acquire() as conn:
+            names = [path.name for path in files(self._directory)]
             known = [*names, *(path.with_suffix(".sqlite3").name for path in emptied)]
             await spooled.tell(conn, *where, known, waiting)
-            await table.tell(conn, *where, names, lines)
+            await table.tell(conn, *where, known, lines)

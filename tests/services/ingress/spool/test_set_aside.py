@@ -111,12 +111,16 @@ async def test_a_file_that_is_damaged_as_a_whole_is_named_and_hides_none_of_the_
     assert done == {"exported": 1, "unreadable": 1}
     assert await answer("spool", "discard", "--yes", environment=where) == {"discarded": 1}
     assert broken.exists()
-    with pytest.raises(Stop, match=r"0\.sqlite3 is damaged .*: move it out of the spool, and keep it"):
+    with pytest.raises(
+        Stop, match=r"0\.sqlite3 is damaged .*: move it out .* `wootstream spool discard --file 0\.sqlite3`"
+    ):
         await call("keys", "list", environment=where)
 
     broken.rename(tmp_path / "kept")
     async with narrow.accepting():
         pass
+    assert [one for one in (await audit(narrow.settings)).undelivered if one.file == "0.sqlite3"]
+    await answer("spool", "discard", "--file", "0.sqlite3", "--yes", environment=where)
     assert not [one for one in (await audit(narrow.settings)).undelivered if one.file == "0.sqlite3"]
 
 

@@ -1,6 +1,8 @@
 """What waits in a spool the audit says, wherever it is asked: how much, how old, where, and whether it is drained."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -73,6 +75,28 @@ async def test_what_was_drained_while_postgresql_was_away_is_told_by_the_next_pr
 
     assert of(bench, await audit(bench.settings)) == []
     assert not list((bench.settings.data_directory / "spool").iterdir())
+
+
+async def test_what_a_killed_process_had_drained_is_told_though_postgresql_was_away_then(
+    bench: Bench, remote: Bench, proxy: KafkaProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had emptied the file and was killed before it could say so; nor could who found the file empty say it."""
+    async with proxy.away(), remote.accepting() as (_, acceptance):
+        await remote.keep_all(acceptance, [b"{}"] * 7)
+    [path] = (bench.settings.data_directory / "spool").glob("*.sqlite3")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("delete from chunks")
+    with monkeypatch.context() as away:
+        away.setattr(UndeliveredWriter, "_put", _is_away)
+        async with bench.accepting():
+            pass
+    assert of(bench, await audit(bench.settings))
+    assert not path.exists()
+
+    async with bench.accepting():
+        pass
+
+    assert of(bench, await audit(bench.settings)) == []
 
 
 async def _is_away(*_: object) -> None:
