@@ -12,6 +12,7 @@ _SERVER = """
 select current_setting('server_version_num')::int as version, clock_timestamp() as now,
   coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false) as encrypted,
   current_setting('transaction_read_only')::boolean as read_only, pg_is_in_recovery() as standby,
+  lower('É') = 'é' as lowers_all,
   coalesce(inet_server_addr() <<= '127.0.0.0/8' or inet_server_addr() = '::1', true) as local
 """
 _APPLIED = "select name, sha256 from wootstream.migrations"

@@ -16,9 +16,9 @@ where datname = current_database() and wait_event_type = 'Lock' and position($1 
 
 
 @asynccontextmanager
-async def empty_database(url: str) -> AsyncIterator[str]:
-    """The administrator's URL of a new database beside the one that `url` names; dropped at the end."""
-    async with _database(url, "") as made:
+async def empty_database(url: str, how: str = "") -> AsyncIterator[str]:
+    """The administrator's URL of a new database beside the one that `url` names, made `how`; dropped at the end."""
+    async with _database(url, how) as made:
         yield made
 
 

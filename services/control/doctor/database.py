@@ -33,6 +33,7 @@ async def look(settings: Settings, pool: Pool, clock: Clock) -> DatabaseSeen:
             local=server["local"],
             pooled=pool.pooled,
             has_direct_url=settings.database_direct_url is not None,
+            lowers_all=server["lowers_all"],
         )
 
 

@@ -59,6 +59,7 @@ class DatabaseSeen:
     local: bool
     pooled: bool
     has_direct_url: bool
+    lowers_all: bool  # letters, not ASCII alone: who wrote an e-mail address in capitals is found by it
 
 
 @dataclass(frozen=True, slots=True)

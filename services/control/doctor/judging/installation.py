@@ -142,6 +142,13 @@ def database(seen: DatabaseSeen, now: datetime) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield well(about, text)
+    if not seen.lowers_all:
+        # Keys of e-mail addresses are made by lower(); whoever is erased is looked for in small letters.
+        yield warning(
+            about, "takes É and é for two letters: people whose e-mail address has such capitals are not found by it",
+            "restore a dump into a database that has `encoding UTF8 locale_provider builtin builtin_locale 'C.UTF-8'`"
+            " (before PostgreSQL 17: `locale 'C.UTF-8'`), not the locale C",
+        )  # fmt: skip
     yield from _migrations(seen)
     if not seen.missing:  # what they would make is not missed by name
         yield from _roles(seen)

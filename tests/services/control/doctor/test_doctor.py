@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from db import catalogue
 from local.chatwoot import seed
 from local.chatwoot.app import serving
 from local.chatwoot.double import Double
@@ -29,7 +30,7 @@ from services.control.doctor.finding import Finding, Severity
 from services.control.stores import attach
 from services.kernel import Clock, Settings
 from services.kernel.kafka.topics import Admin, ensure_topics
-from tests.databases import copied_database
+from tests.databases import copied_database, empty_database
 from tests.eventually import eventually
 from tests.services.control.conftest import point_at
 from tests.services.control.verbs import answer, call
@@ -305,6 +306,21 @@ async def test_a_server_without_our_roles_is_told_to_migrate(sick: Sick, monkeyp
     found = {one.about: one for one in await sick.found()}
 
     assert (found["PostgreSQL"].severity, found["PostgreSQL"].cure) == (Severity.FAULT, "run `wootstream migrate`")
+
+
+async def test_a_database_that_makes_small_letters_of_ascii_alone_is_seen(migrated: str) -> None:
+    """As an operator of Kubernetes makes it where no locale is named."""
+    async with empty_database(migrated, "template template0 locale_provider libc locale 'C'") as url:
+        seen = {where: (await _server(where))["lowers_all"] for where in (url, migrated)}
+    assert seen == {url: False, migrated: True}
+
+
+async def _server(url: str) -> Any:
+    conn = await asyncpg.connect(url)
+    try:
+        return await catalogue.server(conn)
+    finally:
+        await conn.close()
 
 
 async def test_what_hangs_or_is_away_is_a_finding_and_keeps_nobody_waiting(sick: Sick) -> None:

@@ -109,6 +109,7 @@ def test_topic(changed: dict[str, Any], severity: Severity, words: str) -> None:
         ({"read_only": True}, FAULT, "takes no change: it is read-only"),
         ({"encrypted": False}, WARNING, "not encrypted"),
         ({"pooled": True}, WARNING, "need the server itself"),
+        ({"lowers_all": False}, WARNING, "takes É and é for two letters"),
     ],
 )  # fmt: skip
 def test_database(changed: dict[str, Any], severity: Severity, words: str) -> None:
