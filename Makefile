@@ -83,7 +83,7 @@ edge: install  ## the real nginx, Pebble, Prometheus and Alertmanager in one rou
 	@$(BIN)/pytest -q tests/edge && $(BIN)/pytest -q -s tests/edge/added_latency.py tests/edge/whole_round.py \
 	  && echo 'edge: every claim held (what is skipped above is named with what it lacks)' || { echo 'edge: FAILED'; exit 1; }
 
-hostile: install  ## N=1000 acts of a store that attacks, another does not notice (ACTS=a,b SEED=1 UNTIMED=1: see README)
+hostile: install  ## N=1000 acts of a store that attacks, another does not notice (ACTS=a,b SEED=1 UNTIMED=1: see CONTRIBUTING.md)
 	$(BIN)/pytest tests/hostile --examples $(N) $(if $(ACTS),--acts $(ACTS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(UNTIMED),--untimed)
 
