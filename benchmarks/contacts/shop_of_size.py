@@ -17,7 +17,7 @@ from generate_series(1, $2::int) n
     """
 insert into wootstream.orders (organization_id, order_id, customer_id, currency, total_minor, placed_at, paid_at)
 select $1, 'o' || n, 'c' || n, 'EUR', 10000, at, at
-from generate_series(1, $2::int) n, lateral (select timestamptz '2026-01-01' + n % 300 * interval '1 day' as at)
+from generate_series(1, $2::int) n, lateral (select timestamptz '2026-01-01' + n % 300 * interval '1 day' as at) t
 """,
     """
 insert into wootstream.shop_facts (organization_id, source, event_id, kind, happened_at, customer_id, order_id,
