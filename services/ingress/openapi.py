@@ -34,7 +34,7 @@ _PAGE = (Reason.NO_EVENT, Reason.FOREIGN_ORIGIN, Reason.NO_SUCH_PATH, Reason.WRO
 _CONFIG = (*_PAGE, *_NOBODY_KNOWS, Reason.OVER_QUOTA)
 _BEACONS = (
     *_WITH_BODY,
-    Reason.NOT_OPENED,
+    *_NOBODY_KNOWS,
     Reason.BAD_TOKEN,
     Reason.FOREIGN_ORIGIN,
     Reason.WRONG_TYPE,
@@ -76,6 +76,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "path_token": _given("path", "path_token", "that store's secret", minLength=16),
     "website_token": _given("path", "website_token", "as Chatwoot's widget has it", pattern=WEBSITE_TOKEN),
     "origin": _given("header", "origin", "one of the store's domains; browsers send it themselves"),
+    "page_origin": _given(
+        "header", "origin", "the token's; or null, as browsers write it that withhold it from other sites"
+    ),
     "chatwoot_timestamp": _given(
         "header", "x-chatwoot-timestamp", "Unix seconds, near the server's clock", pattern=_UNIX_SECONDS
     ),
@@ -236,7 +239,7 @@ def _config() -> dict[str, Any]:
 def _beacons() -> dict[str, Any]:
     return {
         "summary": "What visitors' pages report; the token in the body says whose page it is",
-        "parameters": parameters("origin"),
+        "parameters": parameters("page_origin"),
         "requestBody": body(**{"application/json": ref("BeaconPost"), "text/plain": ref("BeaconPost")}),
         "responses": _several(_BEACONS),
     }

@@ -40,7 +40,14 @@ class DoorAnswer:
 
 
 def cors(origin: bytes) -> AnswerHeaders:
-    return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+    """For a page of this origin, in whichever way it asks: sendBeacon sends with credentials. The doors know none, but
+    a browser that is not allowed them posts nothing after its preflight, and shows the page no answer."""
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-expose-headers", b"retry-after"),
+        (b"vary", b"origin"),
+    )
 
 
 def json_answer(status: int, value: Any, *, headers: AnswerHeaders = ()) -> DoorAnswer:
@@ -50,11 +57,18 @@ def json_answer(status: int, value: Any, *, headers: AnswerHeaders = ()) -> Door
 
 
 TAKEN = DoorAnswer(204)
-MAY_POST = DoorAnswer(
-    204,
-    headers=(
-        (b"access-control-allow-methods", b"POST"),
-        (b"access-control-allow-headers", b"content-type"),
-        (b"access-control-max-age", b"600"),
-    ),
-)
+
+
+def _may(method: bytes) -> DoorAnswer:
+    """To what a browser asks before it sends what no form could send."""
+    return DoorAnswer(
+        204,
+        headers=(
+            (b"access-control-allow-methods", method),
+            (b"access-control-allow-headers", b"content-type"),
+            (b"access-control-max-age", b"600"),
+        ),
+    )
+
+
+MAY_GET, MAY_POST = _may(b"GET"), _may(b"POST")

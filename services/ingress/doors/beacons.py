@@ -28,6 +28,9 @@ from services.kernel.web.addresses import ClientAddress, client_of
 PREFIX = "/beacons"
 # sendBeacon sends text/plain: any other type makes a browser ask before each request (Fetch, CORS-safelisted).
 _TYPES = frozenset({b"text/plain", b"application/json"})
+# The origin of a page whose Referrer-Policy is no-referrer or same-origin, in sendBeacon of Firefox, as Fetch says
+# ("append a request Origin header"). Its token was given to one of the store's pages, and stands for it.
+_WITHHELD = b"null"
 _WRONG_TYPE = "another content type, please: text/plain, or application/json, for which a browser asks first"
 _NO_POST = "the body is an object: token, a text; consent, a list of purposes; events, a list"
 _NO_EVENT = f"events is a list of 1 to {MOST_EVENTS}"
@@ -62,52 +65,31 @@ class Beacons:
 
     async def take(self, scope: Scope, receive: Receive) -> DoorAnswer:
         """204 once all are durable, 200 with the verdicts if some were refused. Raises Refused, NoRoom."""
+        if scope["method"] == "OPTIONS":
+            return self._doors.preflight(scope, MAY_POST)
         given = headers(scope)
-        origin = given.get(b"origin", b"")
-        try:
-            if scope["method"] == "OPTIONS":
-                return self._preflight(origin)
-            visitor = self._visitor(scope, given)
-            body = await self._doors.bodies.read(scope, given, receive, BEACON_BYTES)
-            beacon = scope.pop(_JUDGED, None) or self._judged(given, visitor, body)
-        except Refused as refused:
-            raise self._readable(refused, origin) from refused.__cause__
+        visitor = self._visitor(scope, given)
+        body = await self._doors.bodies.read(scope, given, receive, BEACON_BYTES)
+        beacon = scope.pop(_JUDGED, None) or self._judged(given, visitor, body)
         for record in beacon.records:
             await self._doors.keep(self.name, beacon.store, record, scope[DEADLINE])
-        return self._answer(beacon, origin)
+        return self._answer(beacon, given.get(b"origin", b""))
 
     def take_whole(self, scope: Scope, body: bytes) -> WholeRequest | None:
         """The same of one record, but for what a browser asks before it posts. Raises Refused."""
         if scope["method"] == "OPTIONS":
             return None
         given = headers(scope)
-        origin = given.get(b"origin", b"")
-        try:
-            beacon = scope[_JUDGED] = self._judged(given, self._visitor(scope, given), body)
-        except Refused as refused:
-            raise self._readable(refused, origin) from refused.__cause__
+        beacon = scope[_JUDGED] = self._judged(given, self._visitor(scope, given), body)
         if len(beacon.records) > 1:
             return None
-        return WholeRequest(beacon.store, beacon.records[0], partial(self._answer, beacon, origin))
+        return WholeRequest(beacon.store, beacon.records[0], partial(self._answer, beacon, given.get(b"origin", b"")))
 
     def _answer(self, beacon: "_Beacon", origin: bytes) -> DoorAnswer:
         answer = self._doors.answer_to_several(self.name, beacon.store, beacon.kept, beacon.refusals)
+        if origin == _WITHHELD:  # as other sites' frames may say as well
+            return answer
         return _taken_for(origin) if answer is TAKEN else answer.allowing(origin)
-
-    def _readable(self, refused: Refused, origin: bytes) -> Refused:
-        """By the page that asked, if it is one of ours."""
-        if self._is_known(origin):
-            refused.answer = refused.answer.allowing(origin)
-        return refused
-
-    def _preflight(self, origin: bytes) -> DoorAnswer:
-        """A page that sends application/json asks first, without its token: any store's domain may."""
-        if not self._is_known(origin):
-            raise Refused(Reason.FOREIGN_ORIGIN)
-        return MAY_POST.allowing(origin)
-
-    def _is_known(self, origin: bytes) -> bool:
-        return origin.decode("latin-1") in self._doors.stores.known.origins
 
     def _visitor(self, scope: Scope, given: RequestHeaders) -> ClientAddress:
         """Whose head this is, if it is one of a beacon. Raises Refused."""
@@ -157,7 +139,7 @@ class Beacons:
         store = self._doors.stores.of_token(claims.store if claims else None)
         if claims is None or store is None:
             raise Refused(Reason.BAD_TOKEN)
-        if claims.origin not in store.origins or claims.origin != origin.decode("latin-1"):
+        if claims.origin not in store.origins or origin not in (claims.origin.encode("latin-1"), _WITHHELD):
             raise Refused(Reason.FOREIGN_ORIGIN, store=store.id)
         return store, claims
 

@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 from starlette.types import Receive, Scope, Send
 
 from services.ingress.acceptance import Acceptance, NoRoom, TooLarge
-from services.ingress.doors.answer import TAKEN, DoorAnswer, json_answer
+from services.ingress.doors.answer import TAKEN, DoorAnswer, cors, json_answer
 from services.ingress.doors.quotas import Quotas
 from services.ingress.doors.refusals import EventRefusal, Reason, Refused
-from services.ingress.doors.request import DEADLINE, Bodies
+from services.ingress.doors.request import DEADLINE, Bodies, headers
 from services.ingress.first_deliveries import FirstDeliveries
 from services.ingress.metrics import IngressMetrics, StoreNames
 from services.ingress.refusal_counts import RefusalCounts
@@ -21,7 +21,7 @@ from services.ingress.tokens import Tokens
 from services.kernel import Process, Record
 from services.kernel.publishing.lanes import Position
 from services.kernel.publishing.verdicts import NeverTaken
-from services.kernel.web.exchange import HEAD_AT, Exchange
+from services.kernel.web.exchange import BESIDE, HEAD_AT, Exchange
 
 # These a store's row decides, which may have been changed a moment ago.
 _DOUBTFUL = frozenset({Reason.BAD_SIGNATURE, Reason.UNSIGNED, Reason.FOREIGN_ORIGIN})
@@ -68,6 +68,17 @@ class DoorContext:
         answer = json_answer(400, {"error": "none of the events was taken", "taken": 0, "refused": refused})
         raise Refused(Reason.NONE_TAKEN, store=store.id, answer=answer)
 
+    def preflight(self, scope: Scope, answer: DoorAnswer) -> DoorAnswer:
+        """A browser asks without the page's token: any store's domain may go on. Raises Refused."""
+        if origin := self.page_of(scope):
+            return answer.allowing(origin)
+        raise Refused(Reason.FOREIGN_ORIGIN)
+
+    def page_of(self, scope: Scope) -> bytes:
+        """The origin of the page that asks, if it is one of a store's; it may read whatever is answered."""
+        origin = headers(scope).get(b"origin", b"")
+        return origin if origin.decode("latin-1") in self.stores.known.origins else b""
+
 
 class RequestKind(Protocol):
     """One kind of request."""
@@ -108,6 +119,10 @@ class Door:
             answer = await self._take(scope, receive)
         except _REFUSALS as refusal:
             answer = self._refuse(scope, refusal)
+        except Exception:
+            if origin := self._doors.page_of(scope):
+                scope[BESIDE] = cors(origin)
+            raise
         finally:
             self._bodies.end(scope)
         await answer.send(send)
@@ -119,7 +134,8 @@ class Door:
             self._doors.stores.doubt(named)
         self._doors.metrics.refused(self._kind.name, refused.reason).inc()
         self._doors.refusal_counts.note(self._kind.name, refused.reason, named.id if named else refused.store)
-        return refused.answer
+        origin = self._doors.page_of(scope)
+        return refused.answer.allowing(origin) if origin else refused.answer
 
 
 class WholeDoor(Door):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope
 
 from schemas.widget import PageConfig, WidgetConfig
-from services.ingress.doors.answer import DoorAnswer
+from services.ingress.doors.answer import MAY_GET, DoorAnswer
 from services.ingress.doors.door import DoorContext
 from services.ingress.doors.refusals import Reason, Refused, wrong_method
 from services.ingress.doors.request import DEADLINE, headers
@@ -43,21 +43,19 @@ class WidgetConfigs:
         website, what = _parts(scope)
         if what != _CONFIG:
             raise Refused(Reason.NO_SUCH_PATH)
+        if scope["method"] == "OPTIONS":
+            return self._doors.preflight(scope, MAY_GET)
         if scope["method"] != "GET":
-            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"GET"))
+            raise Refused(Reason.WRONG_METHOD, answer=wrong_method(b"GET, OPTIONS"))
         store = await self._doors.stores.of_website(website, scope[DEADLINE])
         if store is NOBODY:
             raise Refused(Reason.NO_SUCH_PATH)
         origin = headers(scope).get(b"origin", b"").decode("latin-1")
         if origin not in store.origins:
             raise Refused(Reason.FOREIGN_ORIGIN)
-        try:
-            if not self._doors.quotas.take_page(store.id, client_of(scope, self._hops).network):
-                raise Refused(Reason.OVER_QUOTA)
-            config = self._config(store, origin, _query(scope))
-        except Refused as refused:
-            refused.answer = refused.answer.allowing(origin.encode("latin-1"))
-            raise
+        if not self._doors.quotas.take_page(store.id, client_of(scope, self._hops).network):
+            raise Refused(Reason.OVER_QUOTA)
+        config = self._config(store, origin, _query(scope))
         body = config.model_dump_json(by_alias=True).encode()
         return DoorAnswer(200, body, _JSON).allowing(origin.encode("latin-1"))
 

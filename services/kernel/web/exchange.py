@@ -18,6 +18,8 @@ log = structlog.get_logger()
 LATE = "wootstream.late"
 # In every scope: time.monotonic() of the moment when the request's head was whole, or all of it if nobody had begun.
 HEAD_AT = "wootstream.head_at"
+# In the scope of a request that its door raised for: headers that its answer bears beside its own.
+BESIDE = "wootstream.beside"
 # Answers a whole request by `Exchange.answer`, now or later, or gives it back by `Exchange.start_over`. False: not this
 # one, let its application have it.
 Whole = Callable[["Exchange"], bool]

@@ -23,7 +23,7 @@ from services.kernel.telemetry.following import Follower
 from services.kernel.telemetry.metrics import Metrics
 from services.kernel.web.connection import HttpConnection
 from services.kernel.web.crowd import ConnectionLimits, Crowd
-from services.kernel.web.exchange import Whole
+from services.kernel.web.exchange import BESIDE, Whole
 
 # No answer is a page: whatever a browser makes of one, it runs nothing, frames nothing, keeps nothing.
 SECURITY: tuple[tuple[bytes, bytes], ...] = (
@@ -106,7 +106,9 @@ class Site:
                 try:
                     await door(scope, receive, send)
                 except Exception as error:
-                    await self._broke(prefix, error)(scope, receive, _secured(send))
+                    answer = self._broke(prefix, error)
+                    answer.raw_headers += scope.get(BESIDE, ())
+                    await answer(scope, receive, _secured(send))
                 return
         # Starlette answers by _broke_in_a_route, and raises again for servers that keep a log of their own.
         with contextlib.suppress(Exception):

@@ -69,6 +69,7 @@ def _narrowed(sender: Sender, now: datetime) -> dict[str, Any]:
     }
     for name, value in names.items():
         given[name]["schema"] = _only(value)
+    given["page_origin"]["schema"] = _only(sender.origin, "null")
     given["vouched"]["schema"]["then"]["properties"] = {name: _only(value) for name, value in sender.vouched.items()}
     for name in ("chatwoot_timestamp", "webhook_timestamp"):
         given[name]["schema"]["pattern"] = f"^{int(now.timestamp()) // 100}[0-9]{{2}}$"
@@ -87,8 +88,8 @@ def _narrowed(sender: Sender, now: datetime) -> dict[str, Any]:
     return document
 
 
-def _only(value: str) -> dict[str, Any]:
-    return {"type": "string", "enum": [value]}
+def _only(*values: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
 
 
 def _some_hours_ago(now: datetime) -> str:
