@@ -82,7 +82,7 @@ class StoreCache:
         self.changed = asyncio.Event()  # something that the next look will find
         self.known = KnownStores()
         self.unopened = UnopenedStores()
-        self.loaded = False
+        self.loaded = self._was_told = False
         self._recall()
 
     async def named(self, slug: str, deadline: float) -> Store:
@@ -108,14 +108,21 @@ class StoreCache:
 
     def of_token(self, store: UUID | None) -> Store | None:
         """The store that a page's token names; None where no key of ours made it, or too long ago. Raises Refused where
-        that may be for want of a key alone."""
+        that may be for want of a key, or of PostgreSQL, alone."""
         if store is None and not self.known.by_id and self.unopened:
             raise Refused(Reason.NOT_OPENED)
         if store is None:
             return None
         if (found := self.known.by_id.get(store)) is None:
             self.unopened.refuse_id(store)
+            # Another door knew it when it made the token, which a page would throw away for a 401.
+            if self._is_old():
+                raise Refused(Reason.NOT_LOOKED_UP)
         return found
+
+    def _is_old(self) -> bool:
+        """Whether there may be stores of which PostgreSQL has not told."""
+        return not self._was_told or self._process.clock.monotonic() - self._polled_at >= _OLD_SECONDS
 
     def doubt(self, store: Store) -> None:
         """Its secrets refuse a request: they may have been changed since the last poll. Look again within a second."""
@@ -235,7 +242,7 @@ class StoreCache:
             self._copy.drop(store)
 
     def _polled(self) -> None:
-        self.loaded = True
+        self.loaded = self._was_told = True
         self._polled_at = self._process.clock.monotonic()
         self._metrics.stores_read.set_to_current_time()
 

@@ -15,10 +15,12 @@ from services.ingress.stores import store_cache as module
 from services.ingress.stores.change_notices import ChangeNotices
 from services.ingress.stores.store_cache import StoreCache
 from services.kernel import Process, Settings
+from services.kernel.secrets import load_secrets
 from tests.eventually import eventually
 from tests.services.ingress.attaching import attached_under_fire, invented, post
 from tests.services.ingress.bench import Shop, open_shop, serving
 from tests.services.ingress.freezing import Line
+from tests.services.ingress.page import Page
 
 pytestmark = pytest.mark.usefixtures("topics")
 _BODY = b'{"event":"message_created","id":9,"account":{"id":3},"conversation":{"id":7}}'
@@ -70,6 +72,29 @@ async def test_ready_says_since_when_postgresql_tells_nothing_of_the_stores(
 
     assert answer.status_code == 200
     assert "PostgreSQL has not told of the stores" in answer.text
+
+
+async def test_a_page_whose_token_is_good_is_told_to_come_again_where_nobody_has_told_of_its_store(
+    settings: Settings, admin_pool: Pool, tmp_path: Path
+) -> None:
+    """Another door gave the token; this one began while PostgreSQL was away, and has no copy of the stores."""
+    shop, alone = await open_shop(admin_pool, settings), tmp_path / "alone"
+    alone.mkdir()
+    async with serving(settings) as (_, client):
+        visitor = Page(settings, shop, client).visitor
+        await visitor.arrive()
+    nobody = SecretStr("postgresql://nobody@127.0.0.1:1/none")
+    load_secrets(settings)  # which makes the key where there is none
+    key = settings.data_directory / "installation.key"
+    changes = {"data_directory": alone, "database_url": nobody, "installation_key_file": key}
+    async with serving(settings.model_copy(update=changes)) as (_, client):
+        late = Page(settings, shop, client).visitor
+        late.config = visitor.config
+        answer = await late.report(late.event("page_viewed"))
+        late.config = {"token": "x"}
+        forged = await late.report(late.event("page_viewed"))
+
+    assert (answer.status_code, answer.headers["retry-after"], forged.status_code) == (503, "5", 401)
 
 
 async def test_how_long_postgresql_has_not_told_of_the_stores_is_counted_from_the_start_where_it_never_did(
