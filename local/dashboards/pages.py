@@ -7,15 +7,20 @@ _ZERO = " or vector(0)"
 
 
 def _by_day(value: str) -> str:
-    """Of the widget's daily counts, which name nobody; the condition is the page's time and store."""
+    """Of the widget's daily counts, which name nobody; the condition is the page's time and store. Drawn at noon: a
+    browser west of Greenwich would write a midnight of UTC below the day before."""
     return (
-        f"select day::timestamp at time zone 'UTC' as time, store as metric, {value} from wootstream.widget_days "  # noqa: S608
+        f"select (day + time '12:00') at time zone 'UTC' as time, store as metric, {value} from wootstream.widget_days "  # noqa: S608
         "where $__timeFilter(day) and store ~ '^($store)$' group by day, store order by day, store"
     )
 
 
 def _events(kind: str) -> str:
     return f"sum(events) filter (where event_type = '{kind}')"
+
+
+# As `wootstream report widget` counts: a widget that did not come was not loaded.
+_LOADED = f"({_events('widget_loaded')} - coalesce(sum(failures), 0))"
 
 
 def _by_store(metric: str, *labels: str) -> str:
@@ -109,10 +114,10 @@ STORES = Dashboard(
         Panel("Calls to Chatwoot by what became of the marks", f"{_by_store('wootstream_contacts_calls_total', 'outcome')}{_ZERO}", "{{slug}} {{outcome}}", unit="reqps"),
         Panel("Calls to Chatwoot by answer", f"sum by (method, status) (rate(wootstream_chatwoot_calls_total{RATE})){_ZERO}", "{{method}} {{status}}", unit="reqps"),
         Panel("People due", "max(wootstream_due_people)", "due"),
-        Panel("Widget, loaded a day", _by_day(f"{_events('widget_loaded')} as value"), sql=True),
-        Panel("Widget, opened of a hundred loaded", _by_day(f"100.0 * {_events('widget_opened')} / {_events('widget_loaded')} as value"), sql=True),
+        Panel("Widget, loaded a day", _by_day(f"{_LOADED} as value"), sql=True),
+        Panel("Widget, opened of a hundred loaded", _by_day(f"100.0 * {_events('widget_opened')} / nullif({_LOADED}, 0) as value"), sql=True),
         Panel("Widget, conversations started a day", _by_day(f"{_events('conversation_started')} as value"), sql=True),
-        Panel("Widget, did not come of a hundred loaded", _by_day(f"100.0 * sum(failures) / {_events('widget_loaded')} as value"), sql=True),
+        Panel("Widget, did not come of a hundred asked for", _by_day(f"100.0 * sum(failures) / {_events('widget_loaded')} as value"), sql=True),
         Panel("Requests to the API by token", f"sum by (caller) (rate(wootstream_api_requests_total{RATE})){_ZERO}", "{{caller}}", unit="reqps"),
     ),
     by_store=True,

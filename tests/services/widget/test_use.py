@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import orjson
@@ -10,6 +11,7 @@ import pytest
 
 from db.pool import Pool, scoped
 from db.widget import daily
+from local.dashboards.pages import STORES
 from services.kernel import Process, Refusal, Settings
 from services.widget import api
 from services.widget.report_cli import report
@@ -78,6 +80,33 @@ async def test_the_report_says_what_the_widget_was_used_for(
     assert (_of(days, SPAN["since"])["opens"], _of(days, SPAN["until"])["opens"]) == (2, 1)
     assert (_of(pages, "home")["loads"], _of(pages, "cart")["load_failures"]) == (4, 1)
     assert "33.3%" in await call(report, *options)
+
+
+async def test_a_page_of_grafana_shows_the_reports_figures_of_the_day_that_a_browser_anywhere_writes(
+    slug: str, database_url: str, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    days = orjson.loads(await call(report, "days", "--store", slug, "--since", SPAN["since"], "--json"))["groups"]
+    between = f"day between '{SPAN['since']}T00:00:00Z' and '{SPAN['until']}T23:00:00Z'"  # as Grafana writes it
+    shown: dict[str, dict[str, Any]] = {}
+    async with admin_pool.acquire() as conn:
+        for panel in STORES.panels:
+            if panel.sql:
+                asked = panel.asks.replace("$__timeFilter(day)", between).replace("$store", slug)
+                shown[panel.title.rpartition(", ")[2]] = {
+                    str(there): row["value"]
+                    for row in await conn.fetch(asked)
+                    for zone in ("America/Los_Angeles", "UTC", "Asia/Tokyo")
+                    if (there := row["time"].astimezone(ZoneInfo(zone)).date())
+                }
+
+    assert {day: value or 0 for day, value in shown["loaded a day"].items()} == {
+        one["id"]: one["loads"] for one in days
+    }
+    shares = shown["opened of a hundred loaded"]
+    assert {day: share and float(share) / 100 for day, share in shares.items()} == {
+        one["id"]: one["open_rate"] for one in days
+    }
 
 
 @pytest.mark.parametrize("by", ["total", "days", "pages"])
