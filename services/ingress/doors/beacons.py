@@ -26,8 +26,9 @@ from services.kernel.forgetting.subjects import Subject, subjects_named
 from services.kernel.web.addresses import ClientAddress, client_of
 
 PREFIX = "/beacons"
-# sendBeacon sends text/plain: any other type makes a browser ask before each request (Fetch, CORS-safelisted).
-_TYPES = frozenset({b"text/plain", b"application/json"})
+# sendBeacon sends text/plain, or names no type for bytes and a Blob without one: any other type makes a browser ask
+# before each request (Fetch, CORS-safelisted).
+_TYPES = frozenset({b"text/plain", b"", b"application/json"})
 # The origin of a page whose Referrer-Policy is no-referrer or same-origin, in sendBeacon of Firefox, as Fetch says
 # ("append a request Origin header"). Its token was given to one of the store's pages, and stands for it.
 _WITHHELD = b"null"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from db.pool import Pool
@@ -87,6 +88,17 @@ async def test_a_page_may_ask_its_configuration_and_report_in_the_type_of_json(p
         assert answer.headers["access-control-allow-methods"] == method
         assert answer.headers["access-control-allow-headers"] == "content-type"
         assert (foreign.status_code, "access-control-allow-origin" in foreign.headers) == (403, False)
+
+
+async def test_what_a_page_reports_in_a_body_without_a_type_is_kept(page: Page) -> None:
+    """`sendBeacon` of `new Blob([body])`, or of bytes: browsers then name none."""
+    await page.visitor.arrive()
+    event = page.visitor.event("page_viewed")
+    body = orjson.dumps({"token": page.visitor.config["token"], "consent": ["analytics"], "events": [event]})
+
+    answer = await page.client.post("/beacons", content=body, headers={"origin": ORIGIN})
+
+    assert (answer.status_code, [one["id"] for one in await page.events()]) == (204, [event["id"]])
 
 
 async def test_what_a_page_reports_whose_origin_its_browser_withholds_is_kept(page: Page) -> None:
