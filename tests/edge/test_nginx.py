@@ -123,6 +123,38 @@ async def test_pages_are_limited_and_webhooks_and_shop_events_never(tmp_path: Pa
         assert 429 in await statuses("/widget/x/config")
 
 
+async def test_a_page_reads_what_nginx_itself_answers_and_the_doors_answers_stay_theirs(tmp_path: Path) -> None:
+    """A second of these headers would hide the ingress' own answer from its page."""
+    (gone,) = free_ports(1)
+    async with (
+        telling() as address,
+        edge(tmp_path / "up", address, PAGE_REQUESTS="1", PAGE_BURST="1") as limited,
+        edge(tmp_path / "down", f"{HOST}:{gone}") as down,
+        limited.client() as client,
+        down.client() as other,
+    ):
+        few = await asyncio.gather(*(client.get("/widget/x/config") for _ in range(20)))
+        answers = {
+            "passed": next(one for one in few if one.status_code == 200),
+            "limited": next(one for one in few if one.status_code == 429),
+            "large": await client.post("/widget/x/config", content=b"x" * 2_000),
+            "down": await other.post("/beacons", content=b"{}"),
+        }
+
+    told = {
+        name: [one.headers.get(f"access-control-{what}") for what in ("allow-origin", "expose-headers")]
+        for name, one in answers.items()
+    }
+    assert told == {
+        "passed": [None, None], "limited": ["*", "retry-after"], "large": ["*", "retry-after"],
+        "down": ["*", "retry-after"],
+    }  # fmt: skip
+    assert {name: one.headers.get("retry-after") for name, one in answers.items()} == {
+        "passed": None, "limited": "1", "large": None, "down": "5",
+    }  # fmt: skip
+    assert {one.headers["strict-transport-security"] for one in answers.values()} == {_HSTS}
+
+
 async def test_the_other_ingress_answers_where_one_hangs_or_is_gone(tmp_path: Path) -> None:
     (gone,) = free_ports(1)
     async with telling() as well, frozen() as hangs:
