@@ -14,13 +14,13 @@ _KEY = ("organization_id", "order_id or customer_id")
 _ADD_FACTS = """
 insert into wootstream.shop_facts
   (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency, order_number,
-  order_url, categories)
+  order_url, categories, read_at)
 select organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency, order_number, order_url,
-  categories::jsonb
+  categories::jsonb, read_at
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-  $10::text[], $11::text[], $12::text[])
+  $10::text[], $11::text[], $12::text[], $13::timestamptz[])
   as f (organization_id, source, event_id, kind, happened_at, customer_id, order_id, amount_minor, currency, order_number, order_url,
-    categories)
+    categories, read_at)
 order by 1, 2, 3 on conflict do nothing
 returning organization_id, source, event_id
 """
@@ -38,7 +38,7 @@ _FACTS = """
 select f.* from unnest($1::uuid[], $2::text[]) as k (organization_id, order_id)
 cross join lateral (
   select f.organization_id, f.order_id, f.kind, f.happened_at, f.source, f.event_id, f.customer_id, f.amount_minor, f.currency,
-    f.order_number, f.order_url, f.categories
+    f.order_number, f.order_url, f.categories, f.read_at
   from wootstream.shop_facts f where f.organization_id = k.organization_id and f.order_id = k.order_id
   order by f.happened_at desc, f.event_id desc, f.source desc limit $3
 ) f
@@ -151,6 +151,7 @@ class ShopFactRow(NamedTuple):
     order_number: str | None
     order_url: str | None
     categories: str | None  # JSON: the driver takes a list in an array for another dimension
+    read_at: datetime | None  # of a file's line
 
 
 class OrderRow(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,22 @@ from services.kernel import Invalid, Record
 from services.kernel.consent.words import ConsentWord
 from services.kernel.forgetting.subjects import Subject, bare_email, subjects_named
 
+IMPORTED = "import"  # the source of what a file of the shop's past says (services.customers.past.shop_line)
+_READ = "~"  # after all that ids begin with
 _EVENT: TypeAdapter[AnyShopEvent] = TypeAdapter(ShopEvent)
+
+
+def of_a_file(source: str, event_id: str, kind: str) -> bool:
+    """By the shape of the id, too: a shop may call itself so."""
+    return source == IMPORTED and event_id.endswith(f"/{kind}")
+
+
+def rank(event_id: str, read_at: datetime | None) -> str:
+    """What decides between two words of one moment, the greater: the file's line that was read last, which is a
+    correction; of what the shop itself told, the greater id."""
+    if read_at is None:
+        return event_id
+    return f"{_READ}{read_at.astimezone(UTC).isoformat(timespec='microseconds')} {event_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,16 @@ class ShopFact:
         """The content key: CloudEvents calls a repeat what has the same source and id."""
         return self.store, self.source, self.event_id
 
+    @property
+    def read_at(self) -> datetime | None:
+        """When the file's line was read that says it."""
+        return self.record.received_at if of_a_file(self.source, self.event_id, self.kind) else None
+
+    @property
+    def rank(self) -> str:
+        """Of two words of one moment the greater counts."""
+        return rank(self.event_id, self.read_at)
+
     def row(self) -> ShopFactRow:
         """As the facts table has it."""
         return ShopFactRow(
@@ -59,6 +84,7 @@ class ShopFact:
             order_number=self.order_number,
             order_url=self.order_url,
             categories=None if self.categories is None else categories_json(self.categories),
+            read_at=self.read_at,
         )
 
 

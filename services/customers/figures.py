@@ -22,10 +22,10 @@ class Profile:
     def kept(cls, row: Mapping[str, Any]) -> "Profile":
         return cls({name: row[name] for name in PROFILE_FIELDS}, dict(row["profile_moments"]))
 
-    def take(self, fields: Mapping[str, Any], *, at: datetime, event_id: str) -> None:
-        """Take each field that is newer than what we have; of one moment the greater event id wins."""
+    def take(self, fields: Mapping[str, Any], *, at: datetime, rank: str) -> None:
+        """Take each field that is newer than what we have; of one moment the greater rank wins."""
         # one width, so that texts compare as moments do
-        moment = f"{at.astimezone(UTC).isoformat(timespec='microseconds')} {event_id}"
+        moment = f"{at.astimezone(UTC).isoformat(timespec='microseconds')} {rank}"
         for name, value in fields.items():
             if moment > self.moments.get(name, ""):
                 self.values[name], self.moments[name] = value, moment

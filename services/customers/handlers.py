@@ -90,7 +90,7 @@ async def _reckon_customers(conn: Connection, people: Collection[Key], news: Seq
     rows = await table.lock_customers(conn, people)
     profiles = {(row["organization_id"], row["customer_id"]): Profile.kept(row) for row in rows}
     for event in news:
-        profiles[event.store, event.customer_id].take(event.profile, at=event.at, event_id=event.event_id)
+        profiles[event.store, event.customer_id].take(event.profile, at=event.at, rank=event.rank)
     sums: dict[Key, list[Any]] = defaultdict(list)
     for row in await table.sums(conn, people):
         sums[row["organization_id"], row["customer_id"]].append(row)

@@ -8,10 +8,9 @@ from uuid import UUID
 
 from db.people.customers import OrderRow
 from schemas.bounds import MOST_INT8
-from services.customers.events import categories_json
+from services.customers.events import categories_json, of_a_file, rank
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
-IMPORTED = "import"  # the source of what a file of the shop's past says (services.customers.past.shop_line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +33,18 @@ class OrderFact:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OrderFact":
-        """As it was kept. Of one moment the greater event id counts, and ids are unique only with their source."""
+        """As it was kept. Of one moment the greater rank counts, and ids are unique only with their source."""
         return cls(
             kind=row["kind"],
             at=row["happened_at"],
-            event_id=f"{row['event_id']} {row['source']}",
+            event_id=f"{rank(row['event_id'], row['read_at'])} {row['source']}",
             customer_id=row["customer_id"],
             amount_minor=row["amount_minor"],
             currency=row["currency"],
             order_number=row["order_number"],
             order_url=row["order_url"],
             categories=row["categories"],
-            # the shape of the id, too: a shop may call itself so
-            is_total=row["source"] == IMPORTED and row["event_id"].endswith(f"/{REFUNDED}"),
+            is_total=of_a_file(row["source"], row["event_id"], REFUNDED),
         )
 
 

@@ -14,7 +14,8 @@ import orjson
 
 from schemas.values.money import digits
 from schemas.values.sheet_cells import unguarded
-from services.customers.orders import CANCELLED, IMPORTED, PAID, PLACED, REFUNDED
+from services.customers.events import IMPORTED
+from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED
 
 CUSTOMER_COLUMNS = (
     "customer_id", "email", "phone", "name", "preferred_language", "marketing_consent", "registered_at", "updated_at",

@@ -123,6 +123,32 @@ async def test_a_shops_customers_come_out_as_they_went_in(
     assert (await call("export", "customers", slug)).stdout == before
 
 
+@pytest.mark.usefixtures("topics")
+async def test_of_lines_about_one_moment_the_one_that_was_read_last_counts(
+    here: Settings, pool: Pool, admin_pool: Pool, tmp_path: Path
+) -> None:
+    store = await attach(admin_pool)
+    slug, people, orders = await _slug(admin_pool, store), tmp_path / "people.csv", tmp_path / "orders.csv"
+    said, wanted = "2026-11-01T09:00:00+00:00", {f"c{number}": f"right {number}" for number in range(8)}
+    for names in (dict.fromkeys(wanted, "wrong"), wanted):  # by chance, of which the hash is greater
+        cells = [f"{one},{name},{said}\n" for one, name in names.items()]
+        people.write_text("customer_id,name,updated_at\n" + "".join(cells))
+        amounts = [f"o-{one},{one},EUR,{7 if name == 'wrong' else 5}.00,{said}\n" for one, name in names.items()]
+        orders.write_text("order_id,customer_id,currency,amount,placed_at\n" + "".join(amounts))
+        for file in (people, orders):
+            assert (await answer("import", "customers", slug, str(file)))["events"] == len(wanted)
+
+    sent = await _sent(here, store)
+    random.Random(1).shuffle(sent)  # they wait in several partitions
+    await _keep(pool, store, sent)
+
+    async with scoped(pool, {store}) as conn:
+        people_now = await conn.fetch("select customer_id, name from wootstream.customers")
+        totals = await conn.fetch("select total_minor from wootstream.orders")
+    assert {row["customer_id"]: row["name"] for row in people_now} == wanted
+    assert [row["total_minor"] for row in totals] == [5_00] * len(wanted)
+
+
 async def test_what_a_customer_is_called_is_no_formula_in_a_sheet_and_comes_back(
     here: Settings, pool: Pool, admin_pool: Pool, tmp_path: Path
 ) -> None:
