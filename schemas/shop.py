@@ -23,6 +23,7 @@ ShopEventType = Literal[
     "order.paid",
     "order.refunded",
     "order.cancelled",
+    "order.reinstated",
 ]
 TYPES: frozenset[str] = frozenset(ShopEventType.__args__)  # type: ignore[attr-defined]
 MOST_EVENTS = 1_000
@@ -148,11 +149,12 @@ class ConsentEvent(_Event):
 
 
 class OrderEvent(_Event):
-    """What happened to an order; a placed one has a price."""
+    """What happened to an order; a placed one has a price. A reinstated one was cancelled and comes back: WooCommerce
+    sets an order from cancelled to processing, and a shop that cancelled by mistake takes it back."""
 
     model_config = ConfigDict(json_schema_extra=_PLACED_IS_PRICED)
 
-    type: Literal["order.placed", "order.paid", "order.refunded", "order.cancelled"]
+    type: Literal["order.placed", "order.paid", "order.refunded", "order.cancelled", "order.reinstated"]
     data: OrderData
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from schemas.bounds import MOST_INT8
 from services.customers.events import categories_json, of_a_file, rank
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
+REINSTATED = "order.reinstated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def order(facts: Iterable[OrderFact]) -> Order:
         refunded_at=max(
             (fact.at for fact in ordered if fact.kind == REFUNDED and fact.amount_minor != 0), default=None
         ),
-        cancelled_at=min(_moments(ordered, CANCELLED), default=None),
+        cancelled_at=_cancelled_at(ordered),
         order_number=_newest(ordered, "order_number"),
         order_url=_newest(ordered, "order_url"),
         categories=_newest(ordered, "categories") or (),
@@ -118,6 +119,18 @@ def _newest(ordered: list[OrderFact], name: str) -> Any:
 
 def _moments(ordered: list[OrderFact], kind: str) -> Iterator[datetime]:
     return (fact.at for fact in ordered if fact.kind == kind)
+
+
+def _cancelled_at(ordered: list[OrderFact]) -> datetime | None:
+    """Since when it is, if it did not come back. Being paid is no coming back: a shop may tell of an older payment when
+    it first sees the order."""
+    since = None
+    for fact in ordered:
+        if fact.kind == CANCELLED:
+            since = since or fact.at
+        elif fact.kind == REINSTATED:
+            since = None
+    return since
 
 
 def _refunded(ordered: list[OrderFact], currency: str | None, total: int | None) -> int:

@@ -117,7 +117,7 @@ CUSTOMER: dict[str, Any] = {
 _ORDER = {"customer_id": "c1", "order_id": "o1", "amount_minor": 10**14, "currency": "EUR"}
 ORDERS = tuple(
     CUSTOMER | {"id": kind, "type": kind, "data": _ORDER}
-    for kind in ("order.placed", "order.paid", "order.refunded", "order.cancelled")
+    for kind in ("order.placed", "order.paid", "order.refunded", "order.cancelled", "order.reinstated")
 )
 VISIT: dict[str, Any] = {
     "id": str(uuid_utils.uuid7()),

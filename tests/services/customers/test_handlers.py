@@ -154,6 +154,17 @@ async def test_an_order_that_changed_hands_counts_for_its_new_owner_alone(pool: 
     assert member["customer_tier"] == "Silver"
 
 
+async def test_an_order_that_was_cancelled_and_comes_back_counts_again(pool: Pool, admin_pool: Pool) -> None:
+    store = await attach(admin_pool)
+    placed = [order(store, "placed", "o1", amount=10_000), order(store, "paid", "o1", minute=1)]
+    await keep(pool, [*placed, order(store, "cancelled", "o1", minute=2)])
+    gone = await customer(pool, store)
+    await keep(pool, [order(store, "reinstated", "o1", minute=3)])
+    back = await customer(pool, store)
+
+    assert [(one["order_count"], one["spent"]) for one in (gone, back)] == [(0, {}), (1, {"EUR": 10_000})]
+
+
 async def test_whoever_has_news_is_due_and_named_as_often_as_they_had(pool: Pool, admin_pool: Pool) -> None:
     store = await attach(admin_pool)
     await keep(pool, [order(store, "placed", f"o{number}", amount=100) for number in range(5)])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED, OrderFact, order
+from services.customers.orders import CANCELLED, PAID, PLACED, REFUNDED, REINSTATED, OrderFact, order
 from services.customers.past.shop_line import reader_of
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def _file(read_at: datetime | None = None, /, **cells: str) -> list[OrderFact]:
 _FACTS = st.lists(
     st.builds(
         _fact,
-        st.sampled_from((PLACED, PAID, REFUNDED, CANCELLED)),
+        st.sampled_from((PLACED, PAID, REFUNDED, CANCELLED, REINSTATED)),
         minute=st.integers(0, 3),
         amount=st.none() | st.integers(1, 9_999),
         event=st.uuids().map(str),
@@ -66,6 +66,14 @@ def test_of_number_address_and_categories_the_newest_word_counts() -> None:
     paid = replace(_fact(PAID, minute=5), order_number="1-b", categories=())
     seen = order([paid, placed])
     assert (seen.order_number, seen.order_url, seen.categories) == ("1-b", "https://x.example/1", ())
+
+
+def test_an_order_that_comes_back_is_cancelled_no_longer_until_it_is_again() -> None:
+    placed, cancelled, back = _fact(PLACED, amount=100), _fact(CANCELLED, minute=1), _fact(REINSTATED, minute=5)
+    again, twice = _fact(CANCELLED, minute=8), _fact(CANCELLED, minute=9)
+    assert order([placed, cancelled, _fact(PAID, minute=3)]).cancelled_at == cancelled.at
+    assert order([back, placed, cancelled]).cancelled_at is None
+    assert order([twice, back, placed, again, cancelled]).cancelled_at == again.at
 
 
 def test_refunds_add_up_and_never_exceed_the_price() -> None:
