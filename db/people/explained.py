@@ -17,6 +17,13 @@ _FACTS = """
 select kind, happened_at, source, event_id, order_id, amount_minor, currency from wootstream.shop_facts
 where organization_id = $1 and customer_id = $2 order by happened_at desc, event_id desc limit $3
 """
+_RETURNED_OTHERWISE = """
+select distinct o.order_id, o.currency, f.currency as returned
+from wootstream.orders o join wootstream.shop_facts f on f.organization_id = o.organization_id and f.order_id = o.order_id
+where o.organization_id = $1 and o.customer_id = $2 and f.kind = 'order.refunded' and f.currency <> o.currency
+  and f.amount_minor > 0
+order by 1, 3 limit $3
+"""
 _WAITING = """
 select person, marks, attempts, waiting_since, not_before from wootstream.due where organization_id = $1 and person = any ($2::text[])
 order by person
@@ -35,6 +42,11 @@ async def named(conn: Connection, store: UUID, who: str) -> list[str]:
 async def facts(conn: Connection, store: UUID, customer_id: str, limit: int) -> Sequence[Row]:
     """What the shop said last, the newest first."""
     return await conn.fetch(_FACTS, store, customer_id, limit)
+
+
+async def returned_otherwise(conn: Connection, store: UUID, customer_id: str, limit: int) -> Sequence[Row]:
+    """Orders of which something came back in another currency than theirs, and in which."""
+    return await conn.fetch(_RETURNED_OTHERWISE, store, customer_id, limit)
 
 
 async def waiting(conn: Connection, store: UUID, people: Sequence[str]) -> Sequence[Row]:

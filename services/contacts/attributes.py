@@ -182,7 +182,7 @@ DERIVED: Mapping[str, Derived] = {
     ),
     "order_count": Derived("orders placed or paid and not cancelled", _ORDERS, lambda person: person.order_count),
     "total_spent": Derived(
-        "what was paid less what was refunded, each currency by itself, the store's first",
+        "what was paid less what was refunded in the order's own currency, each currency by itself, the store's first",
         _ORDERS,
         lambda person: amounts(dict(person.spent), person.currency, MONEY[person.formats.money]),
     ),

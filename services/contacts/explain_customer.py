@@ -25,6 +25,7 @@ from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.printable import printable_lines
 
 _FACTS = 20  # said last
+_RETURNS = 5  # named; who has more of them knows by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ async def _of(conn: Connection, account: SenderAccount, customer_id: str, others
         (row,) = await pushes.people(conn, [(account.store, account.account_id, contact_id)])
         lines = _lines(account, row)
         stands = [*await _contact(conn, account, customer_id, contact_id, row), *stands]
+    stands += await _returns(conn, account.store, customer_id)
     facts = [ShopSaid(one["happened_at"], one["kind"], one["order_id"], _price(one)) for one in said]
     return ExplainedCustomer(customer_id, others, facts, lines, [_mode(account), *stands])
 
@@ -149,6 +151,14 @@ async def _waits(conn: Connection, store: UUID, customer_id: str, contact_id: in
         + (f" after {row['attempts']} failures" if row["attempts"] else "")
         for row in await table.waiting(conn, store, people)
     ] or ["waits for nothing: the sender has looked at everything that was said"]
+
+
+async def _returns(conn: Connection, store: UUID, customer_id: str) -> list[str]:
+    return [
+        f"order {row['order_id']}: what came back in {row['returned']} is not taken from what was spent,"
+        f" for its price is in {row['currency']}"
+        for row in await table.returned_otherwise(conn, store, customer_id, _RETURNS)
+    ]
 
 
 async def _contact(conn: Connection, account: SenderAccount, customer_id: str, contact_id: int, row: Any) -> list[str]:

@@ -130,6 +130,33 @@ async def test_explain_customer_shows_the_way_from_the_shops_word_to_chatwoots_c
     assert asked == 3
 
 
+async def test_explain_customer_says_which_refunds_are_not_taken_from_what_was_spent(
+    bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    store = await bench.store()
+    await bench.customer(store, "c1")
+    async with scoped(bench.pool, {store}) as conn:
+        await conn.execute(
+            "insert into wootstream.orders (organization_id, order_id, customer_id, currency)"
+            " values ($1, 'o', 'c1', 'EUR')",
+            store,
+        )
+        for returned, currency in ((1_000, "EUR"), (10_800, "USD"), (500, "USD"), (0, "GBP"), (None, None)):
+            await conn.execute(
+                "insert into wootstream.shop_facts (organization_id, source, event_id, kind, happened_at, customer_id,"
+                " order_id, amount_minor, currency)"
+                " values ($1, 's', gen_random_uuid()::text, 'order.refunded', now(), 'c1', 'o', $2, $3)",
+                *(store, returned, currency),
+            )
+
+    stands = (await answer("explain", "customer", slug(store), "c1"))["stands"]
+
+    assert [one for one in stands if "came back" in one] == [
+        "order o: what came back in USD is not taken from what was spent, for its price is in EUR"
+    ]
+
+
 async def test_explain_customer_says_why_nobody_is_told(
     bench: Bench, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
