@@ -112,7 +112,7 @@ left join timed on timed.id is not distinct from ids.id
 left join written on written.id is not distinct from ids.id
 left join rated on rated.id is not distinct from ids.id
 left join old on old.id is not distinct from ids.id
-order by ids.id
+order by length(ids.id), ids.id -- numbers in their order, and days in theirs
 """
 # The release that the API named last, else the operator's; a store attached anew has a deleted account beside its own.
 _STORE = """

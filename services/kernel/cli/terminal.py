@@ -25,6 +25,7 @@ from services.kernel.printable import printable, printable_json, printable_lines
 _PIPED_WIDTH = 250
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 _AGO = re.compile(r"(\d+)([mhdw])")
+_SHARE = re.compile(r"\d+(\.\d+)?%")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -82,7 +83,7 @@ def show(
     table = Table(box=None, header_style="bold", pad_edge=False)
     lines = [[*row] for row in rows]
     for number, name in enumerate(columns):
-        numeric = bool(lines) and all(isinstance(row[number], int | None) for row in lines)
+        numeric = bool(lines) and all(_is_number(row[number]) for row in lines)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=number == 0)
     for number, row in enumerate(lines):
         cells = [Text("" if cell is None else printable(str(cell))) for cell in row]
@@ -92,6 +93,11 @@ def show(
     console.print(table)
     if footer:
         console.print(printable_lines(footer), soft_wrap=True)
+
+
+def _is_number(cell: object) -> bool:
+    """A share is one, too; what is not there stands in no number's way."""
+    return isinstance(cell, int | float | None) or (isinstance(cell, str) and bool(_SHARE.fullmatch(cell)))
 
 
 def ask_first(question: str, *, as_json: bool, shown: Callable[[], None] = lambda: None) -> None:

@@ -99,6 +99,24 @@ def counts(totals: Totals) -> dict[str, int]:
     return {key: getattr(totals, key) for key in COUNTS}
 
 
+async def test_groups_stand_in_the_order_of_their_numbers_and_what_belongs_to_none_last(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    organization, begun = uuid.uuid4(), datetime(2026, 10, 24, 9, tzinfo=UTC)
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, organization, account=1)
+    for number in (1, 2, 3, 4):
+        await bench.apply(pool, dialogue(organization, conversation=number, messages=2, begun=begun))
+    async with scoped(pool, {organization}) as conn:
+        for number, team in enumerate((100, None, 9, 10), start=1):
+            await conn.execute(
+                "update wootstream.conversations set team_id = $2 where organization_id = $1 and conversation_id = $3",
+                *(organization, team, number),
+            )
+        teams = await by_group(conn, organization, "teams", since=begun, until=begun + timedelta(days=1))
+    assert [group.id for group in teams.groups] == ["9", "10", "100", None]
+
+
 async def test_day_of_the_clock_change_has_its_25_hours(pool: Pool, admin_pool: Pool) -> None:
     """Amsterdam, 25 October 2026: from 22:00 UTC the evening before to 23:00 UTC, 25 hours later."""
     organization = uuid.uuid4()

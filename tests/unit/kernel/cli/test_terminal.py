@@ -55,6 +55,18 @@ async def test_a_verb_that_is_answered_yes_prints_json_alone(tmp_path: Path, mon
     assert "0 records" in done.stderr
 
 
+def test_numbers_of_a_table_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those with decimals, and shares, are numbers; what people wrote is not, whatever it looks like."""
+    show(("name", "seconds", "share"), [("5%", 5.5, "7%"), ("1,000 %", 12345.0, "100%"), ("none", None, None)])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "name     seconds  share",
+        "5%           5.5     7%",
+        "1,000 %  12345.0   100%",
+        "none                   ",
+    ]
+
+
 def test_every_verb_asks_in_this_way() -> None:
     rooms = Path(services.__file__).parent
     asking = [file.name for file in rooms.rglob("*.py") if "typer.confirm(" in file.read_text()]
