@@ -18,6 +18,7 @@ _PATHS = {
     "/api/stores/{store}/reports/widget/{by}": "how the widget of one store is used",
     "/api/reports/widget/{by}": "the same of every store, by its short name",
 }
+_ALSO = {404: "there is no such store or report"}
 _TIME = "7d, 12h, or a date or time in the store's zone"
 
 
@@ -27,7 +28,9 @@ def add_to(process: Process) -> None:
     if process.settings.api_token is None:
         return
     for path, summary in _PATHS.items():
-        operation = Operation("GET", path, summary, {field.name: _TIME for field in fields(Span)}, people="read")
+        operation = Operation(
+            "GET", path, summary, {field.name: _TIME for field in fields(Span)}, people="read", also=_ALSO
+        )
         process.operations.add_as_it_is(operation, lambda request: _report(process, request))
 
 

@@ -28,6 +28,7 @@ _PATHS = {
     "/api/stores/{store}/reports/{name}": "a report of one store",
     "/api/reports/{name}": "the same of every store, by its short name",
 }
+_ALSO = {404: "there is no such store or report", 502: "Chatwoot, which compare asks, does not tell"}
 _QUERY = {
     "since": "7d, 12h, or a date or time in the store's zone; 7d where it is left out",
     "until": "the same; now where it is left out",
@@ -41,7 +42,7 @@ def add_to(process: Process) -> None:
     if process.settings.api_token is None:
         return
     for path, summary in _PATHS.items():
-        operation = Operation("GET", path, summary, _QUERY, people="read")
+        operation = Operation("GET", path, summary, _QUERY, people="read", also=_ALSO)
         process.operations.add_as_it_is(operation, lambda request: _report(process, request))
     process.operations.add_as_it_is(Operation("GET", "/api/reports", "their names", people="read"), _names)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +20,7 @@ _AT_ONCE = 4  # each verb opens connections of its own
 _WAIT_SECONDS = 10.0
 _MOST_BYTES = 256 * 1024
 _TEXT = {"type": "string"}
+_SCHEMAS = "#/components/schemas/{model}"  # by name in one place: a schema's own "#/$defs" would be the document's
 Body = TypeVar("Body", bound=BaseModel)
 AnswersOperation = Callable[[Request], Awaitable[Any]]
 AddsRoute = Callable[..., None]
@@ -34,6 +36,7 @@ class Operation:
     query: Mapping[str, str] = field(default_factory=dict)
     body: type[BaseModel] | None = None
     people: TokenScope | None = None  # the scope of a person's token that may; None: the operator alone
+    also: Mapping[int, str] = field(default_factory=dict)  # statuses beside those that each may answer
 
 
 class Operations:
@@ -75,15 +78,23 @@ class Operations:
 
     def description(self, release: str) -> dict[str, Any]:
         """The OpenAPI 3.1 document."""
+        bodies = {one.body for one in self.all if one.body}
+        named, models = models_json_schema(
+            [(one, "validation") for one in sorted(bodies, key=lambda body: body.__name__)], ref_template=_SCHEMAS
+        )
         paths: dict[str, dict[str, Any]] = {}
         for one in self.all:
-            paths.setdefault(one.path, {})[one.method.lower()] = _described(one)
+            body = named[one.body, "validation"] if one.body else None
+            paths.setdefault(one.path, {})[one.method.lower()] = _described(one, body)
         return {
             "openapi": "3.1.0",
             "info": {"title": "Wootstream's verbs", "version": release},
             "security": [{"token": []}],
             "paths": paths,
-            "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+            "components": {
+                "schemas": models.get("$defs", {}),
+                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            },
         }
 
 
@@ -112,7 +123,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else dict(value)
 
 
-def _described(one: Operation) -> Mapping[str, Any]:
+def _described(one: Operation, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
     names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
     described: dict[str, Any] = {
         "summary": one.summary,
@@ -127,11 +138,11 @@ def _described(one: Operation) -> Mapping[str, Any]:
             "403": _error("a token that may not ask this"),
             "429": _error("too many wrong tokens at once, or a person asks too often"),
             "503": _error("a server is away, or others are being answered"),
+            **{str(status): _error(text) for status, text in one.also.items()},
         },
     }
-    if one.body:
-        schema = one.body.model_json_schema()
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if body:
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     return described
 
 

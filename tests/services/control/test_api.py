@@ -2,6 +2,8 @@
 
 import asyncio
 import getpass
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -71,6 +73,22 @@ async def test_description_names_every_operation(client: httpx.AsyncClient) -> N
     paths = (await client.get("/api/openapi.json")).json()["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert described == {(one.method, one.path) for one, _ in api.OPERATIONS}
+
+
+async def test_every_schema_that_the_description_names_is_in_it(client: httpx.AsyncClient) -> None:
+    """Or no client can be made of it."""
+    document = (await client.get("/api/openapi.json")).json()
+    named = set(re.findall(r'"\$ref":\s*"#/([^"]*)"', json.dumps(document)))
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if "requestBody" in operation
+    ]
+
+    assert named <= {f"components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert len(bodies) == sum(one.body is not None for one, _ in api.OPERATIONS)
+    assert {"StoreOptions", "TierRules", "Formats"} <= document["components"]["schemas"].keys()
 
 
 async def test_who_revealed_and_who_discarded_is_kept_and_nobody_can_take_it_back(

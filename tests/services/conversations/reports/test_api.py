@@ -68,6 +68,29 @@ async def test_report_over_http_is_the_command_lines_json(
     assert answer.json() == orjson.loads(printed)
 
 
+async def test_every_refusal_of_a_report_is_in_the_description(
+    settings: Settings, slug: str, client: httpx.AsyncClient
+) -> None:
+    process = Process(Settings.model_validate(settings.model_dump() | {"api_token": TOKEN}))
+    api.add_to(process)
+    widget.add_to(process)
+    paths = process.operations.description("test")["paths"]
+    await process.close()
+    asked = {
+        "/api/stores/{store}/reports/{name}": (
+            "/api/stores/nobody/reports/summary",
+            f"/api/stores/{slug}/reports/none",
+        ),
+        "/api/reports/{name}": ("/api/reports/none", "/api/reports/compare", "/api/reports/summary?since=x"),
+        "/api/stores/{store}/reports/widget/{by}": ("/api/stores/nobody/reports/widget/days",),
+        "/api/reports/widget/{by}": ("/api/reports/widget/weeks",),
+    }
+    for path, requests in asked.items():
+        for one in requests:
+            status = (await client.get(one, headers=BEARER)).status_code
+            assert str(status) in paths[path]["get"]["responses"], (one, status)
+
+
 async def test_report_of_every_store_is_by_their_names(slug: str, client: httpx.AsyncClient) -> None:
     answers = (await client.get("/api/reports/summary", params=SPAN, headers=BEARER)).json()
     alone = (await client.get(f"/api/stores/{slug}/reports/summary", params=SPAN, headers=BEARER)).json()
