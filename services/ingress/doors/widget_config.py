@@ -1,5 +1,6 @@
 """What a storefront's page asks for: GET /widget/{website_token}/config."""
 
+import re
 import secrets
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
@@ -20,6 +21,7 @@ _CONFIG = "config"
 _MOST_FIELDS = 64
 _NO_SESSION = "session is 16 to 64 letters, digits, - and _: leave it out, and one is made"
 _NO_QUERY = f"the query is UTF-8 in percent codes, of {_MOST_FIELDS} fields at most"
+_BETWEEN, _REGION = re.compile("[-_]"), 2
 _LAUNCHER = {"nl": "Chat met {}", "de": "Chat mit {}"}
 _LAUNCHER_ELSEWHERE = "Chat with {}"
 
@@ -80,13 +82,20 @@ _JSON = ((b"content-type", b"application/json"),)
 
 
 def _widget(store: Store) -> WidgetConfig:
-    launcher = _LAUNCHER.get(store.locale.partition("_")[0], _LAUNCHER_ELSEWHERE).format(store.name)
+    locale = _as_the_widget_knows(store.locale)
+    launcher = _LAUNCHER.get(locale.partition("_")[0], _LAUNCHER_ELSEWHERE).format(store.name)
     return WidgetConfig(
         website_token=store.website_token,
         base_url=store.chatwoot_base_url,
-        locale=store.locale,
+        locale=locale,
         launcher_title=launcher,
     )
+
+
+def _as_the_widget_knows(locale: str) -> str:
+    """pt_BR for pt-BR and pt_br, too: of any other form Chatwoot makes its account's language."""
+    language, *rest = _BETWEEN.split(locale)
+    return "_".join((language, *(one.upper() if len(one) == _REGION else one for one in rest)))
 
 
 def _customer(store: Store, query: dict[str, str], now: datetime) -> str | None:

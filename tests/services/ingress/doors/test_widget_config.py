@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.services.ingress.bench import ORIGIN
+from db.pool import Pool
+from services.kernel import Settings
+from tests.services.ingress.bench import ORIGIN, open_shop, serving
 from tests.services.ingress.page import Page
 
 pytestmark = pytest.mark.usefixtures("topics")
@@ -21,6 +23,26 @@ async def test_a_page_that_changes_what_the_shop_vouched_for_gets_no_token(page:
 
     assert answer.status_code == 403
     assert await page.refused("not_vouched")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "launcher"),
+    [
+        ("nl-NL", "nl_NL", "Chat met"),
+        ("de_at", "de_AT", "Chat mit"),
+        ("pt_BR", "pt_BR", "Chat with"),
+        ("fr", "fr", "Chat"),
+    ],
+)
+async def test_a_widget_speaks_the_stores_language_however_its_operator_wrote_it(
+    said: str, shown: str, launcher: str, settings: Settings, admin_pool: Pool
+) -> None:
+    """Chatwoot's widget knows pt_BR, and takes any other form for none (seen with 4.13.0)."""
+    shop = await open_shop(admin_pool, settings, locale=said)
+    async with serving(settings) as (_, client):
+        widget = (await Page(settings, shop, client).visitor.arrive()).json()["widget"]
+
+    assert (widget["locale"], widget["launcherTitle"].startswith(launcher)) == (shown, True)
 
 
 @pytest.mark.parametrize(
