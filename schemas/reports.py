@@ -34,10 +34,12 @@ class Percentiles(ReportAnswer):
 
 
 class Satisfaction(ReportAnswer):
-    """Survey answers. Chatwoot itself has no score: satisfied are ratings of 4 and 5."""
+    """Answers that came in the span, and surveys that were sent in it, with those of them that were answered since.
+    Chatwoot itself has no score: satisfied are ratings of 4 and 5."""
 
     answers: int = 0
     surveys_sent: int = 0
+    surveys_answered: int = 0
     ratings: dict[int, int] = Field(default_factory=dict)
 
     @computed_field  # type: ignore[prop-decorator]
@@ -48,7 +50,8 @@ class Satisfaction(ReportAnswer):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def response_rate(self) -> float | None:
-        return self.answers / self.surveys_sent if self.surveys_sent else None
+        """Of what was sent: an answer may come in another span than its survey, and more answers than surveys."""
+        return self.surveys_answered / self.surveys_sent if self.surveys_sent else None
 
 
 class Group(Totals):
@@ -156,8 +159,8 @@ class Comparison(ReportAnswer):
 class WidgetUse(ReportAnswer):
     """What the widget was used for, in all, on a day, or on a kind of page; `id` names the day or the kind.
 
-    Shares are of 0 to 1, null where there was nothing; load times in milliseconds, read from a histogram: at most a
-    quarter too long.
+    Shares are null where there was nothing; a widget that is loaded once may be opened more than once, so `open_rate`
+    may exceed 1. Load times in milliseconds, read from a histogram: at most a quarter too long.
     """
 
     id: str | None = None

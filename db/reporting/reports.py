@@ -28,7 +28,9 @@ conversations as (
 ), messages as (
   select case span.by when 'agents' then m.sender_id::text when 'inboxes' then c.inbox_id::text
     when 'teams' then c.team_id::text when 'days' then (m.created_at at time zone zone)::date::text end as id,
-    m.kind, m.message_type
+    m.kind, m.message_type, case m.kind when 'survey' then exists (
+      select from wootstream.ratings r where r.organization_id = m.organization_id
+        and r.conversation_id = m.conversation_id and r.message_id = m.message_id) end as is_answered
   from span join wootstream.messages m on m.organization_id = span.organization_id
     and m.created_at >= since and m.created_at < until
   join wootstream.conversations c on c.organization_id = m.organization_id and c.conversation_id = m.conversation_id
@@ -83,7 +85,7 @@ conversations as (
 ), written as (
   select id, count(*) filter (where message_type = 'incoming') as incoming_messages_count,
     count(*) filter (where message_type = 'outgoing') as outgoing_messages_count,
-    count(*) filter (where kind = 'survey') as surveys_sent
+    count(*) filter (where kind = 'survey') as surveys_sent, count(*) filter (where is_answered) as surveys_answered
   from messages group by id
 ), rated as (
   select id, count(*) as answers, array[count(*) filter (where rating = 1), count(*) filter (where rating = 2),
@@ -104,6 +106,8 @@ select ids.id as group_id,
   (coalesce(written.incoming_messages_count, 0) + coalesce(old.incoming, 0))::bigint as incoming_messages_count,
   (coalesce(written.outgoing_messages_count, 0) + coalesce(old.outgoing, 0))::bigint as outgoing_messages_count,
   (coalesce(written.surveys_sent, 0) + coalesce(old.surveys, 0))::bigint as surveys_sent,
+  -- of old days only the answers that came on them are known
+  (coalesce(written.surveys_answered, 0) + coalesce(least(old.answers, old.surveys), 0))::bigint as surveys_answered,
   (coalesce(rated.answers, 0) + coalesce(old.answers, 0))::bigint as answers,
   array(select (coalesce(rated.ratings[n], 0) + coalesce(old.ratings[n], 0))::bigint from generate_series(1, 5) n order by n) as ratings
 from (select id from begun union select id from timed union select id from written union select id from rated union select id from old) ids

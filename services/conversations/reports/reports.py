@@ -108,4 +108,9 @@ def _percentiles(values: Sequence[float] | None) -> Percentiles | None:
 def _satisfaction(row: Row) -> Satisfaction:
     counts = enumerate(row["ratings"] or (), start=1)
     ratings = {rating: count for rating, count in counts if count}
-    return Satisfaction(answers=row["answers"] or 0, surveys_sent=row["surveys_sent"] or 0, ratings=ratings)
+    return Satisfaction(
+        answers=row["answers"] or 0,
+        surveys_sent=row["surveys_sent"] or 0,
+        surveys_answered=row["surveys_answered"] or 0,
+        ratings=ratings,
+    )

@@ -117,6 +117,34 @@ async def test_groups_stand_in_the_order_of_their_numbers_and_what_belongs_to_no
     assert [group.id for group in teams.groups] == ["9", "10", "100", None]
 
 
+async def test_no_more_surveys_are_answered_than_were_sent_on_whichever_day_the_answers_come(
+    pool: Pool, admin_pool: Pool
+) -> None:
+    organization, begun = uuid.uuid4(), datetime(2026, 10, 23, 9, tzinfo=UTC)
+    async with admin_pool.acquire() as conn:
+        await bench.attach(conn, organization, account=1)
+    await bench.apply(pool, dialogue(organization, conversation=1, messages=2, begun=begun))
+    surveys = ((901, 0, 1), (902, 1, 1), (903, 1, None))  # sent, and answered, so many days later
+    async with scoped(pool, {organization}) as conn:
+        for number, sent, answered in surveys:
+            await conn.execute(
+                "insert into wootstream.messages (organization_id, conversation_id, message_id, kind, message_type,"
+                " private, created_at, deleted) values ($1, 1, $2, 'survey', 'template', false, $3, false)",
+                *(organization, number, begun + timedelta(days=sent)),
+            )
+            if answered is not None:
+                await conn.execute(
+                    "insert into wootstream.ratings (organization_id, conversation_id, message_id, answered_at,"
+                    " sent_at, rating) values ($1, 1, $2, $3, $3, 5)",
+                    *(organization, number, begun + timedelta(days=answered)),
+                )
+        days = await by_group(conn, organization, "days", since=begun, until=begun + timedelta(days=2))
+    rated = {group.id: group.satisfaction for group in days.groups}
+    assert {day: (one.answers, one.response_rate) for day, one in rated.items()} == {
+        "2026-10-23": (0, 1.0), "2026-10-24": (2, 0.5),
+    }  # fmt: skip
+
+
 async def test_day_of_the_clock_change_has_its_25_hours(pool: Pool, admin_pool: Pool) -> None:
     """Amsterdam, 25 October 2026: from 22:00 UTC the evening before to 23:00 UTC, 25 hours later."""
     organization = uuid.uuid4()
