@@ -1,6 +1,7 @@
 """The widget's reports over HTTP: the command line's JSON, for whoever bears the installation's token."""
 
 from dataclasses import fields
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -14,9 +15,9 @@ from services.kernel.web.operations import Operation, query_of
 from services.kernel.web.visible_stores import MANAGERS, visible_stores
 from services.widget.use import GROUPINGS, Span, use
 
-_PATHS = {
-    "/api/stores/{store}/reports/widget/{by}": "how the widget of one store is used",
-    "/api/reports/widget/{by}": "the same of every store, by its short name",
+_PATHS: dict[str, tuple[str, Any]] = {
+    "/api/stores/{store}/reports/widget/{by}": ("how the widget of one store is used", WidgetUseReport),
+    "/api/reports/widget/{by}": ("the same of every store, by its short name", dict[str, WidgetUseReport]),
 }
 _ALSO = {404: "there is no such store or report"}
 _TIME = "7d, 12h, or a date or time in the store's zone"
@@ -27,10 +28,9 @@ def add_to(process: Process) -> None:
     without a token."""
     if process.settings.api_token is None:
         return
-    for path, summary in _PATHS.items():
-        operation = Operation(
-            "GET", path, summary, {field.name: _TIME for field in fields(Span)}, people="read", also=_ALSO
-        )
+    names = {field.name: _TIME for field in fields(Span)}
+    for path, (summary, answer) in _PATHS.items():
+        operation = Operation("GET", path, summary, names, people="read", also=_ALSO, answer=answer)
         process.operations.add_as_it_is(operation, lambda request: _report(process, request))
 
 

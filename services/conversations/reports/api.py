@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.pool import scoped
+from schemas.reports import Comparison, Report, ReportSummary, WaitingList
 from services.conversations.reports.comparison import compare_each
 from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
@@ -24,9 +26,10 @@ from services.kernel.web.visible_stores import EVERYONE, visible_stores
 _MOST = 1000  # of those who wait, longest first: a longer list is for nobody
 _LIMIT = re.compile("[0-9]{1,4}")
 _COMPARE = "compare"
-_PATHS = {
-    "/api/stores/{store}/reports/{name}": "a report of one store",
-    "/api/reports/{name}": "the same of every store, by its short name",
+_Answer = ReportSummary | Report | WaitingList | Comparison
+_PATHS: dict[str, tuple[str, Any]] = {
+    "/api/stores/{store}/reports/{name}": ("a report of one store", _Answer),
+    "/api/reports/{name}": ("the same of every store, by its short name", dict[str, _Answer]),
 }
 _ALSO = {404: "there is no such store or report", 502: "Chatwoot, which compare asks, does not tell"}
 _QUERY = {
@@ -41,8 +44,8 @@ def add_to(process: Process) -> None:
     /api/reports/{name}` for each. Off without a token."""
     if process.settings.api_token is None:
         return
-    for path, summary in _PATHS.items():
-        operation = Operation("GET", path, summary, _QUERY, people="read", also=_ALSO)
+    for path, (summary, answers) in _PATHS.items():
+        operation = Operation("GET", path, summary, _QUERY, people="read", also=_ALSO, answer=answers)
         process.operations.add_as_it_is(operation, lambda request: _report(process, request))
     process.operations.add_as_it_is(Operation("GET", "/api/reports", "their names", people="read"), _names)
 

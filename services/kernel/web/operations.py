@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ValidationError
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.json_schema import JsonSchemaMode
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,6 +37,12 @@ class Operation:
     body: type[BaseModel] | None = None
     people: TokenScope | None = None  # the scope of a person's token that may; None: the operator alone
     also: Mapping[int, str] = field(default_factory=dict)  # statuses beside those that each may answer
+    answer: Any = None  # the type of what it answers, where a model says it
+
+    @property
+    def name(self) -> str:
+        """As people write it."""
+        return f"{self.method} {self.path}"
 
 
 class Operations:
@@ -78,14 +84,15 @@ class Operations:
 
     def description(self, release: str) -> dict[str, Any]:
         """The OpenAPI 3.1 document."""
-        bodies = {one.body for one in self.all if one.body}
-        named, models = models_json_schema(
-            [(one, "validation") for one in sorted(bodies, key=lambda body: body.__name__)], ref_template=_SCHEMAS
-        )
+        forms: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = []
+        for one in self.all:
+            forms += [(one.name, "validation", TypeAdapter(one.body))] if one.body else []
+            forms += [(one.name, "serialization", TypeAdapter(one.answer))] if one.answer else []
+        named, models = TypeAdapter.json_schemas(forms, ref_template=_SCHEMAS)
         paths: dict[str, dict[str, Any]] = {}
         for one in self.all:
-            body = named[one.body, "validation"] if one.body else None
-            paths.setdefault(one.path, {})[one.method.lower()] = _described(one, body)
+            body, answer = named.get((one.name, "validation")), named.get((one.name, "serialization"), {})
+            paths.setdefault(one.path, {})[one.method.lower()] = _described(one, body, answer)
         return {
             "openapi": "3.1.0",
             "info": {"title": "Wootstream's verbs", "version": release},
@@ -123,7 +130,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else dict(value)
 
 
-def _described(one: Operation, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _described(one: Operation, body: Mapping[str, Any] | None, answer: Mapping[str, Any]) -> Mapping[str, Any]:
     names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
     described: dict[str, Any] = {
         "summary": one.summary,
@@ -132,7 +139,10 @@ def _described(one: Operation, body: Mapping[str, Any] | None) -> Mapping[str, A
             *({"name": name, "in": "query", "description": text, "schema": _TEXT} for name, text in one.query.items()),
         ],
         "responses": {
-            "200": {"description": "as the command line's --json", "content": {"application/json": {"schema": {}}}},
+            "200": {
+                "description": "as the command line's --json",
+                "content": {"application/json": {"schema": answer}},
+            },
             "400": _error("it cannot be done as asked"),
             "401": _error("a wrong token"),
             "403": _error("a token that may not ask this"),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import jsonschema
 import orjson
 import pytest
 
@@ -68,14 +69,35 @@ async def test_report_over_http_is_the_command_lines_json(
     assert answer.json() == orjson.loads(printed)
 
 
-async def test_every_refusal_of_a_report_is_in_the_description(
-    settings: Settings, slug: str, client: httpx.AsyncClient
-) -> None:
+async def described(settings: Settings) -> dict[str, Any]:
+    """The description of a process that answers reports."""
     process = Process(Settings.model_validate(settings.model_dump() | {"api_token": TOKEN}))
     api.add_to(process)
     widget.add_to(process)
-    paths = process.operations.description("test")["paths"]
     await process.close()
+    return process.operations.description("test")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "widget/total", "widget/days"])
+async def test_a_report_is_as_the_description_says(
+    name: str, settings: Settings, slug: str, client: httpx.AsyncClient
+) -> None:
+    document = await described(settings)
+    step = "widget/{by}" if name.startswith("widget") else "{name}"
+    for path, asked in ((f"/api/stores/{{store}}/reports/{step}", f"/api/stores/{slug}/reports/{name}"),
+                        (f"/api/reports/{step}", f"/api/reports/{name}")):  # fmt: skip
+        schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        answer = (await client.get(asked, headers=BEARER)).json()
+
+        jsonschema.validate(answer, schema | {"components": document["components"]})
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"made": "up"}, schema | {"components": document["components"]})
+
+
+async def test_every_refusal_of_a_report_is_in_the_description(
+    settings: Settings, slug: str, client: httpx.AsyncClient
+) -> None:
+    paths = (await described(settings))["paths"]
     asked = {
         "/api/stores/{store}/reports/{name}": (
             "/api/stores/nobody/reports/summary",
