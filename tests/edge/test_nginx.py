@@ -153,6 +153,9 @@ async def test_a_page_reads_what_nginx_itself_answers_and_the_doors_answers_stay
         "passed": None, "limited": "1", "large": None, "down": "5",
     }  # fmt: skip
     assert {one.headers["strict-transport-security"] for one in answers.values()} == {_HSTS}
+    assert {name: one.json().get("error") for name, one in answers.items()} == {
+        "passed": None, "limited": "too many of these at once", "large": "too large", "down": "cannot be kept just now",
+    }  # fmt: skip
 
 
 async def test_the_other_ingress_answers_where_one_hangs_or_is_gone(tmp_path: Path) -> None:
