@@ -20,6 +20,7 @@ _AT_ONCE = 4  # each verb opens connections of its own
 _WAIT_SECONDS = 10.0
 _MOST_BYTES = 256 * 1024
 _TEXT = {"type": "string"}
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": _TEXT}}
 _SCHEMAS = "#/components/schemas/{model}"  # by name in one place: a schema's own "#/$defs" would be the document's
 Body = TypeVar("Body", bound=BaseModel)
 AnswersOperation = Callable[[Request], Awaitable[Any]]
@@ -99,7 +100,7 @@ class Operations:
             "security": [{"token": []}],
             "paths": paths,
             "components": {
-                "schemas": models.get("$defs", {}),
+                "schemas": models.get("$defs", {}) | {"Error": _ERROR},
                 "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             },
         }
@@ -157,7 +158,7 @@ def _described(one: Operation, body: Mapping[str, Any] | None, answer: Mapping[s
 
 
 def _error(text: str) -> Mapping[str, Any]:
-    schema = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+    schema = {"$ref": _SCHEMAS.format(model="Error")}
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
