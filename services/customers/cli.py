@@ -54,7 +54,7 @@ def import_customers(
     marketing_consent, registered_at, updated_at; or order_id, customer_id, currency, amount, placed_at, paid_at,
     refunded_amount, refunded_at, cancelled_at, order_number, order_url, categories (a|b). Bad lines are skipped into
     FILE.refused.csv with the reason. Ctrl-C and again goes on where it was; a line that is read twice counts once. Of
-    two lines about one moment the one that is read last counts.
+    two lines about one order, or one moment of a customer, the one that is read last counts.
     """
     try:
         done = asyncio.run(_import(store, file, moment(as_of)))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from services.customers.events import categories_json, of_a_file, rank
 
 PLACED, PAID, REFUNDED, CANCELLED = "order.placed", "order.paid", "order.refunded", "order.cancelled"
 REINSTATED = "order.reinstated"
+_BEFORE = datetime.min.replace(tzinfo=UTC)  # a file's line that was read before it was written down when
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class OrderFact:
     order_url: str | None = None
     categories: Sequence[str] | None = None
     is_total: bool = False
+    read_at: datetime | None = None  # when the file's line was read
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "OrderFact":
@@ -46,6 +49,7 @@ class OrderFact:
             order_url=row["order_url"],
             categories=row["categories"],
             is_total=of_a_file(row["source"], row["event_id"], REFUNDED),
+            read_at=row["read_at"] or (_BEFORE if of_a_file(row["source"], row["event_id"], row["kind"]) else None),
         )
 
 
@@ -86,7 +90,8 @@ class Order:
 
 def order(facts: Iterable[OrderFact]) -> Order:
     """The newest fact names the customer; the newest `placed` the price, or `paid` where none was seen."""
-    ordered = sorted(facts, key=lambda fact: (fact.at, fact.event_id))
+    every = sorted(facts, key=lambda fact: (fact.at, fact.event_id))
+    ordered = _without_corrected(every)
     # `paid` bears the amount, too: an order whose `placed` was lost still has a price.
     priced = _last(ordered, PLACED) or _last(ordered, PAID)
     currency, total = (priced.currency, priced.amount_minor) if priced else (None, None)
@@ -102,19 +107,31 @@ def order(facts: Iterable[OrderFact]) -> Order:
             (fact.at for fact in ordered if fact.kind == REFUNDED and fact.amount_minor != 0), default=None
         ),
         cancelled_at=_cancelled_at(ordered),
-        order_number=_newest(ordered, "order_number"),
-        order_url=_newest(ordered, "order_url"),
-        categories=_newest(ordered, "categories") or (),
+        # What a line that corrects another leaves out stays as it was.
+        order_number=_newest(ordered, every, "order_number"),
+        order_url=_newest(ordered, every, "order_url"),
+        categories=_newest(ordered, every, "categories") or (),
     )
+
+
+def _without_corrected(every: list[OrderFact]) -> list[OrderFact]:
+    """Without what a line says that was read again since with another moment: that an order was placed on another day.
+    Of refunds, which a file tells as a sum up to a moment, the newest moment decides."""
+    last = dict[str, datetime]()
+    for fact in every:
+        if fact.read_at and fact.kind != REFUNDED:
+            last[fact.kind] = max(fact.read_at, last.get(fact.kind, fact.read_at))
+    return [fact for fact in every if fact.read_at is None or last.get(fact.kind, fact.read_at) == fact.read_at]
 
 
 def _last(ordered: list[OrderFact], kind: str) -> OrderFact | None:
     return next((fact for fact in reversed(ordered) if fact.kind == kind and fact.amount_minor is not None), None)
 
 
-def _newest(ordered: list[OrderFact], name: str) -> Any:
+def _newest(ordered: list[OrderFact], every: list[OrderFact], name: str) -> Any:
     """The newest word; what an event leaves out stays as it was."""
-    return next((said for fact in reversed(ordered) if (said := getattr(fact, name)) is not None), None)
+    facts = chain(reversed(ordered), reversed(every))
+    return next((said for fact in facts if (said := getattr(fact, name)) is not None), None)
 
 
 def _moments(ordered: list[OrderFact], kind: str) -> Iterator[datetime]:

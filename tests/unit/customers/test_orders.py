@@ -134,6 +134,28 @@ def test_a_corrected_line_of_the_same_moments_counts_whichever_order_its_hash_gi
         assert (seen.total_minor, seen.refunded_minor, seen.customer_id) == (90_00 + cents, 10_00, "c1")
 
 
+def test_a_line_that_corrects_a_moment_leaves_nothing_of_the_one_before() -> None:
+    def line(day: int, cents: int, **cells: str) -> list[OrderFact]:
+        moments = dict.fromkeys(("placed_at", "paid_at", "cancelled_at"), f"2026-10-{day:02}T09:00:00Z")
+        return _file(_NOON + timedelta(seconds=cents), amount=f"10.{cents:02}", **(moments | cells))
+
+    for wrong, right in ((5, 9), (9, 5)):
+        seen = order([*line(right, 2), *line(wrong, 1)])
+        assert {seen.placed_at, seen.paid_at, seen.cancelled_at} == {datetime(2026, 10, right, 9, tzinfo=UTC)}
+        assert seen.total_minor == 10_02
+    before = _file(amount="99.00", placed_at="2026-10-07T09:00:00Z")  # as lines were kept before they said when
+    assert order([*before, *line(5, 1)]).total_minor == 10_01
+    shops = _fact(PLACED, amount=70_00, event="zzz")
+    assert order([shops, *line(5, 1), *line(9, 2)]).total_minor == 70_00  # the shop's own word is newer
+    named = (
+        [*line(9, 1, order_number="#1"), *line(5, 2)],
+        [*line(9, 1, order_number="#1"), *line(5, 2, order_number="#2")],
+    )
+    assert [order(lines).order_number for lines in named] == ["#1", "#2"]
+    # what a line leaves out stays as it was
+    assert order([*line(5, 1), *line(5, 2, cancelled_at="")]).cancelled_at == datetime(2026, 10, 5, 9, tzinfo=UTC)
+
+
 def test_what_a_file_says_came_back_and_what_the_shop_says_of_the_same_are_one() -> None:
     """Files overlap with what the shop tells by itself, and our own export is made of it."""
     shops = [_fact(REFUNDED, minute=5, amount=10_00), _fact(REFUNDED, minute=7, amount=20_00)]
