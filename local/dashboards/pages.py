@@ -8,9 +8,11 @@ _ZERO = " or vector(0)"
 
 def _by_day(value: str) -> str:
     """Of the widget's daily counts, which name nobody; the condition is the page's time and store. Drawn at noon: a
-    browser west of Greenwich would write a midnight of UTC below the day before."""
+    browser west of Greenwich would write a midnight of UTC below the day before. Today's not before it is: a page ends
+    now."""
     return (
-        f"select (day + time '12:00') at time zone 'UTC' as time, store as metric, {value} from wootstream.widget_days "  # noqa: S608
+        f"select least((day + time '12:00') at time zone 'UTC', now()) as time, store as metric, {value} "  # noqa: S608
+        "from wootstream.widget_days "
         "where $__timeFilter(day) and store ~ '^($store)$' group by day, store order by day, store"
     )
 

@@ -109,6 +109,18 @@ async def test_a_page_of_grafana_shows_the_reports_figures_of_the_day_that_a_bro
     }
 
 
+async def test_a_day_that_has_begun_in_sydney_alone_is_drawn_where_a_page_of_grafana_ends(
+    slug: str, admin_pool: Pool
+) -> None:
+    panel = next(one for one in STORES.panels if one.sql)
+    asked = panel.asks.replace("$__timeFilter(day)", "true").replace("$store", slug)
+    begun = "update public.chatwoot_widget_daily set day = (now() at time zone 'UTC')::date + 1 where day = $1"
+    async with admin_pool.acquire() as conn:
+        await conn.execute(begun, _TWO.date())
+        drawn = max(row["time"] for row in await conn.fetch(asked))
+        assert drawn <= await conn.fetchval("select now()")
+
+
 @pytest.mark.parametrize("by", ["total", "days", "pages"])
 async def test_over_http_it_is_the_command_lines_json(
     by: str, slug: str, client: httpx.AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
