@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,17 @@ _LOCK_KEY = 0x574F4F54  # "WOOT"
 _LOCK_WAIT_SECONDS = 60.0
 _LOCK_POLL_SECONDS = 0.2
 _TABLE_WAIT = "4s"
+_DEADLOCKS = 10  # as often one migration may lose against who writes, one of two each time
+_ASIDE = re.compile(r"--[^\n]*|(\$\w*\$).*?\1", re.DOTALL)  # comments, and functions' bodies
+_CHANGED = re.compile(
+    r"\b(?:(?:alter|drop)\s+table|drop\s+index|delete\s+from|update|(?:index|policy|trigger)\s+\w+\b[^;]*?\son)\s+"
+    r"(?:if\s+exists\s+|only\s+)*(\w+\.\w+)"
+)
+_TABLES = """
+select distinct coalesce(i.indrelid, c.oid)::regclass::text as name from unnest($1::text[]) as named
+join pg_class c on c.oid = to_regclass(named) left join pg_index i on i.indexrelid = c.oid where c.relkind in ('r', 'p', 'i', 'I')
+order by name
+"""
 _DONE = "select name, sha256 from wootstream.migrations"
 _REMEMBER = "insert into wootstream.migrations (name, sha256) values ($1, $2)"
 # On Supabase auth.users belongs to the platform, and only the connecting role may refer to it; it owns our tables there.
@@ -90,16 +102,31 @@ async def _apply(conn: Any, path: Path, owner: str, done: dict[str, str]) -> boo
         if done[path.name] != digest:
             raise MigrationChanged(f"{path.name} was applied with other text; put it back and write a new migration")
         return False
-    try:
-        async with conn.transaction():
-            # Tables belong to the owner and not to the administrator who happens to run this.
-            await conn.execute(f'set local role "{owner}"')
-            await conn.execute(text)
-            await conn.execute("reset role")
-            await conn.execute(_REMEMBER, path.name, digest)
-    except asyncpg.LockNotAvailableError as held:
-        raise MigrationLocked(
-            f"{path.name} waited {_TABLE_WAIT} for a table that somebody uses in a long transaction: end that one (a dump, an"
-            " open psql: see pg_stat_activity) and try again; what was applied before it stays"
-        ) from held
-    return True
+    for _ in range(_DEADLOCKS):
+        try:
+            await _carry_out(conn, path, owner, text, digest)
+        except asyncpg.DeadlockDetectedError:
+            continue
+        except asyncpg.LockNotAvailableError as held:
+            raise MigrationLocked(
+                f"{path.name} waited {_TABLE_WAIT} for a table that somebody uses in a long transaction: end that one (a"
+                " dump, an open psql: see pg_stat_activity) and try again; what was applied before it stays"
+            ) from held
+        return True
+    raise MigrationLocked(
+        f"{path.name} met whoever writes to its tables in a deadlock, {_DEADLOCKS} times: try again when less is written;"
+        " what was applied before it stays"
+    )
+
+
+async def _carry_out(conn: Any, path: Path, owner: str, text: str, digest: str) -> None:
+    async with conn.transaction():
+        # Tables belong to the owner and not to the administrator who happens to run this.
+        await conn.execute(f'set local role "{owner}"')
+        # All locks first: who writes to one table and then to another would meet us in between, after minutes of work on a
+        # large one, and so at each try.
+        if tables := await conn.fetch(_TABLES, _CHANGED.findall(_ASIDE.sub("", text))):
+            await conn.execute(f"lock table {', '.join(row['name'] for row in tables)} in access exclusive mode")
+        await conn.execute(text)
+        await conn.execute("reset role")
+        await conn.execute(_REMEMBER, path.name, digest)

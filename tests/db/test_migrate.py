@@ -3,13 +3,15 @@
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from db import migrate as module
 from db.migrate import MigrationLocked, migrate, missing
-from tests.databases import copied_database, empty_database
+from tests.databases import copied_database, empty_database, waiting_for_locks
+from tests.eventually import eventually
 
 _NEXT = "9999_next.sql"
 
@@ -41,3 +43,35 @@ async def test_a_table_that_a_long_transaction_holds_is_said_with_its_migration_
 
         assert await migrate(url) == [_NEXT]
         await conn.close()
+
+
+async def test_who_writes_to_one_table_and_then_another_meets_no_migration_in_between(
+    migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the service customers: facts first, then the customers whom they are about. On large tables a migration that
+    takes its locks one by one works for minutes before it comes to the second, and loses at each try."""
+    for path in module.files():
+        shutil.copy(path, tmp_path)
+    (tmp_path / _NEXT).write_text(
+        "alter table wootstream.customers add column of_the_next_release int;\n"
+        "create index of_the_next_release on wootstream.shop_facts (organization_id, happened_at);\n"
+    )
+    monkeypatch.setattr(module, "_FOLDER", tmp_path)
+    async with copied_database(migrated) as url:
+        writer, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+        # The writer is never the one that gives way.
+        await writer.execute("set deadlock_timeout = '1min'")
+        async with writer.transaction():
+            await writer.execute("lock table wootstream.shop_facts in row exclusive mode")
+            migrating = asyncio.create_task(migrate(url))
+            await eventually(lambda: _waits(watcher))
+            assert await waiting_for_locks(watcher, "lock table")  # and has done nothing yet
+            await writer.execute("lock table wootstream.customers in row exclusive mode")
+
+        assert await migrating == [_NEXT]
+        for conn in (writer, watcher):
+            await conn.close()
+
+
+async def _waits(conn: Any) -> bool:
+    return await waiting_for_locks(conn) > 0
