@@ -75,6 +75,21 @@ async def missing(conn: Any) -> list[str]:
     return [name for name in names if name not in done]
 
 
+async def newer(conn: Any) -> list[str]:
+    """Names of those that a newer release applied, of which this one knows nothing."""
+    if await conn.fetchval("select to_regclass('wootstream.migrations')") is None:
+        return []
+    known = [path.name for path in files()]
+    rows = await conn.fetch("select name from wootstream.migrations where name <> all ($1::text[]) order by 1", known)
+    return [row["name"] for row in rows]
+
+
+async def changed_tables(conn: Any, text: str) -> list[str]:
+    """Those there are already of which this migration takes a lock that holds up writers."""
+    rows = await conn.fetch(_TABLES, _CHANGED.findall(_ASIDE.sub("", text)))
+    return [row["name"] for row in rows]
+
+
 async def _take_lock(conn: Any) -> None:
     # Waiting inside the lock call deadlocks with CREATE INDEX CONCURRENTLY, so this polls.
     try:
@@ -125,8 +140,8 @@ async def _carry_out(conn: Any, path: Path, owner: str, text: str, digest: str) 
         await conn.execute(f'set local role "{owner}"')
         # All locks first: who writes to one table and then to another would meet us in between, after minutes of work on a
         # large one, and so at each try.
-        if tables := await conn.fetch(_TABLES, _CHANGED.findall(_ASIDE.sub("", text))):
-            await conn.execute(f"lock table {', '.join(row['name'] for row in tables)} in access exclusive mode")
+        if tables := await changed_tables(conn, text):
+            await conn.execute(f"lock table {', '.join(tables)} in access exclusive mode")
         await conn.execute(text)
         await conn.execute("reset role")
         await conn.execute(_REMEMBER, path.name, digest)
