@@ -19,6 +19,7 @@ from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, database, say
 _END_CONNECTIONS = (
     "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{0}' and pid <> pg_backend_pid()"
 )
+_KNOWN = "from db.migrate import files; print(len(files()) - 1)"  # 0000 is none that is remembered
 # A file that is there is newer than its copy. A process takes up what others left when it starts.
 _PUT_BACK = """
 import os, pathlib, shutil, sqlite3, sys, tarfile
@@ -108,6 +109,16 @@ def check(compose: Compose, folder: Path) -> Manifest:
             raise CannotDo(f"{path} is not what was backed up: its checksum differs; choose another backup")
     if verify(compose, folder / "database.dump") != manifest.tables:
         raise CannotDo(f"{folder} lacks tables that it had: choose another backup")
+    known = max(
+        int(compose.do("exec", "-T", DOORS[0], "python", "-c", _KNOWN)),
+        # Where an upgrade went back, what runs stands beside more than it knows.
+        int(compose.psql("select count(*) from wootstream.migrations", database=database())),
+    )
+    if manifest.migrations > known:
+        raise CannotDo(
+            f"{folder} was made by release {manifest.release} with {manifest.migrations} migrations, and what runs here"
+            f" knows {known}: deploy/upgrade to that release first, or choose another backup"
+        )
     return manifest
 
 

@@ -7,7 +7,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from db import sealed, stores
-from db.migrate import missing
+from db.migrate import missing, newer
 from db.pool import Pool, scoped
 from schemas.topics import Topic
 from services.kernel.clock import Clock
@@ -31,6 +31,7 @@ async def wait_for_installation(
     while True:
         try:
             await check_schema(pool)
+            await _tell_newer(pool)
             await checked()
             return await _check_topics(settings, wanted)
         except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
@@ -48,6 +49,13 @@ async def check_schema(pool: Pool) -> None:
             raise Stop(
                 f"the database lacks {len(names)} migrations ({names[0]} is the first): run `wootstream migrate`"
             )
+
+
+async def _tell_newer(pool: Pool) -> None:
+    """Between `migrate` and the roll it is so, and where an upgrade went back: nothing to stop for."""
+    async with pool.acquire(timeout=10) as conn:
+        if names := await newer(conn):
+            log.warning("database_is_of_a_newer_release", migrations=names)
 
 
 async def check_keys(pool: Pool, secrets: Secrets) -> None:

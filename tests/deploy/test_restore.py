@@ -76,6 +76,7 @@ async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: I
         with (damaged / "database.dump").open("ab") as dump:
             dump.write(b"\0")
         refused = await host.deploy("restore", str(damaged))
+        newer = await host.deploy("restore", str(_as_of_a_newer_release(tmp_path / made.out, tmp_path / "newer")))
         restored = await host.deploy("restore", "--seconds", str(PATIENCE_SECONDS))
 
         assert restored.code == 0, restored.err
@@ -87,6 +88,7 @@ async def test_restored_backup_of_yesterday_catches_up_by_itself(installation: I
         unknown = await _unanalyzed(installation)
 
     assert (refused.code, "checksum differs" in refused.err) == (2, True)
+    assert (newer.code, "made by release 9.9 with 1000 migrations" in newer.err) == (2, True), newer.err
     assert (answer.clean, answer.in_flight) == (True, 0)
     assert kept
     assert unknown == []
@@ -114,6 +116,13 @@ async def test_workers_stand_still_where_who_was_forgotten_may_be_back(
         assert restored.code == 2, restored.err
         assert "people who were forgotten may be back" in restored.err
         assert [call for call in host.calls()[begun:] if call[0] == "up"] == []
+
+
+def _as_of_a_newer_release(backup: Path, copy: Path) -> Path:
+    shutil.copytree(backup, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"release": "9.9", "migrations": 1000}))
+    return copy
 
 
 async def _nothing_to_reckon(conn: Any) -> bool:

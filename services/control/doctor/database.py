@@ -3,7 +3,7 @@
 import asyncpg
 
 from db import catalogue
-from db.migrate import missing
+from db.migrate import missing, newer
 from db.pool import Connection, Pool
 from services.control.doctor.seen import DatabaseSeen, RoleSeen
 from services.kernel.clock import Clock
@@ -20,6 +20,7 @@ async def look(settings: Settings, pool: Pool, clock: Clock) -> DatabaseSeen:
         return DatabaseSeen(
             version=server["version"],
             missing=absent,
+            newer=await newer(conn),
             changed=await _changed(conn),
             roles=[RoleSeen(**row) for row in await catalogue.roles(conn)],
             unprotected=await catalogue.unprotected(conn),

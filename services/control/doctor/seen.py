@@ -46,6 +46,7 @@ class DatabaseSeen:
 
     version: int  # 150004
     missing: Sequence[str]
+    newer: Sequence[str]  # migrations that this release does not know
     changed: Sequence[str]
     roles: Sequence[RoleSeen]
     unprotected: Sequence[str]  # tables of stores whose row security is not forced

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from db.pool import SERVICE, open_pool
 from services.kernel import Clock, Process, Settings, Stop
@@ -44,6 +45,24 @@ async def test_a_verb_refuses_where_its_role_was_never_made(
     with pytest.raises(Stop, match=_SAID):
         async with environment.database(settings):
             pass
+
+
+@pytest.mark.usefixtures("topics")
+async def test_a_service_beside_a_newer_schema_works_and_says_what_it_does_not_know(
+    settings: Settings, migrated: str
+) -> None:
+    """Between `migrate` and the roll, and where an upgrade went back."""
+    async with copied_database(migrated) as url:
+        admin = await asyncpg.connect(url)
+        await admin.execute("insert into wootstream.migrations (name, sha256) values ('9999_next.sql', '')")
+        pool = open_pool(url, SERVICE)
+        with capture_logs() as told:
+            assert await wait_for_installation(settings, Clock(), pool, [], _nothing)
+        await pool.close()
+        await admin.close()
+    assert [(one["event"], one["migrations"]) for one in told] == [
+        ("database_is_of_a_newer_release", ["9999_next.sql"])
+    ]
 
 
 @pytest.fixture

@@ -170,7 +170,13 @@ def _migrations(seen: DatabaseSeen) -> Iterator[Finding]:
         yield fault("migrations", f"{len(seen.missing)} are missing: {', '.join(seen.missing)}", _MIGRATE)
     if seen.changed:
         yield fault("migrations", f"applied with other text: {', '.join(seen.changed)}", "install the release that was")
-    if not seen.missing and not seen.changed:
+    if seen.newer:
+        # No fault: so it is between `migrate` and the roll, and where an upgrade went back.
+        yield warning(
+            "migrations", f"{len(seen.newer)} are of a newer release than this one: {', '.join(seen.newer)}",
+            "install that release, beside which only the one before it is known to work",
+        )  # fmt: skip
+    if not (seen.missing or seen.newer or seen.changed):
         yield well("migrations", "all applied")
 
 

@@ -232,6 +232,14 @@ FAULTS: dict[str, tuple[Fault, Severity, str, str]] = {
         ),
         Severity.FAULT, "roles", "row security of wootstream.due is not forced",
     ),
+    "of a newer release": (
+        lambda sick: statements(
+            sick,
+            "insert into wootstream.migrations (name, sha256) values ('9999_next.sql', '')",
+            "delete from wootstream.migrations where name = '9999_next.sql'",
+        ),
+        Severity.WARNING, "migrations", "1 are of a newer release than this one: 9999_next.sql",
+    ),
     "read-only": (
         lambda sick: statements(
             sick, *(f"begin read write; {_ALTER.format(*one)}; commit" for one in (("set", " = on"), ("reset", "")))

@@ -40,9 +40,10 @@ KAFKA = KafkaSeen(
     topics={TOPIC.name: TOPIC_SEEN},
 )
 DATABASE = DatabaseSeen(
-    version=150_004, missing=(), changed=(), roles=(RoleSeen("wootstream_service", bypasses=False, granted=True),),
-    unprotected=(), public=(), lacking=(), partitions_until=datetime(2026, 7, 1, tzinfo=UTC), ahead_seconds=0.01,
-    read_only=False, standby=False, encrypted=True, local=False, pooled=False, has_direct_url=False, lowers_all=True,
+    version=150_004, missing=(), newer=(), changed=(),
+    roles=(RoleSeen("wootstream_service", bypasses=False, granted=True),), unprotected=(), public=(),
+    lacking=(), partitions_until=datetime(2026, 7, 1, tzinfo=UTC), ahead_seconds=0.01, read_only=False,
+    standby=False, encrypted=True, local=False, pooled=False, has_direct_url=False, lowers_all=True,
 )  # fmt: skip
 SERVER = ServerSeen(base_url="https://chat.example", stores=2, release="4.13.0", fault=None, ahead_seconds=0.2)
 STORE = StoreRow(

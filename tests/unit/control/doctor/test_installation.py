@@ -96,6 +96,7 @@ def test_topic(changed: dict[str, Any], severity: Severity, words: str) -> None:
     [
         ({"version": 130_011}, FAULT, "PostgreSQL: 13.11"),
         ({"missing": ("0025_x.sql",), "lacking": ("much",), "partitions_until": None}, FAULT, "missing: 0025_x.sql"),
+        ({"newer": ("0099_z.sql",)}, WARNING, "1 are of a newer release than this one: 0099_z.sql"),
         ({"changed": ("0003_y.sql",)}, FAULT, "applied with other text: 0003_y.sql"),
         ({"roles": (RoleSeen("wootstream_service", bypasses=True, granted=True),)}, FAULT, "bypasses row security"),
         ({"roles": (RoleSeen("wootstream_service", bypasses=False, granted=False),)}, FAULT, "may not become"),
