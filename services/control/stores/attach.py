@@ -46,6 +46,14 @@ class Added:
     path_token: str | None = field(repr=False)  # as given or made now; None: signed, or made earlier
     made_event_secret: str | None = field(repr=False)
     made_vouching_secret: str | None = field(repr=False)
+    zone_changed: bool = False
+
+    @property
+    def to_do(self) -> str | None:
+        """What is left to a person: counting anew takes as long as there are days."""
+        if not self.zone_changed:
+            return None
+        return f"its events were counted by the days of the zone before: `wootstream partitions rebuild {self.slug}`"
 
     @property
     def webhook_path(self) -> str | None:
@@ -66,6 +74,7 @@ class Added:
             "event_url": f"{address}/events/{self.slug}",
             "event_secret": self.made_event_secret,
             "vouching_secret": self.made_vouching_secret,
+            "to_do": self.to_do,
         }
 
 
@@ -167,4 +176,5 @@ async def _put(conn: Connection, store: StoreOptions, organization: UUID, vault:
             await due.mark_everyone(conn, organization)
     await account_details.mark_bots(conn, organization, store.bot_inboxes)
     made = (row.made_event_secret, row.made_vouching_secret)
-    return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, *made)
+    zone_changed = before is not None and before["timezone"] != row.columns["timezone"]
+    return Added(store.slug, organization, outcome, row.columns["unsigned"], row.path_token, *made, zone_changed)

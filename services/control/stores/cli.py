@@ -172,6 +172,7 @@ def _tell(added: control.Added, public_url: str, *, as_json: bool) -> None:
         "event URL": answer["event_url"],
         "event secret": added.made_event_secret and f"{added.made_event_secret} (told this once)",
         "vouching secret": added.made_vouching_secret and f"{added.made_vouching_secret} (told this once)",
+        "to do": added.to_do,
     }
     print("\n".join(f"{name:<16}{text}" for name, text in lines.items() if text))
 

@@ -57,7 +57,10 @@ def store(row: StoreRow, seen: AccountSeen, *, public_url: str, events: Collecti
     ]
     yield from findings
     if not findings:
-        yield well("store", "heard, and set up as wanted", store=row.slug)
+        heard = (
+            "heard, and set up as wanted" if row.last_activity_at else "set up as wanted; nothing was heard of it yet"
+        )
+        yield well("store", heard, store=row.slug)
 
 
 def _secrets(row: StoreRow) -> Iterator[Finding]:

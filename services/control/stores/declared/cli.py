@@ -240,6 +240,8 @@ def _tell_applied(answers: Sequence[AppliedPlan | Failed], *, as_json: bool) -> 
         _tell(one.slug, one.reason if isinstance(one, Failed) else one.changes)
         for name, secret in _made(one).items():
             print(f"      {name}: {secret} (told this once)")
+        if isinstance(one, AppliedPlan) and one.added.to_do:
+            print(f"      to do: {one.added.to_do}")
     _tell_sum([one for one in answers if isinstance(one, AppliedPlan)], len(answers), "made")
 
 
@@ -256,7 +258,7 @@ def _as_json(one: Planned | AppliedPlan | Failed) -> dict[str, Any]:
     answer: dict[str, Any] = {"slug": one.slug, "changes": [change.as_json() for change in one.changes]}
     if isinstance(one, AppliedPlan):
         answer |= {"organization_id": one.organization_id, "event_secret": one.added.made_event_secret,
-                   "vouching_secret": one.added.made_vouching_secret}  # fmt: skip
+                   "vouching_secret": one.added.made_vouching_secret, "to_do": one.added.to_do}  # fmt: skip
     return answer
 
 

@@ -166,6 +166,14 @@ async def test_a_tier_is_reckoned_again_after_whatever_it_depends_on_has_changed
     assert behind == [None, None, "", ""]
 
 
+async def test_who_changes_a_stores_zone_is_told_that_its_days_are_to_be_counted_anew(settings: Settings) -> None:
+    store = shop()
+    lima, pen = StoreOptions(slug=store.slug, timezone="America/Lima"), StoreOptions(slug=store.slug, currency="PEN")
+    said = [(await attach.add(settings, one)).to_do for one in (store, store, lima, pen)]
+    assert [one is not None for one in said] == [False, False, True, False]
+    assert f"`wootstream partitions rebuild {store.slug}`" in str(said[2])
+
+
 async def test_unsigned_store_gets_a_path_token_once(settings: Settings, admin_pool: Pool) -> None:
     store = shop(unsigned=True)
     first, second = await attach.add(settings, store), await attach.add(settings, store)

@@ -30,6 +30,13 @@ def test_well_is_well() -> None:
     assert [(one.severity, one.store) for one in judged()] == [(OK, "nl")]
 
 
+def test_a_store_of_which_nothing_was_ever_heard_is_not_said_to_be_heard() -> None:
+    """Nor is there anything to hear: Chatwoot has no conversation of it."""
+    new = replace(STORE, last_activity_at=None), replace(ACCOUNT, conversations=0, last_activity_at=None)
+    assert [(one.severity, "nothing was heard" in one.seen) for one in judged(*new)] == [(OK, True)]
+    assert [one.seen for one in judged()] == ["heard, and set up as wanted"]
+
+
 @pytest.mark.parametrize(
     ("seen", "more", "severity", "words"),
     [
