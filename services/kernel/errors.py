@@ -93,7 +93,7 @@ _BY_SQLSTATE = {
     "21": Verdict.GUILTY,  # two rows of one key in one statement
     "54": Verdict.GUILTY,  # too large, too deep
     "P0": Verdict.GUILTY,  # a trigger of the host's refuses the row
-    "0A": Verdict.STOP,  # a plan from before a migration, or a server too old
+    "0A": Verdict.STOP,  # a server too old
     "28": Verdict.STOP,  # login refused
     "3D": Verdict.STOP,  # no such database
     "3F": Verdict.STOP,  # no such schema
@@ -134,6 +134,8 @@ def verdict(error: BaseException) -> Verdict:
         return _of_group(error)
     if isinstance(error, (Stop, Broken, TooMuchPower, NoRole, BadAddress, *_KAFKA_FORBIDS)):
         return Verdict.STOP
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return Verdict.AGAIN  # a migration changed a table under us: the driver has forgotten all plans by now
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or "XX"
         return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], Verdict.GUILTY)

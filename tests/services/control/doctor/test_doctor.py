@@ -232,6 +232,17 @@ FAULTS: dict[str, tuple[Fault, Severity, str, str]] = {
         ),
         Severity.FAULT, "roles", "row security of wootstream.due is not forced",
     ),
+    "migration missing, and a column that the doors read": (
+        lambda sick: statements(
+            sick,
+            "alter table public.chatwoot_accounts rename seal_version to version_of_seal;"
+            " create table kept as select * from wootstream.migrations where name = '0072_seals.sql';"
+            " delete from wootstream.migrations where name = '0072_seals.sql'",
+            "insert into wootstream.migrations select * from kept; drop table kept;"
+            " alter table public.chatwoot_accounts rename version_of_seal to seal_version",
+        ),
+        Severity.FAULT, "migrations", "1 are missing: 0072_seals.sql",
+    ),
     "of a newer release": (
         lambda sick: statements(
             sick,

@@ -122,6 +122,20 @@ async def test_a_backend_that_is_terminated_gets_the_same_batch_again(two: tuple
     assert (raised.value.sqlstate, verdict(raised.value)) == ("08003", AGAIN)
 
 
+async def test_a_plan_from_before_a_migration_gets_the_same_batch_again(two: tuple[Any, Any]) -> None:
+    first, second = two
+    await second.execute("rollback")
+    async with first.transaction():
+        await first.fetch("select * from parent")
+    await second.execute("alter table parent add column of_the_next_release int")
+    with pytest.raises(asyncpg.InvalidCachedStatementError) as raised:
+        async with first.transaction():
+            await first.fetch("select * from parent")
+    assert verdict(raised.value) is AGAIN
+    async with first.transaction():
+        assert len(await first.fetch("select * from parent")) == 2
+
+
 async def test_what_follows_a_lost_connection_gets_the_same_batch_again(two: tuple[Any, Any]) -> None:
     _, second = two
     second.terminate()
