@@ -63,6 +63,16 @@ _UNASKED = (
     SetupQuestion("ALERT_MAIL_PLAIN", "1: a mail server without TLS", ""),
     SetupQuestion("ALERT_WEBHOOK_URL", "Where another program is told, in Alertmanager's JSON", "", secret=True),
 )
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+# What nobody but a container would notice, hours later or never: nginx, certbot, Alertmanager.
+_FORMS = {
+    "PUBLIC_NAME": (_NAME, "a name alone, without https:// or a port"),
+    "ACME_EMAIL": (r"[^@\s]+@[^@\s]+", "an e-mail address"),
+    "CHATWOOT_PRIVATE_ADDRESSES": ("true|false", "true or false"),
+    "PROXY": ("none|cloudflare|forwarded", "none, cloudflare or forwarded"),
+    "ALERT_MAIL_SERVER": (rf"{_NAME}:[0-9]{{1,5}}", "host:port"),
+    "KAFKA_TOPIC_BYTES": ("[0-9]*", "a number of bytes"),
+}
 # Containers mount them; an empty file says that there is none.
 _MAY_BE_EMPTY = ("alert_mail_password", "alert_slack_url", "alert_webhook_url")
 
@@ -103,7 +113,7 @@ def make(given: Mapping[str, str], *, ask: Callable[[SetupQuestion], str] | None
     said = _answered(QUESTIONS, there, given, ask)
     mails = said.get("ALERT_MAIL_TO") or there.get("ALERT_MAIL_TO")
     said |= _answered(MAIL_QUESTIONS, there, given, ask) if mails else {}
-    said |= {one.variable: given[one.variable] for one in _UNASKED if one.variable in given}
+    said |= {one.variable: _answer(one, given, None) for one in _UNASKED if one.variable in given}
     told = {name.lower(): said.pop(name, "") for name in map(str.upper, _MAY_BE_EMPTY)}
     fixed = {
         "COMPOSE_FILE": "compose.yaml:compose.journald.yaml"
@@ -142,7 +152,14 @@ def _answer(question: SetupQuestion, given: Mapping[str, str], ask: Callable[[Se
         raise CannotDo(
             f"{question.variable} holds a sign that a shell or compose would read: leave quotes, $ and # out"
         )
-    return answer.strip()
+    return _formed(question.variable, answer.strip())
+
+
+def _formed(variable: str, answer: str) -> str:
+    form, words = _FORMS.get(variable, (".*", ""))
+    if not re.fullmatch(form, answer):
+        raise CannotDo(f"{variable} is {answer!r}: say {words}")
+    return answer
 
 
 def _ask(question: SetupQuestion) -> str:

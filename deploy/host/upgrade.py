@@ -8,6 +8,7 @@ from __future__ import annotations  # Python 3.9, as older distributions have it
 
 import argparse
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from deploy.host.backup import backup
 from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, change_env, env, say
 
 _LEAST_FREE_BYTES = 5 * 1024**3
+_NAME = re.compile(r"\w[\w.-]{0,127}", re.ASCII)  # what Docker takes for an image's tag
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,6 +37,10 @@ def upgrade(compose: Compose, version: str, *, backups: Path, seconds: float) ->
     before = env().get("WOOTSTREAM_VERSION")
     if not before:
         raise CannotDo("WOOTSTREAM_VERSION is not in .env: run deploy/setup")
+    if not _NAME.fullmatch(version):
+        raise CannotDo(f"{version!r} is no name of a release: say one like {before}")
+    if version == before:
+        raise CannotDo(f"{version} is what runs: its image would be made anew, and there would be no way back")
     check(compose)
     backup(compose, backups)
     change_env("WOOTSTREAM_VERSION", version)
@@ -45,11 +51,23 @@ def upgrade(compose: Compose, version: str, *, backups: Path, seconds: float) ->
         roll(compose)
         compose.audited(seconds=seconds)
     except (CannotDo, KeyboardInterrupt) as reason:
-        say(f"{reason or 'interrupted'}; back to {before}")
+        why = str(reason) or "interrupted"
+        say(f"{why}; back to {before}")
         change_env("WOOTSTREAM_VERSION", before)
-        roll(compose)
-        raise CannotDo(f"{version} does not run here, and {before} runs again: {reason or 'interrupted'}") from reason
+        _go_back(compose, before, why)
+        raise CannotDo(f"{version} does not run here, and {before} runs again: {why}") from reason
     say(f"{version} runs, the audit is clean")
+
+
+def _go_back(compose: Compose, before: str, why: str) -> None:
+    """Raises CannotDo, with both reasons."""
+    try:
+        roll(compose)
+    except CannotDo as again:
+        raise CannotDo(
+            f"{why}; nor is {before} back ({again}): see `docker compose ps` and the logs, then `docker compose up"
+            " --detach --wait`"
+        ) from again
 
 
 def check(compose: Compose) -> None:

@@ -56,6 +56,23 @@ async def test_upgrade_rolls_one_after_the_other_and_goes_back_where_it_fails(ho
     assert (_version(host), _changes(host)[begun:][-3:]) == ("2.0", rolled)
 
 
+async def test_where_going_back_fails_too_both_reasons_are_said(host: Host) -> None:
+    host.fails_once("topics")
+    host.fails_once("conversations")
+    lost = await host.deploy("upgrade", "2.0")
+    assert (lost.code, _version(host)) == (2, "1.0")
+    assert "topics` failed: topics is told to fail; nor is 1.0 back (`up" in lost.err
+
+
+async def test_nothing_is_changed_where_there_would_be_nothing_to_go_back_to(host: Host) -> None:
+    """An image of the release that runs would be made anew, under its own name."""
+    same, odd = await host.deploy("upgrade", "1.0"), await host.deploy("upgrade", "main branch")
+    assert (same.code, odd.code, _changes(host)) == (2, 2, [])
+    assert same.err.startswith("upgrade: 1.0 is what runs")
+    assert "'main branch' is no name of a release: say one like 1.0" in odd.err
+    assert not (host.folder / "backups").exists()
+
+
 async def test_nothing_is_changed_where_the_doctor_names_a_fault_of_the_installation(host: Host) -> None:
     path = host.folder / "state" / "settings.json"
     state = json.loads(path.read_text())

@@ -83,6 +83,26 @@ def test_answer_that_compose_would_read_is_refused(bad: str) -> None:
         prepare.make(_ANSWERS | {"PUBLIC_NAME": bad}, ask=None)
 
 
+@pytest.mark.parametrize(
+    ("variable", "bad"),
+    [
+        ("PUBLIC_NAME", "https://hooks.example.org"),
+        ("PUBLIC_NAME", "hooks.example.org:443"),
+        ("PUBLIC_NAME", "hooks example.org"),
+        ("ACME_EMAIL", "ops"),
+        ("CHATWOOT_PRIVATE_ADDRESSES", "maybe"),
+        ("PROXY", "haproxy"),
+        ("KAFKA_TOPIC_BYTES", "10 GB"),
+    ],
+)
+def test_answer_that_only_a_container_would_stumble_over_is_refused_with_its_form(
+    folder: Path, variable: str, bad: str
+) -> None:
+    with pytest.raises(CannotDo, match=f"{variable} is .*: say "):
+        prepare.make(_ANSWERS | {variable: bad}, ask=None)
+    assert not (folder / ".env").exists()
+
+
 def test_answer_that_nobody_asked_for_is_refused() -> None:
     with pytest.raises(CannotDo, match="nobody asks for PUBLIC_NAMES"):
         prepare.make(_ANSWERS | {"PUBLIC_NAMES": "x"}, ask=None)
@@ -91,10 +111,11 @@ def test_answer_that_nobody_asked_for_is_refused() -> None:
 @pytest.mark.parametrize(("mail", "count"), [("x", 11), ("", 7)])
 def test_questions_are_seven_and_four_about_mail_and_asked_once(mail: str, count: int) -> None:
     asked: list[str] = []
+    said = {"ALERT_MAIL_TO": mail, "ACME_EMAIL": "x@x", "ALERT_MAIL_SERVER": "x:25"}
 
     def ask(question: prepare.SetupQuestion) -> str:
         asked.append(question.variable)
-        return mail if question.variable == "ALERT_MAIL_TO" else "x"
+        return said.get(question.variable, question.otherwise or "x")
 
     prepare.make({}, ask=ask)
     prepare.make({}, ask=ask)
