@@ -115,7 +115,10 @@ async def _apply(conn: Any, path: Path, owner: str, done: dict[str, str]) -> boo
     if path.name in done:
         # By content: a file that was edited after it ran leaves databases that differ from each other.
         if done[path.name] != digest:
-            raise MigrationChanged(f"{path.name} was applied with other text; put it back and write a new migration")
+            raise MigrationChanged(
+                f"{path.name} was applied with other text: install the release that did, or one that follows it; whoever has"
+                " edited it puts it back, and writes a new migration"
+            )
         return False
     for _ in range(_DEADLOCKS):
         try:

@@ -5,6 +5,7 @@ migration pass: what it takes away has to stay for one release more.
 """
 
 import asyncio
+import hashlib
 import importlib
 import pkgutil
 import re
@@ -17,7 +18,7 @@ import asyncpg
 import orjson
 
 import db
-from db.migrate import migrate
+from db.migrate import files, migrate
 from db.pool import INGRESS, PEOPLE, PRIVACY, SERVICE
 from local import stack
 from services.kernel import Settings
@@ -52,6 +53,11 @@ def statements() -> Iterator[tuple[str, str]]:
                 yield f"{found.name}.{name}", text
 
 
+def digests() -> dict[str, str]:
+    """Of each migration, without the one that runs each time."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files()[1:]}
+
+
 async def asked(conn: Any, sql: str, role: str) -> str | None:
     """What PostgreSQL has against it: a table, a column, a function or a right that is not there. Nothing is done."""
     transaction = conn.transaction()
@@ -77,7 +83,7 @@ async def _now(conn: Any) -> dict[str, Any]:
         if not roles:
             sys.exit(f"{name} is asked by nobody: {await asked(conn, sql, SERVICE)}")
         found[name] = {"roles": roles, "sql": sql}
-    return {"rules": await rules(conn), "statements": found}
+    return {"migrations": digests(), "rules": await rules(conn), "statements": found}
 
 
 async def _write() -> None:

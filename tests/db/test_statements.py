@@ -5,11 +5,17 @@ from typing import Any
 import orjson
 
 from db.pool import Pool
-from tests.db.statements import OF_THE_LAST_RELEASE, asked, rules
+from tests.db.statements import OF_THE_LAST_RELEASE, asked, digests, rules
 
 _LAST: dict[str, Any] = orjson.loads(OF_THE_LAST_RELEASE.read_bytes())
 # New on a table of before, and why every row keeps it that the last release writes.
 _KEPT_BEFORE: dict[str, str] = {}
+
+
+def test_no_migration_of_the_last_release_was_edited() -> None:
+    """Databases that have it would refuse every later release."""
+    now = digests()
+    assert {name for name, digest in _LAST["migrations"].items() if now.get(name) != digest} == set()
 
 
 async def test_what_the_last_release_asks_is_still_there_and_allowed(admin_pool: Pool) -> None:
