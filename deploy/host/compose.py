@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -94,13 +94,19 @@ class Compose:
         """Start them, made anew where image or settings changed, and wait until they are healthy. Raises CannotDo."""
         self.do("up", "--detach", "--no-deps", "--wait", *services)
 
+    def audit(self) -> tuple[dict[str, Any], str]:
+        """Its answer, empty where there is none, and what was said beside it."""
+        _, out, said = self.verb("audit", "--json")
+        return (json.loads(out) if out.lstrip().startswith("{") else {}), said
+
     def audited(self, *, seconds: float, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
-        """The audit's answer once it is clean and nothing is in flight. Raises CannotDo with what it said last."""
+        """The audit's answer once it is clean and all is read that lay in the topics when it was asked first: where
+        shops are open something is in flight at any moment. Raises CannotDo with what it said last."""
+        ends: dict[tuple[str | None, str, int], int] = {}
         until = clock() + seconds
         while True:
-            code, out, said = self.verb("audit", "--json")
-            answer: dict[str, Any] = json.loads(out) if out.lstrip().startswith("{") else {}
-            if code == 0 and answer and not answer.get("in_flight"):
+            answer, said = self.audit()
+            if answer.get("clean") and _read_up_to(ends, answer):
                 return answer
             if clock() > until:
                 about = (
@@ -108,6 +114,15 @@ class Compose:
                 )
                 raise CannotDo(f"the audit is not clean after {seconds:.0f} s: {about}")
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _read_up_to(ends: dict[tuple[str | None, str, int], int], answer: Mapping[str, Any]) -> bool:
+    """Whether each group has come as far as each log reached when it was first seen here; `ends` remembers that."""
+    behind = False
+    for line in answer.get("topics", ()):
+        wanted = ends.setdefault((line["group"], line["topic"], line["partition"]), line["end_offset"] or 0)
+        behind |= line["in_flight"] > 0 and (line["next_offset"] or 0) < wanted
+    return not behind
 
 
 def _end(text: str) -> str:

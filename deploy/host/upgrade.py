@@ -77,6 +77,10 @@ def check(compose: Compose) -> None:
     running = compose.do("ps", "--services", "--status=running").split()
     if absent := [name for name in (*DOORS, *WORKERS, "postgres", "kafka", "nginx") if name not in running]:
         raise CannotDo(f"{', '.join(absent)} do not run: mend that first, so that a failure has one cause")
+    answer, said = compose.audit()
+    if not answer.get("clean"):
+        why = f"{answer['missing']} missing" if answer else said.strip()[-200:]
+        raise CannotDo(f"the audit is not clean before the upgrade ({why}): `wootstream audit` says what to mend first")
     if faults := _faults(compose):
         raise CannotDo(f"`wootstream doctor` names what to mend first: {'; '.join(faults)}")
 

@@ -82,6 +82,17 @@ async def test_nothing_is_changed_where_the_doctor_names_a_fault_of_the_installa
     assert refused.err == "upgrade: `wootstream doctor` names what to mend first: migrations 2 are missing: run it"
 
 
+async def test_nothing_is_changed_where_the_audit_is_not_clean_before(host: Host) -> None:
+    """Or the new release would be taken back for what the old one had lost."""
+    path = host.folder / "state" / "settings.json"
+    state = json.loads(path.read_text())
+    lost = {"audit": '{"clean": false, "missing": 3, "in_flight": 0}'}
+    path.write_text(json.dumps(state | {"said": _SAID | lost}))
+    refused = await host.deploy("upgrade", "2.0")
+    assert (refused.code, _version(host), _changes(host)) == (2, "1.0", [])
+    assert "the audit is not clean before the upgrade (3 missing)" in refused.err
+
+
 async def test_nothing_is_changed_where_the_backup_fails(host: Host) -> None:
     host.fails_once("pg_dump")
     refused = await host.deploy("upgrade", "2.0")
