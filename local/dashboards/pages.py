@@ -74,7 +74,7 @@ DOORS = Dashboard(
         Panel("Made durable in", f"sum by (where) (rate(wootstream_kept_total{RATE})){_ZERO}", "{{where}}", unit="reqps"),
         Panel("Came again", f"sum by (door) (rate(wootstream_repeated_total{RATE})){_ZERO}", "{{door}}", unit="reqps"),
         Panel("Spool, records", "sum by (instance) (wootstream_spool_records)", "{{instance}}"),
-        Panel("Spool, share of its room", "max by (instance) (wootstream_spool_bytes / wootstream_spool_limit_bytes)", "{{instance}}", unit="percentunit", bad=0.8),
+        Panel("Spool, share of its room that is gone", "max by (instance) (1 - (wootstream_spool_limit_bytes - wootstream_spool_bytes) / wootstream_spool_wanted_bytes)", "{{instance}}", unit="percentunit", bad=0.8),
         Panel("Stores last read before", "max by (instance) (time() - wootstream_stores_read_timestamp_seconds)", "{{instance}}", unit="s"),
         Panel("Events of pages refused", f"sum by (reason) (rate(wootstream_events_refused_total{RATE})){_ZERO}", "{{reason}}", unit="reqps"),
         Panel("Requests that broke or were no HTTP", f"sum by (instance) (rate(wootstream_http_broken_total{RATE})) or sum by (reason) (rate(wootstream_http_faults_total{RATE})){_ZERO}",

@@ -31,6 +31,8 @@ from services.ingress.stores.change_notices import ChangeNotices
 from services.kernel import Process, Stop
 from services.kernel.every import every
 
+_LOOK_SECONDS = 10.0  # at the spool's disk
+
 
 def add_to(process: Process) -> None:
     """Open the doors; they need neither PostgreSQL nor Kafka to answer."""
@@ -70,6 +72,7 @@ def acceptance_of(process: Process) -> Acceptance:
     process.background("drain", drainer.run)
     process.background("kafka watch", switch.watch)
     process.site.ready_unless(spool.fault)
+    every(process, spool.look, name="spool's disk", seconds=_LOOK_SECONDS, needed=False)
     _write_rows(process, spool, directory, metrics)
     # Closed in reverse: what holds the records comes before the rows that tell of them.
     process.at_close(spool.close)

@@ -1,5 +1,5 @@
-"""How full the spool is: told to the metrics after every turn, alerted at 80 %, and the reason in /ready; and how much
-of it is whose."""
+"""How full the spool is: told to the metrics after every turn and every ten seconds, alerted at 80 %, and the reason
+in /ready; and how much of it is whose."""
 
 from collections import Counter
 
@@ -59,6 +59,7 @@ class FillLevel:
         self._refusing = ""  # why the last put found no room
         self._alerted = False
         metrics.unreadable.set(shelf.unreadable)
+        metrics.wanted.set(shelf.cap_bytes)
         self.measure()
 
     def measure(self) -> None:

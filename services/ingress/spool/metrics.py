@@ -19,6 +19,8 @@ class SpoolMetrics:
         # enlarge the volume and WOOTSTREAM_SPOOL_BYTES, before senders are refused.
         self.bytes = Gauge("wootstream_spool_bytes", "Bytes in use by the spool", registry=registry)
         self.limit = Gauge("wootstream_spool_limit_bytes", "Bytes that the spool may use", registry=registry)
+        # What it is meant to hold, WOOTSTREAM_SPOOL_BYTES. The limit far below it: others fill its disk, or it is gone.
+        self.wanted = Gauge("wootstream_spool_wanted_bytes", "Bytes that the spool is set to", registry=registry)
         # Records the spool turned away for want of room. Any growth: senders got 503, or Kafka took it just so.
         self.no_room = Counter("wootstream_spool_no_room", "Records the spool could not take", registry=registry)
         # Records answered 503 because Kafka refuses them for good, though they fit a topic as we make it. Any growth:

@@ -98,9 +98,10 @@ class Shelf:
 
     @property
     def disk_bytes(self) -> int:
-        """What the disk still gives; nothing where it was taken away."""
+        """What the disk still gives; nothing where it was taken away, or takes nothing."""
         try:
-            return shutil.disk_usage(self._directory).free
+            takes = self._directory.is_dir() and os.access(self._directory, os.W_OK)
+            return shutil.disk_usage(self._directory).free if takes else 0
         except OSError:
             return 0
 

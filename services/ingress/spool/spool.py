@@ -218,6 +218,12 @@ class Spool:
                     self._shares.remove(record)
         return settling.future
 
+    async def look(self) -> bool:
+        """See what the disk gives, which others fill as well: who learns it from a refusal learns it too late."""
+        with suppress(Full):  # the process is stopping
+            await self.settle(())
+        return False
+
     async def close(self) -> None:
         """Finish what was handed in, then give the files up."""
         self._closed = True

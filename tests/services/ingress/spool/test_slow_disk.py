@@ -1,4 +1,5 @@
-"""The disk under the spool hangs, as in an fsync that does not return: every wait is bounded, and so is the memory."""
+"""The disk under the spool hangs, as in an fsync that does not return: every wait is bounded, and so is the memory; or
+others fill it."""
 
 import asyncio
 import threading
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from services.ingress import app
 from services.ingress.spool.shelf import Full, Shelf
 from services.ingress.spool.spool import Spool
-from services.kernel import Clock
+from services.kernel import Clock, Process
 from tests.eventually import PATIENCE_SECONDS, eventually
+from tests.services.ingress.spool.bench import Bench
 from tests.services.ingress.spool.shelf_bench import opened, put, record, waiting
+from tests.services.ingress.spool.small_disk import fill, give_back, mounted
 
 _SOON = 0.05
 _KIBIBYTE = 1024
@@ -90,3 +94,26 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(hanging: Spool, monke
 async def _is_refused_at_once(one: "asyncio.Future[None]") -> bool:
     await asyncio.sleep(0)
     return one.done() and isinstance(one.exception(), Full)
+
+
+async def test_a_disk_that_others_fill_is_told_while_kafka_takes_everything(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who learns it from the first record that finds no room learns it when Kafka is away, and that record is lost."""
+    monkeypatch.setattr(app, "_LOOK_SECONDS", 0.02)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(disk, megabytes=24):
+        async with bench.accepting(data_directory=disk) as (process, acceptance):
+            assert _room(process) > 1024**2
+            fill(disk)
+            await eventually(lambda: _room(process) == 0)
+            give_back(disk)
+            await eventually(lambda: _room(process) > 0)
+            await bench.keep(acceptance)
+
+
+def _room(process: Process) -> float:
+    """Bytes that the spool may still take, as its metrics say."""
+    limit, used = (process.registry.get_sample_value(f"wootstream_spool_{name}") for name in ("limit_bytes", "bytes"))
+    return (limit or 0) - (used or 0)
