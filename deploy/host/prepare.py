@@ -97,6 +97,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def prepared() -> list[checks.HostCheck]:
+    """Of .env and secrets/, what compose.yaml of this checkout needs. Raises CannotDo where there is no .env."""
+    return [checks.settings(env()), checks.keys([*_secrets({})], mounted=_MAY_BE_EMPTY)]
+
+
 def report(findings: Sequence[checks.HostCheck]) -> int:
     """A line each; 0 where all is well, else 1."""
     for one in findings:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from deploy.host.backup import backup
 from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, change_env, env, say
+from deploy.host.prepare import prepared
 
 _LEAST_FREE_BYTES = 5 * 1024**3
 _NAME = re.compile(r"\w[\w.-]{0,127}", re.ASCII)  # what Docker takes for an image's tag
@@ -74,6 +75,9 @@ def check(compose: Compose) -> None:
     """Everything that can be known before the first change. Raises CannotDo."""
     if (free := shutil.disk_usage(".").free) < _LEAST_FREE_BYTES:
         raise CannotDo(f"only {free / 1024**3:.1f} GiB are free: an upgrade needs 5, for the backup and the image")
+    # A release may need what the one before did not.
+    if unwell := [one for one in prepared() if not one.well]:
+        raise CannotDo("; ".join(f"{one.about}: {one.seen}: {one.cure}" for one in unwell))
     running = compose.do("ps", "--services", "--status=running").split()
     if absent := [name for name in (*DOORS, *WORKERS, "postgres", "kafka", "nginx") if name not in running]:
         raise CannotDo(f"{', '.join(absent)} do not run: mend that first, so that a failure has one cause")

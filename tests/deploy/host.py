@@ -94,7 +94,6 @@ async def host_of(
     url = settings.database_url.get_secret_value()
     (folder / ".env").touch(mode=0o600)
     (folder / ".env").write_text(f"DATABASE_NAME={url.rpartition('/')[2]}\nWOOTSTREAM_VERSION=1.0\nPUBLIC_NAME=x\n")
-    (folder / "secrets").mkdir(mode=0o700)
     environment = environment_of(
         url,
         PATH=f"{postgres._programs()}:{os.environ['PATH']}",
@@ -113,6 +112,9 @@ async def host_of(
     state = {"environment": environment, "services": services, "up": _UP, "said": said or {}}
     (folder / "state" / "settings.json").write_text(json.dumps(state))
     host = Host(folder, f"http://127.0.0.1:{door}")
+    (folder / "answers").write_text("ACME_EMAIL=ops@example.org\n")
+    prepared = await host.deploy("setup", "--from", "answers")
+    assert prepared.code == 0, prepared.err
     try:
         await host.compose("up", "--detach", *services)
         yield host

@@ -70,7 +70,7 @@ async def test_nothing_is_changed_where_there_would_be_nothing_to_go_back_to(hos
     assert (same.code, odd.code, _changes(host)) == (2, 2, [])
     assert same.err.startswith("upgrade: 1.0 is what runs")
     assert "'main branch' is no name of a release: say one like 1.0" in odd.err
-    assert not (host.folder / "backups").exists()
+    assert [*(host.folder / "backups").iterdir()] == []
 
 
 async def test_nothing_is_changed_where_the_doctor_names_a_fault_of_the_installation(host: Host) -> None:
@@ -80,6 +80,13 @@ async def test_nothing_is_changed_where_the_doctor_names_a_fault_of_the_installa
     refused = await host.deploy("upgrade", "2.0")
     assert (refused.code, _version(host), _changes(host)) == (2, "1.0", [])
     assert refused.err == "upgrade: `wootstream doctor` names what to mend first: migrations 2 are missing: run it"
+
+
+async def test_nothing_is_changed_where_the_new_release_needs_what_setup_has_not_made_yet(host: Host) -> None:
+    (host.folder / "secrets" / "dashboards_password").unlink()
+    refused = await host.deploy("upgrade", "2.0")
+    assert (refused.code, _version(host), _changes(host)) == (2, "1.0", [])
+    assert "dashboards_password missing or empty: run deploy/setup again" in refused.err
 
 
 async def test_nothing_is_changed_where_the_audit_is_not_clean_before(host: Host) -> None:
