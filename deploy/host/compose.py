@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -94,18 +95,21 @@ class Compose:
         """Start them, made anew where image or settings changed, and wait until they are healthy. Raises CannotDo."""
         self.do("up", "--detach", "--no-deps", "--wait", *services)
 
-    def audit(self) -> tuple[dict[str, Any], str]:
-        """Its answer, empty where there is none, and what was said beside it."""
-        _, out, said = self.verb("audit", "--json")
+    def audit(self, since: datetime) -> tuple[dict[str, Any], str]:
+        """Its answer, empty where there is none, and what was said beside it. A loss that was noticed before is dealt
+        with: it stays written down, and would keep every answer from being clean."""
+        _, out, said = self.verb("audit", "--since", since.isoformat(timespec="seconds"), "--json")
         return (json.loads(out) if out.lstrip().startswith("{") else {}), said
 
-    def audited(self, *, seconds: float, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
+    def audited(
+        self, *, since: datetime, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> dict[str, Any]:
         """The audit's answer once it is clean and all is read that lay in the topics when it was asked first: where
         shops are open something is in flight at any moment. Raises CannotDo with what it said last."""
         ends: dict[tuple[str | None, str, int], int] = {}
         until = clock() + seconds
         while True:
-            answer, said = self.audit()
+            answer, said = self.audit(since)
             if answer.get("clean") and _read_up_to(ends, answer):
                 return answer
             if clock() > until:

@@ -71,7 +71,8 @@ def _latest() -> Path:
 def restore(compose: Compose, folder: Path, *, seconds: float) -> str:
     """The name under which the database of before is kept. All checks come before the first change. Raises CannotDo."""
     manifest = check(compose, folder)
-    name, moment = database(), f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    began = datetime.now(UTC)
+    name, moment = database(), f"{began:%Y%m%d_%H%M%S}"
     new, before = f"{name}_restored_{moment}", f"{name}_before_{moment}"
     say(f"{folder}: made {manifest.made_at} by release {manifest.release}, checksums right")
     compose.psql(f'create database "{new}"')
@@ -93,7 +94,7 @@ def restore(compose: Compose, folder: Path, *, seconds: float) -> str:
     compose.start(WORKERS)
     for door in DOORS:
         _put_back(compose, door, folder / f"spool-{door}.tar")
-    answer = compose.audited(seconds=seconds)
+    answer = compose.audited(since=began, seconds=seconds)
     read = sum(line["consumed"] for line in answer["topics"])
     say(f"caught up: {read:,} records read, none missing, the audit is clean")
     say(f"when you need it no more: drop database {before}")

@@ -11,12 +11,14 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from deploy.host.backup import backup
+from deploy.host.backup import UTC, backup
 from deploy.host.compose import DOORS, WORKERS, CannotDo, Compose, change_env, env, say
 from deploy.host.prepare import prepared
 
+_LATELY = timedelta(hours=1)  # a loss before that has had its alert
 _LEAST_FREE_BYTES = 5 * 1024**3
 _NAME = re.compile(r"\w[\w.-]{0,127}", re.ASCII)  # what Docker takes for an image's tag
 
@@ -42,7 +44,8 @@ def upgrade(compose: Compose, version: str, *, backups: Path, seconds: float) ->
         raise CannotDo(f"{version!r} is no name of a release: say one like {before}")
     if version == before:
         raise CannotDo(f"{version} is what runs: its image would be made anew, and there would be no way back")
-    check(compose)
+    since = datetime.now(UTC) - _LATELY
+    check(compose, since=since)
     backup(compose, backups)
     change_env("WOOTSTREAM_VERSION", version)
     try:
@@ -50,7 +53,7 @@ def upgrade(compose: Compose, version: str, *, backups: Path, seconds: float) ->
         compose.do("run", "--rm", "--no-deps", "-T", "migrate")
         compose.do("run", "--rm", "--no-deps", "-T", "topics")
         roll(compose)
-        compose.audited(seconds=seconds)
+        compose.audited(since=since, seconds=seconds)
     except (CannotDo, KeyboardInterrupt) as reason:
         why = str(reason) or "interrupted"
         say(f"{why}; back to {before}")
@@ -71,7 +74,7 @@ def _go_back(compose: Compose, before: str, why: str) -> None:
         ) from again
 
 
-def check(compose: Compose) -> None:
+def check(compose: Compose, *, since: datetime) -> None:
     """Everything that can be known before the first change. Raises CannotDo."""
     if (free := shutil.disk_usage(".").free) < _LEAST_FREE_BYTES:
         raise CannotDo(f"only {free / 1024**3:.1f} GiB are free: an upgrade needs 5, for the backup and the image")
@@ -81,10 +84,10 @@ def check(compose: Compose) -> None:
     running = compose.do("ps", "--services", "--status=running").split()
     if absent := [name for name in (*DOORS, *WORKERS, "postgres", "kafka", "nginx") if name not in running]:
         raise CannotDo(f"{', '.join(absent)} do not run: mend that first, so that a failure has one cause")
-    answer, said = compose.audit()
+    answer, said = compose.audit(since)
     if not answer.get("clean"):
         why = f"{answer['missing']} missing" if answer else said.strip()[-200:]
-        raise CannotDo(f"the audit is not clean before the upgrade ({why}): `wootstream audit` says what to mend first")
+        raise CannotDo(f"the audit is not clean before the upgrade ({why}): `wootstream audit --since 1h` says what to mend")
     if faults := _faults(compose):
         raise CannotDo(f"`wootstream doctor` names what to mend first: {'; '.join(faults)}")
 
