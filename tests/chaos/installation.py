@@ -75,6 +75,12 @@ class Installation:
         """Start what was killed; it comes back at the same address."""
         assert await stack.start(self.directory) == self.stack
 
+    def with_database(self, url: str, place: Path) -> "Installation":
+        """The same servers with this database, and a data directory that nobody has used."""
+        place.mkdir()
+        told = {"database_url": SecretStr(url), "data_directory": place}
+        return replace(self, settings=self.settings.model_copy(update=told))
+
     async def another_database(self) -> "Installation":
         """The same servers with a copy of the database and a data directory that nobody has used."""
         ours, name = urlsplit(self.stack.database_url), f"chaos_{secrets.token_hex(6)}"
@@ -84,10 +90,7 @@ class Installation:
         finally:
             await system.close()
         url = ours._replace(path=f"/{name}").geturl()
-        place = self.settings.data_directory / name
-        place.mkdir()
-        told = {"database_url": SecretStr(url), "data_directory": place}
-        return Installation(self.directory, self.stack, self.settings.model_copy(update=told))
+        return self.with_database(url, self.settings.data_directory / name)
 
 
 @asynccontextmanager

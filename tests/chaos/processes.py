@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.kernel import Settings
-from tests.programs.forked import Program, start
+from tests.programs.forked import ROOT, Program, start
 
 _LOG_LINES_TOLD = 15
 
@@ -37,6 +37,7 @@ class Worker:
     more: Mapping[str, str] = field(default_factory=dict)  # by its names in the environment
     niceness: int = 0
     forked: bool = True  # False: it loads its modules itself, and has no more memory than is its own
+    tree: Path = ROOT  # another release's sources, where it is not forked
     _process: Program | None = None
 
     @property
@@ -53,7 +54,9 @@ class Worker:
         if self.is_running:
             return
         told = environment(self.settings, **self.more, **self._membership())
-        self._process = await start(*self.command, env=told, log=self.log, niceness=self.niceness, forked=self.forked)
+        self._process = await start(
+            *self.command, env=told, log=self.log, niceness=self.niceness, forked=self.forked, tree=self.tree
+        )
 
     async def kill(self) -> None:
         """SIGKILL. A process that had ended by itself before is a bug, and its log says which."""

@@ -17,7 +17,7 @@ from pathlib import Path
 # One process for each worker of the tests, which ends with the last of those who know it.
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(["tests.programs.preloaded", __name__])
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 class Forked:
@@ -57,11 +57,18 @@ Program = Process | Forked
 
 
 async def start(
-    module: str, *arguments: str, env: Mapping[str, str], log: Path, niceness: int = 0, forked: bool = True
+    module: str,
+    *arguments: str,
+    env: Mapping[str, str],
+    log: Path,
+    niceness: int = 0,
+    forked: bool = True,
+    tree: Path = ROOT,
 ) -> Program:
     """`python -m MODULE ARGUMENTS`, which goes on in `log`; it is not ready yet when this returns.
 
-    Not `forked`, it loads its modules itself: for who measures its start or its memory.
+    Not `forked`, it loads its modules itself: for who measures its start or its memory; out of this checkout or, as
+    another release, out of another `tree`.
     """
     log.touch()  # who waits for what it says finds it at once
     if forked:
@@ -72,7 +79,7 @@ async def start(
         return Forked(child)
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, stdout=file, stderr=file, cwd=_ROOT, env=env
+            sys.executable, "-m", module, *arguments, stdout=file, stderr=file, cwd=tree, env=env
         )
     if niceness:  # before it has threads, which inherit it
         os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
