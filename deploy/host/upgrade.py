@@ -87,7 +87,9 @@ def check(compose: Compose, *, since: datetime) -> None:
     answer, said = compose.audit(since)
     if not answer.get("clean"):
         why = f"{answer['missing']} missing" if answer else said.strip()[-200:]
-        raise CannotDo(f"the audit is not clean before the upgrade ({why}): `wootstream audit --since 1h` says what to mend")
+        raise CannotDo(
+            f"the audit is not clean before the upgrade ({why}): `wootstream audit --since 1h` says what to mend"
+        )
     if faults := _faults(compose):
         raise CannotDo(f"`wootstream doctor` names what to mend first: {'; '.join(faults)}")
 
