@@ -24,7 +24,7 @@ on conflict (organization_id, digest) do update
 """
 _ANY_TRACE = """
 select exists (select from wootstream.erased_subjects) or exists (select from wootstream.consents)
-  or exists (select from wootstream.legal_holds) or exists (select from wootstream.privacy_requests where subject is not null)
+  or exists (select from wootstream.legal_holds)
 """
 _HOLD = "select wootstream.hold_ledger()"
 
@@ -56,6 +56,5 @@ async def hold_consumers(conn: Connection) -> None:
 
 
 async def any_trace(conn: Connection) -> bool:
-    """Whether anybody of the stores in scope is known by a keyed hash, as erased, by a word or as to be kept, or sealed in
-    a request that is open."""
+    """Whether anybody of the stores in scope is known by a keyed hash, as erased, by a word or as to be kept."""
     return bool(await conn.fetchval(_ANY_TRACE))

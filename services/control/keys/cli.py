@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from db.pool import PRIVACY
 from services.control.keys import ring
 from services.control.keys.reseal import SealedFiles, Tell, by_key, people_need_keys
 from services.control.keys.reseal import reseal as reseal_all
@@ -77,8 +78,8 @@ async def _reseal(settings: Settings, secrets: Secrets, places: Places) -> tuple
         return lambda done, total: move(done, total)
 
     with progress("sealing anew") as move:
-        async with database(settings) as pool:
-            await reseal_all(pool, secrets, places(settings), tell)
+        async with database(settings) as pool, database(settings, role=PRIVACY) as privacy:
+            await reseal_all(pool, privacy, secrets, places(settings), tell)
     return await _held(settings, places)
 
 
@@ -103,7 +104,7 @@ def _tell(settings: Settings, secrets: Secrets, held: Held, *, by_people: bool, 
 
 
 def _sentence(key: str, known: Sequence[str], held: Held, *, by_people: bool) -> str:
-    """`by_people`: keyed hashes are kept, or requests are open, and nothing here tells of which key."""
+    """`by_people`: keyed hashes are kept, and nothing tells of which key."""
     if key not in known:
         return "is not here: what it sealed cannot be opened"
     if key == known[0]:
@@ -111,7 +112,5 @@ def _sentence(key: str, known: Sequence[str], held: Held, *, by_people: bool) ->
     if key in _needed(held):
         return "opens; needed: `keys rotate`, and restart what still seals with it"
     if by_people:
-        return (
-            "opens; seals nothing here, but hashes of people or open requests may need it: keep it, see docs/privacy.md"
-        )
+        return "opens; seals nothing here, but hashes of people may need it: keep it, see docs/privacy.md"
     return "opens; nothing here is sealed with it: it may be dropped"

@@ -1,4 +1,5 @@
-"""Everything sealed anew with the key that seals now: the accounts' secrets in batches, then what lies on this disk.
+"""Everything sealed anew with the key that seals now: the accounts' secrets in batches, whom requests and words are
+about, then what lies on this disk.
 
 Each batch is a transaction of its own, and what the key sealed already is left alone: cut short, it goes on from there.
 """
@@ -6,12 +7,13 @@ Each batch is a transaction of its own, and what the key sealed already is left 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from db import sealed as table
 from db.pool import Connection, Pool, Row, scoped
 from db.privacy import erased, seals
+from db.sealed import PEOPLES, PeoplesColumn
 from services.kernel.actor import note
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Sealed
@@ -19,7 +21,9 @@ from services.kernel.sealing.sealed_trees import COLUMN as TREE
 from services.kernel.secrets import Secrets, sealed_with
 
 ACCOUNTS = "secrets of stores"
+NAMES = "requests and words of people"
 _STORES = 100
+_NAMES = 500
 Tell = Callable[[int, int], None]
 
 
@@ -34,18 +38,22 @@ class SealedFiles(Protocol):
 
 async def by_key(pool: Pool, places: Sequence[SealedFiles]) -> dict[str, Counter[str]]:
     """Place → key id → how much it sealed there."""
-    return {ACCOUNTS: await _accounts_by_key(pool)} | {one.name: one.by_key() for one in places}
+    ours = {ACCOUNTS: await _accounts_by_key(pool), NAMES: await _names_by_key(pool)}
+    return ours | {one.name: one.by_key() for one in places}
 
 
 async def people_need_keys(pool: Pool) -> bool:
-    """Whether a key that is dropped may take somebody's erasure, word, legal hold or open request along."""
+    """Whether a key that is dropped may take somebody's erasure, word or legal hold along."""
     async with scoped(pool, (await stores_named(pool, None)).values()) as conn:
         return await erased.any_trace(conn)
 
 
-async def reseal(pool: Pool, secrets: Secrets, places: Sequence[SealedFiles], tell: Callable[[str], Tell]) -> None:
-    """What cannot be opened stays as it is, and `by_key` goes on to count it."""
+async def reseal(
+    pool: Pool, privacy: Pool, secrets: Secrets, places: Sequence[SealedFiles], tell: Callable[[str], Tell]
+) -> None:
+    """What cannot be opened stays as it is, and `by_key` goes on to count it. `privacy` is a pool of that role."""
     await _reseal_accounts(pool, secrets, tell(ACCOUNTS))
+    await _reseal_names(privacy, secrets, tell(NAMES))
     for place in places:
         place.reseal(secrets, tell(place.name))
 
@@ -61,6 +69,15 @@ async def _accounts_by_key(pool: Pool) -> Counter[str]:
     return found
 
 
+async def _names_by_key(pool: Pool) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for some in _batches((await stores_named(pool, None)).values()):
+        async with scoped(pool, some) as conn:
+            for row in await table.peoples_keys(conn):
+                found[row["key"]] += row["texts"]
+    return found
+
+
 async def _reseal_accounts(pool: Pool, secrets: Secrets, tell: Tell) -> None:
     stores, done = list((await stores_named(pool, None)).values()), 0
     for some in _batches(stores):
@@ -71,6 +88,31 @@ async def _reseal_accounts(pool: Pool, secrets: Secrets, tell: Tell) -> None:
                 await _reseal_trees(conn, store, secrets)
         done += len(some)
         tell(done, len(stores))
+
+
+async def _reseal_names(pool: Pool, secrets: Secrets, tell: Tell) -> None:
+    """Whom open requests and words that wait are about, and the keys of exports that are to be fetched."""
+    stores = list((await stores_named(pool, None)).values())
+    for done, store in enumerate(stores, 1):
+        for place in PEOPLES:
+            after: tuple[Any, ...] | None = place.least
+            while after is not None:
+                after = await _reseal_names_after(pool, store, place, after, secrets)
+        tell(done, len(stores))
+
+
+async def _reseal_names_after(
+    pool: Pool, store: UUID, place: PeoplesColumn, after: tuple[Any, ...], secrets: Secrets
+) -> tuple[Any, ...] | None:
+    """The next of a store's, in a transaction of their own; which was the last of them."""
+    async with scoped(pool, {store}) as conn:
+        rows = await table.peoples_after(conn, store, place, after, _NAMES)
+        before = {tuple(row[name] for name in place.key): row["text"] for row in rows}
+        texts = {key: _resealed_text(text, store, place.name, secrets) for key, text in before.items()}
+        if changed := {key: text for key, text in texts.items() if text != before[key]}:
+            await table.put_peoples(conn, store, place, changed)
+            await note(conn, "keys rotate", store=store, thing=f"{place.name} sealed anew with key {secrets.key_id}")
+    return next(reversed(before), None)
 
 
 def _batches(stores: Iterable[UUID]) -> Iterator[list[UUID]]:

@@ -81,12 +81,13 @@ def installed(*, kafka: bool = True, database: bool = True) -> Settings:
 
 
 @asynccontextmanager
-async def database(settings: Settings, *, connections: int = 2) -> AsyncIterator[Pool]:
-    """Connections as the services have them, under row security. Raises Stop when the database cannot be used."""
+async def database(settings: Settings, *, connections: int = 2, role: str | None = None) -> AsyncIterator[Pool]:
+    """Connections as the services have them, under row security, or those of another role. Raises Stop when the
+    database cannot be used."""
     if settings.database_url is None:
         raise Stop(f"no database: set DATABASE_URL, or {_START}")
     # A verb works in one, and asks beside it in another.
-    pool = open_pool(settings.database_url.get_secret_value(), SERVICE, size=connections)
+    pool = open_pool(settings.database_url.get_secret_value(), role or SERVICE, size=connections)
     try:
         await _reach(pool)
         yield pool

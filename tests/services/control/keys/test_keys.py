@@ -2,28 +2,40 @@
 
 import base64
 import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from pydantic import SecretStr
 
 from db import sealed
-from db.pool import PRIVACY, Pool, open_pool, scoped
-from db.privacy import seals
+from db.pool import PRIVACY, Connection, Pool, scoped
+from db.privacy import consents, requests, seals
 from schemas.stores import StoreOptions
+from schemas.values.consent import PURPOSES
 from services.control.keys import reseal, ring
 from services.control.stores import attach
 from services.ingress.sealed_files import StoreCopies
 from services.ingress.stores.disk_copy import StoresCopy, copy_in
 from services.kernel import Refusal, Sealed, Settings
 from services.kernel.cli.environment import database, stores_named
+from services.kernel.consent.words import ConsentWord, ConsentWords
+from services.kernel.forgetting.subjects import Subject
 from services.kernel.sealing.keys import TreeKeys
 from services.kernel.sealing.sealed_trees import opened_tree
 from services.kernel.secrets import Secrets, load_secrets, read_keys
+from services.privacy.asking import Asked, asked_in
+from services.privacy.exports.files import ExportFiles
 from tests.services.control.stores.test_attach import shop
 from tests.services.control.verbs import answer, call
 from tests.services.ingress.spool.shelf_bench import opened, put, record, waiting
+
+NOW = datetime.now(UTC)
 
 
 async def rows(settings: Settings) -> list[dict[str, Any]]:
@@ -79,22 +91,37 @@ _ERASED = """
 insert into wootstream.erased_subjects (organization_id, digest, received_before, request_id)
 values ($1, decode(repeat('64', 16), 'hex'), now(), gen_random_uuid())
 """
-_ASKED = """
-insert into wootstream.privacy_requests (organization_id, id, kind, source, deadline, subject)
-values ($1, gen_random_uuid(), 'access', 'verb', now() + interval '1 month', 'v1.00000000.sealed')
+_AGREED = """
+insert into wootstream.consents (organization_id, digest, purpose, said_at, given, source)
+values ($1, decode(repeat('64', 16), 'hex'), 'chat', now(), true, 'verb')
+"""
+_HELD = """
+insert into wootstream.legal_holds (organization_id, digest, reason)
+values ($1, decode(repeat('64', 16), 'hex'), 'a lawsuit')
 """
 
 
-@pytest.mark.parametrize("somebody", [_ERASED, _ASKED], ids=["erased", "who asked"])
+@asynccontextmanager
+async def privacy(settings: Settings, store: UUID) -> AsyncIterator[Connection]:
+    """The store as those see it who answer its people."""
+    async with database(settings, role=PRIVACY) as pool, scoped(pool, {store}) as conn:
+        yield conn
+
+
+async def asked_by(conn: Connection, store: UUID, person: Subject, secrets: Secrets) -> UUID:
+    """Somebody's request to see what is held of them."""
+    request, subject = uuid4(), Asked((person,)).sealed(secrets, store)
+    await requests.add(conn, store, request, kind="access", source="verb", asked_at=NOW, deadline=NOW, subject=subject)
+    return request
+
+
+@pytest.mark.parametrize("somebody", [_ERASED, _AGREED, _HELD], ids=["erased", "who agreed", "who is to be kept"])
 async def test_a_key_that_people_may_need_is_not_told_to_be_of_no_use(alone: Settings, somebody: str) -> None:
-    """Without it, what was received about the erased would be applied again, and no request be answered."""
+    """Without it, what was received about the erased would be applied again."""
     await attach.add(alone, shop(api_access_token="t0ken"))
     [store] = [row["organization_id"] for row in await rows(alone)]
-    assert alone.database_url
-    pool = open_pool(alone.database_url.get_secret_value(), PRIVACY)
-    async with scoped(pool, {store}) as conn:
+    async with privacy(alone, store) as conn:
         await conn.execute(somebody, store)
-    await pool.close()
 
     added = await answer("keys", "add")
     rotated = await answer("keys", "rotate", added["key"])
@@ -102,6 +129,57 @@ async def test_a_key_that_people_may_need_is_not_told_to_be_of_no_use(alone: Set
     assert rotated[0]["state"] == "seals"
     assert "keep it" in rotated[1]["state"]
     assert (await answer("keys", "list"))[1]["state"] == rotated[1]["state"]
+
+
+async def test_whom_requests_and_words_are_about_is_read_with_the_new_key_alone(
+    alone: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for a month, and the old key is dropped meanwhile."""
+    monkeypatch.setattr(reseal, "_NAMES", 2)
+    old, kept = load_secrets(alone), dict[str, Any]()
+    await attach.add(alone, shop(api_access_token="t0ken"))
+    [store] = [row["organization_id"] for row in await rows(alone)]
+    people = [Subject("email", f"{number}@example.nl") for number in range(5)]
+    files = ExportFiles(alone.data_directory, old)
+    async with privacy(alone, store) as conn:
+        for person in people:
+            request = await asked_by(conn, store, person, old)
+            await requests.made(conn, store, request, files.write(store, request, person.name.encode()), NOW)
+            given = [ConsentWord(store, person, purpose, False, NOW, "verb") for purpose in PURPOSES]
+            assert len(await ConsentWords(old).add(conn, given)) == 2
+
+    before = await answer("keys", "list")
+    added = await answer("keys", "add")
+    [new, dropped] = await answer("keys", "rotate", added["key"])
+
+    place = "requests and words of people"
+    assert (before[0][place], new[place], dropped[place]) == (20, 20, 0)
+    assert "keep it" in dropped["state"]  # for the words' hashes
+    alone_new = Secrets(read_keys(alone)[0])
+    async with privacy(alone, store) as conn:
+        for row in await requests.open_of_store(conn, store, ["access"]):
+            kept[row["id"]] = asked_in(alone_new, store, row["subject"]).names[0]
+            file = ExportFiles(alone.data_directory, alone_new).read(store, row["id"], row["export_key"])
+            assert file == kept[row["id"]].name.encode()
+        words = ConsentWords(alone_new)
+        said = Counter(words.opened(store, row["subject"]) for row in await consents.waiting(conn, {store}, 100))
+    assert {*kept.values()} == {*people}
+    assert said == dict.fromkeys(people, 2)
+
+
+async def test_key_of_a_request_that_is_not_here_is_named(alone: Settings) -> None:
+    await attach.add(alone, shop())
+    [store] = [row["organization_id"] for row in await rows(alone)]
+    elsewhere = Secrets(os.urandom(32))
+    async with privacy(alone, store) as conn:
+        await asked_by(conn, store, Subject("email", "jan@example.nl"), elsewhere)
+
+    result = await call("keys", "rotate", "--json")
+
+    listed = {one["key"]: one for one in orjson.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert listed[elsewhere.key_id]["state"] == "is not here: what it sealed cannot be opened"
+    assert listed[elsewhere.key_id]["requests and words of people"] == 1
 
 
 async def test_rotation_cut_short_goes_on_where_it_was(alone: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +210,7 @@ async def test_rotation_cut_short_goes_on_where_it_was(alone: Settings, monkeypa
 async def reseal_now(settings: Settings, key: str) -> None:
     ring.put_first(settings, key)
     async with database(settings) as pool:
-        await reseal.reseal(pool, load_secrets(settings), (), lambda _: lambda done, total: None)
+        await reseal.reseal(pool, pool, load_secrets(settings), (), lambda _: lambda done, total: None)
 
 
 async def test_process_that_runs_opens_what_a_key_sealed_that_was_added_since(alone: Settings) -> None:
