@@ -1,6 +1,7 @@
 """What must be there before consumers start: both servers answer; schema, keys and topics are the installation's."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -8,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from db import sealed, stores
 from db.migrate import missing, newer
-from db.pool import Pool, scoped
+from db.pool import Pool, Row, scoped
 from schemas.topics import Topic
 from services.kernel.clock import Clock
 from services.kernel.errors import Stop, Verdict, cure, describe, verdict
@@ -17,6 +18,8 @@ from services.kernel.secrets import Secrets
 from services.kernel.settings import Settings
 
 _AGAIN_SECONDS = 1.0
+_STORES_NAMED = 5
+_LOST = "If that is lost for good: `stores apply --key-lost`"
 log = structlog.get_logger()
 
 
@@ -59,20 +62,45 @@ async def _tell_newer(pool: Pool) -> None:
 
 
 async def check_keys(pool: Pool, secrets: Secrets) -> None:
-    """Raises Stop where no key of ours sealed anything of any store: it is another installation's, or was just made.
+    """Raises Stop where a key that sealed secrets of a store is not here: another installation's, or one was left out.
 
     Keyed hashes would be others than those that are kept: who was erased would come back, who took back their consent
     would be named, and what the law bids to keep be deleted.
     """
+    async with pool.acquire(timeout=10) as conn:
+        slugs = {row["organization_id"]: row["slug"] for row in await stores.everyone(conn)}
+    async with scoped(pool, slugs) as conn:
+        used = [row for row in await sealed.keys(conn, slugs) if row["key"]]  # what no key of anybody's sealed has none
+    if lost := [row for row in used if not secrets.knows(row["key"])]:
+        raise Stop(_without(lost, slugs, secrets, any_here=len(lost) < len(used)))
+
+
+async def tell_of_people_lost(pool: Pool, secrets: Secrets) -> None:
+    """Whose request or word a key sealed that is not here: it concerns them alone, and stops nobody."""
     known = await stores.all_ids(pool)
     async with scoped(pool, known) as conn:
-        used = {row["key"] for row in await sealed.keys(conn, known)} - {""}  # what no key of anybody's sealed
-    if used and not any(map(secrets.knows, used)):
-        raise Stop(
-            f"the installation key {', '.join(secrets.key_ids)} is none of those that sealed the stores' secrets "
-            f"({', '.join(sorted(used))}): set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own. "
-            "If that is lost for good: `stores apply --key-lost`"
+        rows = await sealed.peoples_keys(conn)
+    for row in rows:
+        if not secrets.knows(row["key"]):
+            log.error("people_cannot_be_read", column=row["place"], rows=row["texts"], key=row["key"])
+
+
+def _without(lost: Sequence[Row], slugs: Mapping[UUID, str], secrets: Secrets, *, any_here: bool) -> str:
+    """What is to be done about keys that are not here."""
+    keys, here = ", ".join(sorted({row["key"] for row in lost})), ", ".join(secrets.key_ids)
+    if not any_here:
+        return (
+            f"the installation key {here} is none of those that sealed the stores' secrets ({keys}): "
+            f"set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own. {_LOST}"
         )
+    columns = ", ".join(sorted({column for row in lost for column in row["columns"]}))
+    some = sorted({slugs[row["organization_id"]] for row in lost})
+    more = f" and {len(some) - _STORES_NAMED} more" if len(some) > _STORES_NAMED else ""
+    return (
+        f"installation key {keys} is not here (here is {here}): without it nobody can read {columns} of "
+        f"{', '.join(some[:_STORES_NAMED])}{more}, and who was erased or objected under it is not known. Put it behind "
+        f"the others in WOOTSTREAM_INSTALLATION_KEY or its file. {_LOST}"
+    )
 
 
 async def _check_topics(settings: Settings, wanted: Sequence[Topic]) -> str:

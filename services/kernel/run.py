@@ -2,8 +2,9 @@
 
 import gc
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from services.kernel.preflight import check_keys
+from services.kernel.preflight import check_keys, tell_of_people_lost
 from services.kernel.process import Process
 from services.kernel.settings import Settings
 from services.kernel.telemetry.sentry import report_errors, send_last_errors
@@ -24,13 +25,18 @@ async def run(settings: Settings, services: Sequence[Callable[[Process], None]])
     for add_to in services:
         add_to(process)
     if process.consumers.wanted:
-        process.begin_after(lambda: check_keys(process.pool(), process.secrets))
+        process.begin_after(partial(_check_keys, process))
     collect_seldom(CONSUMERS_COLLECT_AFTER if process.consumers.wanted else DOORS_COLLECT_AFTER)
     try:
         with Watchdog():
             return await process.serve()
     finally:
         send_last_errors()
+
+
+async def _check_keys(process: Process) -> None:
+    await check_keys(process.pool(), process.secrets)
+    await tell_of_people_lost(process.pool(), process.secrets)
 
 
 def collect_seldom(after: int = DOORS_COLLECT_AFTER) -> None:

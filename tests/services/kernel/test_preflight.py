@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from db.pool import SERVICE, open_pool
 from services.kernel import Clock, Process, Settings, Stop
 from services.kernel.cli import environment
-from services.kernel.preflight import check_keys, wait_for_installation
+from services.kernel.preflight import check_keys, tell_of_people_lost, wait_for_installation
 from services.kernel.run import run
 from services.kernel.secrets import Secrets
 from services.widget.app import add_to as widget
@@ -25,6 +25,11 @@ from tests.services.attached import attach, authorize
 
 _NO_ROLE = "wootstream_that_nobody_made"
 _SAID = f"PostgreSQL has no role {_NO_ROLE}: run `wootstream migrate`$"
+
+_ASKED = """
+insert into wootstream.privacy_requests (organization_id, id, kind, source, deadline, subject)
+values ($1, gen_random_uuid(), 'access', 'verb', now(), $2)
+"""
 
 
 async def _nothing() -> None:
@@ -99,6 +104,38 @@ async def test_consumers_apply_nothing_with_a_key_that_none_of_the_stores_was_se
     await eventually(lambda: len(processes) == 2 and processes[1].site.ready.is_set())
     processes[1].stopping.set()
     assert await running == 0
+
+
+async def test_key_that_was_left_out_is_named_with_what_nobody_can_read(migrated: str) -> None:
+    """Beside it another one is here that sealed something, too: the hashes of who was erased lack the other's all the
+    same."""
+    kept, left_out = Secrets(os.urandom(32)), Secrets(os.urandom(32))
+    async with copied_database(migrated) as url, asyncpg.create_pool(url, min_size=0, max_size=1) as admin:
+        await authorize(admin, await attach(admin), kept)
+        await authorize(admin, await attach(admin, slug="nl"), left_out)
+        pool = open_pool(url, SERVICE)
+        said = f"^installation key {left_out.key_id} is not here .*{kept.key_id}.*api_access_token of nl, .*--key-lost"
+        with pytest.raises(Stop, match=said):
+            await check_keys(pool, kept)
+        await pool.close()
+
+
+async def test_key_of_a_request_alone_is_told_and_stops_nobody(migrated: str) -> None:
+    ours, lost = Secrets(os.urandom(32)), Secrets(os.urandom(32))
+    async with copied_database(migrated) as url, asyncpg.create_pool(url, min_size=0, max_size=1) as admin:
+        store = await attach(admin)
+        await authorize(admin, store, ours)
+        async with admin.acquire() as conn:
+            subject = lost.seal("email:jan@example.nl", organization=store, column="privacy_requests.subject")
+            await conn.execute(_ASKED, store, subject)
+        pool = open_pool(url, SERVICE)
+        with capture_logs() as told:
+            await check_keys(pool, ours)
+            await tell_of_people_lost(pool, ours)
+        await pool.close()
+    assert [(one["event"], one["column"], one["rows"], one["key"]) for one in told] == [
+        ("people_cannot_be_read", "privacy_requests.subject", 1, lost.key_id)
+    ]
 
 
 async def test_any_key_is_good_where_nothing_is_sealed(own_database: str) -> None:
