@@ -25,6 +25,7 @@ from services.privacy.erasures.page_events import unname
 from services.privacy.who import PersonNames, find
 
 _AT_ONCE = 100
+_TURN_SECONDS = 5.0  # then it is asked anew who waits: a word that came meanwhile is its store's first
 _PAGE = 500
 _NO_NAMES = ("conversation",)  # nobody is asked by it
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 async def turn(process: Process) -> bool:
     """For `every`: some of what waits in any store; whether there may be more."""
     known = await stores.all_ids(process.pool(PRIVACY))
-    return await apply_waiting(process, known) == _AT_ONCE
+    return await apply_waiting(process, known) > 0
 
 
 async def settle_all(process: Process) -> bool:
@@ -50,10 +51,14 @@ async def apply_waiting(process: Process, known: Collection[UUID]) -> int:
     """Of these stores, so many words at most, the first of each before the second of any; how many were seen to."""
     async with scoped(process.pool(PRIVACY), known) as conn:
         rows = await table.waiting(conn, known, _AT_ONCE)
+    over_at, seen_to = process.clock.monotonic() + _TURN_SECONDS, 0
     for _, some in groupby(rows, key=itemgetter("turn")):
         by_store = {row["organization_id"]: row for row in some}
         await each(by_store, lambda store, its=by_store: _apply(process, its[store]))  # type: ignore[misc]
-    return len(rows)
+        seen_to += len(by_store)
+        if process.clock.monotonic() > over_at:
+            break
+    return seen_to
 
 
 async def apply_word(process: Process, word: ConsentWord) -> None:
@@ -71,17 +76,31 @@ async def _apply(process: Process, row: Mapping[str, Any]) -> None:
         log.error("consent_cannot_be_applied", store=str(store), reason=str(reason))
         await _done(process, row)
         return
-    async with scoped(process.pool(PRIVACY), {store}) as conn:
-        # Whoever did not know of the word has committed when this returns.
-        await table.hold(conn, store)
-        person = await find(conn, store, word.subject)
-        names = _names(person, word.subject)
-        await table.add(conn, words.rows(word, names, to_apply=False))
+    person = await _known(process, words, word)
     if word.purpose == "chat":
         await _settle(process, store, sorted(person.contact_ids))
     elif not word.given:
         await _forget_pages(process, person, word)
     await _done(process, row)
+
+
+async def _known(process: Process, words: ConsentWords, word: ConsentWord) -> PersonNames:
+    """Who said it, and from now on the word stands under each of their names.
+
+    Held, their store keeps nothing, nor does whoever shares a batch with it. So they are looked up in between, for that
+    walks all that the store's pages ever told.
+    """
+    privacy, stores = process.pool(PRIVACY), {word.store}
+    async with scoped(privacy, stores) as conn:
+        # Whoever did not know of the word has committed when this returns.
+        await table.hold(conn, word.store)
+    async with scoped(privacy, stores) as conn:
+        person = await find(conn, word.store, word.subject)
+    async with scoped(privacy, stores) as conn:
+        # Nor has anybody more to commit who knew it by the one name alone.
+        await table.hold(conn, word.store)
+        await table.add(conn, words.rows(word, _names(person, word.subject), to_apply=False))
+    return person
 
 
 def _names(person: PersonNames, asked: Subject) -> set[Subject]:

@@ -21,6 +21,8 @@ from services.privacy.who import find
 from tests.services.attached import attach
 
 _DUE = timedelta(days=30)
+# As wootstream.consents_of asks, and waits.
+_BATCH_BEGINS = "select pg_try_advisory_xact_lock_shared(hashtextextended('wootstream/consent/' || $1::uuid::text, 0))"
 
 
 class TwoStores:
@@ -82,6 +84,37 @@ async def test_a_flood_of_words_in_one_store_delays_no_withdrawal_in_another(
     # Nor does who tells a word by verb or over HTTP wait until the flood is over.
     await standing.say(two.process, two.hostile, Subject("session", "mine"), "analytics", given=False, source="api")
     assert await two.waiting_words(admin_pool, two.hostile) == 4
+
+
+async def test_a_word_waits_for_no_more_than_a_turn_of_another_stores(
+    two: TwoStores, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may walk all that its store's pages told."""
+    monkeypatch.setattr(applying, "_TURN_SECONDS", 0)
+    for number in range(3):
+        await two.say(two.hostile, f"a-visitor-of-many-{number}")
+    assert await applying.turn(two.process)  # there is more
+    await two.say(two.honest, "the-one-who-withdrew")
+    assert await applying.turn(two.process)
+    assert (await two.waiting_words(admin_pool, two.honest), await two.waiting_words(admin_pool, two.hostile)) == (0, 1)
+
+
+async def test_no_batch_waits_while_it_is_looked_up_who_somebody_is(
+    two: TwoStores, admin_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch has other stores' records, too; and the look goes through all that the store's pages ever told."""
+    waited: list[bool] = []
+
+    async def slow(conn: Any, store: UUID, asked: Subject) -> Any:
+        async with admin_pool.acquire() as other, other.transaction():
+            waited.append(not await other.fetchval(_BATCH_BEGINS, store))
+        return await find(conn, store, asked)
+
+    monkeypatch.setattr(applying, "find", slow)
+    await two.say(two.hostile, "the-one-who-withdrew")
+    await applying.apply_waiting(two.process, two.both)
+    assert waited == [False]
+    assert await two.waiting_words(admin_pool, two.hostile) == 0
 
 
 async def test_a_word_that_cannot_be_applied_keeps_back_its_own_store_alone(
