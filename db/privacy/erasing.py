@@ -9,15 +9,32 @@ from typing import Any
 from uuid import UUID
 
 from db.pool import Connection, Row
-from db.widget.daily import NOBODYS_DATA
+from db.widget.daily import IS_FOLLOWED, NOBODYS_DATA, ZONE
 
 _EVENT_SPAN = "select min(created_at) as first, max(created_at) as last from public.chatwoot_widget_events where organization_id = $1"
-# Counts and load times stay, and whether the widget came.
+# Counts and load times stay, whether the widget came, and that an order followed. Whoever does the same beside us waits
+# for our rows and then finds none, so that nothing is counted twice.
 _EVENTS = f"""
+with theirs as materialized (
+  select * from public.chatwoot_widget_events where organization_id = $1 and created_at >= $5 and created_at < $6
+    and (customer_id = any ($2::text[]) or session_id = any ($3::text[]) or user_id = any ($4::uuid[])) for update
+), followed as (
+  select (e.created_at at time zone z.zone)::date as day, wootstream.page_group(e.page_url) as page_group,
+    wootstream.device_class(e.user_agent) as device_class, wootstream.load_step(e.load_time_ms) as load_ms, count(*) as ordered
+  from theirs e, ({ZONE.format(store="$1")}) z where {IS_FOLLOWED} group by 1, 2, 3, 4
+), days as (
+  select d.day, d.page_group, d.device_class, d.load_ms, f.ordered
+  from public.chatwoot_widget_daily d join followed f using (day, page_group, device_class, load_ms)
+  where d.organization_id = $1 and d.event_type = 'conversation_started' order by 1, 2, 3, 4 for update of d
+), counted as (
+  update public.chatwoot_widget_daily d set ordered_unnamed = d.ordered_unnamed + days.ordered from days
+  where d.organization_id = $1 and d.event_type = 'conversation_started' and d.day = days.day and d.page_group = days.page_group
+    and d.device_class = days.device_class and d.load_ms = days.load_ms
+)
 update public.chatwoot_widget_events set session_id = null, user_id = null, customer_id = null, page_url = null, user_agent = null,
   ip_address = null, referrer = null, event_data = {NOBODYS_DATA}
-where organization_id = $1 and created_at >= $5 and created_at < $6
-  and (customer_id = any ($2::text[]) or session_id = any ($3::text[]) or user_id = any ($4::uuid[]))
+from (select created_at as at, id as number from theirs) t
+where organization_id = $1 and created_at >= $5 and created_at < $6 and created_at = t.at and id = t.number
 """  # noqa: S608
 _VISITS = """
 delete from wootstream.visits where organization_id = $1 and (customer_id = any ($2::text[]) or session_id = any ($3::text[]))

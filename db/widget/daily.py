@@ -47,7 +47,16 @@ where e.organization_id = $1 and e.created_at >= $2::date::timestamp at time zon
 """  # noqa: S608
 # Writers wait meanwhile: whoever has inserted events of the day has also counted them, or will do so afterwards.
 _ALONE = "lock table public.chatwoot_widget_daily in share row exclusive mode"
-_FORGET_DAY = "delete from public.chatwoot_widget_daily where organization_id = $1 and day = $2"
+_FORGET_DAY = """
+with gone as (delete from public.chatwoot_widget_daily where organization_id = $1 and day = $2 returning load_ms, ordered_unnamed)
+select load_ms, sum(ordered_unnamed)::bigint as ordered from gone where ordered_unnamed > 0 group by 1
+"""
+# Their events tell no page and no browser any more.
+_KEEP_UNNAMED = """
+update public.chatwoot_widget_daily d set ordered_unnamed = n.ordered from unnest($3::int[], $4::bigint[]) as n (load_ms, ordered)
+where d.organization_id = $1 and d.day = $2 and d.event_type = 'conversation_started' and d.page_group = 'none'
+  and d.device_class = 'unknown' and d.load_ms = n.load_ms
+"""
 _REBUILD_DAY = f"with of_day as ({_OF_DAY}) {COUNT_INTO_DAYS.format(events='of_day')}"
 _IS_COUNTED = f"""
 select coalesce((select sum(events) from public.chatwoot_widget_daily where organization_id = $1 and day = $2), 0)
@@ -55,21 +64,24 @@ select coalesce((select sum(events) from public.chatwoot_widget_daily where orga
 """  # noqa: S608
 # Conversations with an order of the same customer within a week, where the shop vouched for who it was. As everywhere an
 # order counts once it was placed or paid: a shop may tell of payments alone.
+IS_FOLLOWED = """
+e.event_type = 'conversation_started' and e.customer_id is not null and exists (
+  select from wootstream.orders o where o.organization_id = e.organization_id and o.customer_id = e.customer_id
+    and coalesce(o.placed_at, o.paid_at) >= e.created_at
+    and coalesce(o.placed_at, o.paid_at) < e.created_at + interval '7 days' and o.cancelled_at is null)
+"""
 _COUNT_ORDERS = f"""
 with followed as (
   select wootstream.page_group(e.page_url) as page_group, wootstream.device_class(e.user_agent) as device_class,
     wootstream.load_step(e.load_time_ms) as load_ms, count(*) as ordered
   from ({_OF_DAY}) e
-  where e.event_type = 'conversation_started' and e.customer_id is not null and exists (
-    select from wootstream.orders o where o.organization_id = e.organization_id and o.customer_id = e.customer_id
-      and coalesce(o.placed_at, o.paid_at) >= e.created_at
-      and coalesce(o.placed_at, o.paid_at) < e.created_at + interval '7 days' and o.cancelled_at is null)
+  where {IS_FOLLOWED}
   group by 1, 2, 3
 ), due as (
-  select d.page_group, d.device_class, d.load_ms, coalesce(f.ordered, 0) as ordered
+  select d.page_group, d.device_class, d.load_ms, coalesce(f.ordered, 0) + d.ordered_unnamed as ordered
   from public.chatwoot_widget_daily d left join followed f using (page_group, device_class, load_ms)
   where d.organization_id = $1 and d.day = $2 and d.event_type = 'conversation_started'
-    and d.ordered <> coalesce(f.ordered, 0)
+    and d.ordered <> coalesce(f.ordered, 0) + d.ordered_unnamed
   order by d.page_group, d.device_class, d.load_ms for update of d
 )
 update public.chatwoot_widget_daily d set ordered = due.ordered from due
@@ -106,8 +118,10 @@ order by 1, 2
 async def rebuild_day(conn: Connection, organization: UUID, day: date) -> None:
     """Count a day of the store's calendar anew from its events; its orders, too."""
     await conn.execute(_ALONE)
-    await conn.execute(_FORGET_DAY, organization, day)
+    unnamed = await conn.fetch(_FORGET_DAY, organization, day)
     await conn.execute(_REBUILD_DAY, organization, day)
+    columns = [[row[name] for row in unnamed] for name in ("load_ms", "ordered")]
+    await conn.execute(_KEEP_UNNAMED, organization, day, *columns)
     await conn.execute(_COUNT_ORDERS, organization, day)
 
 

@@ -209,6 +209,38 @@ async def test_a_conversation_followed_by_an_order_of_which_only_the_payment_was
     assert [(row["events"], row["ordered"]) for row in await counts(pool, store)] == [(3, 1)]
 
 
+async def test_orders_that_followed_stay_counted_when_their_customers_are_forgotten(
+    pool: Pool, admin_pool: Pool, database_url: str
+) -> None:
+    """Figures stay and name nobody; and who orders nothing more is not counted because somebody else is forgotten."""
+    store, started = await attach(admin_pool), _NOON - timedelta(days=2)
+    fields = {"event_type": "conversation_started", "page_url": "https://a.example/cart", "user_agent": _PHONE}
+    people = [event(started, customer_id=name, session_id=name, **fields) for name in ("goes", "stays", "idle")]
+    await keep(pool, [post(store, *people, received_at=_NOON)])
+    privacy = open_pool(database_url, PRIVACY)
+    async with scoped(pool, {store}) as conn:
+        for name in ("goes", "stays"):
+            await conn.execute(_ORDER, store, name, name, started + timedelta(hours=1), None)
+        await daily.count_orders(conn, store, started.date())
+    made = await counts(pool, store)
+    for _ in range(2):  # cut short, it is done again
+        async with scoped(privacy, {store}) as conn:
+            span = {"begin": started - timedelta(days=1), "end": _NOON}
+            await erasing.events(conn, store, customers=["goes", "idle"], sessions=["goes"], users=(), **span)
+    async with scoped(privacy, {store}) as conn:
+        await erasing.customers(conn, store, ["goes", "idle"])
+    await privacy.close()
+    async with scoped(pool, {store}) as conn:
+        await daily.count_orders(conn, store, started.date())
+    assert [(row["page_group"], row["ordered"]) for row in made] == [("cart", 2)]
+    assert await counts(pool, store) == made
+    assert sorted((row["page_group"], row["events"], row["ordered"]) for row in await rebuilt(pool, store)) == [
+        ("cart", 1, 1),
+        ("none", 2, 1),
+    ]
+    assert await rebuilt(pool, store) == await counts(pool, store)
+
+
 async def test_an_hour_that_comes_twice_at_midnight_is_of_the_day_that_begins(pool: Pool, admin_pool: Pool) -> None:
     """On the Azores clocks go back from one to midnight."""
     store, back = await attach(admin_pool, timezone="Atlantic/Azores"), datetime(2026, 10, 25, 1, tzinfo=UTC)
