@@ -78,7 +78,11 @@ def add_token(
     days: Annotated[int, typer.Option(min=1, max=_MOST_DAYS, help="how long it is good")] = _DAYS,
     as_json: Json = False,
 ) -> None:
-    """Make a token, told this once: it reads figures, with `personal` about persons, with `change` it changes, too."""
+    """Make a token, told this once, for the stores where they have a role.
+
+    `read`: stores, figures, how long what is kept; `personal`: what somebody agreed to; `change`: write that down.
+    All else is the operator's.
+    """
     if unknown := set(scope or ()) - set(SCOPES):
         raise Refusal(f"there is no scope {', '.join(sorted(unknown))}; there are: {', '.join(SCOPES)}")
     until = Clock().now() + timedelta(days=days)

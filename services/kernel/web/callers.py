@@ -70,7 +70,7 @@ class Callers:
                 return await self._turned_away(whence)
             self._asked.labels(str(person.token)).inc()
             if people not in person.scopes:
-                return refusal(403, "this token may not ask that")
+                return refusal(403, f"this token may not ask that: {_whose(people)}")
             async with self._turns.turn(person.id):
                 with acting_as(Actor(str(person.id), whence, person.id)):
                     await self._note(request)
@@ -111,6 +111,10 @@ class Callers:
         if len(self._failures) > _REMEMBERED:
             self._failures.popitem(last=False)
         return count
+
+
+def _whose(people: TokenScope | None) -> str:
+    return f"it needs the scope {people} (`wootstream people token add`)" if people else "it is the operator's alone"
 
 
 async def _answered(endpoint: AsksEndpoint, request: Request) -> Response:

@@ -1,15 +1,16 @@
-"""Consent over HTTP, for a shop's own back end: the same functions as at the command line."""
+"""Consent over HTTP, for a shop's own back end and its people: the same functions as at the command line."""
 
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from schemas.values.consent import Purpose
 from services.kernel import Process, Refusal
-from services.kernel.cli.environment import stores_named
 from services.kernel.web.operations import Operation, body_as
+from services.kernel.web.visible_stores import MANAGERS, visible_stores
 from services.privacy.consent import standing
 from services.privacy.who import meant
 
@@ -31,27 +32,30 @@ class SaidConsent(BaseModel):
 
 
 def add_to(process: Process) -> None:
-    """Both operations, for the bearer of the installation's token."""
-    process.operations.add(Operation("GET", _PATH, "what a person agreed to; who asks is written down", _WHO),
-                           partial(_show, process))  # fmt: skip
+    """Both operations, also for those who manage the store."""
+    process.operations.add(Operation("GET", _PATH, "what a person agreed to; who asks is written down", _WHO,
+                                     people="personal"), partial(_show, process))  # fmt: skip
     process.operations.add(Operation("POST", _PATH, "write down that a person agrees, or no longer does",
-                                     body=SaidConsent), partial(_say, process))  # fmt: skip
+                                     body=SaidConsent, people="change"), partial(_say, process))  # fmt: skip
 
 
 async def _show(process: Process, request: Request) -> Any:
     who = request.query_params.get("who")
     if not who or len(who) > _MOST:
         raise Refusal("say who: customer:…, email:…, phone:…, contact:… or session:…")
-    store = request.path_params["store"]
-    organization = (await stores_named(process.pool(), store))[store]
-    return await standing.standing(process, organization, meant(who))
+    return await standing.standing(process, await _store(process, request), meant(who))
 
 
 async def _say(process: Process, request: Request) -> Any:
-    said, store = await body_as(request, SaidConsent), request.path_params["store"]
-    organization = (await stores_named(process.pool(), store))[store]
+    said, store = await body_as(request, SaidConsent), await _store(process, request)
     news = await standing.say(
-        process, organization, meant(said.who), said.purpose, given=said.given, source="api", said_at=said.at,
+        process, store, meant(said.who), said.purpose, given=said.given, source="api", said_at=said.at,
         text_version=said.text_version,
     )  # fmt: skip
     return {"news": news}
+
+
+async def _store(process: Process, request: Request) -> UUID:
+    """The one in the path. Raises Refusal, also where a person does not manage it."""
+    slug = request.path_params["store"]
+    return (await visible_stores(process, slug, MANAGERS))[slug]

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from services.kernel import Process
-from services.kernel.cli.environment import stores_named
 from services.kernel.web.operations import Operation, body_as
+from services.kernel.web.visible_stores import MANAGERS, visible_stores
 from services.privacy.retention import kept_kinds
 
 _PATH = "/api/stores/{store}/retention"
@@ -27,8 +27,9 @@ class SaidRetention(BaseModel):
 
 
 def add_to(process: Process) -> None:
-    """Both operations, for the bearer of the installation's token."""
-    process.operations.add(Operation("GET", _PATH, "how long a store keeps what"), partial(_show, process))
+    """Both operations; the store's people are shown, and change nothing: the audit log is kept by it, too."""
+    shown = Operation("GET", _PATH, "how long a store keeps what", people="read")
+    process.operations.add(shown, partial(_show, process))
     process.operations.add(Operation("POST", _PATH, "let a store keep a kind for so many days", body=SaidRetention),
                            partial(_set, process))  # fmt: skip
 
@@ -47,5 +48,5 @@ async def _set(process: Process, request: Request) -> Any:
 
 
 async def _store(process: Process, request: Request) -> UUID:
-    store = request.path_params["store"]
-    return (await stores_named(process.pool(), store))[store]
+    slug = request.path_params["store"]
+    return (await visible_stores(process, slug, MANAGERS))[slug]
