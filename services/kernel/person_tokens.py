@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
-from db import api_tokens
-from db.pool import Pool
+from db import api_tokens, members
+from db.pool import Pool, scoped_as_person
 
 TokenScope = Literal["read", "personal", "change"]
 SCOPES: tuple[TokenScope, ...] = get_args(TokenScope)
+MANAGERS = ("owner", "admin", "manager")
+EVERYONE = (*MANAGERS, "staff")
 _PREFIX = "wst_"  # so that scanners of repositories know it
 _BYTES = 32
 _LONGEST = 100
@@ -45,3 +47,9 @@ async def authenticate(pool: Pool, token: str) -> Person | None:
     async with pool.acquire(timeout=10) as conn:
         row = await api_tokens.use(conn, hashed(token))
     return Person(row["user_id"], row["id"], frozenset(row["scopes"])) if row else None
+
+
+async def stores_of(pool: Pool, person: UUID) -> frozenset[UUID]:
+    """Where they have a role; `pool` is of role PEOPLE."""
+    async with scoped_as_person(pool, person) as conn:
+        return frozenset(await members.stores_of_mine(conn, EVERYONE))

@@ -3,16 +3,18 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from db.pool import SERVICE, Pool, TooMuchPower, open_pool
+from db.pool import PEOPLE, SERVICE, Pool, TooMuchPower, open_pool
 from services.kernel.chatwoot.chatwoot_client import Chatwoot
 from services.kernel.clock import Clock
 from services.kernel.closing import closed_within
 from services.kernel.consuming.subscriber import Consumers
 from services.kernel.errors import Stop, describe
+from services.kernel.person_tokens import stores_of
 from services.kernel.publishing.publish import Publisher
 from services.kernel.sealing.opening import SealOpener
 from services.kernel.secrets import load_secrets
@@ -53,7 +55,7 @@ class Process:
         self.chatwoot = Chatwoot(settings, self.clock, self.registry, following=self.following)
         self.site = Site(self.registry, self.metrics, self.following)
         self.consumers = Consumers(settings, self.clock, self.pool, self.checked)
-        self.callers = Callers(settings, self.clock, self.registry, self.pool)
+        self.callers = Callers(settings, self.clock, self.registry, self.pool, self._stores_of)
         self.operations = Operations(self.callers, self.route, enabled=settings.api_token is not None)
         self.address = ""  # where the HTTP server listens
         self.failure: BaseException | None = None
@@ -76,6 +78,9 @@ class Process:
             url = self.settings.database_url.get_secret_value()
             self._pools[role] = open_pool(url, role, size=_POOL_CONNECTIONS, observe=self.following.connection)
         return self._pools[role]
+
+    async def _stores_of(self, person: UUID) -> frozenset[UUID]:
+        return await stores_of(self.pool(PEOPLE), person)
 
     def route(
         self,

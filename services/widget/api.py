@@ -10,9 +10,10 @@ from starlette.responses import Response
 from db.pool import scoped
 from schemas.reports import WidgetUseReport
 from services.kernel import Process, Refusal
+from services.kernel.person_tokens import MANAGERS
 from services.kernel.web.callers import refusal
 from services.kernel.web.operations import Operation, query_of
-from services.kernel.web.visible_stores import MANAGERS, visible_stores
+from services.kernel.web.visible_stores import visible_stores
 from services.widget.use import GROUPINGS, Span, use
 
 _PATHS: dict[str, tuple[str, Any]] = {

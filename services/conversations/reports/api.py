@@ -19,9 +19,10 @@ from services.conversations.reports.query import NAMES, Question, answer
 from services.kernel import Process, Refusal, Retryable
 from services.kernel.actor import acting
 from services.kernel.chatwoot.chatwoot_client import Unanswered
+from services.kernel.person_tokens import EVERYONE
 from services.kernel.web.callers import refusal
 from services.kernel.web.operations import Operation, query_of
-from services.kernel.web.visible_stores import EVERYONE, visible_stores
+from services.kernel.web.visible_stores import visible_stores
 
 _MOST = 1000  # of those who wait, longest first: a longer list is for nobody
 _LIMIT = re.compile("[0-9]{1,4}")

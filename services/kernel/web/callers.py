@@ -21,7 +21,7 @@ from services.kernel.errors import Refusal, Stop, Verdict, describe, given_value
 from services.kernel.person_tokens import TokenScope, authenticate
 from services.kernel.settings import Settings
 from services.kernel.web.addresses import client_of, sender
-from services.kernel.web.peoples_turns import NoTurn, PeoplesTurns
+from services.kernel.web.peoples_turns import AsksStores, NoTurn, PeoplesTurns
 
 _FIRST_SECONDS, _MOST_SECONDS = 0.1, 2.0
 _MOST_WAITING = 50
@@ -36,14 +36,22 @@ log = structlog.get_logger()
 class Callers:
     """One for a process."""
 
-    def __init__(self, settings: Settings, clock: Clock, registry: CollectorRegistry, pool: Callable[[], Pool]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        registry: CollectorRegistry,
+        pool: Callable[[], Pool],
+        stores_of: AsksStores,
+    ) -> None:
+        """`stores_of` says in which stores somebody has a role."""
         self._token = settings.api_token
         self._hops = settings.proxy_hops
         self._clock = clock
         self._pool = pool
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._waiting = 0
-        self._turns = PeoplesTurns(clock)
+        self._turns = PeoplesTurns(clock, stores_of)
         # Somebody guesses, or has an old token: the log says whence.
         self._failed = Counter("wootstream_logins_failed", "Requests with a wrong token", registry=registry)
         # Requests by who asks: the operator, or the id of a person's token (`people list` says whose). Many times what

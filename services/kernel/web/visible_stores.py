@@ -10,9 +10,6 @@ from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Refusal
 from services.kernel.process import Process
 
-MANAGERS = ("owner", "admin", "manager")
-EVERYONE = (*MANAGERS, "staff")
-
 
 async def visible_stores(process: Process, store: str | None, roles: Collection[str]) -> dict[str, UUID]:
     """Short name → id: the store named, or every store; for a person those where they have one of these roles.

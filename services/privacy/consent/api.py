@@ -9,8 +9,9 @@ from starlette.requests import Request
 
 from schemas.values.consent import Purpose
 from services.kernel import Process, Refusal
+from services.kernel.person_tokens import MANAGERS
 from services.kernel.web.operations import Operation, body_as
-from services.kernel.web.visible_stores import MANAGERS, visible_stores
+from services.kernel.web.visible_stores import visible_stores
 from services.privacy.consent import standing
 from services.privacy.who import meant
 

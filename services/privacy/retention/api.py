@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from services.kernel import Process
+from services.kernel.person_tokens import MANAGERS
 from services.kernel.web.operations import Operation, body_as
-from services.kernel.web.visible_stores import MANAGERS, visible_stores
+from services.kernel.web.visible_stores import visible_stores
 from services.privacy.retention import kept_kinds
 
 _PATH = "/api/stores/{store}/retention"

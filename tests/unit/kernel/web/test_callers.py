@@ -52,9 +52,14 @@ def no_pool() -> Pool:
     return open_pool("postgresql://nowhere.invalid/none", SERVICE)
 
 
+async def nowhere(_person: uuid.UUID) -> frozenset[uuid.UUID]:
+    return frozenset()
+
+
 def callers(clock: Clock, **settings: Any) -> tuple[Callers, CollectorRegistry]:
     registry = CollectorRegistry()
-    return Callers(Settings.model_validate({"api_token": _TOKEN} | settings), clock, registry, no_pool), registry
+    given = Settings.model_validate({"api_token": _TOKEN} | settings)
+    return Callers(given, clock, registry, no_pool, nowhere), registry
 
 
 async def test_who_bears_the_token_acts_as_the_operator_and_never_waits() -> None:
@@ -158,9 +163,13 @@ class NoRows:
         yield
 
 
+async def _stores_of(person: uuid.UUID) -> frozenset[uuid.UUID]:
+    return frozenset({min(person, uuid.UUID(int=10))})
+
+
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> tuple[Reports, Any, NoRows]:
-    """Whoever bears a person's number as token is that person."""
+    """Whoever bears a person's number as token is that person; from ten on all are of one store."""
     rows = NoRows()
 
     async def authenticate(_pool: Any, token: str) -> Person | None:
@@ -172,7 +181,8 @@ def people(monkeypatch: pytest.MonkeyPatch) -> tuple[Reports, Any, NoRows]:
     monkeypatch.setattr(module, "authenticate", authenticate)
     monkeypatch.setattr(module, "note", note)
     reports = Reports()
-    given = Callers(Settings.model_validate({"api_token": _TOKEN}), Clock(), CollectorRegistry(), lambda: rows)  # type: ignore[arg-type,return-value]
+    settings = Settings.model_validate({"api_token": _TOKEN})
+    given = Callers(settings, Clock(), CollectorRegistry(), lambda: rows, _stores_of)  # type: ignore[arg-type,return-value]
     return reports, given.guarded(reports.report, people="read"), rows
 
 
@@ -191,6 +201,22 @@ async def test_people_who_ask_for_everything_at_once_leave_connections_to_all_ot
     answers = [await one for one in asked]
     assert {one.status_code for one in answers} == {200}
     assert (reports.most_at_once, reports.most[_ANNA], reports.most[_DEE]) == (3, 1, 1)
+
+
+async def test_people_of_one_store_however_many_keep_none_of_another_waiting(
+    people: tuple[Reports, Any, NoRows],
+) -> None:
+    reports, guarded, _ = people
+    many = [asyncio.ensure_future(guarded(request(str(number)))) for number in range(10, 30)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    one = asyncio.ensure_future(guarded(request("1")))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert reports.under_way[_ANNA] == 1
+    assert reports.under_way.total() == 3  # and no more at once than ever
+    reports.end.set()
+    assert {(await answered).status_code for answered in [*many, one]} == {200}
 
 
 async def test_whose_turn_does_not_come_and_who_asks_too_often_is_told_so(
