@@ -15,12 +15,12 @@ _THEIRS = {
     "wootstream.due": "t.person = any (p.people)",
     "public.chatwoot_contacts": "t.chatwoot_contact_id = any (p.contacts)",
     "wootstream.contact_differences": "t.chatwoot_contact_id = any (p.contacts)",
-    "public.chatwoot_conversations": "t.chatwoot_contact_id = any (p.contacts)",
-    "wootstream.conversations": "t.contact_id = any (p.contacts)",
-    "wootstream.messages": "t.conversation_id = any (p.conversations)",
-    "wootstream.changes": "t.conversation_id = any (p.conversations)",
-    "wootstream.ratings": "t.conversation_id = any (p.conversations)",
-    "wootstream.chatwoot_reporting_events": "t.chatwoot_conversation_id = any (p.conversations)",
+    "public.chatwoot_conversations": "t.chatwoot_contact_id = any (p.contacts) or t.chatwoot_conversation_id = any (p.unnamed)",
+    "wootstream.conversations": "t.contact_id = any (p.contacts) or t.conversation_id = any (p.unnamed)",
+    "wootstream.messages": "t.conversation_id = any (p.conversations || p.unnamed)",
+    "wootstream.changes": "t.conversation_id = any (p.conversations || p.unnamed)",
+    "wootstream.ratings": "t.conversation_id = any (p.conversations || p.unnamed)",
+    "wootstream.chatwoot_reporting_events": "t.chatwoot_conversation_id = any (p.conversations || p.unnamed)",
     "public.chatwoot_widget_events": (
         "t.customer_id = any (p.customers) or t.session_id = any (p.sessions) or t.user_id = any (p.users)"
     ),
@@ -37,17 +37,27 @@ async def rows(
     customers: Collection[str],
     contacts: Collection[int],
     conversations: Collection[int],
+    unnamed: Collection[int],
     sessions: Collection[str],
     users: Collection[UUID],
 ) -> Sequence[dict[str, Any]]:
-    """The rows of one of TABLES that are theirs, each as the table has it."""
+    """The rows of one of TABLES that are theirs, each as the table has it. `unnamed` are conversations that name them
+    no longer."""
     people = [*(f"customer:{one}" for one in customers), *(f"contact:{one}" for one in contacts)]
     statement = f"""
 with p as (select $1::uuid as store, $2::text[] as customers, $3::int[] as contacts, $4::int[] as conversations, $5::text[] as sessions,
-  $6::uuid[] as users, $7::text[] as people)
+  $6::uuid[] as users, $7::text[] as people, $8::int[] as unnamed)
 select to_jsonb(t) as row from p join {table} t on t.organization_id = p.store and ({_THEIRS[table]}) limit {_MOST_ROWS}
 """  # noqa: S608
     found = await conn.fetch(
-        statement, store, list(customers), list(contacts), list(conversations), list(sessions), list(users), people
+        statement,
+        store,
+        list(customers),
+        list(contacts),
+        list(conversations),
+        list(sessions),
+        list(users),
+        people,
+        list(unnamed),
     )
     return [row["row"] for row in found]

@@ -25,6 +25,7 @@ select n.contact_id from (
 _ANY_HIDDEN = (
     "select exists (select from wootstream.conversations where organization_id = $1 and contact_digest is not null)"
 )
+_OF = "select conversation_id from wootstream.conversations where organization_id = $1 and contact_digest = any ($2::bytea[])"
 _WITHHOLD = """
 update wootstream.conversations c set contact_digest = n.digest
 from unnest($1::uuid[], $2::int[], $3::bytea[]) as n (organization_id, conversation_id, digest)
@@ -101,6 +102,11 @@ async def contacts_after(conn: Connection, store: UUID, contact: int, most: int)
 async def any_hidden(conn: Connection, store: UUID) -> bool:
     """Whether a hash stands for anybody in the store."""
     return bool(await conn.fetchval(_ANY_HIDDEN, store))
+
+
+async def of(conn: Connection, store: UUID, digests: Collection[bytes]) -> set[int]:
+    """Conversations in which one of these stands for the contact."""
+    return {row["conversation_id"] for row in await conn.fetch(_OF, store, list(digests))}
 
 
 async def withhold(conn: Connection, rows: Collection[WithheldRow]) -> None:

@@ -6,16 +6,17 @@ import html
 import io
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import orjson
 
 from db.pool import PRIVACY, scoped
-from db.privacy import column_comments, consents, erasing, holdings
+from db.privacy import column_comments, consents, erasing, holdings, unnamed_chats
 from schemas.values.sheet_cells import guarded
 from services.kernel import Process, Record, Refusal
 from services.kernel.forgetting.subjects import Pseudonyms, Subject
@@ -65,13 +66,15 @@ async def gather(
     With chats, raises Retryable while Chatwoot cannot tell them, Refusal where there are too many."""
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         person = await find_by_all(conn, store, names)
+        digests = [one for name in person.subjects for one in Pseudonyms(process.secrets).of(store, name)]
+        # Theirs all the same, for a hash of ours says so.
+        unnamed = await unnamed_chats.of(conn, store, digests)
         parts: dict[str, HeldRows] = {}
         for table in holdings.TABLES:
             parts[table] = await holdings.rows(
                 conn, store, table, customers=person.customers, contacts=person.contact_ids,
-                conversations=person.conversations, sessions=person.sessions, users=person.users,
+                conversations=person.conversations, unnamed=unnamed, sessions=person.sessions, users=person.users,
             )  # fmt: skip
-        digests = [one for name in person.subjects for one in Pseudonyms(process.secrets).of(store, name)]
         parts["wootstream.consents"] = [dict(row) for row in await consents.listed(conn, store, digests)]
         columns = processed(await column_comments.columns(conn))
     parts[_LETTERS_PART] = await _letters(process, store, person)
@@ -105,13 +108,27 @@ def counts(held: Holdings) -> dict[str, int]:
     return {part: len(rows) for part, rows in held.tables.items()}
 
 
-def write_private(to: Path, content: bytes) -> None:
-    """For the operator's eyes alone. Raises Refusal where there is a file already."""
+@contextmanager
+def written_private(to: Path, content: bytes) -> Iterator[None]:
+    """For the operator's eyes alone; it stays if all is well within. Raises Refusal where there is a file already."""
     try:
-        with open(to, "xb", opener=_private) as file:
-            file.write(content)
+        file = open(to, "xb", opener=_private)  # noqa: SIM115
     except OSError as error:
         raise Refusal(f"{to} cannot be written ({error.strerror}): name a file that is not there yet") from error
+    try:
+        _write_whole(file, content)
+        yield
+    except BaseException:  # what is cut short, or nobody wrote down, was not shown
+        to.unlink(missing_ok=True)
+        raise
+
+
+def _write_whole(file: BinaryIO, content: bytes) -> None:
+    try:
+        with file:
+            file.write(content)
+    except OSError as error:
+        raise Refusal(f"{file.name} cannot be written ({error.strerror}): name one where there is room") from error
 
 
 def _about(held: Holdings, part: str) -> Sequence[ProcessedColumn]:

@@ -12,7 +12,7 @@ from services.kernel.actor import note
 from services.kernel.every import each
 from services.privacy.asking import Asked, asked_in
 from services.privacy.exports.files import ExportFiles
-from services.privacy.exports.holdings_file import Holdings, counts, gather, packed, write_private
+from services.privacy.exports.holdings_file import Holdings, counts, gather, packed, written_private
 
 KINDS = ("access", "portability")
 DEADLINE = timedelta(days=30)  # one month, GDPR art. 12 (3)
@@ -35,14 +35,14 @@ async def ask(process: Process, store: UUID, asked: Asked) -> UUID:
 async def export(process: Process, store: UUID, asked: Asked, to: Path) -> dict[str, int]:
     """At once, into the operator's file; nothing stays here. Rows by part. Raises Refusal, Retryable."""
     _, held = await gather(process, store, *asked.names, include_chat=asked.include_chat)
-    write_private(to, packed(held))
-    request, now = uuid4(), process.clock.now()
-    async with scoped(process.pool(PRIVACY), {store}) as conn:
-        await requests.add(conn, store, request, kind="access", source="verb", asked_at=now, deadline=now + DEADLINE,
-                           subject=None)  # fmt: skip
-        await requests.step_done(conn, store, request, "exported", counts(held))
-        await requests.move(conn, store, request, "done")
-        await note(conn, "privacy export", store=store, thing=f"request {request}, a person by {asked.names[0].kind}")
+    request, now, by = uuid4(), process.clock.now(), asked.names[0].kind
+    with written_private(to, packed(held)):
+        async with scoped(process.pool(PRIVACY), {store}) as conn:
+            await requests.add(conn, store, request, kind="access", source="verb", asked_at=now,
+                               deadline=now + DEADLINE, subject=None)  # fmt: skip
+            await requests.step_done(conn, store, request, "exported", counts(held))
+            await requests.move(conn, store, request, "done")
+            await note(conn, "privacy export", store=store, thing=f"request {request}, a person by {by}")
     return counts(held)
 
 
@@ -77,15 +77,11 @@ async def take(process: Process, store: UUID, request: UUID, to: Path) -> bool:
     anew = content is None
     if content is None:
         content = packed(await _gathered(process, store, row))
-    write_private(to, content)
-    try:
+    with written_private(to, content):
         async with scoped(process.pool(PRIVACY), {store}) as conn:
             await note(conn, "privacy fetch", store=store, thing=f"request {request}")
             await requests.step_done(conn, store, request, "fetched", {"made anew": anew})
             await requests.move(conn, store, request, "done")
-    except BaseException:  # what nobody wrote down was not shown
-        to.unlink()
-        raise
     files.remove(store, request)
     return anew
 

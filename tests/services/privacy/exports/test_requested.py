@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import resource
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -11,15 +12,18 @@ from uuid import UUID
 import orjson
 import pytest
 
-from db.pool import scoped
+from db.pool import Pool, scoped
 from db.privacy import requests
 from services.kernel import Process, Refusal, Settings
+from services.kernel.forgetting.subjects import Subject
 from services.privacy import worker
 from services.privacy.asking import Asked
 from services.privacy.erasures import erasure
 from services.privacy.exports import requested
+from services.privacy.exports.holdings_file import gather, written_private
 from services.privacy.who import meant
 from tests.services.privacy.conftest import KnownShop
+from tests.services.privacy.consent.speaking import Speaker
 
 
 @pytest.fixture
@@ -124,4 +128,51 @@ async def test_no_file_is_left_where_the_fetch_could_not_be_written_down(
         await requested.take(process, shop.store, request, to)
     assert not to.exists()
     assert (await row_of(shop, request))["state"] == "asked"
+    await process.close()
+
+
+async def test_no_file_is_left_where_an_export_at_once_could_not_be_written_down(
+    shop: KnownShop, own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor when somebody hits Ctrl-C."""
+    await shop.customer("c1")
+    process = Process(own)
+
+    async def interrupted(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(requested, "note", interrupted)
+    with pytest.raises(asyncio.CancelledError):
+        await requested.export(process, shop.store, Asked((meant("customer:c1"),)), tmp_path / "anna.zip")
+    assert [*tmp_path.glob("*.zip")] == []
+    await process.close()
+
+
+def test_a_file_that_finds_no_room_is_not_left_in_part_and_says_so(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(Refusal, match="where there is room"), written_private(tmp_path / "anna.zip", b"x" * 1_000):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [*tmp_path.iterdir()] == []
+
+
+async def test_chats_that_name_somebody_no_longer_are_theirs_to_see_all_the_same(
+    settings: Settings, admin_pool: Pool
+) -> None:
+    """A hash of ours still says whose they are."""
+    process = Process(settings)
+    anna, other = await Speaker.known(process, admin_pool), await Speaker.known(process, admin_pool)
+    for one in (anna, other):
+        await one.writes(10)
+    _, before = await gather(process, anna.store, Subject("customer", "c1"))
+    await anna.says(Subject("customer", "c1"), "chat", 20, given=False)
+    await anna.settled()
+    assert (await anna.stored())["chats"][0]["hashed"]
+    _, after = await gather(process, anna.store, Subject("customer", "c1"))
+    chats = {part: len(rows) for part, rows in before.tables.items() if "conversation" in part or "messages" in part}
+    assert {part: len(after.tables.get(part, ())) for part in chats} == chats
+    assert chats["wootstream.messages"] == 1
     await process.close()
