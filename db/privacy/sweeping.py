@@ -150,7 +150,9 @@ _OLDER = {
           and v.last_activity_at >= $2)""",
     "widget": "select from public.chatwoot_widget_events where organization_id = $1 and created_at < $2",
     "visits": "select from wootstream.visits where organization_id = $1 and first_at < $2 and last_at < $2",
-    "shop": f"select from wootstream.orders where organization_id = $1 and {_LAST} < $2",
+    "shop": f"""
+      select 1 from wootstream.orders where organization_id = $1 and {_LAST} < $2
+      union all select 1 from wootstream.shop_facts where organization_id = $1 and order_id is null and happened_at < $2""",  # noqa: S608
     "dead_letters": """
       select from wootstream.dead_letters where organization_id = $1 and set_aside_at < $2
         and (record_key is not null or record_value is not null)""",
@@ -253,6 +255,6 @@ def _count(status: str) -> int:
 
 
 async def older(conn: Connection, store: UUID, kind: str, before: datetime) -> int | None:
-    """How much of a kind is older, a million at most: conversations, events, visits, orders, letters or lines. None where
-    no table holds it."""
+    """How much of a kind is older, a million at most: conversations, events, visits, orders with what the shop said of
+    customers, letters or lines. None where no table holds it."""
     return int(await conn.fetchval(_COUNT[kind], store, before)) if kind in _COUNT else None

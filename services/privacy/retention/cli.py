@@ -65,7 +65,8 @@ def set_(
 
 def _leaving(change: RetentionChange) -> str:
     most = "at least " if change.leaves == MOST_COUNTED else ""
-    return f"the next sweep {'would find' if change.dry_run else 'finds'} {most}{change.leaves:,} too old"
+    but = "; of these stays what names somebody whom the law bids to keep (`privacy hold`)" if change.held else ""
+    return f"the next sweep {'would find' if change.dry_run else 'finds'} {most}{change.leaves:,} too old{but}"
 
 
 def _bounds(kind: str) -> str:

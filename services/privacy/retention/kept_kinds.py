@@ -25,7 +25,9 @@ class KeptKind(NamedTuple):
 
 
 class RetentionChange(NamedTuple):
-    """What a store said, and how much the next sweep finds too old: a million at most, None where none is counted."""
+    """What a store said, and how much the next sweep finds too old: a million at most, None where none is counted.
+
+    `held`: of that stays what names somebody whom the law bids to keep."""
 
     kind: str
     days: int
@@ -33,6 +35,7 @@ class RetentionChange(NamedTuple):
     keeps_since: datetime
     leaves: int | None
     dry_run: bool
+    held: bool
 
 
 def kind_named(text: str) -> RetentionKind:
@@ -82,9 +85,11 @@ async def keep(
         raise Refusal("only conversations are Chatwoot's, too: say so of chat")
     async with scoped(process.pool(PRIVACY), {store}) as conn:
         since = await table.would_be(conn, store, kind, days, process.clock.now())
-        leaves = await sweeping.older(conn, store, kind, since)
+        held = kind != "audit_log" and bool(await table.held(conn, store))
+        all_stay = held and kind == "dead_letters"
+        leaves = 0 if all_stay else await sweeping.older(conn, store, kind, since)
         if not dry_run:
             await table.keep(conn, store, kind, days, in_chatwoot=in_chatwoot)
             also = {None: "", True: ", in Chatwoot, too", False: ", not in Chatwoot"}[in_chatwoot]
             await note(conn, "privacy retention set", store=store, thing=f"{kind}: {days} days{also}")
-    return RetentionChange(kind, days, in_chatwoot, since, leaves, dry_run)
+    return RetentionChange(kind, days, in_chatwoot, since, leaves, dry_run, held)

@@ -25,6 +25,20 @@ _NOTED = "select object from wootstream.audit_log where organization_id = $1 and
 _LINE = """
 insert into wootstream.audit_log (actor, action, object, organization_id, at) values ('a', 'b', 'c', $1, $2)
 """
+_FACT = """
+insert into wootstream.shop_facts (organization_id, source, event_id, kind, customer_id, order_id, happened_at)
+values ($1, 'shop', $2, 'customer.registered', 'c1', $3, $4)
+"""
+_ORDER = "insert into wootstream.orders (organization_id, order_id, customer_id, placed_at) values ($1, 'o1', 'c1', $2)"
+_LETTER = """
+insert into wootstream.dead_letters (consumer_group, topic, partition, era, record_offset, kind, reason,
+  organization_id, record_value, value_bytes, set_aside_at)
+values ('g', 't', 0, 0, (random() * 1e9)::bigint, 'invalid', 'r', $1, 'x', 1, $2)
+"""
+_HOLD = """
+insert into wootstream.legal_holds (organization_id, digest, reason)
+values ($1, decode(repeat('64', 16), 'hex'), 'a lawsuit')
+"""
 _VISIT = """
 insert into wootstream.visits (organization_id, customer_id, session_id, first_at, last_at)
 values ($1, 'c1', $2, $3, $3)
@@ -56,6 +70,28 @@ async def test_a_store_says_how_long_and_sees_it(store: uuid.UUID, admin_pool: P
     assert "visits" in await call(app, "show", _slug(store))
     async with admin_pool.acquire() as conn:
         assert [row["object"] for row in await conn.fetch(_NOTED, store)] == ["visits: 10 days"]
+
+
+async def test_what_is_foretold_of_a_shop_is_what_leaves_and_the_law_is_told_of(
+    store: uuid.UUID, settings: Settings, admin_pool: Pool
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=800)
+    async with admin_pool.acquire() as conn:
+        for fact, order in (("f1", None), ("f2", None), ("f3", "o1"), ("f4", "o1")):
+            await conn.execute(_FACT, store, fact, order, old)
+        await conn.execute(_ORDER, store, old)
+        await conn.execute(_LETTER, store, old)
+    foretold = {}
+    for kind, days in (("shop", "400"), ("dead-letters", "10")):
+        foretold[kind] = orjson.loads(await call(app, "set", _slug(store), kind, days, "--dry-run", "--json"))
+    async with admin_pool.acquire() as conn:
+        await conn.execute(_HOLD, store)
+    would = orjson.loads(await call(app, "set", _slug(store), "dead-letters", "10", "--dry-run", "--json"))
+    told = await call(app, "set", _slug(store), "shop", "400", "--dry-run")
+
+    assert (foretold["shop"]["leaves"], foretold["shop"]["held"]) == (3, False)  # an order, and two words of the shop
+    assert (foretold["dead-letters"]["leaves"], would["leaves"], would["held"]) == (1, 0, True)
+    assert "3 too old; of these stays what names somebody" in told
 
 
 @pytest.mark.parametrize(
