@@ -1,9 +1,12 @@
 """Who was erased, by keyed hash, and until which moment what was received about them is dropped."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
+
+import asyncpg
 
 from db.pool import Connection
 
@@ -27,6 +30,10 @@ select exists (select from wootstream.erased_subjects) or exists (select from wo
   or exists (select from wootstream.legal_holds)
 """
 _HOLD = "select wootstream.hold_ledger()"
+# Behind whoever waits for the ledger every store's batches wait, for as long as the slowest under way takes. So it is
+# tried shortly first, and longer only where that does not do; in between they go on.
+_TRIES_MS = (100, 200, 400, 800, 1_000, 1_000, 1_000, 1_000)
+_WAIT = "select set_config('lock_timeout', $1, true)"
 
 
 class ErasedRow(NamedTuple):
@@ -52,6 +59,16 @@ async def add(conn: Connection, rows: Sequence[ErasedRow]) -> None:
 
 async def hold_consumers(conn: Connection) -> None:
     """Wait until no batch is under way, and let none begin before this transaction ends. As role wootstream_privacy."""
+    longest = await conn.fetchval("select current_setting('lock_timeout')")
+    for milliseconds in _TRIES_MS:
+        try:
+            async with conn.transaction():
+                await conn.execute(_WAIT, f"{milliseconds}ms")
+                await conn.execute(_HOLD)
+                await conn.execute(_WAIT, longest)
+                return
+        except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(milliseconds / 1_000)  # as long as they waited
     await conn.execute(_HOLD)
 
 

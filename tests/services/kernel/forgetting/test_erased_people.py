@@ -24,6 +24,8 @@ _WAITING = """
 select count(*) from pg_locks where not granted and relation = 'wootstream.ledger'::regclass
 and database = (select oid from pg_database where datname = current_database())
 """
+# What a batch holds from its first statement to its commit.
+_BATCH = "lock table wootstream.ledger in row exclusive mode"
 
 
 def _subjects(event: Number) -> Iterable[Subject]:
@@ -57,6 +59,32 @@ async def test_what_was_received_before_the_erasure_is_ignored_and_what_comes_la
         await bench.until("consumed", 4)
     assert await bench.total("ignored") == 1
     assert (await bench.stored()).count(_ANNA) == 2
+    await privacy.close()
+
+
+async def test_batches_go_on_while_an_erasure_waits_for_a_slow_one(privacy: Pool, admin_pool: Pool) -> None:
+    """They are every store's."""
+
+    async def hold() -> None:
+        async with scoped(privacy, ()) as conn:
+            longest = await conn.fetchval("select current_setting('lock_timeout')")
+            await erased.hold_consumers(conn)
+            assert await conn.fetchval("select current_setting('lock_timeout')") == longest
+
+    async with admin_pool.acquire() as slow, admin_pool.acquire() as next_one:
+        async with slow.transaction():
+            await slow.execute(_BATCH)
+            holding = asyncio.create_task(hold())
+
+            async def waits() -> bool:
+                return bool(await next_one.fetchval(_WAITING))
+
+            await eventually(waits)
+            async with next_one.transaction():
+                await next_one.execute("set local lock_timeout = '2s'")
+                await next_one.execute(_BATCH)
+            assert not holding.done()
+        await holding
     await privacy.close()
 
 
