@@ -107,9 +107,9 @@ def export(
     if as_json:
         print_json({"file": str(to), "rows": counts})
         return
-    show(
-        ("part", "rows"), list(counts.items()), footer=f"written to {to}, for you alone: send it safely, and delete it"
-    )
+    held = "" if counts else "nothing is held of anybody by that name (`privacy find`); "
+    show(("part", "rows"), list(counts.items()),
+         footer=f"{held}written to {to}, for you alone: send it safely, and delete it")  # fmt: skip
 
 
 @app.command()

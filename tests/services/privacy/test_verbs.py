@@ -80,6 +80,8 @@ async def test_the_record_of_processing_and_an_export_are_printed_and_written(sh
     assert (await answer("privacy", "export", slug, "c1", "--to", str(to)))["rows"] == {"wootstream.customers": 1}
     assert to.exists()
     assert await noted(shop.admin, shop.store) == ["privacy export"]
+    nobody = await call("privacy", "export", slug, "c-1", "--to", str(tmp_path / "nobody.zip"))
+    assert "nothing is held of anybody by that name" in nobody.stdout
 
 
 async def test_an_export_without_a_file_is_a_request_that_is_fetched_or_refused(
