@@ -18,7 +18,7 @@ from services.kernel.secrets import Secrets, sealed_with
 
 
 async def refuse_another_key(pool: Pool, vault: Secrets, slug: str) -> None:
-    """Raises Refusal where another key sealed some of the store's, and Stop where of a new one all of the others'."""
+    """Raises Refusal where another key sealed some of the store's, of a new one Stop where some of the others'."""
     known = await stores_named(pool, None)
     if slug not in known:
         await check_keys(pool, vault)
