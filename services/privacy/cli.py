@@ -122,8 +122,13 @@ def fetch(
     """Take an export that was asked for: that settles the request, and is written down."""
     try:
         anew = with_store(store, lambda process, id_: requested.take(process, id_, request, to))
-    except (Retryable, Sealed) as reason:
+    except Retryable as reason:
         raise Refusal(f"request {request} cannot be answered now ({reason}): say the same again later") from reason
+    except Sealed as reason:
+        raise Refusal(
+            f"request {request} cannot be answered ({reason}): put that key behind the others, see `wootstream keys "
+            "list`; if it is lost, `privacy refuse` this one and `privacy export` anew"
+        ) from reason
     _told({"file": str(to), "made_anew": anew}, f"written to {to}, for you alone: send it safely, and delete it",
           as_json=as_json)  # fmt: skip
 

@@ -1,11 +1,18 @@
 """`wootstream privacy …` as an operator types it."""
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from db.pool import scoped
+from db.privacy import requests
 from services.kernel import Refusal, Settings, Stop
-from services.kernel.secrets import load_secrets
+from services.kernel.secrets import Secrets, load_secrets
+from services.privacy.asking import Asked
+from services.privacy.who import meant
 from tests.services.attached import authorize
 from tests.services.control.conftest import point_at
 from tests.services.control.verbs import answer, call, noted
@@ -117,3 +124,15 @@ async def test_nobody_is_erased_with_a_key_whose_hashes_no_service_would_find(
 
     assert (await shop.find("c1")).customers == {"c1"}
     assert (await answer("privacy", "requests", slug)) == []
+
+
+async def test_a_request_whose_key_is_not_here_is_refused_with_the_cure(shop: KnownShop, tmp_path: Path) -> None:
+    """It does not come by itself, however often the same is said again."""
+    slug, request, now = f"shop-{shop.store.hex[:12]}", uuid4(), datetime.now(UTC)
+    subject = Asked((meant("c1"),)).sealed(Secrets(os.urandom(32)), shop.store)
+    async with scoped(shop.pool, {shop.store}) as conn:
+        await requests.add(conn, shop.store, request, kind="access", source="verb", asked_at=now, deadline=now,
+                           subject=subject)  # fmt: skip
+    with pytest.raises(Refusal, match=r"sealed it.*keys list.*privacy refuse"):
+        await call("privacy", "fetch", slug, str(request), "--to", str(tmp_path / "c1.zip"))
+    await call("privacy", "refuse", slug, str(request), "--reason", "its key is lost")
