@@ -1,5 +1,6 @@
 """What must be there before consumers start: both servers answer; schema, keys and topics are the installation's."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
@@ -62,45 +63,57 @@ async def _tell_newer(pool: Pool) -> None:
 
 
 async def check_keys(pool: Pool, secrets: Secrets) -> None:
-    """Raises Stop where a key that sealed secrets of a store is not here: another installation's, or one was left out.
+    """Raises Stop where none of ours sealed anything of any store, or one that sealed several stores' is not here.
 
     Keyed hashes would be others than those that are kept: who was erased would come back, who took back their consent
-    would be named, and what the law bids to keep be deleted.
+    would be named, and what the law bids to keep be deleted. What is sealed so of one store is that store's alone.
     """
     async with pool.acquire(timeout=10) as conn:
         slugs = {row["organization_id"]: row["slug"] for row in await stores.everyone(conn)}
     async with scoped(pool, slugs) as conn:
         used = [row for row in await sealed.keys(conn, slugs) if row["key"]]  # what no key of anybody's sealed has none
-    if lost := [row for row in used if not secrets.knows(row["key"])]:
-        raise Stop(_without(lost, slugs, secrets, any_here=len(lost) < len(used)))
+    lost = [row for row in used if not secrets.knows(row["key"])]
+    several = {key for key, stores_of_it in Counter(row["key"] for row in lost).items() if stores_of_it > 1}
+    if used and len(lost) == len(used):
+        raise Stop(_with_another(lost, secrets))
+    if of_several := [row for row in lost if row["key"] in several]:
+        raise Stop(_without(of_several, slugs, secrets))
 
 
-async def tell_of_people_lost(pool: Pool, secrets: Secrets) -> None:
-    """Whose request or word a key sealed that is not here: it concerns them alone, and stops nobody."""
+async def tell_of_what_is_lost(pool: Pool, secrets: Secrets) -> None:
+    """Which store's secrets, or people's requests and words, a key sealed that is not here: that stops nobody else."""
     known = await stores.all_ids(pool)
     async with scoped(pool, known) as conn:
-        rows = await sealed.peoples_keys(conn)
-    for row in rows:
+        of_stores, of_people = await sealed.keys(conn, known), await sealed.peoples_keys(conn)
+    for row in of_stores:
+        if row["key"] and not secrets.knows(row["key"]):
+            store, columns = str(row["organization_id"]), row["columns"]
+            log.error("store_cannot_be_read", store=store, columns=columns, key=row["key"])
+    for row in of_people:
         if not secrets.knows(row["key"]):
             log.error("people_cannot_be_read", column=row["place"], rows=row["texts"], key=row["key"])
 
 
-def _without(lost: Sequence[Row], slugs: Mapping[UUID, str], secrets: Secrets, *, any_here: bool) -> str:
-    """What is to be done about keys that are not here."""
-    keys, here = ", ".join(sorted({row["key"] for row in lost})), ", ".join(secrets.key_ids)
-    if not any_here:
-        return (
-            f"the installation key {here} is none of those that sealed the stores' secrets ({keys}): "
-            f"set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own. {_LOST}"
-        )
+def _with_another(lost: Sequence[Row], secrets: Secrets) -> str:
+    return (
+        f"the installation key {', '.join(secrets.key_ids)} is none of those that sealed the stores' secrets "
+        f"({_keys(lost)}): set WOOTSTREAM_INSTALLATION_KEY_FILE to the installation's own. {_LOST}"
+    )
+
+
+def _without(lost: Sequence[Row], slugs: Mapping[UUID, str], secrets: Secrets) -> str:
     columns = ", ".join(sorted({column for row in lost for column in row["columns"]}))
     some = sorted({slugs[row["organization_id"]] for row in lost})
     more = f" and {len(some) - _STORES_NAMED} more" if len(some) > _STORES_NAMED else ""
     return (
-        f"installation key {keys} is not here (here is {here}): without it nobody can read {columns} of "
-        f"{', '.join(some[:_STORES_NAMED])}{more}, and who was erased or objected under it is not known. Put it behind "
-        f"the others in WOOTSTREAM_INSTALLATION_KEY or its file. {_LOST}"
+        f"installation key {_keys(lost)} is not here (here is {', '.join(secrets.key_ids)}): without it nobody can "
+        f"read {columns} of {', '.join(some[:_STORES_NAMED])}{more}, and who was erased or objected under it is not "
+        f"known. Put it behind the others in WOOTSTREAM_INSTALLATION_KEY or its file. {_LOST}"
     )
+
+
+def _keys(rows: Sequence[Row]) -> str:
+    return ", ".join(sorted({row["key"] for row in rows}))
 
 
 async def _check_topics(settings: Settings, wanted: Sequence[Topic]) -> str:

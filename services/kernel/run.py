@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from services.kernel.preflight import check_keys, tell_of_people_lost
+from services.kernel.preflight import check_keys, tell_of_what_is_lost
 from services.kernel.process import Process
 from services.kernel.settings import Settings
 from services.kernel.telemetry.sentry import report_errors, send_last_errors
@@ -36,7 +36,7 @@ async def run(settings: Settings, services: Sequence[Callable[[Process], None]])
 
 async def _check_keys(process: Process) -> None:
     await check_keys(process.pool(), process.secrets)
-    await tell_of_people_lost(process.pool(), process.secrets)
+    await tell_of_what_is_lost(process.pool(), process.secrets)
 
 
 def collect_seldom(after: int = DOORS_COLLECT_AFTER) -> None:

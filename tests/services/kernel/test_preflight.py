@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from db.pool import SERVICE, open_pool
 from services.kernel import Clock, Process, Settings, Stop
 from services.kernel.cli import environment
-from services.kernel.preflight import check_keys, tell_of_people_lost, wait_for_installation
+from services.kernel.preflight import check_keys, tell_of_what_is_lost, wait_for_installation
 from services.kernel.run import run
 from services.kernel.secrets import Secrets
 from services.widget.app import add_to as widget
@@ -114,7 +114,14 @@ async def test_key_that_was_left_out_is_named_with_what_nobody_can_read(migrated
         await authorize(admin, await attach(admin), kept)
         await authorize(admin, await attach(admin, slug="nl"), left_out)
         pool = open_pool(url, SERVICE)
-        said = f"^installation key {left_out.key_id} is not here .*{kept.key_id}.*api_access_token of nl, .*--key-lost"
+        await check_keys(pool, kept)  # one store's secrets are that store's alone
+        with capture_logs() as told:
+            await tell_of_what_is_lost(pool, kept)
+        assert [(one["event"], one["columns"], one["key"]) for one in told] == [
+            ("store_cannot_be_read", ["api_access_token"], left_out.key_id)
+        ]
+        await authorize(admin, await attach(admin, slug="de"), left_out)
+        said = f"^installation key {left_out.key_id} is not here .*{kept.key_id}.*api_access_token of de, nl, .*-lost"
         with pytest.raises(Stop, match=said):
             await check_keys(pool, kept)
         await pool.close()
@@ -131,7 +138,7 @@ async def test_key_of_a_request_alone_is_told_and_stops_nobody(migrated: str) ->
         pool = open_pool(url, SERVICE)
         with capture_logs() as told:
             await check_keys(pool, ours)
-            await tell_of_people_lost(pool, ours)
+            await tell_of_what_is_lost(pool, ours)
         await pool.close()
     assert [(one["event"], one["column"], one["rows"], one["key"]) for one in told] == [
         ("people_cannot_be_read", "privacy_requests.subject", 1, lost.key_id)
