@@ -26,7 +26,7 @@ _THEIRS = {
     ),
 }
 TABLES = tuple(_THEIRS)
-_MOST_ROWS = 100_000  # of one table: a person's events of years are some thousand
+MOST_ROWS = 100_000  # of one table: a person's events of years are some thousand
 
 
 async def rows(
@@ -41,13 +41,13 @@ async def rows(
     sessions: Collection[str],
     users: Collection[UUID],
 ) -> Sequence[dict[str, Any]]:
-    """The rows of one of TABLES that are theirs, each as the table has it. `unnamed` are conversations that name them
-    no longer."""
+    """The rows of one of TABLES that are theirs, each as the table has it; one more than MOST_ROWS where there are more.
+    `unnamed` are conversations that name them no longer."""
     people = [*(f"customer:{one}" for one in customers), *(f"contact:{one}" for one in contacts)]
     statement = f"""
 with p as (select $1::uuid as store, $2::text[] as customers, $3::int[] as contacts, $4::int[] as conversations, $5::text[] as sessions,
   $6::uuid[] as users, $7::text[] as people, $8::int[] as unnamed)
-select to_jsonb(t) as row from p join {table} t on t.organization_id = p.store and ({_THEIRS[table]}) limit {_MOST_ROWS}
+select to_jsonb(t) as row from p join {table} t on t.organization_id = p.store and ({_THEIRS[table]}) limit {MOST_ROWS + 1}
 """  # noqa: S608
     found = await conn.fetch(
         statement,

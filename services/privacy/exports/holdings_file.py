@@ -32,6 +32,7 @@ _GIVEN = (
     "wootstream.consents",
 )  # fmt: skip
 _LETTERS_PART, _CHATS_PART, _MESSAGES_PART, _NO_CHATS_PART = "dead letters", "chats", "messages", "chats are not in it"
+_CUT_PART = "parts that are not whole"
 # Parts that are no table of ours, or have another name here.
 _PARTS = {_LETTERS_PART: "wootstream.dead_letters"}
 _OF_CHATWOOT = tuple(
@@ -77,6 +78,7 @@ async def gather(
             )  # fmt: skip
         parts["wootstream.consents"] = [dict(row) for row in await consents.listed(conn, store, digests)]
         columns = processed(await column_comments.columns(conn))
+    parts |= _cut(parts)
     parts[_LETTERS_PART] = await _letters(process, store, person)
     if include_chat:
         chats = await chats_of(process, store, person)
@@ -129,6 +131,14 @@ def _write_whole(file: BinaryIO, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise Refusal(f"{file.name} cannot be written ({error.strerror}): name one where there is room") from error
+
+
+def _cut(parts: Mapping[str, HeldRows]) -> Mapping[str, HeldRows]:
+    """Parts that have more than one file should hold, without the rest, and beside them a word of it."""
+    most = holdings.MOST_ROWS
+    long = {part: rows[:most] for part, rows in parts.items() if len(rows) > most}
+    said = [{"part": part, "because": f"there are more than {most:,} lines: ask for the others"} for part in long]
+    return {**long, _CUT_PART: said}
 
 
 def _about(held: Holdings, part: str) -> Sequence[ProcessedColumn]:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from db.pool import PRIVACY, open_pool, scoped, use_json
-from db.privacy import requests
+from db.privacy import holdings, requests
 from services.kernel import Process, Refusal, Settings
 from services.privacy.asking import Asked
 from services.privacy.exports import holdings_file, requested
@@ -97,3 +97,19 @@ async def test_it_is_one_file_to_read_and_one_for_machines_and_is_written_down(
         row = (await requests.listed(conn, limit=9))[0]
     assert (row["kind"], row["state"], row["steps"]) == ("access", "done", {"exported": {"wootstream.customers": 1}})
     await process.close()
+
+
+async def test_it_says_of_which_part_there_is_more_than_one_file_should_hold(
+    shop: KnownShop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "MOST_ROWS", 2)
+    await shop.customer("c1", email="anna@x.example")
+    for number in range(3):
+        await shop.put("wootstream.orders", order_id=f"o{number}", customer_id="c1")
+    process = Process(settings)
+    _, held = await holdings_file.gather(process, shop.store, meant("customer:c1"))
+    await process.close()
+
+    assert len(held.tables["wootstream.orders"]) == 2
+    [said] = held.tables["parts that are not whole"]
+    assert (said["part"], said["because"]) == ("wootstream.orders", "there are more than 2 lines: ask for the others")
