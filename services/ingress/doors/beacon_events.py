@@ -38,15 +38,20 @@ class KnownVisitor(NamedTuple):
 NOBODY = KnownVisitor()
 
 
-def judge(events: Sequence[Any], now: datetime) -> tuple[list[KeptBeacon], list[EventRefusal]]:
-    """Those that are kept, and the verdicts on the others; of plain ones no more is to be judged than their time."""
+def judge(
+    events: Sequence[Any], now: datetime, *, words_alone: bool = False
+) -> tuple[list[KeptBeacon], list[EventRefusal]]:
+    """Those that are kept, and the verdicts on the others; of plain ones no more is to be judged than their time. With
+    `words_alone` only what the visitor said of consent is kept."""
     plain = bool(events) and type(events[0]) is PlainBeacon
     read, refusals = (enumerate(events), []) if plain else _read(events)
     kept, now_ms = list[KeptBeacon](), int(now.timestamp() * 1000)
     oldest, ahead = (now_ms - _OLDEST_MS) << _MOMENT, (now_ms + _AHEAD_MS + 1) << _MOMENT
     for index, event in read:
         number = event.id.int
-        if number & _MARKS == _UUID7 and oldest <= number < ahead:
+        if words_alone and not event.is_consent:
+            refusals.append(EventRefusal(index, "no_consent", "the visitor has not consented to analytics"))
+        elif number & _MARKS == _UUID7 and oldest <= number < ahead:
             kept.append(event)
         else:
             refusals.append(_refusal(index, number, oldest))
@@ -82,9 +87,9 @@ def _address(url: str | None) -> str | None:
     return without_query(url[:URL_CHARACTERS]) if url else None
 
 
-def words_alone(events: Sequence[Any]) -> bool:
-    """Whether all that a page tells is what its visitor said of consent, which needs none."""
-    return all(isinstance(event, dict) and event.get("event_type") in _CONSENT for event in events)
+def any_word(events: Sequence[Any]) -> bool:
+    """Whether a page tells what its visitor said of consent, which needs none."""
+    return any(isinstance(event, dict) and event.get("event_type") in _CONSENT for event in events)
 
 
 def word(event: KeptBeacon, session: str, customer: str | None) -> dict[str, Any]:

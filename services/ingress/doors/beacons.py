@@ -15,7 +15,7 @@ from schemas.beacons import BEACON, CONSENT, MOST_EVENTS, plain_post
 from schemas.values.depth import too_deep
 from schemas.values.json_text import mend
 from services.ingress.doors.answer import MAY_POST, TAKEN, DoorAnswer
-from services.ingress.doors.beacon_events import KnownVisitor, judge, nobodys_row, row, word, words_alone
+from services.ingress.doors.beacon_events import KnownVisitor, any_word, judge, nobodys_row, row, word
 from services.ingress.doors.door import DoorContext, WholeRequest
 from services.ingress.doors.refusals import EventRefusal, Reason, Refused, wrong_method
 from services.ingress.doors.request import BEACON_BYTES, DEADLINE, RequestHeaders, content_type, headers
@@ -110,10 +110,12 @@ class Beacons:
             raise Refused(Reason.OVER_QUOTA, store=store.id)
         # After the quota: a flood without consent is a flood.
         agreed = "analytics" in consent
-        if store.analytics_need_consent and not agreed and not words_alone(events):
+        # A word that takes consent back may come with what happened before it: that is refused, and the word is not.
+        words_alone = store.analytics_need_consent and not agreed
+        if words_alone and not any_word(events):
             raise Refused(Reason.NO_CONSENT, store=store.id)
         now = self._clock.now()
-        kept, refusals = judge(events, now)
+        kept, refusals = judge(events, now, words_alone=words_alone)
         if not kept:
             self._doors.answer_to_several(self.name, store, 0, refusals)
         told = [event for event in kept if not event.is_consent]

@@ -109,7 +109,7 @@ def wrong_method(allowed: bytes) -> DoorAnswer:
     return json_answer(405, {"error": TABLE[Reason.WRONG_METHOD][1]}, headers=((b"allow", allowed),))
 
 
-EventFault = Literal["invalid", "too_old", "ahead"]
+EventFault = Literal["invalid", "too_old", "ahead", "no_consent"]
 
 
 class EventRefusal(NamedTuple):

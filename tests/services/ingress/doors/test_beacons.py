@@ -186,7 +186,6 @@ async def test_what_a_visitor_says_of_consent_needs_none_and_is_kept_beside_the_
     nothing = page.visitor.event("consent_given", event_data={"purpose": "everything"})
 
     assert (await page.visitor.report(withdrawn, consent=())).status_code == 204
-    assert (await page.visitor.report(withdrawn, page.visitor.event("page_viewed"), consent=())).status_code == 403
     assert (await page.visitor.report(nothing)).status_code == 400
 
     (record,) = await held(page.settings, WIDGET_EVENTS, page.shop.id)
@@ -221,6 +220,21 @@ async def test_a_body_that_is_no_beacon_is_refused_with_what_one_is(
         "/beacons", content=orjson.dumps(body | change), headers={"origin": ORIGIN, "content-type": kind}
     )
     assert (answer.status_code, cure in answer.json()["error"]) == (status, True), answer.text
+
+
+async def test_a_word_of_consent_is_kept_though_what_comes_with_it_lacks_consent(page: Page) -> None:
+    """As a page sends it that gathers events: what it had seen, and then that its visitor withdraws."""
+    await page.visitor.arrive()
+    withdrawn = page.visitor.event("consent_withdrawn", event_data={"purpose": "analytics"})
+
+    answer = await page.visitor.report(page.visitor.event("page_viewed"), withdrawn, consent=())
+
+    (record,) = await held(page.settings, WIDGET_EVENTS, page.shop.id)
+    read = widget.read(record)
+    assert read is not None
+    assert (answer.status_code, answer.json()["taken"]) == (200, 1)
+    assert answer.json()["refused"] == [{"index": 0, "reason": "the visitor has not consented to analytics"}]
+    assert ([word.given for word in read.words], read.rows) == ([False], ())
 
 
 async def test_a_store_that_needs_no_consent_takes_what_happened_and_nothing_of_whom(
