@@ -34,13 +34,9 @@ class Peek(NamedTuple):
     subject: str
 
 
-def peek(body: bytes, account_id: int) -> Peek:
-    """Raises Refused: TOO_MANY, NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the body names one of another."""
-    return _peeked(body, account_id)[0]
-
-
-def _peeked(body: bytes, account_id: int) -> tuple[Peek, dict[str, Any]]:
-    """The same with the body as it was read."""
+def _peek(body: bytes, account_id: int) -> tuple[Peek, dict[str, Any]]:
+    """With the body as it was read. Raises Refused: TOO_MANY, NOT_JSON, TOO_DEEP, NO_EVENT; OTHER_ACCOUNT where the
+    body names one of another."""
     if too_many(body):
         raise Refused(Reason.TOO_MANY)
     try:
@@ -140,7 +136,7 @@ class Webhooks:
         """Raises Refused."""
         now = self._clock.now()
         self._verify(store, token, given, body, now)  # before any byte of the body is read as JSON
-        (event, subject), payload = _peeked(body, store.account_id)
+        (event, subject), payload = _peek(body, store.account_id)
         record = Record.accepted(
             topics.WEBHOOKS.name,
             key=f"{store.key}:{subject}".encode(),
