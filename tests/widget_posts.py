@@ -1,4 +1,4 @@
-"""Posts of visitors' browsers as the door keeps them, in any number, by chance."""
+"""Posts of visitors' browsers as the door keeps them: of given events, and in any number, by chance."""
 
 import random
 import uuid
@@ -27,6 +27,21 @@ _AGENTS = (
 # A page that stays open sends a few at a time, one that was offline many.
 _SIZES = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8, 13, 40, 100)
 _ID_BITS = 80
+
+
+def accepted(
+    store: uuid.UUID,
+    events: Sequence[dict[str, Any]],
+    *,
+    received_at: datetime,
+    key: bytes = b"",
+    topic: str = WIDGET_EVENTS.name,
+) -> Record:
+    """One post of these events, as the door keeps it."""
+    return Record.accepted(
+        topic, key=key, value=orjson.dumps(events), store=store, event="beacon", origin="beacon",
+        received_at=received_at,
+    )  # fmt: skip
 
 
 class Posts:
@@ -65,10 +80,7 @@ class Posts:
         """One accepted post of these events."""
         of = self._chance.choice(self._stores)
         session = f"{of}:{self._chance.getrandbits(64):016x}"
-        return Record.accepted(
-            self._topic, key=session.encode(), value=orjson.dumps(events), store=of, event="beacon",
-            origin="beacon", received_at=self._now,
-        )  # fmt: skip
+        return accepted(of, events, received_at=self._now, key=session.encode(), topic=self._topic)
 
     def records(self, events: int) -> Iterator[tuple[Record, int]]:
         """Records with so many events in all, each with the number of its events."""

@@ -14,7 +14,12 @@ def unix(moment: datetime | None) -> int:
 
 
 def contact(row: Contact, release: PlayedRelease) -> JsonObject:
-    form = {
+    return contact_columns(row, release) | {"type": "contact"}
+
+
+def contact_columns(row: Contact, release: PlayedRelease) -> JsonObject:
+    """What every form of a contact shows."""
+    columns = {
         "additional_attributes": row.additional_attributes,
         "custom_attributes": row.custom_attributes,
         "email": row.email,
@@ -24,7 +29,7 @@ def contact(row: Contact, release: PlayedRelease) -> JsonObject:
         "phone_number": row.phone_number,
         "thumbnail": "",
     }
-    return form | ({"blocked": row.blocked} if release.modern else {}) | {"type": "contact"}
+    return columns | ({"blocked": row.blocked} if release.modern else {})
 
 
 def user(row: User) -> JsonObject:

@@ -25,19 +25,8 @@ def account(row: Account) -> JsonObject:
 def contact(state: DoubleState, row: Contact) -> JsonObject:
     """The webhook form; it has no `type`. Raises Vanished."""
     state.still(row.account_id, row.id)
-    form = {
-        "account": account(state.accounts[row.account_id]),
-        "additional_attributes": row.additional_attributes,
-        "avatar": "",
-        "custom_attributes": row.custom_attributes,
-        "email": row.email,
-        "id": row.id,
-        "identifier": row.identifier,
-        "name": row.name,
-        "phone_number": row.phone_number,
-        "thumbnail": "",
-    }
-    return form | ({"blocked": row.blocked} if state.release.modern else {})
+    holder = account(state.accounts[row.account_id])
+    return {"account": holder, "avatar": ""} | shared.contact_columns(row, state.release)
 
 
 def conversation(state: DoubleState, row: Conversation) -> JsonObject:

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from db.migrate import migrate
 from db.pool import Pool, scoped
 from db.widget import event_rows as table
-from schemas.topics import WIDGET_EVENTS
 from services.kernel import Invalid, Record
 from services.widget import events, handlers
 from services.widget.handlers import RecentEvents
 from tests.databases import copied_database
 from tests.services.attached import attach
+from tests.widget_posts import accepted
 
 pytestmark = pytest.mark.usefixtures("way")
 _NOW = datetime.now(UTC)
@@ -33,15 +33,7 @@ def event(at: datetime = _NOW, **fields: Any) -> dict[str, Any]:
 
 
 def post(store: uuid.UUID, *events: dict[str, Any], received_at: datetime = _NOW) -> Record:
-    return Record.accepted(
-        WIDGET_EVENTS.name,
-        key=b"",
-        value=orjson.dumps(events),
-        store=store,
-        event="beacon",
-        origin="beacon",
-        received_at=received_at,
-    )
+    return accepted(store, events, received_at=received_at)
 
 
 async def keep(pool: Pool, records: Sequence[Record], recent: RecentEvents | None = None) -> set[Record]:

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
-
 from db.pool import Pool, scoped
-from schemas.topics import WIDGET_EVENTS
 from services.customers.visits.events import read
 from services.customers.visits.handlers import keep as keep_visits
 from services.kernel import Record
 from tests.services.attached import ACCOUNT_ID, attach
+from tests.widget_posts import accepted
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -29,15 +27,7 @@ def cart(second: int, value: int, items: int) -> dict[str, Any]:
 
 
 def post(store: uuid.UUID, *events: dict[str, Any]) -> Record:
-    return Record.accepted(
-        WIDGET_EVENTS.name,
-        key=b"",
-        value=orjson.dumps(events),
-        store=store,
-        event="beacon",
-        origin="beacon",
-        received_at=_NOON,
-    )
+    return accepted(store, events, received_at=_NOON)
 
 
 async def keep(pool: Pool, records: Sequence[Record]) -> set[Record]:

@@ -3,7 +3,6 @@
 import base64
 import hmac
 import uuid
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,17 +56,6 @@ async def post(
         "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
     }
     return await client.post(f"/events/{shop.slug}", content=body, headers=headers)
-
-
-@pytest.fixture
-async def shop(settings: Settings, admin_pool: Pool) -> Shop:
-    return await open_shop(admin_pool, settings)
-
-
-@pytest.fixture
-async def client(settings: Settings, shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(settings) as (_, client):
-        yield client
 
 
 async def kept(settings: Settings, shop: Shop) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import base64
 import hmac
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,17 +47,6 @@ def signed(body: bytes, topic: str, *, secret: str = SHOPIFY_SECRET, domain: str
 
 async def post(client: httpx.AsyncClient, shop: Shop, body: bytes, headers: dict[str, str]) -> int:
     return (await client.post(f"/shopify/{shop.slug}", content=body, headers=headers)).status_code
-
-
-@pytest.fixture
-async def shop(settings: Settings, admin_pool: Pool) -> Shop:
-    return await open_shop(admin_pool, settings)
-
-
-@pytest.fixture
-async def client(settings: Settings, shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(settings) as (_, client):
-        yield client
 
 
 async def test_each_duty_is_kept_as_it_came_and_read_as_what_it_is(
