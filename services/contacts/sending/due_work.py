@@ -16,7 +16,7 @@ from services.contacts.difference import Difference, changed_by_others, differen
 from services.contacts.matching import Key
 from services.contacts.sending.contacts_api import SenderAccount
 
-_LONGEST_ID = 10  # digits
+_LONGEST_ID = 10  # digits of MOST_INT4: what is longer is no id, and a text of any length is not made a number
 
 
 @dataclass(frozen=True, slots=True)
