@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-_ROOT = Path(__file__).parents[2]
+from tests.docs.reading import ROOT
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def rows(page: str) -> Iterator[tuple[str, str, str]]:
     """What was shown, the figure and the command of each line that has one."""
     command = ""
-    for line in (_ROOT / page).read_text().splitlines():
+    for line in (ROOT / page).read_text().splitlines():
         cells = line.strip("| ").split(" | ")
         if len(cells) == 3 and (named := re.match(r"`([^`]+)`|the same$", cells[2])):
             command = named[1] or command

@@ -9,11 +9,8 @@ import pytest
 import typer.main
 
 from services.cli import command_line
-from tests.docs.test_links import pages
+from tests.docs.reading import fenced_lines, pages_of_today, spans
 
-_CHANGELOG = "CHANGELOG.md"  # tells of verbs that have gone, too
-_SPAN = re.compile(r"`([^`\n]+)`")
-_FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 # As it is installed; in a container of compose.yaml; and behind a first mention by its own name alone.
 _CALLED = re.compile(r"(?:^|[\s/])(?:wootstream|run --rm(?: -v \S+)? verb|^verb) (\S.*)")
 _FOREIGN = re.compile(r"\s*(?:alter role|kubectl) ")  # a role and a namespace of that name
@@ -22,12 +19,12 @@ ROOT_COMMAND: Any = typer.main.get_command(command_line())
 
 def calls(text: str) -> Iterator[list[str]]:
     """What stands behind `wootstream`, in words; a verb's name alone in backticks counts where it is of two words."""
-    for code in _SPAN.findall(_FENCED.sub("", text)):
+    for code in spans(text):
         plain = code.replace("\\|", "|")
         words = _words(called[1] if (called := _CALLED.search(plain)) else plain)
         if (called and not _FOREIGN.match(code)) or (len(words) > 1 and _leads_on(words[0])):
             yield words
-    for line in "\n".join(_FENCED.findall(text)).splitlines():
+    for line in fenced_lines(text):
         if (called := _CALLED.search(line.partition(" #")[0])) and not _FOREIGN.match(line):
             yield _words(called[1])
 
@@ -60,7 +57,7 @@ def _unknown_options(command: Any, words: list[str]) -> list[str]:
     return [f"no {name}" for name in said if name not in options]
 
 
-@pytest.mark.parametrize("page", [one for one in pages() if one.name != _CHANGELOG], ids=lambda one: one.stem)
+@pytest.mark.parametrize("page", pages_of_today(), ids=lambda page: page.stem)
 def test_verbs_are_there_with_the_options_that_the_page_gives_them(page: Path) -> None:
     wrong = {" ".join(words): why for words in calls(page.read_text()) if (why := faults(ROOT_COMMAND, words))}
     assert wrong == {}
@@ -72,4 +69,4 @@ def test_a_verb_and_an_option_that_are_not_there_are_noticed() -> None:
 
 
 def test_the_pages_were_read() -> None:
-    assert sum(len(list(calls(page.read_text()))) for page in pages()) > 200, "of the pages there must be more"
+    assert sum(len(list(calls(page.read_text()))) for page in pages_of_today()) > 200

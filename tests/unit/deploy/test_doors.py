@@ -13,7 +13,7 @@ _FRONTS = ("deploy/nginx/nginx.conf.template", "k8s/overlays/small/ingress.yaml"
 
 
 def doors() -> set[str]:
-    """Where the paths of all that are doors alone begin, as the ingress opens them."""
+    """Where the doors' paths begin, as the ingress opens them."""
     calls = (node for node in ast.walk(ast.parse(Path(app.__file__).read_text())) if isinstance(node, ast.Call))
     opened = (one.args[0] for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == "door")
     return {getattr(app, one.id) for one in opened if isinstance(one, ast.Name)}
