@@ -12,6 +12,7 @@ from db.pool import INGRESS
 from db.records import spooled
 from db.records import undelivered as table
 from db.records.spooled import SpooledRow
+from db.records.undelivered import AsideRow
 from services.ingress.spool.file import EMPTIED
 from services.ingress.spool.level import FillLevel
 from services.ingress.spool.set_aside import Aside, Wanted, counted, files
@@ -70,12 +71,14 @@ class UndeliveredWriter:
         return counted(self._directory, Wanted()), waiting
 
     async def _put(self, asides: Sequence[Aside], waiting: Sequence[SpooledRow], emptied: Sequence[Path]) -> None:
-        lines = [
-            (one.file, one.topic, one.reason, one.records, datetime.fromtimestamp(one.oldest_at, UTC)) for one in asides
-        ]
         where = socket.gethostname(), str(self._directory.resolve())
         async with asyncio.timeout(_PUT_SECONDS), self._process.pool(INGRESS).acquire() as conn:
-            names = [path.name for path in files(self._directory)]
-            known = [*names, *(path.with_suffix(".sqlite3").name for path in emptied)]
-            await spooled.tell(conn, *where, known, waiting)
-            await table.tell(conn, *where, known, lines)
+            there = {path.name for path in files(self._directory)}
+            known = [*there, *(path.with_suffix(".sqlite3").name for path in emptied)]
+            # Another process may have drained, told and removed a file meanwhile: told again, it would count as lost.
+            await spooled.tell(conn, *where, known, [row for row in waiting if row.file in there])
+            await table.tell(conn, *where, known, [_row(one) for one in asides if one.file in there])
+
+
+def _row(one: Aside) -> AsideRow:
+    return one.file, one.topic, one.reason, one.records, datetime.fromtimestamp(one.oldest_at, UTC)

@@ -99,6 +99,19 @@ async def test_what_a_killed_process_had_drained_is_told_though_postgresql_was_a
     assert of(bench, await audit(bench.settings)) == []
 
 
+async def test_what_another_process_drained_since_it_was_looked_at_is_not_told_as_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two share a directory: the other has told that the file is empty, and removed it, before we come to tell."""
+    looked = [SpooledRow("removed.sqlite3", 7, datetime.now(UTC))]
+    async with bench.accepting() as (process, acceptance):
+        writer = UndeliveredWriter(process, acceptance.spool.level, bench.settings.data_directory / "spool")
+        monkeypatch.setattr(writer, "_lying", lambda: ([], looked))
+        await writer.write()
+
+    assert "removed.sqlite3" not in {one.file for one in (await audit(bench.settings)).spooled}
+
+
 async def _is_away(*_: object) -> None:
     raise OSError("PostgreSQL is away")
 
