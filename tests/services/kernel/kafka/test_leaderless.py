@@ -13,12 +13,12 @@ _RESOLUTION = 0.001  # a loop may wake by so much too early
 
 
 def _noting(producer: Any) -> list[float]:
-    """When Kafka is asked, by the loop's clock."""
+    """When Kafka is asked, by the moment from which the next pause counts: one read here is later on a busy machine."""
     asked: list[float] = []
     ask = producer.client.force_metadata_update
 
     def noted() -> Any:
-        asked.append(asyncio.get_running_loop().time())
+        asked.append(producer._sender.client._asked_at)
         return ask()
 
     producer.client.force_metadata_update = noted
