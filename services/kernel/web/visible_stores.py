@@ -3,11 +3,14 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from starlette.requests import Request
+
 from db import members
 from db.pool import PEOPLE, scoped_as_person
 from services.kernel.actor import acting
 from services.kernel.cli.environment import stores_named
 from services.kernel.errors import Refusal
+from services.kernel.person_tokens import MANAGERS
 from services.kernel.process import Process
 
 
@@ -28,3 +31,9 @@ async def visible_stores(process: Process, store: str | None, roles: Collection[
     if store not in theirs:
         raise Refusal(f"there is no store {store!r} for you; there are: {', '.join(theirs) or 'none'}")
     return {store: theirs[store]}
+
+
+async def managed_store(process: Process, request: Request) -> UUID:
+    """The store in the request's path. Raises Refusal, also where a person does not manage it."""
+    slug = request.path_params["store"]
+    return (await visible_stores(process, slug, MANAGERS))[slug]

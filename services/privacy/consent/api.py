@@ -2,16 +2,14 @@
 
 from functools import partial
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from schemas.values.consent import Purpose
 from services.kernel import Process, Refusal
-from services.kernel.person_tokens import MANAGERS
 from services.kernel.web.operations import Operation, body_as
-from services.kernel.web.visible_stores import visible_stores
+from services.kernel.web.visible_stores import managed_store
 from services.privacy.consent import standing
 from services.privacy.who import meant
 
@@ -44,19 +42,13 @@ async def _show(process: Process, request: Request) -> Any:
     who = request.query_params.get("who")
     if not who or len(who) > _MOST:
         raise Refusal("say who: customer:…, email:…, phone:…, contact:… or session:…")
-    return await standing.standing(process, await _store(process, request), meant(who))
+    return await standing.standing(process, await managed_store(process, request), meant(who))
 
 
 async def _say(process: Process, request: Request) -> Any:
-    said, store = await body_as(request, SaidConsent), await _store(process, request)
+    said, store = await body_as(request, SaidConsent), await managed_store(process, request)
     news = await standing.say(
         process, store, meant(said.who), said.purpose, given=said.given, source="api", said_at=said.at,
         text_version=said.text_version,
     )  # fmt: skip
     return {"news": news}
-
-
-async def _store(process: Process, request: Request) -> UUID:
-    """The one in the path. Raises Refusal, also where a person does not manage it."""
-    slug = request.path_params["store"]
-    return (await visible_stores(process, slug, MANAGERS))[slug]

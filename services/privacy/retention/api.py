@@ -2,15 +2,13 @@
 
 from functools import partial
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from services.kernel import Process
-from services.kernel.person_tokens import MANAGERS
 from services.kernel.web.operations import Operation, body_as
-from services.kernel.web.visible_stores import visible_stores
+from services.kernel.web.visible_stores import managed_store
 from services.privacy.retention import kept_kinds
 
 _PATH = "/api/stores/{store}/retention"
@@ -36,18 +34,13 @@ def add_to(process: Process) -> None:
 
 
 async def _show(process: Process, request: Request) -> Any:
-    return [one._asdict() for one in await kept_kinds.kept(process, await _store(process, request))]
+    return [one._asdict() for one in await kept_kinds.kept(process, await managed_store(process, request))]
 
 
 async def _set(process: Process, request: Request) -> Any:
     said = await body_as(request, SaidRetention)
     change = await kept_kinds.keep(
-        process, await _store(process, request), kept_kinds.kind_named(said.kind), said.days,
+        process, await managed_store(process, request), kept_kinds.kind_named(said.kind), said.days,
         in_chatwoot=said.in_chatwoot, dry_run=said.dry_run,
     )  # fmt: skip
     return change._asdict()
-
-
-async def _store(process: Process, request: Request) -> UUID:
-    slug = request.path_params["store"]
-    return (await visible_stores(process, slug, MANAGERS))[slug]
