@@ -1,6 +1,14 @@
-"""Free TCP ports on this machine, the same again where that is possible."""
+"""Free TCP ports on this machine, the same again where that is possible.
+
+Between the choice of a port and the moment when a server has started and holds it lie seconds, in which nobody else of
+this user's may choose it: each choice is claimed by a lock on a byte of one file, the port's number, until the process
+that chose it ends. Locks of this kind belong to the process: children do not inherit them.
+"""
 
 import asyncio
+import fcntl
+import functools
+import os
 import random
 import socket
 
@@ -17,12 +25,43 @@ def free_ports(count: int, *, before: tuple[int, ...] = ()) -> tuple[int, ...]:
     """The ports used before if they are still free, so that clients find the server again; else others."""
     if len(before) == count and all(map(is_free, before)):
         return before
-    found = [port for port in random.SystemRandom().sample(_RANGE, _TRIES) if is_free(port)]
+    found: list[int] = []
+    for port in random.SystemRandom().sample(_RANGE, _TRIES):
+        if len(found) == count:
+            break
+        if is_free(port) and _claim(port):
+            found.append(port)
     if len(found) < count:
         raise Unavailable(
             f"no free TCP port between {_RANGE.start} and {_RANGE.stop - 1} on {HOST}: close some programs"
         )
-    return tuple(found[:count])
+    return tuple(found)
+
+
+_claimed: set[int] = set()  # of this process, which its own locks do not keep out
+
+
+def _claim(port: int) -> bool:
+    """Whether it is ours alone from now on."""
+    if port in _claimed:
+        return False
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):  # systems have the one or the other for what somebody else holds
+        return False
+    except OSError:  # a file system without locks: chance has to do
+        return True
+    _claimed.add(port)
+    return True
+
+
+@functools.cache
+def _claims() -> int:
+    """The file, open as long as we live: closed once, it would give back all that this process has claimed."""
+    import platformdirs
+
+    place = platformdirs.user_cache_path("wootstream", ensure_exists=True) / "ports"
+    return os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 async def listens(port: int, host: str = HOST) -> bool:
