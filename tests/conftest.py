@@ -24,7 +24,7 @@ import yaml
 
 from db.migrate import migrate
 from db.pool import SERVICE, Pool, open_pool, use_json
-from local.stack import Stack, Unavailable, resolve
+from local.stack import Stack, resolve
 from local.stack.embedded import borrowed, stop
 from local.stack.servers import class_cache
 from local.stack.servers.pair import KAFKA
@@ -35,6 +35,7 @@ from tests.databases import copied_database, empty_database, lose_with_the_machi
 from tests.lost_kafka import Watched
 from tests.memory import keep_in_memory
 from tests.own_kafka import comes_last
+from tests.session_start import begun
 
 _LOCAL = Path(__file__).parent.parent / ".local" / "session"
 _LONGEST_ID = 200
@@ -164,27 +165,26 @@ def _has_own_kafka(given: Settings) -> bool:
 @pytest_asyncio.fixture(scope="session")
 async def stack(worker_id: str) -> AsyncIterator[Stack]:
     """Both servers, empty unless the environment named them; stopped with the session."""
+    async with AsyncExitStack() as servers:
+        yield await begun(functools.partial(_begin, worker_id), servers, worker=worker_id)
+
+
+async def _begin(worker_id: str, servers: AsyncExitStack) -> Stack:
     given = Settings()
     url = given.database_url.get_secret_value() if given.database_url else None
     kafka = given.kafka_bootstrap_servers
-    try:
-        async with AsyncExitStack() as servers:
-            if _has_own_kafka(given):
-                await class_cache.make()
-                directory = _LOCAL / worker_id / "stack"
-                own = borrowed(directory, parts=[KAFKA], fresh=True, more=_QUIET_KAFKA)
-                kafka = (await servers.enter_async_context(own))[KAFKA]
-                _own_kafka.directory = directory
-                servers.callback(setattr, _own_kafka, "directory", None)
-            both = resolve(
-                _LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True
-            )
-            found = await servers.enter_async_context(both)
-            if url is None:
-                await lose_with_the_machine(found.database_url)
-            yield found
-    except Unavailable as reason:
-        pytest.exit(str(reason), returncode=2)
+    if _has_own_kafka(given):
+        await class_cache.make()
+        directory = _LOCAL / worker_id / "stack"
+        own = borrowed(directory, parts=[KAFKA], fresh=True, more=_QUIET_KAFKA)
+        kafka = (await servers.enter_async_context(own))[KAFKA]
+        _own_kafka.directory = directory
+        servers.callback(setattr, _own_kafka, "directory", None)
+    both = resolve(_LOCAL / "stack", kafka_bootstrap_servers=kafka, database_url=url, kind=given.stack, fresh=True)
+    found = await servers.enter_async_context(both)
+    if url is None:
+        await lose_with_the_machine(found.database_url)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Which Kafka and PostgreSQL: those the environment names, else the embedded ones, else (STACK=docker) containers."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,9 @@ from local.stack.servers import kafka, postgres
 from local.stack.servers.pair import KAFKA, POSTGRES
 
 StackKind = Literal["embedded", "docker"]
+
+_QUESTIONS = 10
+_AGAIN_SECONDS = 0.1
 
 
 @asynccontextmanager
@@ -51,9 +55,21 @@ async def resolve(
 
 
 async def _check_given(kafka_bootstrap_servers: str | None, database_url: str | None) -> None:
-    if kafka_bootstrap_servers and not await kafka.answers(kafka_bootstrap_servers):
+    if kafka_bootstrap_servers and not await _one_answers(lambda: kafka.answers(kafka_bootstrap_servers)):
         raise Unavailable(
             f"no Kafka answers at KAFKA_BOOTSTRAP_SERVERS={kafka_bootstrap_servers}: start it, or unset this"
         )
-    if database_url and not await postgres.answers(database_url):
+    if database_url and not await _one_answers(lambda: postgres.answers(database_url)):
         raise Unavailable("no PostgreSQL answers at DATABASE_URL: start it, or unset this")
+
+
+async def _one_answers(ask: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether one of several questions is answered: a machine that starts other servers can be late for the first ones.
+
+    A port that nobody holds is known after a second, a server that only hesitates has twenty.
+    """
+    for left in reversed(range(_QUESTIONS)):
+        if await ask():
+            return True
+        await asyncio.sleep(_AGAIN_SECONDS if left else 0)
+    return False

@@ -269,6 +269,22 @@ async def test_tampered_jar_is_refused_with_a_sentence(tmp_path: Path) -> None:
         await jars.class_path(tmp_path, progress=lambda *_: None)
 
 
+async def test_a_fetch_that_breaks_off_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await jars.class_path(jars.cache(), progress=lambda *_: None)
+    tries = 0
+
+    async def breaks_off_first(*_command: object, **_how: object) -> tuple[int, str]:
+        nonlocal tries
+        tries += 1
+        for jar in jars.listed() if tries == 3 else ():
+            (tmp_path / jar).symlink_to(jars.cache() / jar)
+        return int(tries < 3), "ReadTimeout: the registry went away"
+
+    monkeypatch.setattr(jars, "run_tool", breaks_off_first)
+
+    assert (await jars.class_path(tmp_path, progress=lambda *_: None)).startswith(str(tmp_path))
+
+
 async def test_first_start_without_network_says_what_cures_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (nowhere,) = free_ports(1)
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{nowhere}")
@@ -296,6 +312,26 @@ async def test_given_kafka_that_does_not_answer_is_refused(tmp_path: Path) -> No
     with pytest.raises(stack.Unavailable, match=r"no Kafka answers at KAFKA_BOOTSTRAP_SERVERS=127\.0\.0\.1"):
         async with stack.resolve(tmp_path, kafka_bootstrap_servers=f"127.0.0.1:{nowhere}"):
             pass
+
+
+@on_the_standing_stack
+async def test_given_kafka_that_hesitates_is_asked_again(
+    standing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, note, asked, heard = await stack.start(standing), kafka.server(standing).running(), kafka.answers, []
+    assert note
+
+    async def busy_at_first(bootstrap: str) -> bool:
+        try:
+            heard.append(await asked(bootstrap))
+        finally:
+            os.kill(note.pid, signal.SIGCONT)
+        return heard[-1]
+
+    monkeypatch.setattr(kafka, "answers", busy_at_first)
+    os.kill(note.pid, signal.SIGSTOP)
+    async with stack.resolve(tmp_path, kafka_bootstrap_servers=running.kafka, database_url=running.database_url):
+        assert (heard[0], heard[-1]) == (False, True)
 
 
 async def test_command_line_starts_reports_and_stops(directory: Path) -> None:

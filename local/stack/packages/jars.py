@@ -19,6 +19,7 @@ FetchProgress = Callable[[int, int], None]
 
 _LIST = Path(__file__).with_name("jars.sha256")
 _FETCH_SECONDS = 600.0
+_TRIES = 3
 _POLL_SECONDS = 0.3
 
 
@@ -71,14 +72,16 @@ async def _fetch(folder: Path, *, progress: FetchProgress) -> None:
     command: list[str | Path] = [sys.executable, "-m", "local.stack.packages.fetch", folder]
     watch = asyncio.create_task(_watch(work / "repository", progress))
     try:
-        code, output = await run_tool(command, seconds=_FETCH_SECONDS, env=env)
-    except TimeoutError as late:
+        for _ in range(_TRIES):  # what one brought, the next one finds
+            code, output = await run_tool(command, seconds=_FETCH_SECONDS, env=env)
+            if not code:
+                return
+    except Unavailable as late:
         raise Unavailable(_no_network("it took too long")) from late
     finally:
         watch.cancel()
         shutil.rmtree(work, ignore_errors=True)
-    if code:
-        raise Unavailable(_no_network(output.splitlines()[-1][:200] if output else f"exit code {code}"))
+    raise Unavailable(_no_network(output.splitlines()[-1][:200] if output else f"exit code {code}"))
 
 
 async def _watch(repository: Path, progress: FetchProgress) -> None:
