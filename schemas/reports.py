@@ -92,8 +92,12 @@ class Completeness(ReportAnswer):
 
 
 class ReportSummary(Group):
-    """Chatwoot's summary of a span and of the one before it, and what Chatwoot cannot say of it."""
+    """Chatwoot's summary of a span and of the one before it, and what Chatwoot cannot say of it. `timezone` is the
+    store's."""
 
+    since: datetime
+    until: datetime
+    timezone: str
     previous: Totals = Totals()
     completeness: Completeness = Completeness()
 
@@ -146,6 +150,7 @@ class Comparison(ReportAnswer):
     store: str
     since: datetime
     until: datetime
+    timezone: str
     figures: tuple[ComparisonRow, ...]
     fault: str | None = None  # why Chatwoot did not tell
     completeness: Completeness = Completeness()

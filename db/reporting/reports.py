@@ -120,7 +120,7 @@ order by length(ids.id), ids.id -- numbers in their order, and days in theirs
 """
 # The release that the API named last, else the operator's; a store attached anew has a deleted account beside its own.
 _STORE = """
-select slug, timezone, coalesce((
+select organization_id, slug, timezone, coalesce((
     select r.release from wootstream.releases r where r.organization_id = $1 order by since desc limit 1), release) as release,
   chatwoot_base_url, chatwoot_account_id from public.chatwoot_accounts
 where organization_id = $1 order by account_status = 'deleted', created_at desc limit 1
@@ -152,7 +152,7 @@ async def groups(
 
 
 async def store(conn: Connection, organization: UUID) -> Row | None:
-    """The store's name, release, zone, and where its Chatwoot is."""
+    """The store's id, name, release, zone, and where its Chatwoot is."""
     return await conn.fetchrow(_STORE, organization)
 
 

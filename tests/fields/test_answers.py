@@ -101,8 +101,9 @@ async def _keep(conn: Connection, store: UUID, answer: Any) -> None:
         inboxes = {one.id: (one.id, one.name, True) for one in answer.payload}
         await account_details.put_inboxes(conn, store, list(inboxes.values()), at=NOW)
     elif isinstance(answer, rest.Summary):
-        told = differences(ReportSummary(), answer, until=NOW, attached_later=False, release="4.13.0")
-        Comparison(store="s", since=NOW, until=NOW, figures=told).model_dump_json()
+        asked: dict[str, Any] = {"since": NOW, "until": NOW, "timezone": "UTC"}
+        told = differences(ReportSummary(**asked), answer, until=NOW, attached_later=False, release="4.13.0")
+        Comparison(store="s", **asked, figures=told).model_dump_json()
     elif isinstance(answer, tuple):
         await account_details.put_names(conn, store, "agent", [*{one.id: one.name for one in answer}.items()], at=NOW)
 

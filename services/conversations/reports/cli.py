@@ -93,7 +93,7 @@ def compare(
         _print_json(store, answers)
     else:
         rows = [row for name, report_ in answers.items() for row in tables.comparison_rows(name, report_)]
-        _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv)
+        _print(tables.COMPARISON_COLUMNS, rows, answers, as_csv=as_csv, notes=tables.spans(answers.values()))
     raise typer.Exit(1 if any(one.fault for one in answers.values()) else 0)
 
 
@@ -120,7 +120,7 @@ def _figures(question: Question, store: str | None, *, as_json: bool, as_csv: bo
         _print_json(store, answers)
         return
     rows = [tables.group_row(name, group) for name, report_ in answers.items() for group in _groups(report_)]
-    _print(tables.COLUMNS, rows, answers, as_csv=as_csv)
+    _print(tables.COLUMNS, rows, answers, as_csv=as_csv, notes=tables.spans(answers.values()))
 
 
 def _groups(report_: Report | ReportSummary) -> Sequence[Group]:

@@ -34,16 +34,16 @@ async def compare_each(
     comparisons = {}
     for name, store in stores.items():
         async with scoped(process.pool(), {store}) as conn:
-            begin, end = await span(conn, store, since, until, now=process.clock.now())
+            asked = await span(conn, store, since, until, now=process.clock.now())
         try:
             async with scoped(process.pool(), {store}) as conn:
                 account = await reader_of(conn, process, store)
-            comparisons[name] = await compare(process.pool(), account, since=begin, until=end)
+            comparisons[name] = await compare(process.pool(), account, since=asked.since, until=asked.until)
         except (Unanswered, Retryable) as reason:
             # Of one store it is the answer; of several it is a line among them.
             if len(stores) == 1:
                 raise
-            comparisons[name] = Comparison(store=name, since=begin, until=end, figures=(), fault=str(reason))
+            comparisons[name] = Comparison(store=name, **asked._asdict(), figures=(), fault=str(reason))
         progress(len(comparisons), len(stores))
     return comparisons
 
@@ -61,6 +61,7 @@ async def compare(pool: Pool, account: AccountReader, *, since: datetime, until:
         store=store["slug"],
         since=since,
         until=until,
+        timezone=store["timezone"],
         figures=differences(ours, theirs, until=until, attached_later=attached_later, release=store["release"]),
         completeness=ours.completeness,
     )

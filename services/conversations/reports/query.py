@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
 from db.pool import Connection
@@ -27,28 +27,34 @@ class Question:
     limit: int = 20
 
 
+class Span(NamedTuple):
+    """From `since` until before `until`, said in this zone."""
+
+    since: datetime
+    until: datetime
+    timezone: str
+
+
 async def answer(
     conn: Connection, organization: UUID, question: Question, *, now: datetime
 ) -> Report | ReportSummary | WaitingList:
     """The answer for one store, which must be in scope. Raises Refusal."""
     if question.name == "waiting":
         return await reports.waiting(conn, organization, now=now, limit=question.limit)
-    since, until = await span(conn, organization, question.since, question.until, now=now)
+    since, until, _ = await span(conn, organization, question.since, question.until, now=now)
     if question.name == "summary":
         return await reports.summary(conn, organization, since=since, until=until)
     return await reports.by_group(conn, organization, question.name, since=since, until=until)
 
 
-async def span(
-    conn: Connection, organization: UUID, since: str, until: str, *, now: datetime
-) -> tuple[datetime, datetime]:
-    """Both ends of a span as people say them. Raises Refusal."""
+async def span(conn: Connection, organization: UUID, since: str, until: str, *, now: datetime) -> Span:
+    """A span of a store as people say its ends. Raises Refusal."""
     row = await table.store(conn, organization)
     zone = row["timezone"] if row else "UTC"
     begin, end = (_end(*one, zone=zone, now=now) for one in (("since", since), ("until", until)))
     if begin >= end:
         raise Refusal(f"a span from {since} to {until} is empty: `since` comes before `until`")
-    return begin, end
+    return Span(begin, end, zone)
 
 
 def _end(field: str, text: str, *, zone: str, now: datetime) -> datetime:

@@ -16,11 +16,15 @@ By = Literal["account", "agents", "inboxes", "teams", "days"]
 
 async def summary(conn: Connection, organization: UUID, *, since: datetime, until: datetime) -> ReportSummary:
     """Chatwoot's account summary of a span, and of the span of the same length before it."""
-    now = await _account(conn, organization, since, until)
+    store = await _store(conn, organization)
+    now = await _account(conn, store, since, until)
     # As Chatwoot's own `previous`: the same length, up to where this span begins.
-    before = await _account(conn, organization, since - (until - since), since)
+    before = await _account(conn, store, since - (until - since), since)
     return ReportSummary(
         **{name: getattr(now, name) for name in Group.model_fields},
+        since=since,
+        until=until,
+        timezone=store["timezone"],
         previous=Totals(**{name: getattr(before, name) for name in Totals.model_fields}),
         completeness=await completeness(conn, organization),
     )
@@ -29,15 +33,13 @@ async def summary(conn: Connection, organization: UUID, *, since: datetime, unti
 async def by_group(conn: Connection, organization: UUID, by: By, *, since: datetime, until: datetime) -> Report:
     """The same by agent, inbox, team or day of the store's own calendar."""
     store = await _store(conn, organization)
-    names = await table.names(conn, organization, by=by)
-    rows = await table.groups(conn, organization, since=since, until=until, by=by, zone=store["timezone"])
     return Report(
         store=store["slug"],
         by=by,
         since=since,
         until=until,
         timezone=store["timezone"],
-        groups=tuple(_group(row, release=store["release"], names=names) for row in rows),
+        groups=await _groups(conn, store, by, since, until),
         completeness=await completeness(conn, organization),
     )
 
@@ -67,9 +69,16 @@ async def waiting(conn: Connection, organization: UUID, *, now: datetime, limit:
     )
 
 
-async def _account(conn: Connection, organization: UUID, since: datetime, until: datetime) -> Group:
-    groups = (await by_group(conn, organization, "account", since=since, until=until)).groups
+async def _account(conn: Connection, store: Row, since: datetime, until: datetime) -> Group:
+    groups = await _groups(conn, store, "account", since, until)
     return groups[0] if groups else Group()
+
+
+async def _groups(conn: Connection, store: Row, by: By, since: datetime, until: datetime) -> tuple[Group, ...]:
+    id_, zone = store["organization_id"], store["timezone"]
+    names = await table.names(conn, id_, by=by)
+    rows = await table.groups(conn, id_, since=since, until=until, by=by, zone=zone)
+    return tuple(_group(row, release=store["release"], names=names) for row in rows)
 
 
 async def _store(conn: Connection, organization: UUID) -> Row:

@@ -1,10 +1,22 @@
 """Report answers as a person reads them: a table on the terminal, or CSV for a spreadsheet."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TextIO
+from zoneinfo import ZoneInfo
 
-from schemas.reports import Comparison, ComparisonRow, Completeness, Group, Percentiles, Waiting, WaitingList
+from schemas.reports import (
+    Comparison,
+    ComparisonRow,
+    Completeness,
+    Group,
+    Percentiles,
+    Report,
+    ReportSummary,
+    Waiting,
+    WaitingList,
+)  # fmt: skip
 from schemas.values.sheet_cells import guarded
 from services.kernel.printable import printable
 
@@ -79,6 +91,29 @@ def write_csv(columns: Sequence[str], rows: Rows, file: TextIO) -> None:
 def _harmless(cell: object) -> object:
     """Agents and inboxes are named by others."""
     return printable(guarded(cell)) if isinstance(cell, str) else cell
+
+
+def spans(answers: Iterable[Report | ReportSummary | Comparison]) -> list[str]:
+    """A line that says of which span the figures are, and in what they are; none where nothing was asked."""
+    every = list(answers)
+    if not every:
+        return []
+    (since, its_zone), (until, zone) = (
+        _said([(one.since, one.timezone) for one in every]),
+        _said([(one.until, one.timezone) for one in every]),
+    )
+    return [f"from {since}{f' {its_zone}' if its_zone != zone else ''} to {until} {zone}; times in seconds"]
+
+
+def _said(moments: Sequence[tuple[datetime, str]]) -> tuple[str, str]:
+    """One end of a span, and its zone: stores of several have it at one moment, as now, or at one hour of their own."""
+    zones = {zone for _, zone in moments}
+    if len({moment for moment, _ in moments}) == 1:
+        zone = zones.pop() if len(zones) == 1 else "UTC"
+        return f"{moments[0][0].astimezone(ZoneInfo(zone)):%F %T}", zone
+    # All at the same hour, but where a change of the clocks left that out.
+    hour = min(moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for moment, zone in moments)
+    return f"{hour:%F %T}", "of each store's zone"
 
 
 def complete(states: Mapping[str, Completeness]) -> str:

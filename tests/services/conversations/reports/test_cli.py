@@ -5,6 +5,7 @@ import csv
 import io
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import asyncpg
 import orjson
@@ -60,6 +61,9 @@ async def test_report_of_a_store_as_json_has_chatwoots_keys_and_numbers(shop: be
 
     assert wanted.keys() <= answer.keys()
     assert answer["resolutions_count"] == wanted["resolutions_count"]
+    assert [answer[end] for end in ("since", "until")] == [
+        datetime.fromtimestamp(int(end), UTC).isoformat().replace("+00:00", "Z") for end in (since, until)
+    ]
     assert answer["completeness"] == {
         "complete_to": None,
         "records_behind": 0,
@@ -79,6 +83,12 @@ async def test_each_report_counts_every_conversation_of_the_span(by: str, shop: 
     )
     rows = list(csv.DictReader(io.StringIO(printed)))
     assert sum(int(row["conversations"]) for row in rows) == 12
+
+
+@pytest.mark.parametrize("by", ["summary", "days"])
+async def test_a_table_says_of_which_span_it_is_also_where_nothing_is_in_it(by: str, shop: bench.Shop) -> None:
+    printed = await call(report, by, "--store", bench.slug(shop.id), "--since", "2026-01-01", "--until", "2026-01-02")
+    assert "from 2026-01-01 00:00:00 to 2026-01-02 00:00:00 Europe/Amsterdam; times in seconds" in printed
 
 
 async def test_report_of_all_stores_as_json_is_by_their_names(shop: bench.Shop) -> None:

@@ -17,6 +17,7 @@ from tests.services.conversations.asked_api import answered_by, give_token
 from tests.services.conversations.recorded_api import RecordedApi
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+SPAN = {"since": NOON.replace(hour=1), "until": NOON.replace(hour=13), "timezone": "UTC"}
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ async def test_only_deleted_conversations_differ_from_chatwoots_report(
 def test_difference_is_told_with_its_likely_reason(
     key: str, ours: float, chatwoots: float, state: dict[str, object], attached_later: bool, reason: str
 ) -> None:
-    mine = ReportSummary.model_validate({key: ours, "completeness": Completeness.model_validate(state)})
+    mine = ReportSummary.model_validate({key: ours, **SPAN, "completeness": Completeness.model_validate(state)})
     theirs = Totals.model_validate({key: chatwoots})
     rows = differences(mine, theirs, until=NOON.replace(hour=13), attached_later=attached_later, release="4.13.0")
     assert [(one.key, reason in (one.reason or "")) for one in rows if one.reason] == [(key, True)]
