@@ -163,10 +163,10 @@ def _has_own_kafka(given: Settings) -> bool:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def stack(worker_id: str) -> AsyncIterator[Stack]:
+async def stack(worker_id: str, pytestconfig: pytest.Config) -> AsyncIterator[Stack]:
     """Both servers, empty unless the environment named them; stopped with the session."""
     async with AsyncExitStack() as servers:
-        yield await begun(functools.partial(_begin, worker_id), servers, worker=worker_id)
+        yield await begun(functools.partial(_begin, worker_id), servers, pytestconfig, worker=worker_id)
 
 
 async def _begin(worker_id: str, servers: AsyncExitStack) -> Stack:

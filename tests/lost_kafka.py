@@ -5,7 +5,6 @@ worker would each wait for a node that is gone.
 """
 
 import asyncio
-import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from _pytest.runner import runtestprotocol
 from local.stack.embedded import quiet
 from local.stack.servers import kafka
 from local.stack.servers.pair import KAFKA, start_missing
+from tests.telling import tell
 
 _LAST_LINES = 30
 
@@ -34,7 +34,7 @@ class Watched:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
         if self.directory and not kafka.server(self.directory).running():
-            self._bring_back(self.directory, item.nodeid)
+            self._bring_back(self.directory, item)
             if any(report.failed for report in reports) and isinstance(item, pytest.Function):
                 item._initrequest()
                 reports = runtestprotocol(item, nextitem=nextitem, log=False)
@@ -42,10 +42,9 @@ class Watched:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
-    def _bring_back(self, directory: Path, during: str) -> None:
+    def _bring_back(self, directory: Path, during: pytest.Item) -> None:
         said = kafka.server(directory).log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-        print(f"\nKafka in {directory} ended by itself during {during}; it said at last:", *said,
-              sep="\n  ", file=sys.__stderr__, flush=True)  # fmt: skip
+        tell(during.config, f"Kafka in {directory} ended by itself during {during.nodeid}; it said at last:", *said)
         # On a loop of its own: the session's is not to be disturbed between two tests.
         starting = start_missing(directory, [KAFKA], progress=quiet, more=self._properties)
         again = threading.Thread(target=asyncio.run, args=(starting,))
