@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.host import forms
 from deploy.host.compose import DOORS, CannotDo, Compose, env
 
 LEAST_DISK_BYTES = 60 * 1024**3
@@ -46,7 +47,7 @@ def every(compose: Compose, *, needed_secrets: Sequence[str], mounted: Sequence[
         engine(compose),
         name(said.get("PUBLIC_NAME", "")),
         *(port(number, ours=running) for number in (80, 443)),
-        disk(Path(), topics=int(said.get("KAFKA_TOPIC_BYTES") or 0)),
+        disk(Path(), topics=_topic_bytes(said)),
         memory(),
         clock(said.get("TIME_SERVER", _TIME_SERVER)),
         alerts(said),
@@ -60,9 +61,16 @@ def settings(said: dict[str, str]) -> HostCheck:
     ]
     if absent:
         return HostCheck(".env", False, f"lacks {', '.join(absent)}", "run deploy/setup again, it adds what is missing")
+    if odd := forms.faults(said):
+        return HostCheck(".env", False, "; ".join(odd), "change the line in .env")
     if mode := Path(".env").stat().st_mode & 0o077:
         return HostCheck(".env", False, f"others may open it (0{mode:o})", "chmod 0600 .env")
     return HostCheck(".env", True, f"{len(said)} lines, for its owner alone")
+
+
+def _topic_bytes(said: dict[str, str]) -> int:
+    """0 where it is not said, or `settings` names what is wrong with it."""
+    return 0 if forms.faults({"KAFKA_TOPIC_BYTES": (text := said.get("KAFKA_TOPIC_BYTES", ""))}) else int(text or 0)
 
 
 def keys(needed: Sequence[str], *, mounted: Sequence[str] = ()) -> HostCheck:
@@ -117,7 +125,7 @@ def name(host: str) -> HostCheck:
     about = f"name {host}"
     try:
         found = sorted({str(one[4][0]) for one in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)})
-    except OSError:
+    except (OSError, UnicodeError):  # the latter where a part of it is empty or too long
         return HostCheck(
             about, False, "nobody knows it", "add an A (and AAAA) record that leads to this host, and wait for it"
         )
@@ -203,7 +211,7 @@ def clock(server: str, *, number: int = 123, now: Callable[[], float] = time.tim
     )
     try:
         ahead = _ahead_of(server, number, now)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return HostCheck("time", False, f"{server} does not answer ({error})", cure)
     seen = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} {server}"
     return HostCheck("time", abs(ahead) <= MOST_SKEW_SECONDS, seen, cure)

@@ -36,6 +36,8 @@ def env() -> dict[str, str]:
         lines = _ENV.read_text().splitlines()
     except FileNotFoundError:
         raise CannotDo("there is no .env: run deploy/setup first") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotDo(f".env cannot be read ({error}): it is a text in UTF-8, for its owner alone") from error
     pairs = (line.partition("=") for line in lines if line.strip() and not line.lstrip().startswith("#"))
     return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 
-from deploy.host import checks
+from deploy.host import checks, forms
 from deploy.host.compose import CannotDo, Compose, env, say
 
 _SECRETS = Path("secrets")
@@ -63,16 +63,6 @@ _UNASKED = (
     SetupQuestion("ALERT_MAIL_PLAIN", "1: a mail server without TLS", ""),
     SetupQuestion("ALERT_WEBHOOK_URL", "Where another program is told, in Alertmanager's JSON", "", secret=True),
 )
-_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
-# What nobody but a container would notice, hours later or never: nginx, certbot, Alertmanager.
-_FORMS = {
-    "PUBLIC_NAME": (_NAME, "a name alone, without https:// or a port"),
-    "ACME_EMAIL": (r"[^@\s]+@[^@\s]+", "an e-mail address"),
-    "CHATWOOT_PRIVATE_ADDRESSES": ("true|false", "true or false"),
-    "PROXY": ("none|cloudflare|forwarded", "none, cloudflare or forwarded"),
-    "ALERT_MAIL_SERVER": (rf"{_NAME}:[0-9]{{1,5}}", "host:port"),
-    "KAFKA_TOPIC_BYTES": ("[0-9]*", "a number of bytes"),
-}
 # Containers mount them; an empty file says that there is none.
 _MAY_BE_EMPTY = ("alert_mail_password", "alert_slack_url", "alert_webhook_url")
 
@@ -157,14 +147,9 @@ def _answer(question: SetupQuestion, given: Mapping[str, str], ask: Callable[[Se
         raise CannotDo(
             f"{question.variable} holds a sign that a shell or compose would read: leave quotes, $ and # out"
         )
-    return _formed(question.variable, answer.strip())
-
-
-def _formed(variable: str, answer: str) -> str:
-    form, words = _FORMS.get(variable, (".*", ""))
-    if not re.fullmatch(form, answer):
-        raise CannotDo(f"{variable} is {answer!r}: say {words}")
-    return answer
+    if found := forms.fault(question.variable, answer.strip()):
+        raise CannotDo(found)
+    return answer.strip()
 
 
 def _ask(question: SetupQuestion) -> str:

@@ -13,7 +13,7 @@ import yaml
 
 from deploy.host import checks, prepare
 from deploy.host.backup import backups, prune
-from deploy.host.compose import CannotDo, Compose, env
+from deploy.host.compose import CannotDo, Compose, change_env, env
 
 _ANSWERS = {"PUBLIC_NAME": "hooks.example.org", "ACME_EMAIL": "ops@example.org"}
 _COMPOSE_FILE = Path(__file__).parents[3] / "compose.yaml"
@@ -188,6 +188,31 @@ def test_env_that_others_may_open_or_that_lacks_a_line_is_found(folder: Path) ->
     assert "others may open it" in checks.settings(env()).seen
 
 
+@pytest.mark.parametrize(
+    ("variable", "bad"),
+    [
+        ("KAFKA_TOPIC_BYTES", "10 GB"), ("KAFKA_TOPIC_BYTES", "9" * 5_000), ("PUBLIC_NAME", "hooks..example.org"),
+        ("PUBLIC_NAME", f"{'a' * 64}.example.org"), ("TIME_SERVER", ".org"), ("PROXY", "haproxy"),
+        ("ACME_EMAIL", "ops"), ("ALERT_MAIL_SERVER", "mail.example.org:smtp"),
+    ],
+)  # fmt: skip
+def test_a_line_of_env_that_a_hand_changed_is_found_with_its_form(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str, bad: str
+) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    change_env(variable, bad)
+    monkeypatch.setattr(checks, "_ahead_of", lambda server, *_: len(server.encode("idna")))  # nobody is asked
+    assert prepare.main(["--check"]) == 1
+    assert f"FAIL .env: {variable} is {bad!r}: say " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["a folder", "no text"])
+def test_env_that_cannot_be_read_is_one_sentence(folder: Path, kind: str) -> None:
+    (folder / ".env").mkdir() if kind == "a folder" else (folder / ".env").write_bytes(b"PUBLIC_NAME=\xff")
+    with pytest.raises(CannotDo, match=r"\.env cannot be read"):
+        env()
+
+
 @pytest.mark.parametrize("ours", [True, False])
 def test_port_is_free_or_ours_or_somebody_elses(ours: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -204,7 +229,8 @@ def test_disk_and_memory_need_room() -> None:
 
 
 def test_name_that_leads_nowhere_or_to_whoever_asks_is_found() -> None:
-    assert checks.name("nobody.invalid").seen == "nobody knows it"
+    for nobody in ("nobody.invalid", "a..example", f"{'a' * 64}.example"):
+        assert checks.name(nobody).seen == "nobody knows it"
     assert "whoever asks" in checks.name("localhost").seen
 
 
