@@ -2,6 +2,9 @@
 
 from enum import Enum
 
+# It says nothing of anybody, so every page may read it: whose it is may not even be known, where the head is broken.
+_READABLE = b"access-control-allow-origin: *\r\naccess-control-expose-headers: retry-after\r\n"
+
 
 class Fault(Enum):
     """The name under which /metrics counts it, the status, and what the sender reads."""
@@ -28,4 +31,5 @@ class Fault(Enum):
         more = {415: b"accept-encoding: identity\r\n", 503: b"retry-after: 1\r\n"}.get(status, b"")
         # A connection that cannot be understood any further ends with its answer.
         self.answer = b"HTTP/1.1 %d \r\ncontent-type: text/plain\r\nx-content-type-options: nosniff\r\n" % status
+        self.answer += _READABLE
         self.answer += b"content-length: %d\r\n%sconnection: close\r\n\r\n%s" % (len(body), more, body)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.web.addresses import sender
+from services.kernel.web.faults import Fault
 from tests.services.kernel.line import BODY_SECONDS, HEAD_SECONDS, OTHERS_TURN_SECONDS, App, Lines, WholeApp, settled
 
 _POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
@@ -242,6 +243,16 @@ async def test_a_whole_request_of_who_reads_no_answers_is_the_applications() -> 
 
     assert await line.say(_GET) == []
     assert (app.taken, len(app.scopes)) == (0, 1)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_page_may_read_what_the_connection_itself_answers(fault: Fault) -> None:
+    """Whose page it is may not be known where the head is broken: a script saw a network error instead of a 503."""
+    head, _, body = fault.answer.partition(b"\r\n\r\n")
+    said = dict(line.split(b": ") for line in head.split(b"\r\n")[1:])
+    assert said[b"access-control-allow-origin"] == b"*"
+    assert said[b"access-control-expose-headers"] == b"retry-after"
+    assert int(said[b"content-length"]) == len(body)
 
 
 async def test_addresses_are_told_as_asgi_wants_them() -> None:
