@@ -14,6 +14,7 @@ from services.kernel import Refusal
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.printable import utc
 
 push = typer.Typer(no_args_is_help=True, help="Attributes on their way to Chatwoot.")
 
@@ -53,7 +54,7 @@ def diff(
         print_json(page)
         return
     cells = [(one.store, one.contact, one.customer, one.attribute, _text(one.chatwoot_has), _text(one.would_be),
-             f"{one.computed_at:%F %T}") for one in lines]  # fmt: skip
+             utc(one.computed_at)) for one in lines]  # fmt: skip
     show(_COLUMNS, cells, footer=f"more with --after {more}" if more else "" if lines else "nothing differs")
 
 

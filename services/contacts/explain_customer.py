@@ -22,7 +22,7 @@ from services.kernel import Refusal
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
-from services.kernel.printable import printable_lines
+from services.kernel.printable import printable_lines, utc
 
 _FACTS = 20  # said last
 _RETURNS = 5  # named; who has more of them knows by then
@@ -76,7 +76,7 @@ def customer(
         print_json(asdict(answer))
         return
     show(("said at", "event", "order", "amount"),
-         [(f"{one.at:%F %T}", one.event, one.order, one.amount) for one in answer.facts])  # fmt: skip
+         [(utc(one.at), one.event, one.order, one.amount) for one in answer.facts])  # fmt: skip
     cells = [(one.attribute, _text(one.wanted), _text(one.chatwoot_has), one.state, one.source)
              for one in answer.attributes]  # fmt: skip
     show(("attribute", "wanted", "Chatwoot has", "state", "from"), cells, footer="\n".join(answer.stands))
@@ -146,8 +146,8 @@ def _state(wanted: Any, has: Any, *, is_allowed: bool) -> str:
 async def _waits(conn: Connection, store: UUID, customer_id: str, contact_id: int | None) -> list[str]:
     people = [f"customer:{customer_id}", *([f"contact:{contact_id}"] if contact_id else [])]
     return [
-        f"waits since {row['waiting_since']:%F %T}, {row['marks']} times marked,"
-        f" looked at again from {row['not_before']:%F %T} on"
+        f"waits since {utc(row['waiting_since'])}, {row['marks']} times marked,"
+        f" looked at again from {utc(row['not_before'])} on"
         + (f" after {row['attempts']} failures" if row["attempts"] else "")
         for row in await table.waiting(conn, store, people)
     ] or ["waits for nothing: the sender has looked at everything that was said"]
@@ -173,7 +173,7 @@ async def _contact(conn: Connection, account: SenderAccount, customer_id: str, c
     if seen["sync_error"]:
         sentences.append(f"the last call failed: {seen['sync_error']}")
     elif seen["last_synced_at"]:
-        sentences.append(f"Chatwoot acknowledged last at {seen['last_synced_at']:%F %T}")
+        sentences.append(f"Chatwoot acknowledged last at {utc(seen['last_synced_at'])}")
     return sentences
 
 

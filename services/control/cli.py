@@ -20,6 +20,7 @@ from services.control.stores.remove_cli import StoreErasing
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.cli.terminal import since as moment
+from services.kernel.printable import utc
 
 
 def add_to(app: typer.Typer, erasing: StoreErasing) -> None:
@@ -65,7 +66,7 @@ def log(
         print_json(rows)
         return
     show(("at", "who", "from", "what", "store", "of"),
-         [(f"{one['at']:%F %T}", one["actor"], one["source"], one["action"], one["store"], one["object"])
+         [(utc(one['at']), one["actor"], one["source"], one["action"], one["store"], one["object"])
           for one in rows], footer="" if rows else "nothing yet")  # fmt: skip
 
 

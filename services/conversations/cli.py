@@ -15,6 +15,7 @@ from services.kernel import Refusal
 from services.kernel.actor import note
 from services.kernel.cli.environment import each_store
 from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.printable import utc
 
 explains = typer.Typer(no_args_is_help=True, help="Where a figure comes from.")
 
@@ -38,7 +39,7 @@ def conversation(store: str, number: int, as_json: Json = False) -> None:
     if as_json:
         print_json([step._asdict() for step in steps])
     else:
-        show(("moment", "fact", "made"), [(f"{one.at:%F %T}", one.fact, "\n".join(one.made)) for one in steps])
+        show(("moment", "fact", "made"), [(utc(one.at), one.fact, "\n".join(one.made)) for one in steps])
 
 
 async def _explained(conn: Connection, organization: UUID, number: int) -> list[ExplainedFact]:

@@ -19,10 +19,10 @@ from services.ingress.tail import Arrival
 from services.kernel import Clock, Refusal, Settings
 from services.kernel.cli.environment import database, environment, installed, stores_named
 from services.kernel.cli.terminal import print_json
-from services.kernel.printable import printable
+from services.kernel.printable import printable, utc
 
 _LONGEST_SECRET = 1_024  # as `stores add` takes one
-_COLUMNS = "{at:<20} {store:<24} {door:<9} {what:<30} {rest}"
+_COLUMNS = "{at:<23} {store:<24} {door:<9} {what:<30} {rest}"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,7 +70,7 @@ async def _print(shown: AsyncIterator[Arrival], names: dict[UUID, str], *, as_js
 
 def _line(arrival: Arrival, name: str) -> str:
     rest = f"×{arrival.count}" if arrival.size is None else f"{arrival.size:>8,} B  {arrival.position}"  # noqa: RUF001
-    at = f"{arrival.at:%F %T}" if arrival.at else "-"
+    at = utc(arrival.at) if arrival.at else "-"
     return _COLUMNS.format(at=at, store=name, door=arrival.door, what=printable(arrival.what), rest=rest)
 
 

@@ -1,4 +1,5 @@
-"""Strangers' text on a terminal: what would move the cursor, turn the direction or hide something is shown escaped.
+"""Strangers' text on a terminal: what would move the cursor, turn the direction or hide something is shown escaped. And
+moments.
 
 Names of events, agents and inboxes, header names and reasons come from who sends to us. One control sequence in them
 could rewrite what an operator reads, or what his terminal answers.
@@ -6,6 +7,7 @@ could rewrite what an operator reads, or what his terminal answers.
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 # Control characters, format characters, halves of pairs, separators of lines and paragraphs.
 _STEERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -13,6 +15,11 @@ _STEERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _UNSEEN = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+
+
+def utc(moment: datetime) -> str:
+    """A moment that somebody reads, who must not have to guess of which zone it is."""
+    return f"{moment.astimezone(UTC):%F %T} UTC"
 
 
 def printable(text: str) -> str:

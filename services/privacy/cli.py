@@ -17,7 +17,7 @@ from services.kernel.cli.environment import database, installed, stores_named
 from services.kernel.cli.terminal import Json, print_json, show
 from services.kernel.forgetting.subjects import Pseudonyms
 from services.kernel.preflight import check_keys
-from services.kernel.printable import printable
+from services.kernel.printable import printable, utc
 from services.privacy import processing_record, store_erasure, worker
 from services.privacy.asking import Asked
 from services.privacy.erasures import erasure
@@ -177,7 +177,7 @@ def requests(
         print_json(rows)
         return
     show(("request", "store", "kind", "from", "asked", "until", "state", "steps done", "reason"),
-         [(row["id"], row["store"], row["kind"], row["source"], f"{row['asked_at']:%F %H:%M}", f"{row['deadline']:%F}",
+         [(row["id"], row["store"], row["kind"], row["source"], utc(row['asked_at']), f"{row['deadline']:%F}",
            row["state"], " ".join(row["steps"]), row["reason"]) for row in rows],
          footer="" if rows else "nobody asked anything yet")  # fmt: skip
 

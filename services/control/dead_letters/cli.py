@@ -14,6 +14,7 @@ from services.kernel import Settings
 from services.kernel.cli.environment import installed
 from services.kernel.cli.terminal import Json, ask_first, not_empty, print_json, progress, show
 from services.kernel.cli.terminal import since as moment
+from services.kernel.printable import utc
 from services.kernel.telemetry.logs import configure_logs
 
 letters = typer.Typer(no_args_is_help=True, help="Records that could not be applied: kept with the reason.")
@@ -138,7 +139,7 @@ def _show_choice(
 def _table(found: list[LettersByReason], footer: str) -> None:
     show(_COLUMNS, [
         (one.letters, one.reason, one.kind, one.group, one.topic, _some(one.stores), one.value_bytes, one.not_kept,
-         f"{one.oldest:%F %T}", f"{one.newest:%F %T}", " ".join(map(str, one.ids)))
+         utc(one.oldest), utc(one.newest), " ".join(map(str, one.ids)))
         for one in found
     ], footer=footer)  # fmt: skip
 

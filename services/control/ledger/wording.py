@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from services.control.ledger.answer import Audit, AuditLine, SpooledFile
 from services.kernel.cli.terminal import show
+from services.kernel.printable import utc
 
 _COUNTS = ("consumed", "applied", "duplicate", "ignored", "dead", "lost", "hollow", "redelivered")
 COLUMNS = ("group", "topic", "partition", *_COUNTS, "next", "end", "in flight")
@@ -45,12 +46,12 @@ def findings(audit: Audit) -> Iterator[str]:
     for loss in audit.losses:
         yield (
             f"lost: {loss.group} never read {loss.topic} {loss.partition}, offsets {loss.first_offset} to "
-            f"{loss.next_offset - 1}: gone before it came there (noticed {loss.noticed_at:%F %T})"
+            f"{loss.next_offset - 1}: gone before it came there (noticed {utc(loss.noticed_at)})"
         )
     for one in audit.undelivered:
         yield (
             f"not delivered: {one.records} accepted records for {one.topic or 'an unreadable topic'} (the oldest of "
-            f"{one.oldest_at:%F %T}) lie aside in {one.directory}/{one.file} on {one.host}: {one.reason}; "
+            f"{utc(one.oldest_at)}) lie aside in {one.directory}/{one.file} on {one.host}: {one.reason}; "
             "look there with `wootstream spool status`, then export or discard them"
         )
     yield from map(_in_spool, audit.spooled)

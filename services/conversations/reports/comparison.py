@@ -13,6 +13,7 @@ from services.conversations.reports import reports
 from services.conversations.reports.query import span
 from services.kernel import Process, Retryable
 from services.kernel.chatwoot.chatwoot_client import Unanswered
+from services.kernel.printable import utc
 
 _TOLERANCE_SECONDS = 1.0  # of averages; counts are equal or not
 _COUNTS = frozenset(name for name in Totals.model_fields if name.endswith("_count"))
@@ -95,7 +96,7 @@ def _missing(ours: ReportSummary, *, until: datetime, attached_later: bool) -> s
     if state.records_behind:
         return f"{state.records_behind} records are still to be applied"
     if state.complete_to is not None and state.complete_to < until:
-        return f"our figures are complete to {state.complete_to:%F %T} UTC only"
+        return f"our figures are complete to {utc(state.complete_to)} only"
     return None
 
 

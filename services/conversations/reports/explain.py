@@ -10,6 +10,7 @@ from services.conversations.figures.facts import STATUS_SEEN, Change, Facts, Mes
 from services.conversations.figures.figures import first_assignee, moment_of, timeline
 from services.conversations.figures.lifecycle import Lifecycle, ReportingEvent
 from services.conversations.figures.rules import Ruling
+from services.kernel.printable import utc
 
 
 class ExplainedFact(NamedTuple):
@@ -50,14 +51,14 @@ def _message(message: Message) -> str:
 def _changed(change: Change) -> str:
     if change.attribute == STATUS_SEEN:
         since = datetime.fromisoformat(orjson.loads(change.previous))
-        return f"the API shows it {_plain(change.current)}, since about {since:%F %T}"
+        return f"the API shows it {_plain(change.current)}, since about {utc(since)}"
     return f"{change.attribute}: {_plain(change.previous)} → {_plain(change.current)}"
 
 
 def _event(event: ReportingEvent) -> str:
     booked = f"booked to {event.user_id}" if event.user_id else "booked to nobody"
     about = "about " * event.approximate
-    return f"{event.name}: {about}{event.seconds} s, from {event.start:%F %T} to {event.end:%F %T}, {booked}"
+    return f"{event.name}: {about}{event.seconds} s, from {utc(event.start)} to {utc(event.end)}, {booked}"
 
 
 def _plain(text: str) -> str:

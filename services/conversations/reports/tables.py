@@ -18,7 +18,7 @@ from schemas.reports import (
     WaitingList,
 )  # fmt: skip
 from schemas.values.sheet_cells import guarded
-from services.kernel.printable import printable
+from services.kernel.printable import printable, utc
 
 Rows = Sequence[Sequence[object]]
 _RULES = 3  # shown below a table; JSON has them all
@@ -56,7 +56,7 @@ def group_row(store: str, group: Group) -> list[object]:
 
 def waiting_row(store: str, one: Waiting) -> list[object]:
     """One customer who waits."""
-    since = f"{one.waiting_since:%F %T}"
+    since = utc(one.waiting_since)
     return [store, one.conversation_id, one.waiting_seconds, since, one.status, one.assignee, one.inbox, one.url]
 
 
@@ -120,7 +120,7 @@ def complete(states: Mapping[str, Completeness]) -> str:
     """How far the figures of these stores can be trusted: a line, then some of the rules that could not be applied."""
     every = list(states.values())
     known = [one.complete_to for one in every if one.complete_to is not None]
-    until = f"complete to {min(known):%F %T} UTC" if len(known) == len(every) and known else "how complete is unknown"
+    until = f"complete to {utc(min(known))}" if len(known) == len(every) and known else "how complete is unknown"
     behind, lost = max((one.records_behind for one in every), default=0), sum(one.lost_changes for one in every)
     read, vague = sum(one.imported for one in every), sum(one.approximate for one in every)
     doubtful, still = sum(one.unknown_openers for one in every), sum(one.not_reckoned for one in every)

@@ -27,6 +27,7 @@ from services.kernel import Clock, Record, Refusal, Settings
 from services.kernel.actor import note
 from services.kernel.cli.environment import database, environment, installed
 from services.kernel.cli.terminal import Json, ask_first, not_empty, print_json, show
+from services.kernel.printable import utc
 from services.kernel.record import text_of
 from services.kernel.sealing.opening import SealOpener, opened_records
 from services.kernel.secrets import Secrets, load_secrets
@@ -222,7 +223,7 @@ def _watch(settings: Settings, directory: Path, seconds: float) -> SpoolStatus:
 
 def _table(found: Sequence[Aside], footer: str = "") -> None:
     show(_COLUMNS, [
-        (one.records, one.reason, one.topic or "(damaged)", one.bytes, f"{_moment(one.oldest_at):%F %T}", one.file)
+        (one.records, one.reason, one.topic or "(damaged)", one.bytes, utc(_moment(one.oldest_at)), one.file)
         for one in found
     ], footer=footer)  # fmt: skip
 

@@ -8,6 +8,7 @@ import typer
 from schemas.values.consent import PURPOSES, Purpose
 from services.kernel import Process, Refusal
 from services.kernel.cli.terminal import Json, print_json, show, since
+from services.kernel.printable import utc
 from services.privacy.cli import StoreName, Who, with_store
 from services.privacy.consent import standing
 from services.privacy.who import meant
@@ -31,11 +32,11 @@ def show_(store: StoreName, who: Who, as_json: Json = False) -> None:
         print_json(found)
         return
     show(("purpose", "state", "since", "the store needs it"),
-         [(purpose, one["state"], one["since"] and f"{one['since']:%F %T}", "yes" if one["needed"] else "no")
+         [(purpose, one["state"], one["since"] and utc(one['since']), "yes" if one["needed"] else "no")
           for purpose, one in found["now"].items()])  # fmt: skip
     show(("said", "purpose", "word", "text", "from", "heard"),
-         [(f"{one['said_at']:%F %T}", one["purpose"], "given" if one["given"] else "withdrawn", one["text_version"],
-           one["source"], f"{one['heard_at']:%F %T}") for one in found["words"]],
+         [(utc(one['said_at']), one["purpose"], "given" if one["given"] else "withdrawn", one["text_version"],
+           one["source"], utc(one['heard_at'])) for one in found["words"]],
          footer="" if found["words"] else "nothing was ever said")  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import typer
 from db.privacy.sweeping import MOST_COUNTED
 from schemas.values.retention import RETENTION
 from services.kernel.cli.terminal import Json, print_json, show
+from services.kernel.printable import utc
 from services.privacy.cli import StoreName, with_store
 from services.privacy.retention import kept_kinds
 from services.privacy.retention.kept_kinds import RetentionChange
@@ -34,7 +35,7 @@ def show_(store: StoreName, as_json: Json = False) -> None:
         return
     show(("kind", "days", "said by", "between", "kept since", "swept", "in Chatwoot", "what"),
          [(one.kind, one.days, one.said_by, _bounds(one.kind),
-           one.since and f"{one.since:%F %H:%M}", one.swept_at and f"{one.swept_at:%F %H:%M}",
+           one.since and utc(one.since), one.swept_at and utc(one.swept_at),
            {None: None, True: "yes", False: "no"}[one.in_chatwoot], one.what) for one in kinds])  # fmt: skip
 
 
@@ -56,9 +57,7 @@ def set_(
     if as_json:
         print_json(change._asdict())
         return
-    print(
-        f"{store} {'would keep' if dry_run else 'keeps'} {named} for {days} days: since {change.keeps_since:%F %H:%M}"
-    )
+    print(f"{store} {'would keep' if dry_run else 'keeps'} {named} for {days} days: since {utc(change.keeps_since)}")
     if change.leaves is not None:
         print(_leaving(change))
 

@@ -2,6 +2,10 @@
 
 import csv
 import io
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -11,9 +15,10 @@ from services.ingress.cli import _line
 from services.ingress.tail import Arrival, _arrival
 from services.kernel import Record
 from services.kernel.cli.terminal import print_json, show
-from services.kernel.printable import printable, printable_json
+from services.kernel.printable import printable, printable_json, utc
 from services.kernel.telemetry.logs import _renderer
 
+_ROOT = Path(__file__).parents[3]
 _ODD = [
     *("\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "a\nb", "a\rb", "\x08", "\x7f", "\0", "\ud83d"),
     *("\u202egpj.exe", "\u200b", "\u2028", "\ufeff", "\U000e0041"),
@@ -81,3 +86,16 @@ def test_a_cell_that_begins_like_a_formula_is_none() -> None:
     write_csv(("name", "apart"), [("=1+1", -2.5), ("@x", 0), ("amsel", None)], file)
 
     assert list(csv.reader(io.StringIO(file.getvalue())))[1:] == [["'=1+1", "-2.5"], ["'@x", "0"], ["amsel", ""]]
+
+
+def test_a_moment_of_any_zone_is_shown_in_utc_and_says_so() -> None:
+    moment = datetime(2026, 11, 23, 4, 51, 54, tzinfo=ZoneInfo("Europe/Amsterdam"))
+    assert utc(moment) == utc(moment.astimezone(UTC)) == "2026-11-23 03:51:54 UTC"
+
+
+def test_no_verb_shows_a_moment_without_its_zone() -> None:
+    """Who reads a list of customers who wait took UTC for their own clock."""
+    sources = (_ROOT / "services").rglob("*.py")
+    bare = {str(path.relative_to(_ROOT)) for path in sources if re.search(r":%F %(T|H)", path.read_text())}
+    says_it_itself = {"services/kernel/printable.py", "services/conversations/reports/tables.py"}
+    assert bare == says_it_itself

@@ -8,6 +8,7 @@ from datetime import timedelta
 from services.control.doctor.finding import Finding, fault, warning, well
 from services.control.doctor.judging.installation import skew
 from services.control.doctor.seen import AccountSeen, ServerSeen, StoreRow, WebhookSeen
+from services.kernel.printable import utc
 
 SILENT_FOR = timedelta(hours=1)  # a webhook comes within seconds; an hour is no queue any more
 CALLS_A_MINUTE = 3_000  # Chatwoot's own limit for one address, chatwoot-facts 4.9
@@ -139,10 +140,10 @@ def _silence(row: StoreRow, seen: AccountSeen) -> Iterator[Finding]:
         return
     heard = row.last_activity_at
     if heard is None or seen.last_activity_at - heard > SILENT_FOR:
-        until = f"since {heard:%F %H:%M} UTC" if heard else "ever"
+        until = f"since {utc(heard)}" if heard else "ever"
         yield warning(
             "silence", f"no webhook was heard {until}, and Chatwoot's last activity is of "
-            f"{seen.last_activity_at:%F %H:%M} UTC",
+            f"{utc(seen.last_activity_at)}",
             f"see `wootstream tail --refused`; then `wootstream import history --store {row.slug}`",
             store=row.slug,
         )  # fmt: skip
