@@ -27,7 +27,7 @@ class Question:
     limit: int = 20
 
 
-class Span(NamedTuple):
+class AskedSpan(NamedTuple):
     """From `since` until before `until`, said in this zone."""
 
     since: datetime
@@ -47,14 +47,14 @@ async def answer(
     return await reports.by_group(conn, organization, question.name, since=since, until=until)
 
 
-async def span(conn: Connection, organization: UUID, since: str, until: str, *, now: datetime) -> Span:
+async def span(conn: Connection, organization: UUID, since: str, until: str, *, now: datetime) -> AskedSpan:
     """A span of a store as people say its ends. Raises Refusal."""
     row = await table.store(conn, organization)
     zone = row["timezone"] if row else "UTC"
     begin, end = (_end(*one, zone=zone, now=now) for one in (("since", since), ("until", until)))
     if begin >= end:
         raise Refusal(f"a span from {since} to {until} is empty: `since` comes before `until`")
-    return Span(begin, end, zone)
+    return AskedSpan(begin, end, zone)
 
 
 def _end(field: str, text: str, *, zone: str, now: datetime) -> datetime:
