@@ -13,6 +13,10 @@ insert into wootstream.members (organization_id, user_id, role) values ($1, $2, 
 on conflict (organization_id, user_id) do update set role = excluded.role where members.role <> excluded.role
 """
 _REMOVE = "delete from wootstream.members where organization_id = $1 and user_id = $2"
+_NAMED_ELSEWHERE = """
+select exists (select from public.chatwoot_contacts where user_id = $1) or exists (select from public.chatwoot_accounts where created_by = $1)
+"""
+_FORGET_USER = "select wootstream.forget_user($1)"
 _LISTED = "select organization_id, user_id, role from wootstream.members order by organization_id, role, user_id"
 _MINE = "select unnest(wootstream.my_organizations(variadic $1::text[])) as organization_id"
 
@@ -38,6 +42,16 @@ async def put(conn: Connection, organization: UUID, user: UUID, role: str) -> bo
 
 async def remove(conn: Connection, organization: UUID, user: UUID) -> bool:
     return (await conn.execute(_REMOVE, organization, user)).endswith(" 1")
+
+
+async def is_named_elsewhere(conn: Connection, user: UUID) -> bool:
+    """Whether a store in scope knows them as a contact, or as who set it up."""
+    return bool(await conn.fetchval(_NAMED_ELSEWHERE, user))
+
+
+async def forget_user(conn: Connection, user: UUID) -> bool:
+    """Their address, with their tokens; False where some store has them as a member, or the table is the host's."""
+    return bool(await conn.fetchval(_FORGET_USER, user))
 
 
 async def listed(conn: Connection) -> Sequence[Row]:

@@ -121,7 +121,10 @@ async def _add_person(process: Process, request: Request) -> Any:
 
 async def _remove_person(process: Process, request: Request) -> Any:
     one = await body_as(request, FormerStorePerson)
-    return {**one.model_dump(), "changed": await membership.remove(process.pool(), one.store, one.email)}
+    done = await membership.remove(process.pool(), one.store, one.email)
+    # Whoever asks again, for the first answer was lost, hears that it is so.
+    changed, forgotten = (done.changed, done.forgotten) if done else (False, True)
+    return {**one.model_dump(), "changed": changed, "forgotten": forgotten}
 
 
 async def _openapi(process: Process, _request: Request) -> Any:

@@ -26,6 +26,7 @@ _MAY_EXECUTE = {
     "consents_of(uuid[])": {_SERVICE, _PRIVACY},
     "known_users(uuid[])": {_SERVICE},
     "users(uuid[],text[])": {_SERVICE},
+    "forget_user(uuid)": {_SERVICE},
     "dead_letter_stores()": {_SERVICE},
     "contact_of_customer(uuid,text,text,text)": {_SERVICE, _PRIVACY},
     "customer_of_contact(uuid,text,text,text)": {_SERVICE, _PRIVACY},

@@ -50,10 +50,25 @@ def add(
 
 @app.command()
 def remove(store: StoreOption, email: Email, as_json: Json = False) -> None:
-    """Take somebody out of a store; what their tokens show of it is gone with the next request."""
-    changed = _with(lambda pool: membership.remove(pool, store, email))
-    _say({"store": store, "email": email, "changed": changed},
-         f"{email} is no member of {store}" + (" any more" if changed else ", as before"), as_json=as_json)  # fmt: skip
+    """Take somebody out of a store; who is a member of no other one is forgotten, with their tokens."""
+    done = _with(lambda pool: membership.remove(pool, store, email))
+    if done is None:
+        raise Refusal(f"nobody here has the e-mail address {email}")
+    stays = _what_stays(done)
+    _say({"store": store, "email": email, "changed": done.changed, "forgotten": done.forgotten, "stays": stays or None},
+         f"{email} is no member of {store}" + (" any more" if done.changed else ", as before")
+         + (f"; {stays}" if stays else "; their address and tokens are gone"), as_json=as_json)  # fmt: skip
+
+
+def _what_stays(done: membership.Removed) -> str:
+    if done.forgotten:
+        return ""
+    if done.other_stores:
+        return f"their address and tokens stay, for {done.other_stores} other stores"
+    return (
+        "their address stays in auth.users, which is the host's or named by a store's own rows: remove it there (on "
+        "Supabase: Authentication, Users), which takes their tokens along; `people token revoke` ends one at once"
+    )
 
 
 @app.command(name="list")

@@ -42,6 +42,15 @@ class Token:
     revoked_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Whether they were a member; whether nothing of them is kept now; of how many other stores they still are one."""
+
+    changed: bool
+    forgotten: bool
+    other_stores: int
+
+
 async def add(pool: Pool, store: str, email: str, role: Role) -> bool:
     """Make somebody a member, or change their role; whether anything changed. Raises Refusal."""
     organization = (await stores_named(pool, store))[store]
@@ -54,16 +63,26 @@ async def add(pool: Pool, store: str, email: str, role: Role) -> bool:
         return changed
 
 
-async def remove(pool: Pool, store: str, email: str) -> bool:
-    """Whether they were one. Their tokens go on to show them their other stores. Raises Refusal."""
+async def remove(pool: Pool, store: str, email: str) -> Removed | None:
+    """Take them out of a store; of who is a member of none now address and tokens go, too. None: nobody has this
+    address, as after the last time. Raises Refusal."""
     organization = (await stores_named(pool, store))[store]
     async with scoped(pool, {organization}) as conn:
         await _check_ours(conn)
-        person = await _known(conn, email)
-        removed = await members.remove(conn, organization, person)
-        if removed:
+        person = await _person(conn, email)
+        if person is None:
+            return None
+        changed = await members.remove(conn, organization, person)
+        if changed:
             await note(conn, "people remove", store=organization, thing=str(person))
-        return removed
+    # In the scope of all: who is a customer of one of them, too, or set one up, is named there by that row.
+    everywhere = (await stores_named(pool, None)).values()
+    async with scoped(pool, everywhere) as conn:
+        forgotten = not await members.is_named_elsewhere(conn, person) and await members.forget_user(conn, person)
+        if forgotten:
+            await note(conn, "people remove", store=None, thing=f"{person}: address and tokens")
+        others = sum(row["user_id"] == person for row in await members.listed(conn))
+    return Removed(changed, forgotten, others)
 
 
 async def listed(pool: Pool, store: str | None) -> list[Member]:

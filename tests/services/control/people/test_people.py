@@ -11,7 +11,7 @@ from services.control.people import membership
 from services.control.people.membership import Role
 from services.kernel import Refusal, Settings
 from services.kernel.person_tokens import authenticate, hashed
-from tests.services.attached import attach
+from tests.services.attached import ACCOUNT_ID, attach
 from tests.services.control.verbs import answer, call
 
 _SEEN = "select organization_id from public.chatwoot_accounts"
@@ -92,6 +92,46 @@ async def test_people_are_added_listed_and_removed_by_the_verbs(admin_pool: Pool
     assert (await answer("people", "token", "revoke", made["id"]))["revoked"]
     assert (await answer("people", "remove", name, email))["changed"]
     assert await answer("people", "list", "--store", name) == []
+
+
+async def _kept(admin: Pool, email: str) -> tuple[int, int]:
+    """Rows of auth.users, and tokens."""
+    async with admin.acquire() as conn:
+        people = [row["id"] for row in await conn.fetch("select id from auth.users where email = $1", email)]
+        tokens = await conn.fetchval("select count(*) from wootstream.api_tokens where user_id = any ($1)", people)
+    return len(people), tokens
+
+
+@pytest.mark.usefixtures("installation")
+async def test_who_leaves_the_last_store_leaves_their_address_and_tokens_too(admin_pool: Pool, pool: Pool) -> None:
+    first, second, email = slug(await attach(admin_pool)), slug(await attach(admin_pool)), somebody()
+    for name in (first, second):
+        await membership.add(pool, name, email, "staff")
+    await token_of(pool, email)
+
+    assert "for 1 other stores" in (await answer("people", "remove", first, email))["stays"]
+    assert await _kept(admin_pool, email) == (1, 1)
+    assert (await answer("people", "remove", second, email))["forgotten"]
+    assert await _kept(admin_pool, email) == (0, 0)
+
+
+@pytest.mark.usefixtures("installation")
+async def test_the_address_of_whom_a_store_knows_as_a_contact_stays_and_the_answer_says_so(
+    admin_pool: Pool, pool: Pool
+) -> None:
+    store, other, email = await attach(admin_pool), await attach(admin_pool), somebody()
+    await membership.add(pool, slug(store), email, "staff")
+    async with admin_pool.acquire() as conn:
+        await conn.execute(
+            "insert into public.chatwoot_contacts (organization_id, chatwoot_account_id, chatwoot_contact_id, user_id)"
+            " select $1, $2, 41, id from auth.users where email = $3", other, ACCOUNT_ID, email,
+        )  # fmt: skip
+
+    done = await answer("people", "remove", slug(store), email)
+
+    assert (done["changed"], done["forgotten"]) == (True, False)
+    assert "auth.users" in done["stays"]
+    assert await _kept(admin_pool, email) == (1, 0)
 
 
 @pytest.mark.usefixtures("installation")
