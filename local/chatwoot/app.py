@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.chatwoot import controls
@@ -55,11 +57,17 @@ _MODULES = (
 )
 
 
+async def _nobody_hears(_request: Request, _error: Exception) -> Response:
+    """Whoever asked is gone in the middle of the body, as callers with a time limit of their own are under load."""
+    return Response(status_code=408)
+
+
 def app(double: Double) -> ASGIApp:
     """Everything the double answers; 404 in HTML for the rest, as Chatwoot does."""
     inner = Starlette(
         routes=[route for module in _MODULES for route in module.ROUTES],
         exception_handlers={
+            ClientDisconnect: _nobody_hears,
             ErrorResponse: answer_refusal,
             RecordInvalid: answer_invalid,
             HTTPException: no_such_route,

@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,7 +56,9 @@ class Site:
         self._remarks: list[Check] = []
         self._registry = registry
         self._broken = metrics.http_broken.labels
-        self._starlette = Starlette(exception_handlers={Exception: self._broke_in_a_route})
+        self._starlette = Starlette(
+            exception_handlers={ClientDisconnect: _body_never_came, Exception: self._broke_in_a_route}
+        )
         self.route("/live", self._live)
         self.route("/ready", self._ready)
         self.route("/metrics", self._metrics)
@@ -133,6 +135,11 @@ class Site:
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _body_never_came(_request: Request, _error: Exception) -> Response:
+    """Its sender is gone, or slow past the bound, and hears it: nothing broke here."""
+    return JSONResponse({"error": "the body did not come"}, status_code=408)
 
 
 def _secured(send: Send) -> Send:
