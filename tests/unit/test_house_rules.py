@@ -1,6 +1,7 @@
 """What import-linter cannot see: all SQL lives in db, and one place reads the environment."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,3 +39,17 @@ def test_one_function_reads_the_environment() -> None:
         and not one.keywords
     }  # fmt: skip
     assert reading == {"environment.py"}
+
+
+def test_pythons_runs_no_test_that_needs_a_server() -> None:
+    """As its sentence in the Makefile says."""
+    root = _SERVICES.parent
+    (line,) = (one for one in (root / "Makefile").read_text().splitlines() if "no:cacheprovider" in one)
+    servers = re.compile(r"\b(admin_pool|migrated): |usefixtures\(\"topics\"\)")
+    needing = {
+        str(path.relative_to(root))
+        for folder in ("unit", "docs")
+        for path in (root / "tests" / folder).rglob("test_*.py")
+        if path != Path(__file__) and servers.search(path.read_text())
+    }
+    assert needing == set(re.findall(r"--ignore (\S+\.py)", line))
