@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from db import members
 from db.migrate import migrate
 from db.pool import SERVICE, TooMuchPower, open_pool, scoped
 from local.stack import Stack
@@ -119,3 +120,16 @@ async def test_services_refuse_the_hosts_own_role_and_see_their_scope_as_theirs(
     finally:
         await own.close()
         await service.close()
+
+
+async def test_whom_no_store_has_any_more_the_host_keeps(host: tuple[Any, str]) -> None:
+    """Its table of people is not ours to delete from; the verb says where they are removed."""
+    admin, url = host
+    await migrate(url)
+    before, service = await _names(admin, _AS_IT_IS), open_pool(url, SERVICE)
+    try:
+        async with scoped(service, {A}) as conn:
+            assert [await members.forget_user(conn, uuid.UUID(int=person)) for person in (1, 2, 3)] == [False] * 3
+    finally:
+        await service.close()
+    assert await _names(admin, _AS_IT_IS) == before
