@@ -11,11 +11,14 @@ _NAME = rf"{_LABEL}(\.{_LABEL})*"
 _FORMS = {
     "PUBLIC_NAME": (_NAME, "a name alone, without https:// or a port"),
     "ACME_EMAIL": (r"[^@\s]+@[^@\s]+", "an e-mail address"),
-    "CHATWOOT_PRIVATE_ADDRESSES": ("true|false", "true or false"),
+    "CHATWOOT_PRIVATE_ADDRESSES": (
+        "(?i:true|false|t|f|yes|no|y|n|on|off|1|0)",
+        "true or false",
+    ),  # as our settings read it
     "PROXY": ("none|cloudflare|forwarded", "none, cloudflare or forwarded"),
     "ALERT_MAIL_SERVER": (rf"{_NAME}:[0-9]{{1,5}}", "host:port"),
     "KAFKA_TOPIC_BYTES": ("[0-9]{0,15}", "a number of bytes"),
-    "TIME_SERVER": (_NAME, "a name or an address"),
+    "TIME_SERVER": (rf"{_NAME}\.?", "a name or an address"),
 }
 
 

@@ -206,6 +206,17 @@ def test_a_line_of_env_that_a_hand_changed_is_found_with_its_form(
     assert f"FAIL .env: {variable} is {bad!r}: say " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("variable", "good"),
+    [("CHATWOOT_PRIVATE_ADDRESSES", "1"), ("CHATWOOT_PRIVATE_ADDRESSES", "True"), ("TIME_SERVER", "10.0.0.1"),
+     ("TIME_SERVER", "pool.ntp.org."), ("KAFKA_TOPIC_BYTES", ""), ("OF_NOBODYS", "any thing")],
+)  # fmt: skip
+def test_what_containers_read_holds_up_no_upgrade(folder: Path, variable: str, good: str) -> None:
+    prepare.make(_ANSWERS, ask=None)
+    change_env(variable, good)
+    assert [one.seen for one in prepare.prepared() if not one.well] == []
+
+
 @pytest.mark.parametrize("kind", ["a folder", "no text"])
 def test_env_that_cannot_be_read_is_one_sentence(folder: Path, kind: str) -> None:
     (folder / ".env").mkdir() if kind == "a folder" else (folder / ".env").write_bytes(b"PUBLIC_NAME=\xff")
