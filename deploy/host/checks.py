@@ -70,7 +70,8 @@ def settings(said: dict[str, str]) -> HostCheck:
 
 def _topic_bytes(said: dict[str, str]) -> int:
     """0 where it is not said, or `settings` names what is wrong with it."""
-    return 0 if forms.faults({"KAFKA_TOPIC_BYTES": (text := said.get("KAFKA_TOPIC_BYTES", ""))}) else int(text or 0)
+    text = said.get("KAFKA_TOPIC_BYTES", "")
+    return 0 if forms.fault("KAFKA_TOPIC_BYTES", text) else int(text or 0)
 
 
 def keys(needed: Sequence[str], *, mounted: Sequence[str] = ()) -> HostCheck:

@@ -68,8 +68,9 @@ async def _one_answers(ask: Callable[[], Awaitable[bool]]) -> bool:
 
     A port that nobody holds is known after a second, a server that only hesitates has twenty.
     """
-    for left in reversed(range(_QUESTIONS)):
+    for number in range(_QUESTIONS):
+        if number:
+            await asyncio.sleep(_AGAIN_SECONDS)
         if await ask():
             return True
-        await asyncio.sleep(_AGAIN_SECONDS if left else 0)
     return False
